@@ -1,0 +1,388 @@
+/* Made from ops.toml by `deno task generate`; do not edit.
+ *
+ * Every export returns a status: 0, or an error's code; then `out` holds the message as [byte length, UTF-8 ...].
+ * A handle is two u32: slot, generation; generation 0 is no handle. Every buffer travels with its byte length.
+ * An op takes its tensors as handles and its parameters as one double each, and writes to `out`:
+ * ticket (low, high), number of outputs, then for each output slot, generation, dtype, rank, sizes.
+ * dtype: 0 f32, 1 f64, 3 i32, 4 u8. activation: 0 none, 1 relu, 2 mish, 3 silu, 4 gelu, 5 sigmoid, 6 tanh.
+ */
+#ifndef LIBTRAIN_H
+#define LIBTRAIN_H
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The ABI version. */
+int32_t lt_abi_version(uint32_t *out, uint32_t out_bytes);
+
+/* For tests: the n-th guarded call from now panics. */
+int32_t lt_inject_panic(uint32_t calls, uint32_t *out, uint32_t out_bytes);
+
+/* For tests: the next block asked from the system is refused. */
+int32_t lt_inject_out_of_memory(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* This machine as a JSON text. */
+int32_t lt_device_info(uint32_t *out, uint32_t out_bytes);
+
+/* A queue on the CPU (kind 0) or on CUDA (kind 1). */
+int32_t lt_queue_create(uint32_t kind, uint32_t threads, uint32_t *out, uint32_t out_bytes);
+
+/* Ends a queue's thread. */
+int32_t lt_queue_destroy(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Waits until a ticket has passed; waits, so call it off the main thread. */
+int32_t lt_queue_wait(uint32_t queue_slot, uint32_t queue_generation, uint32_t ticket_low, uint32_t ticket_high, uint32_t *out, uint32_t out_bytes);
+
+/* Completed and enqueued tickets, and whether a late error waits. */
+int32_t lt_queue_progress(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Forgets the late error. */
+int32_t lt_queue_recover(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Counts of handles, memory and work. */
+int32_t lt_queue_stats(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Gives unused memory back to the system. */
+int32_t lt_queue_trim(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* A tensor from host values. */
+int32_t lt_tensor_create(uint32_t queue_slot, uint32_t queue_generation, uint32_t dtype, const uint32_t *shape, uint32_t shape_bytes, const uint8_t *data, uint32_t data_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* A second handle to a tensor. */
+int32_t lt_tensor_alias(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Lets go of a tensor. */
+int32_t lt_tensor_release(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* How often a tensor's storage was written in place, and by which op last. */
+int32_t lt_tensor_version(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Asks for a tensor's values. */
+int32_t lt_read_begin(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Copies the values of a finished read. */
+int32_t lt_read_take(uint32_t slot, uint32_t generation, const uint8_t *data, uint32_t data_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Gives a read up. */
+int32_t lt_read_release(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Starts recording a step. */
+int32_t lt_capture_begin(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Ends a recording; makes a graph. */
+int32_t lt_capture_end(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const uint32_t *outputs, uint32_t outputs_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Ends a recording without a graph. */
+int32_t lt_capture_abort(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Runs a graph again. */
+int32_t lt_graph_replay(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, const uint32_t *inputs, uint32_t inputs_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Lets go of a graph. */
+int32_t lt_graph_release(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* max(x, 0).
+ * inputs: x; params: none; outputs: y */
+int32_t lt_relu(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy where x > 0, else 0.
+ * inputs: x, dy; params: none; outputs: dx */
+int32_t lt_relu_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x tanh(softplus(x)) (Misra 2019).
+ * inputs: x; params: none; outputs: y */
+int32_t lt_mish(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy times the derivative of Mish at x.
+ * inputs: x, dy; params: none; outputs: dx */
+int32_t lt_mish_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x sigmoid(x).
+ * inputs: x; params: none; outputs: y */
+int32_t lt_silu(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy times the derivative of SiLU at x.
+ * inputs: x, dy; params: none; outputs: dx */
+int32_t lt_silu_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x (1 + erf(x / sqrt 2)) / 2, the exact form.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_gelu(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy times the derivative of GELU at x.
+ * inputs: x, dy; params: none; outputs: dx */
+int32_t lt_gelu_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* 1 / (1 + exp(-x)).
+ * inputs: x; params: none; outputs: y */
+int32_t lt_sigmoid(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy times the derivative of the sigmoid at x.
+ * inputs: x, dy; params: none; outputs: dx */
+int32_t lt_sigmoid_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The hyperbolic tangent.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_tanh(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy times the derivative of tanh at x.
+ * inputs: x, dy; params: none; outputs: dx */
+int32_t lt_tanh_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* e to the power x.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_exp(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The natural logarithm.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_log(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The square root.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_sqrt(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The absolute value.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_abs(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* -1, 0 or 1.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_sign(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* scale x + shift.
+ * inputs: x; params: scale: f64, shift: f64; outputs: y */
+int32_t lt_affine(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x to a constant power.
+ * inputs: x; params: exponent: f64; outputs: y */
+int32_t lt_power(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x limited to low..high.
+ * inputs: x; params: low: f64, high: f64; outputs: y */
+int32_t lt_clamp(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy where low <= x <= high, else 0.
+ * inputs: x, dy; params: low: f64, high: f64; outputs: dx */
+int32_t lt_clamp_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* a + b.
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_add(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* a - b.
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_sub(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* a b.
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_mul(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* a / b.
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_div(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The larger of a and b; NaN where either is NaN.
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_maximum(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The smaller of a and b; NaN where either is NaN.
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_minimum(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* 1 where a = b, else 0 (f32; f64 for f64 inputs).
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_equal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* 1 where a > b, else 0 (f32; f64 for f64 inputs).
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_greater(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The sum over the axes.
+ * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
+int32_t lt_sum(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The mean over the axes.
+ * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
+int32_t lt_mean(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The largest value over the axes.
+ * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
+int32_t lt_max(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The index (i32) of the first largest value along an axis, which is dropped.
+ * inputs: x; params: axis: u32; outputs: y */
+int32_t lt_argmax(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x repeated along its axes of size 1 (and missing leading ones) to a shape.
+ * inputs: x; params: shape: u32[]; outputs: y */
+int32_t lt_broadcast_to(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The same values under another shape, sharing the buffer.
+ * inputs: x; params: shape: u32[]; outputs: y */
+int32_t lt_reshape(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Rows start..start+count of the first axis, sharing the buffer.
+ * inputs: x; params: start: u32, count: u32; outputs: y */
+int32_t lt_rows(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* A box copied out of x: first a start for every axis, then a size for every axis.
+ * inputs: x; params: startsAndSizes: u32[]; outputs: y */
+int32_t lt_slice(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x with constant values around it: first the count before every axis, then the count after.
+ * inputs: x; params: value: f64, beforeAndAfter: u32[]; outputs: y */
+int32_t lt_pad(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The axes in another order: axis i of y is axis permutation[i] of x.
+ * inputs: x; params: permutation: u32[]; outputs: y */
+int32_t lt_transpose(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The parts joined along an axis.
+ * inputs: parts...; params: axis: u32; outputs: y */
+int32_t lt_concat(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* y[i] = table[index[i]], rows of the first axis; index is i32.
+ * inputs: table, index; params: none; outputs: y */
+int32_t lt_gather_rows(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* [n] labels (i32) to [n, classes] with a 1 in each row.
+ * inputs: labels; params: classes: u32, dtype: dtype; outputs: y */
+int32_t lt_one_hot(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The values in another dtype; to integers by truncation, saturating.
+ * inputs: x; params: dtype: dtype; outputs: y */
+int32_t lt_cast(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Writes source over target.
+ * inputs: target, source; params: none; outputs: none; writes target */
+int32_t lt_assign(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Writes one value over target.
+ * inputs: target; params: value: f64; outputs: none; writes target */
+int32_t lt_fill(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* A new tensor filled with one value.
+ * inputs: none; params: dtype: dtype, value: f64, shape: u32[]; outputs: y */
+int32_t lt_full(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Uniform numbers in low..high from Philox4x32-10 keyed by (seed, stream).
+ * inputs: none; params: dtype: dtype, seed: u32, stream: u32, low: f64, high: f64, shape: u32[]; outputs: y */
+int32_t lt_uniform(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Normal numbers from Philox4x32-10 keyed by (seed, stream), by Box and Muller's transform.
+ * inputs: none; params: dtype: dtype, seed: u32, stream: u32, mean: f64, std: f64, shape: u32[]; outputs: y */
+int32_t lt_normal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images.
+ * inputs: images, index; params: seed: u32, epoch: u32, shift: u32, flip: f64; outputs: y */
+int32_t lt_image_batch(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The matrix product of the last two axes; ranks 2 and 2, or 3 and 3 with equal batch.
+ * inputs: a, b; params: transposeA: bool, transposeB: bool; outputs: y */
+int32_t lt_matmul(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* 2-D convolution: x [n, h, w, c], weight [out, kh, kw, c / groups], zero padding.
+ * inputs: x, weight; params: strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, groups: u32; outputs: y */
+int32_t lt_conv2d(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradient of conv2d for its input of size height x width.
+ * inputs: dy, weight; params: height: u32, width: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, groups: u32; outputs: dx */
+int32_t lt_conv2d_backward_input(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradient of conv2d for its weight of size kernelH x kernelW.
+ * inputs: x, dy; params: kernelH: u32, kernelW: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, groups: u32; outputs: dweight */
+int32_t lt_conv2d_backward_weight(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* activation(weight (x - mean) / sqrt(variance + eps) + bias + residual) with the batch's own mean and biased variance over all axes but the last (Ioffe and Szegedy 2015).
+ * inputs: x, weight, bias, residual?; params: eps: f64, activation: activation; outputs: y, mean, variance */
+int32_t lt_batch_norm(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradients of batch_norm; the activation's input is computed again.
+ * inputs: dy, x, weight, bias, mean, variance, residual?; params: eps: f64, activation: activation; outputs: dx, dweight, dbias, dresidual? */
+int32_t lt_batch_norm_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* batch_norm with given statistics, which get no gradient.
+ * inputs: x, weight, bias, runningMean, runningVariance, residual?; params: eps: f64, activation: activation; outputs: y */
+int32_t lt_batch_norm_eval(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradients of batch_norm_eval.
+ * inputs: dy, x, weight, bias, runningMean, runningVariance, residual?; params: eps: f64, activation: activation; outputs: dx, dweight, dbias, dresidual? */
+int32_t lt_batch_norm_eval_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* running = (1 - momentum) running + momentum batch, with the unbiased variance of `count` values; a batch that is not finite changes nothing.
+ * inputs: runningMean, runningVariance, mean, variance; params: momentum: f64, count: u32; outputs: none; writes runningMean, runningVariance */
+int32_t lt_update_running_stats(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The largest value of each window of x [n, h, w, c]; padding never wins.
+ * inputs: x; params: kernelH: u32, kernelW: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, ceilMode: bool; outputs: y */
+int32_t lt_max_pool2d(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy added at the first largest value of each window.
+ * inputs: x, dy; params: kernelH: u32, kernelW: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, ceilMode: bool; outputs: dx */
+int32_t lt_max_pool2d_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The mean of each window of x [n, h, w, c].
+ * inputs: x; params: kernelH: u32, kernelW: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, ceilMode: bool, countIncludePad: bool; outputs: y */
+int32_t lt_avg_pool2d(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy spread evenly over each window of an input of size height x width.
+ * inputs: dy; params: height: u32, width: u32, kernelH: u32, kernelW: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, ceilMode: bool, countIncludePad: bool; outputs: dx */
+int32_t lt_avg_pool2d_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x [n, h, w, c] filtered by the binomial filter of 2, 3 or 5 taps on both axes, then subsampled (Zhang 2019); (taps-1)/2 padding before, taps/2 after, by zeros or reflection.
+ * inputs: x; params: taps: u32, stride: u32, reflect: bool; outputs: y */
+int32_t lt_blur_pool(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradient of blur_pool for its input of size height x width.
+ * inputs: dy; params: height: u32, width: u32, taps: u32, stride: u32, reflect: bool; outputs: dx */
+int32_t lt_blur_pool_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Max pool (kernel x kernel, stride 1, no padding) then blur_pool, in one pass: kornia's MaxBlurPool2D.
+ * inputs: x; params: kernel: u32, taps: u32, stride: u32, reflect: bool; outputs: y */
+int32_t lt_max_blur_pool(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradient of max_blur_pool.
+ * inputs: x, dy; params: kernel: u32, taps: u32, stride: u32, reflect: bool; outputs: dx */
+int32_t lt_max_blur_pool_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* exp(x) / sum exp(x) over the last axis.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_softmax(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* y (dy - sum(y dy)) over the last axis.
+ * inputs: y, dy; params: none; outputs: dx */
+int32_t lt_softmax_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x - log sum exp(x) over the last axis.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_log_softmax(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy - exp(y) sum(dy) over the last axis.
+ * inputs: y, dy; params: none; outputs: dx */
+int32_t lt_log_softmax_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The mean over rows of -sum q log softmax(logits), q = (1 - s) target + s / classes; target: [n] labels (i32) or [n, classes] weights of the logits' dtype.
+ * inputs: logits, target; params: labelSmoothing: f64; outputs: loss */
+int32_t lt_cross_entropy(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradient of cross_entropy for the logits; dloss is a scalar.
+ * inputs: logits, target, dloss; params: labelSmoothing: f64; outputs: dlogits */
+int32_t lt_cross_entropy_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* SGD with momentum and decoupled weight decay over all segments.
+ * inputs: lr, steps, momentumBuffer, pairs...; params: mom: f64, dampening: bool, nesterov: bool, segments: f64[]; outputs: none; writes steps, momentumBuffer, pairs... */
+int32_t lt_sgd_step(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* AdamW (Loshchilov and Hutter 2019) over all segments.
+ * inputs: lr, steps, average, averageSquare, pairs...; params: mom: f64, sqrMom: f64, eps: f64, segments: f64[]; outputs: none; writes steps, average, averageSquare, pairs... */
+int32_t lt_adamw_step(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Ranger over all segments: RAdam (Liu 2020) inside Lookahead (Zhang 2019; k = 0 turns it off), with optional gradient centralisation (Yong 2020).
+ * inputs: lr, steps, average, averageSquare, slow, pairs...; params: mom: f64, sqrMom: f64, eps: f64, rectify: bool, k: u32, alpha: f64, centralise: bool, segments: f64[]; outputs: none; writes steps, average, averageSquare, slow, pairs... */
+int32_t lt_ranger_step(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,137 @@
+//! An op call: look the handles up, apply the shape rule, allocate, enqueue. No arithmetic.
+
+use super::buffers::{Out, handles};
+use crate::error::{Error, Result};
+use crate::ops::{Inputs, Named, Op, Params, Row};
+use crate::runtime::handles::{Entry, Handle, table};
+use crate::runtime::memory::Storage;
+use crate::runtime::queue::{Command, Queue};
+use crate::runtime::record::Record;
+use crate::runtime::tensor::Tensor;
+use crate::shape::Meta;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+/// The arguments of an op's export.
+pub struct Call<'a> {
+    pub row: &'static Row,
+    pub queue: Handle,
+    /// Handles, (0, 0) for an absent input.
+    pub inputs: &'a [u32],
+    pub params: &'a [f64],
+}
+
+impl Call<'_> {
+    /// Enqueues the op; `out` gets the ticket (two words), the number of outputs, and each output.
+    pub fn run<T: Op>(&self, out: &mut Out) -> Result<()> {
+        let name = self.row.name;
+        let (queue, tensors) = self.look_up()?;
+        let mut params = Params::new(name, self.params);
+        let op = T::parse(&mut params)?;
+        params.finish()?;
+        let metas: Vec<Option<Meta>> = tensors.iter().map(|t| t.as_ref().map(|t| t.meta)).collect();
+        let outputs = op.outputs(&Inputs::new(name, self.row.inputs, &metas))?;
+        out.reserve(3 + outputs.iter().map(|&meta| Out::tensor_words(meta)).sum::<usize>())?;
+        if self.row.view {
+            return self.view(&queue, &op, &tensors, outputs[0], out);
+        }
+        self.check_written(&tensors)?;
+        let pool = queue.current_pool();
+        let made = outputs
+            .iter()
+            .map(|meta| {
+                Ok(Tensor {
+                    storage: Storage::allocate(name, meta.bytes(), &pool)?,
+                    offset: 0,
+                    meta: *meta,
+                    queue: queue.id,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let record = Record {
+            kernel: Arc::new(Named { name, op }),
+            inputs: tensors.iter().map(|t| t.as_ref().map(Tensor::operand)).collect(),
+            mutates: self.row.mutates,
+            outputs: made.iter().map(Tensor::operand).collect(),
+        };
+        for (index, tensor) in tensors.iter().enumerate() {
+            if let Some(tensor) = tensor.as_ref().filter(|_| record.mutates(index)) {
+                tensor.storage.written_by(name);
+            }
+        }
+        if let Some(capture) = queue.capture.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            capture.add(&record, &tensors);
+        }
+        let ticket = queue.push(Command::Run(record));
+        out.push_u64(ticket)?;
+        out.push(made.len() as u32)?;
+        for tensor in made {
+            push_tensor(&queue, tensor, out)?;
+        }
+        Ok(())
+    }
+
+    fn look_up(&self) -> Result<(Arc<Queue>, Vec<Option<Tensor>>)> {
+        let (name, names) = (self.row.name, self.row.inputs);
+        let given = handles(name, self.inputs)?;
+        let repeats = names.last().is_some_and(|last| last.ends_with("..."));
+        if given.len() > names.len() && !repeats {
+            return Err(Error::argument(
+                name,
+                format!("Expected at most {} tensors, got {}", names.len(), given.len()),
+            ));
+        }
+        let table = table();
+        let queue = table.queue(name, self.queue)?;
+        let tensors = given
+            .enumerate()
+            .map(|(index, handle)| match handle.generation {
+                0 => Ok(None),
+                _ => table.tensor(name, &queue, handle, index).map(Some),
+            })
+            .collect::<Result<_>>()?;
+        Ok((queue, tensors))
+    }
+
+    fn view<T: Op>(&self, queue: &Queue, op: &T, tensors: &[Option<Tensor>], meta: Meta, out: &mut Out) -> Result<()> {
+        let source = tensors.first().and_then(Option::as_ref).expect("the shape rule asked for it");
+        let offset = source.offset + op.view_offset(source.meta);
+        out.push_u64(0)?;
+        out.push(1)?;
+        push_tensor(queue, Tensor { storage: source.storage.clone(), offset, meta, queue: queue.id }, out)
+    }
+
+    /// A tensor written in place must not be another argument too.
+    fn check_written(&self, tensors: &[Option<Tensor>]) -> Result<()> {
+        let flags = self.row.mutates;
+        if !flags.contains(&true) {
+            return Ok(());
+        }
+        let written = |index: usize| *flags.get(index).or(flags.last()).unwrap_or(&false);
+        let mut ranges: Vec<_> = tensors.iter().enumerate().filter_map(|(i, t)| t.as_ref().map(|t| (i, t))).collect();
+        ranges.sort_by_key(|(_, t)| (Arc::as_ptr(&t.storage), t.offset * t.meta.dtype.size()));
+        // Sorted by start, a range can only overlap those before it that reach past its start: those still open.
+        let mut open: Vec<(usize, &Tensor)> = Vec::new();
+        for (index, tensor) in ranges {
+            open.retain(|(_, other)| other.overlaps(tensor));
+            if let Some((other, _)) = open.iter().find(|(other, _)| written(*other) || written(index)) {
+                return Err(Error::argument(
+                    self.row.name,
+                    format!(
+                        "Expected tensors {other} and {index} not to share memory, as one is written in place: clone() one of them"
+                    ),
+                ));
+            }
+            open.push((index, tensor));
+        }
+        Ok(())
+    }
+}
+
+/// Gives a tensor its handle and writes it to `out`.
+pub fn push_tensor(queue: &Queue, tensor: Tensor, out: &mut Out) -> Result<()> {
+    let meta = tensor.meta;
+    let handle = table().insert(Entry::Tensor(tensor));
+    queue.handles.fetch_add(1, Ordering::Relaxed);
+    out.push_tensor(handle, meta)
+}

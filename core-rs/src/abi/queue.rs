@@ -1,0 +1,128 @@
+//! Exports about queues: make, wait, count, recover.
+
+use super::guard::{ABI_VERSION, export, inject_panic};
+use crate::cpu::CpuContext;
+use crate::error::{Error, Result};
+use crate::runtime::handles::{Entry, Handle, table};
+use crate::runtime::queue::Queue;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub(super) fn queue_of(op: &'static str, slot: u32, generation: u32) -> Result<Arc<Queue>> {
+    table().queue(op, Handle { slot, generation })
+}
+
+export! {
+    /// out: the ABI version.
+    fn lt_abi_version() |out| {
+        out.push(ABI_VERSION)
+    }
+}
+
+export! {
+    /// For tests: the `calls`-th guarded call after this one panics (0: none).
+    fn lt_inject_panic(calls: u32) |_out| {
+        inject_panic(calls);
+        Ok(())
+    }
+}
+
+export! {
+    /// For tests: the next block that a queue asks from the system is refused.
+    fn lt_inject_out_of_memory(queue_slot: u32, queue_generation: u32) |_out| {
+        queue_of("inject_out_of_memory", queue_slot, queue_generation)?.counters.fail_next_allocation.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+export! {
+    /// kind 0: CPU, 1: CUDA; threads 0: as many as there are cores. out: the queue's handle.
+    fn lt_queue_create(kind: u32, threads: u32) |out| {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        out.reserve(2)?;
+        match kind {
+            0 => {
+                let queue = Queue::new(NEXT.fetch_add(1, Ordering::Relaxed), CpuContext::new(threads as usize)?)?;
+                out.push_handle(table().insert(Entry::Queue(Arc::new(queue))))
+            }
+            1 => Err(crate::cuda::probe::open_error()),
+            _ => Err(Error::argument("queue_create", format!("Expected `kind` 0 (CPU) or 1 (CUDA), got {kind}"))),
+        }
+    }
+}
+
+export! {
+    /// Ends the queue's thread after the command it is running; its tensors stay releasable.
+    fn lt_queue_destroy(queue_slot: u32, queue_generation: u32) |_out| {
+        let entry = {
+            let mut table = table();
+            table.queue("queue_destroy", Handle { slot: queue_slot, generation: queue_generation })?;
+            table.remove(Handle { slot: queue_slot, generation: queue_generation })
+        };
+        if let Some(Entry::Queue(queue)) = entry {
+            queue.close();
+        }
+        Ok(())
+    }
+}
+
+export! {
+    /// Waits until the command of the ticket has passed; fails with a late error. Call it nonblocking.
+    fn lt_queue_wait(queue_slot: u32, queue_generation: u32, ticket_low: u32, ticket_high: u32) |_out| {
+        let queue = queue_of("queue_wait", queue_slot, queue_generation)?;
+        queue.wait(u64::from(ticket_high) << 32 | u64::from(ticket_low))
+    }
+}
+
+export! {
+    /// out: completed tickets (u64), enqueued tickets (u64), 1 if a late error waits.
+    fn lt_queue_progress(queue_slot: u32, queue_generation: u32) |out| {
+        let queue = queue_of("queue_progress", queue_slot, queue_generation)?;
+        out.push_u64(queue.completed())?;
+        out.push_u64(queue.enqueued())?;
+        out.push(u32::from(queue.late_error().is_some()))
+    }
+}
+
+export! {
+    /// Waits for what was enqueued, then forgets the late error; tensors that were skipped stay unreadable.
+    fn lt_queue_recover(queue_slot: u32, queue_generation: u32) |_out| {
+        queue_of("queue_recover", queue_slot, queue_generation)?.recover();
+        Ok(())
+    }
+}
+
+export! {
+    /// out, as u64: handles, storages, their bytes, bytes reserved, system allocations, stalls, threads, chunks run by each thread.
+    fn lt_queue_stats(queue_slot: u32, queue_generation: u32) |out| {
+        let queue = queue_of("queue_stats", queue_slot, queue_generation)?;
+        out.push_u64(queue.handles.load(Ordering::Relaxed))?;
+        for counter in [
+            &queue.counters.live_storages,
+            &queue.counters.live_bytes,
+            &queue.counters.reserved,
+            &queue.counters.system_allocations,
+        ] {
+            out.push_u64(counter.load(Ordering::Relaxed))?;
+        }
+        out.push_u64(queue.stalls())?;
+        let chunks = queue.context().pool.chunks_by_thread();
+        out.push_u64(chunks.len() as u64)?;
+        chunks.into_iter().try_for_each(|count| out.push_u64(count))
+    }
+}
+
+export! {
+    /// Gives the blocks kept for reuse back to the system.
+    fn lt_queue_trim(queue_slot: u32, queue_generation: u32) |_out| {
+        queue_of("queue_trim", queue_slot, queue_generation)?.pool.trim();
+        Ok(())
+    }
+}
+
+export! {
+    /// out: a JSON text about this machine: cpu {model, isa, available, threads}, cuda {driver, …}.
+    fn lt_device_info() |out| {
+        out.text(&crate::device_info::json())
+    }
+}

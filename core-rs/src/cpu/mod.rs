@@ -1,0 +1,9 @@
+//! The CPU compute core: instruction-set dispatch, a thread pool, vectorisable maths, products and convolutions.
+
+#[macro_use]
+pub mod isa;
+pub mod context;
+pub mod math;
+pub mod pool;
+
+pub use context::CpuContext;

@@ -1,0 +1,137 @@
+//! Element types.
+
+use std::fmt;
+
+/// Codes are part of the ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Dtype {
+    F32 = 0,
+    F64 = 1,
+    I32 = 3,
+    U8 = 4,
+}
+
+impl Dtype {
+    /// Every dtype, with its name in TypeScript.
+    pub const ALL: [Dtype; 4] = [Dtype::F32, Dtype::F64, Dtype::I32, Dtype::U8];
+
+    pub fn from_code(code: u32) -> Option<Dtype> {
+        Self::ALL.into_iter().find(|dtype| *dtype as u32 == code)
+    }
+
+    /// Bytes an element.
+    pub fn size(self) -> usize {
+        match self {
+            Dtype::F32 | Dtype::I32 => 4,
+            Dtype::F64 => 8,
+            Dtype::U8 => 1,
+        }
+    }
+
+    pub fn is_float(self) -> bool {
+        matches!(self, Dtype::F32 | Dtype::F64)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::F32 => "f32",
+            Dtype::F64 => "f64",
+            Dtype::I32 => "i32",
+            Dtype::U8 => "u8",
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A Rust type that a tensor can hold.
+pub trait Element: Copy + Send + Sync + PartialOrd + fmt::Debug + 'static {
+    const DTYPE: Dtype;
+    fn from_f64(value: f64) -> Self;
+    fn to_f64(self) -> f64;
+}
+
+macro_rules! element {
+    ($type:ty, $dtype:expr) => {
+        impl Element for $type {
+            const DTYPE: Dtype = $dtype;
+            fn from_f64(value: f64) -> Self {
+                value as $type
+            }
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+        }
+    };
+}
+element!(f32, Dtype::F32);
+element!(f64, Dtype::F64);
+element!(i32, Dtype::I32);
+element!(u8, Dtype::U8);
+
+/// The arithmetic that reference kernels are written in.
+pub trait Float:
+    Element
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+    + std::ops::Neg<Output = Self>
+    + std::ops::AddAssign
+    + std::iter::Sum
+{
+    const ZERO: Self;
+    const ONE: Self;
+    fn exp(self) -> Self;
+    fn ln(self) -> Self;
+    fn ln_1p(self) -> Self;
+    fn tanh(self) -> Self;
+    fn sqrt(self) -> Self;
+    fn powf(self, exponent: Self) -> Self;
+    fn abs(self) -> Self;
+    fn is_finite(self) -> bool;
+    fn is_nan(self) -> bool;
+}
+
+macro_rules! float {
+    ($type:ty) => {
+        impl Float for $type {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            fn exp(self) -> Self {
+                <$type>::exp(self)
+            }
+            fn ln(self) -> Self {
+                <$type>::ln(self)
+            }
+            fn ln_1p(self) -> Self {
+                <$type>::ln_1p(self)
+            }
+            fn tanh(self) -> Self {
+                <$type>::tanh(self)
+            }
+            fn sqrt(self) -> Self {
+                <$type>::sqrt(self)
+            }
+            fn powf(self, exponent: Self) -> Self {
+                <$type>::powf(self, exponent)
+            }
+            fn abs(self) -> Self {
+                <$type>::abs(self)
+            }
+            fn is_finite(self) -> bool {
+                <$type>::is_finite(self)
+            }
+            fn is_nan(self) -> bool {
+                <$type>::is_nan(self)
+            }
+        }
+    };
+}
+float!(f32);
+float!(f64);

@@ -1,0 +1,118 @@
+//! Errors that cross the C ABI as a status code and one line of text.
+
+use std::fmt;
+
+/// Status codes of every export; `lib/ffi/errors.ts` maps them to error classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Status {
+    Ok = 0,
+    /// A number, buffer or parameter out of its range.
+    InvalidArgument = 1,
+    /// Shapes that do not fit together.
+    Shape = 2,
+    /// Dtypes that do not fit together.
+    Dtype = 3,
+    /// A handle that was disposed, or never existed.
+    StaleHandle = 4,
+    /// A handle that belongs to another queue (another device or Worker).
+    ForeignHandle = 5,
+    OutOfMemory = 6,
+    /// An earlier record failed while it ran.
+    Late = 7,
+    Panic = 8,
+    /// The device has no kernel for this op or dtype.
+    Unsupported = 9,
+    DeviceUnavailable = 10,
+    /// The call does not fit the queue's state (capture nested, recording ended twice, …).
+    State = 11,
+}
+
+/// What a call can fail with; `op` is the op's or export's name.
+#[derive(Clone, Debug)]
+pub enum Error {
+    InvalidArgument { op: &'static str, message: String },
+    Shape { op: &'static str, message: String },
+    Dtype { op: &'static str, message: String },
+    StaleHandle { op: &'static str, what: &'static str, index: usize },
+    ForeignHandle { op: &'static str, index: usize },
+    OutOfMemory { op: &'static str, asked: usize, held: usize },
+    Late { op: &'static str, record: u64, message: String },
+    Panic { op: &'static str, message: String },
+    Unsupported { op: &'static str, message: String },
+    DeviceUnavailable { message: String },
+    State { op: &'static str, message: String },
+}
+
+impl Error {
+    pub fn argument(op: &'static str, message: impl Into<String>) -> Self {
+        Error::InvalidArgument { op, message: message.into() }
+    }
+
+    pub fn shape(op: &'static str, message: impl Into<String>) -> Self {
+        Error::Shape { op, message: message.into() }
+    }
+
+    pub fn dtype(op: &'static str, message: impl Into<String>) -> Self {
+        Error::Dtype { op, message: message.into() }
+    }
+
+    pub fn unsupported(op: &'static str, message: impl Into<String>) -> Self {
+        Error::Unsupported { op, message: message.into() }
+    }
+
+    pub fn state(op: &'static str, message: impl Into<String>) -> Self {
+        Error::State { op, message: message.into() }
+    }
+
+    pub fn status(&self) -> Status {
+        match self {
+            Error::InvalidArgument { .. } => Status::InvalidArgument,
+            Error::Shape { .. } => Status::Shape,
+            Error::Dtype { .. } => Status::Dtype,
+            Error::StaleHandle { .. } => Status::StaleHandle,
+            Error::ForeignHandle { .. } => Status::ForeignHandle,
+            Error::OutOfMemory { .. } => Status::OutOfMemory,
+            Error::Late { .. } => Status::Late,
+            Error::Panic { .. } => Status::Panic,
+            Error::Unsupported { .. } => Status::Unsupported,
+            Error::DeviceUnavailable { .. } => Status::DeviceUnavailable,
+            Error::State { .. } => Status::State,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::InvalidArgument { op, message }
+            | Error::Shape { op, message }
+            | Error::Dtype { op, message }
+            | Error::Unsupported { op, message }
+            | Error::State { op, message } => write!(f, "{op}(): {message}"),
+            Error::StaleHandle { op, what, index } => {
+                write!(
+                    f,
+                    "{op}(): Expected a live {what} as handle {index}, got one that was disposed or never existed"
+                )
+            }
+            Error::ForeignHandle { op, index } => {
+                write!(
+                    f,
+                    "{op}(): Expected a tensor of this device and Worker as handle {index}, got one of another: copy its values with data() and tensor()"
+                )
+            }
+            Error::OutOfMemory { op, asked, held } => write!(
+                f,
+                "{op}(): Expected to allocate {asked} bytes, the system refused ({held} bytes are held by this device): dispose tensors, or use a smaller batch"
+            ),
+            Error::Late { op, record, message } => write!(f, "{op}(): {message} (record {record})"),
+            Error::Panic { op, message } => write!(f, "{op}(): Internal error: {message}; please report it"),
+            Error::DeviceUnavailable { message } => write!(f, "{message}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,12 @@
+//! `libtrain`: tensors, kernels and command queues behind a C ABI; models, autograd and data sets live in TypeScript.
+
+#[macro_use]
+pub mod cpu;
+pub mod abi;
+pub mod cuda;
+pub mod device_info;
+pub mod dtype;
+pub mod error;
+pub mod ops;
+pub mod runtime;
+pub mod shape;

@@ -1,0 +1,63 @@
+//! One op, one folder: parameters and shape rule (`mod.rs`), its definition (`reference.rs`), its CPU kernel (`cpu.rs`)
+//! and, where it has one, its CUDA kernel (`cuda.rs`, `kernel.cu`). The rows are in `ops.toml`.
+
+pub mod activation;
+pub mod inputs;
+pub mod params;
+pub mod unary;
+
+use crate::cpu::CpuContext;
+use crate::error::Result;
+use crate::runtime::record::Io;
+use crate::shape::Meta;
+pub use inputs::Inputs;
+pub use params::Params;
+
+/// One op with its parameters.
+pub trait Op: Sized + Send + Sync + 'static {
+    /// Reads the parameters in the order of the op table.
+    fn parse(params: &mut Params) -> Result<Self>;
+
+    /// Checks the inputs and says what comes out: the shape rule.
+    fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>>;
+
+    /// Elements before the output's first one, for an op that the table calls a view.
+    fn view_offset(&self, _input: Meta) -> usize {
+        0
+    }
+
+    /// Runs on the CPU. An error here is a late one: it must leave what is written in place as it was.
+    fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()>;
+}
+
+/// An op as records hold it.
+pub trait Kernel: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn run_cpu(&self, io: &Io, context: &CpuContext) -> Result<()>;
+}
+
+/// An op under its name in the table.
+pub struct Named<T> {
+    pub name: &'static str,
+    pub op: T,
+}
+
+impl<T: Op> Kernel for Named<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn run_cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
+        self.op.cpu(io, context)
+    }
+}
+
+/// A row of the op table, as the exports carry it.
+pub struct Row {
+    pub name: &'static str,
+    /// Names of the inputs, for messages; a last "parts..." repeats.
+    pub inputs: &'static [&'static str],
+    /// Which inputs are written in place; the last one counts for all that repeat.
+    pub mutates: &'static [bool],
+    pub view: bool,
+}

@@ -1,0 +1,105 @@
+//! Handles: {slot, generation} pairs that JavaScript holds instead of pointers.
+
+use super::capture::Graph;
+use super::queue::{Queue, ReadSlot};
+use super::tensor::Tensor;
+use crate::error::{Error, Result};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+/// What a handle can point at.
+#[derive(Clone)]
+pub enum Entry {
+    Queue(Arc<Queue>),
+    Tensor(Tensor),
+    Read(Arc<ReadSlot>),
+    Graph(Arc<Graph>, u32),
+}
+
+/// A slot number and the generation of what it holds; generation 0 is no handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    pub slot: u32,
+    pub generation: u32,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    entry: Option<Entry>,
+}
+
+/// All handles of the process; queues of several Workers share it.
+#[derive(Default)]
+pub struct Table {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+
+/// The table, locked; never held while anything waits.
+pub fn table() -> MutexGuard<'static, Table> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Table {
+    pub fn insert(&mut self, entry: Entry) -> Handle {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        let place = &mut self.slots[slot as usize];
+        place.generation = place.generation.wrapping_add(1).max(1);
+        place.entry = Some(entry);
+        Handle { slot, generation: place.generation }
+    }
+
+    fn get(&self, handle: Handle) -> Option<&Entry> {
+        let place = self.slots.get(handle.slot as usize)?;
+        if place.generation != handle.generation { None } else { place.entry.as_ref() }
+    }
+
+    /// Takes an entry out; `None` if the handle is stale, so that releasing twice is harmless.
+    pub fn remove(&mut self, handle: Handle) -> Option<Entry> {
+        self.get(handle)?;
+        let entry = self.slots[handle.slot as usize].entry.take();
+        self.free.push(handle.slot);
+        entry
+    }
+
+    /// [`Table::remove`] for a handle that must be a tensor's.
+    pub fn remove_tensor(&mut self, handle: Handle) -> Option<Entry> {
+        matches!(self.get(handle), Some(Entry::Tensor(_))).then(|| self.remove(handle)).flatten()
+    }
+
+    pub fn queue(&self, op: &'static str, handle: Handle) -> Result<Arc<Queue>> {
+        match self.get(handle) {
+            Some(Entry::Queue(queue)) => Ok(queue.clone()),
+            _ => Err(Error::StaleHandle { op, what: "queue", index: 0 }),
+        }
+    }
+
+    /// A tensor of the queue; `index` is its place among the arguments.
+    pub fn tensor(&self, op: &'static str, queue: &Queue, handle: Handle, index: usize) -> Result<Tensor> {
+        match self.get(handle) {
+            Some(Entry::Tensor(tensor)) if tensor.queue == queue.id => Ok(tensor.clone()),
+            Some(Entry::Tensor(_)) => Err(Error::ForeignHandle { op, index }),
+            _ => Err(Error::StaleHandle { op, what: "tensor", index }),
+        }
+    }
+
+    pub fn read(&self, op: &'static str, handle: Handle) -> Result<Arc<ReadSlot>> {
+        match self.get(handle) {
+            Some(Entry::Read(read)) => Ok(read.clone()),
+            _ => Err(Error::StaleHandle { op, what: "read", index: 0 }),
+        }
+    }
+
+    pub fn graph(&self, op: &'static str, queue: &Queue, handle: Handle) -> Result<Arc<Graph>> {
+        match self.get(handle) {
+            Some(Entry::Graph(graph, owner)) if *owner == queue.id => Ok(graph.clone()),
+            Some(Entry::Graph(..)) => Err(Error::ForeignHandle { op, index: 0 }),
+            _ => Err(Error::StaleHandle { op, what: "graph", index: 0 }),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Memory of one device: blocks, the pools that reuse them, and storages that own them.
+
+use crate::error::{Error, Result};
+use std::alloc::{Layout, alloc, dealloc};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes; the width of a cache line and of an AVX-512 register.
+const ALIGNMENT: usize = 64;
+
+/// Raw memory on the device of one queue.
+///
+/// A block goes back to its pool as soon as its last owner is gone, even while records that use it wait in the queue:
+/// records run in order, so whatever is enqueued later runs later.
+pub struct Block {
+    pointer: *mut u8,
+    capacity: usize,
+    /// Set where a record that should have written the block was skipped; cleared by the next write.
+    pub poisoned: AtomicBool,
+    counters: Arc<Counters>,
+}
+
+// SAFETY: the pointer is only read or written by the queue's thread and its pool while they run the records in order.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+impl Block {
+    fn allocate(op: &'static str, capacity: usize, counters: &Arc<Counters>) -> Result<Arc<Block>> {
+        let held = counters.reserved.load(Ordering::Relaxed) as usize;
+        let refused = Error::OutOfMemory { op, asked: capacity, held };
+        if counters.fail_next_allocation.swap(false, Ordering::Relaxed) || capacity > physical_memory() {
+            return Err(refused);
+        }
+        let layout = Layout::from_size_align(capacity, ALIGNMENT).map_err(|_| refused.clone())?;
+        // SAFETY: the layout's size is not zero, as `size_class` never returns zero.
+        let pointer = unsafe { alloc(layout) };
+        if pointer.is_null() {
+            return Err(refused);
+        }
+        counters.system_allocations.fetch_add(1, Ordering::Relaxed);
+        counters.reserved.fetch_add(capacity as u64, Ordering::Relaxed);
+        Ok(Arc::new(Block { pointer, capacity, poisoned: AtomicBool::new(false), counters: counters.clone() }))
+    }
+
+    pub fn pointer(&self) -> *mut u8 {
+        self.pointer
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.counters.reserved.fetch_sub(self.capacity as u64, Ordering::Relaxed);
+        let layout = Layout::from_size_align(self.capacity, ALIGNMENT).expect("the layout it was allocated with");
+        // SAFETY: allocated in `allocate` with this layout, freed once.
+        unsafe { dealloc(self.pointer, layout) };
+    }
+}
+
+/// What is counted about a queue's memory.
+#[derive(Default)]
+pub struct Counters {
+    /// Blocks ever asked from the system.
+    pub system_allocations: AtomicU64,
+    /// Bytes held from the system, in use or kept for reuse.
+    pub reserved: AtomicU64,
+    /// Storages alive.
+    pub live_storages: AtomicU64,
+    /// Bytes of the storages alive.
+    pub live_bytes: AtomicU64,
+    /// Fault injection of the tests: the next block is refused.
+    pub fail_next_allocation: AtomicBool,
+}
+
+/// Blocks kept for reuse, by size class.
+pub struct Pool {
+    free: Mutex<HashMap<usize, Vec<Arc<Block>>>>,
+    counters: Arc<Counters>,
+}
+
+impl Pool {
+    pub fn new(counters: Arc<Counters>) -> Arc<Pool> {
+        Arc::new(Pool { free: Mutex::new(HashMap::new()), counters })
+    }
+
+    /// A block of at least `bytes`, with undefined contents.
+    fn take(&self, op: &'static str, bytes: usize) -> Result<Arc<Block>> {
+        let class = size_class(bytes);
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        match free.get_mut(&class).and_then(Vec::pop) {
+            Some(block) => Ok(block),
+            None => Block::allocate(op, class, &self.counters),
+        }
+    }
+
+    fn give_back(&self, block: Arc<Block>) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.entry(block.capacity).or_default().push(block);
+    }
+
+    /// Frees the blocks that nothing uses; records still queued keep theirs alive.
+    pub fn trim(&self) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Rounds up so that at most an eighth is wasted and few classes exist.
+fn size_class(bytes: usize) -> usize {
+    let bytes = bytes.max(ALIGNMENT);
+    let step = (bytes.next_power_of_two() / 16).max(ALIGNMENT);
+    bytes.div_ceil(step) * step
+}
+
+/// Bytes of RAM; no single block can be larger. Where it is unknown the allocator decides alone.
+fn physical_memory() -> usize {
+    static BYTES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *BYTES.get_or_init(|| {
+        let kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+            text.lines().find(|line| line.starts_with("MemTotal:"))?.split_whitespace().nth(1)?.parse::<usize>().ok()
+        });
+        kib.map_or(isize::MAX as usize, |kib| kib * 1024)
+    })
+}
+
+/// The buffer of one or several tensors (views share it).
+pub struct Storage {
+    block: Option<Arc<Block>>,
+    bytes: usize,
+    pool: Arc<Pool>,
+    /// Goes up with every in-place write, when that is enqueued.
+    pub version: AtomicU32,
+    /// The op of the last in-place write.
+    last_writer: Mutex<&'static str>,
+}
+
+impl Storage {
+    pub fn allocate(op: &'static str, bytes: usize, pool: &Arc<Pool>) -> Result<Arc<Storage>> {
+        let block = pool.take(op, bytes)?;
+        pool.counters.live_storages.fetch_add(1, Ordering::Relaxed);
+        pool.counters.live_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        Ok(Arc::new(Storage {
+            block: Some(block),
+            bytes,
+            pool: pool.clone(),
+            version: AtomicU32::new(0),
+            last_writer: Mutex::new(""),
+        }))
+    }
+
+    pub fn block(&self) -> &Arc<Block> {
+        self.block.as_ref().expect("a storage has its block until it is dropped")
+    }
+
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    pub fn written_by(&self, op: &'static str) {
+        self.version.fetch_add(1, Ordering::Relaxed);
+        *self.last_writer.lock().unwrap_or_else(PoisonError::into_inner) = op;
+    }
+
+    pub fn last_writer(&self) -> &'static str {
+        *self.last_writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        self.pool.counters.live_storages.fetch_sub(1, Ordering::Relaxed);
+        self.pool.counters.live_bytes.fetch_sub(self.bytes as u64, Ordering::Relaxed);
+        if let Some(block) = self.block.take() {
+            self.pool.give_back(block);
+        }
+    }
+}

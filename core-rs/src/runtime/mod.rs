@@ -1,0 +1,8 @@
+//! What runs ops: memory, records, queues, captures and the handles that JavaScript holds.
+
+pub mod capture;
+pub mod handles;
+pub mod memory;
+pub mod queue;
+pub mod record;
+pub mod tensor;

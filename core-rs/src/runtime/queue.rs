@@ -1,0 +1,360 @@
+//! The queue of one device and isolate: commands go in from JavaScript's thread and run in order on a thread of the queue.
+
+use super::capture::{Capture, Replay};
+use super::memory::{Counters, Pool, Storage};
+use super::record::Record;
+use super::tensor::Operand;
+use crate::cpu::CpuContext;
+use crate::error::{Error, Result};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Commands that may wait; a call that finds the queue full waits itself.
+pub const CAPACITY: usize = 4096;
+
+/// How long the queue's thread looks for new work before it sleeps.
+const SPIN: Duration = Duration::from_micros(50);
+
+/// What the queue's thread does in one go.
+pub enum Command {
+    Run(Record),
+    Replay(Replay),
+    /// Copies a tensor to the host; the storage is held until then.
+    Read {
+        source: Operand,
+        storage: Arc<Storage>,
+        into: Arc<ReadSlot>,
+    },
+    /// Copies host values into a tensor.
+    Write {
+        target: Operand,
+        data: Vec<u8>,
+    },
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Command::Run(record) => record.kernel.name(),
+            Command::Replay(_) => "replay",
+            Command::Read { .. } => "read",
+            Command::Write { .. } => "write",
+        }
+    }
+
+    fn run(self, context: &CpuContext) -> Result<()> {
+        match self {
+            Command::Run(record) => record.run(context),
+            Command::Replay(replay) => replay.run(context),
+            Command::Read { source, storage, into } => {
+                let poisoned = source.block.poisoned.load(Ordering::Relaxed);
+                if poisoned {
+                    return Err(Error::state("read", "This tensor was never computed, as an earlier op failed"));
+                }
+                // SAFETY: the storage is held, and records before this one have run.
+                let bytes = unsafe { std::slice::from_raw_parts(source.pointer(), source.meta.bytes()) };
+                into.fill(bytes);
+                drop(storage);
+                Ok(())
+            }
+            Command::Write { target, data } => {
+                // SAFETY: the target holds meta.bytes(), as many as `data` (checked at the call); no record runs meanwhile.
+                unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), target.pointer(), data.len()) };
+                target.block.poisoned.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    /// What happens instead while an error waits to be seen.
+    fn skip(self) {
+        match self {
+            Command::Run(record) => record.poison(),
+            Command::Replay(replay) => replay.poison(),
+            Command::Write { target, .. } => target.block.poisoned.store(true, Ordering::Relaxed),
+            Command::Read { .. } => {}
+        }
+    }
+}
+
+/// Host memory that a read goes to; reserved when the read is enqueued.
+pub struct ReadSlot {
+    bytes: Mutex<Vec<u8>>,
+    done: AtomicBool,
+    /// The ticket after which the values are there.
+    pub ticket: AtomicU64,
+}
+
+impl ReadSlot {
+    pub fn new(op: &'static str, bytes: usize) -> Result<ReadSlot> {
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { op, asked: bytes, held: 0 })?;
+        Ok(ReadSlot { bytes: Mutex::new(buffer), done: AtomicBool::new(false), ticket: AtomicU64::new(0) })
+    }
+
+    fn fill(&self, source: &[u8]) {
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.clear();
+        bytes.extend_from_slice(source);
+        self.done.store(true, Ordering::Release);
+    }
+
+    /// The values, once they are there.
+    pub fn values(&self) -> Option<MutexGuard<'_, Vec<u8>>> {
+        self.done.load(Ordering::Acquire).then(|| self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    commands: VecDeque<Command>,
+    enqueued: u64,
+    asleep: bool,
+    closed: bool,
+}
+
+/// What the calling threads and the queue's thread share.
+struct Shared {
+    waiting: Mutex<Waiting>,
+    work: Condvar,
+    space: Condvar,
+    /// Commands finished or skipped; the ticket of a command is its number, from 1.
+    completed: AtomicU64,
+    /// Times that a call had to wait as the queue was full.
+    stalls: AtomicU64,
+    progress: Mutex<()>,
+    progressed: Condvar,
+    waiters: AtomicU32,
+    failed: AtomicBool,
+    error: Mutex<Option<Error>>,
+    context: CpuContext,
+}
+
+/// A queue with its memory and, while one is being recorded, its capture.
+pub struct Queue {
+    pub id: u32,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    pub pool: Arc<Pool>,
+    pub counters: Arc<Counters>,
+    pub handles: AtomicU64,
+    pub capture: Mutex<Option<Capture>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Queue {
+    pub fn new(id: u32, context: CpuContext) -> Result<Queue> {
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            work: Condvar::new(),
+            space: Condvar::new(),
+            completed: AtomicU64::new(0),
+            stalls: AtomicU64::new(0),
+            progress: Mutex::new(()),
+            progressed: Condvar::new(),
+            waiters: AtomicU32::new(0),
+            failed: AtomicBool::new(false),
+            error: Mutex::new(None),
+            context,
+        });
+        let runner = shared.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("libtrain-queue-{id}"))
+            .stack_size(8 << 20)
+            .spawn(move || runner.run_all())
+            .map_err(|error| Error::DeviceUnavailable {
+                message: format!("Cannot start the queue's thread: {error}"),
+            })?;
+        let counters = Arc::new(Counters::default());
+        Ok(Queue {
+            id,
+            shared,
+            thread: Mutex::new(Some(thread)),
+            pool: Pool::new(counters.clone()),
+            counters,
+            handles: AtomicU64::new(0),
+            capture: Mutex::new(None),
+        })
+    }
+
+    pub fn context(&self) -> &CpuContext {
+        &self.shared.context
+    }
+
+    /// The pool that new tensors come from: the capture's own while one is being recorded.
+    pub fn current_pool(&self) -> Arc<Pool> {
+        locked(&self.capture).as_ref().map_or_else(|| self.pool.clone(), |capture| capture.pool.clone())
+    }
+
+    /// Adds a command and returns its ticket; waits while the queue is full.
+    pub fn push(&self, command: Command) -> u64 {
+        let mut waiting = locked(&self.shared.waiting);
+        if waiting.commands.len() >= CAPACITY {
+            self.shared.stalls.fetch_add(1, Ordering::Relaxed);
+            while waiting.commands.len() >= CAPACITY && !waiting.closed {
+                waiting = self.shared.space.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        waiting.commands.push_back(command);
+        waiting.enqueued += 1;
+        if std::mem::take(&mut waiting.asleep) {
+            self.shared.work.notify_one();
+        }
+        waiting.enqueued
+    }
+
+    pub fn enqueued(&self) -> u64 {
+        locked(&self.shared.waiting).enqueued
+    }
+
+    pub fn completed(&self) -> u64 {
+        self.shared.completed.load(Ordering::Acquire)
+    }
+
+    pub fn stalls(&self) -> u64 {
+        self.shared.stalls.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the command of the ticket has passed; fails with the late error if there is one.
+    pub fn wait(&self, ticket: u64) -> Result<()> {
+        let shared = &*self.shared;
+        if self.completed() < ticket {
+            shared.waiters.fetch_add(1, Ordering::SeqCst);
+            let mut guard = locked(&shared.progress);
+            while self.completed() < ticket && !locked(&shared.waiting).closed {
+                // The time-out only guards against a queue closed meanwhile.
+                guard = shared
+                    .progressed
+                    .wait_timeout(guard, Duration::from_millis(100))
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+            }
+            drop(guard);
+            shared.waiters.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.late_error().map_or(Ok(()), Err)
+    }
+
+    pub fn late_error(&self) -> Option<Error> {
+        if !self.shared.failed.load(Ordering::Acquire) {
+            return None;
+        }
+        locked(&self.shared.error).clone()
+    }
+
+    /// Forgets the late error, once everything enqueued before has been skipped.
+    pub fn recover(&self) {
+        let last = self.enqueued();
+        let _ = self.wait(last);
+        *locked(&self.shared.error) = None;
+        self.shared.failed.store(false, Ordering::Release);
+    }
+
+    /// Ends the thread after the command it is running.
+    pub fn close(&self) {
+        locked(&self.shared.waiting).closed = true;
+        self.shared.work.notify_all();
+        self.shared.space.notify_all();
+        if let Some(thread) = locked(&self.thread).take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn run_all(&self) {
+        while let Some(command) = self.next() {
+            let ticket = self.completed.load(Ordering::Relaxed) + 1;
+            let name = command.name();
+            if self.failed.load(Ordering::Acquire) {
+                command.skip();
+            } else {
+                let result = catch_unwind(AssertUnwindSafe(|| command.run(&self.context)));
+                let result =
+                    result.unwrap_or_else(|panic| Err(Error::Panic { op: name, message: panic_message(&*panic) }));
+                if let Err(error) = result {
+                    self.fail(name, ticket, error);
+                }
+            }
+            self.completed.store(ticket, Ordering::SeqCst);
+            if self.waiters.load(Ordering::SeqCst) > 0 {
+                let _guard = locked(&self.progress);
+                self.progressed.notify_all();
+            }
+        }
+    }
+
+    fn fail(&self, name: &'static str, ticket: u64, error: Error) {
+        let text = error.to_string();
+        // The op's name is already in front of most messages; a replay's error names the op inside it.
+        let (op, message) = match text.split_once("(): ") {
+            Some((_, rest)) => (op_of(&error).unwrap_or(name), rest.to_string()),
+            None => (name, text),
+        };
+        *locked(&self.error) = Some(Error::Late { op, record: ticket, message });
+        self.failed.store(true, Ordering::Release);
+    }
+
+    fn next(&self) -> Option<Command> {
+        let mut spin_until = None;
+        let mut waiting = locked(&self.waiting);
+        loop {
+            if waiting.closed {
+                return None;
+            }
+            if let Some(command) = waiting.commands.pop_front() {
+                if waiting.commands.len() == CAPACITY - 1 {
+                    self.space.notify_all();
+                }
+                return Some(command);
+            }
+            let now = Instant::now();
+            if now < *spin_until.get_or_insert(now + SPIN) {
+                drop(waiting);
+                for _ in 0..32 {
+                    std::hint::spin_loop();
+                }
+                waiting = locked(&self.waiting);
+            } else {
+                waiting.asleep = true;
+                waiting = self.work.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                spin_until = None;
+            }
+        }
+    }
+}
+
+fn op_of(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::InvalidArgument { op, .. }
+        | Error::Shape { op, .. }
+        | Error::Dtype { op, .. }
+        | Error::OutOfMemory { op, .. }
+        | Error::Panic { op, .. }
+        | Error::Unsupported { op, .. }
+        | Error::State { op, .. } => Some(op),
+        _ => None,
+    }
+}
+
+/// The text of a caught panic.
+pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| text.to_string())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without text".to_string())
+}

@@ -1,0 +1,150 @@
+//! One op call as data: what the queue runs, captures and replays.
+
+use super::tensor::Operand;
+use crate::cpu::CpuContext;
+use crate::dtype::Element;
+use crate::error::{Error, Result};
+use crate::ops::Kernel;
+use crate::shape::Meta;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// An op with its tensors and parameters.
+#[derive(Clone)]
+pub struct Record {
+    pub kernel: Arc<dyn Kernel>,
+    pub inputs: Vec<Option<Operand>>,
+    /// Which inputs the op writes in place.
+    pub mutates: &'static [bool],
+    pub outputs: Vec<Operand>,
+}
+
+impl Record {
+    /// Runs on the CPU; the outputs are poisoned unless it succeeds.
+    pub fn run(&self, context: &CpuContext) -> Result<()> {
+        if let Some(index) =
+            self.inputs.iter().position(|i| i.as_ref().is_some_and(|i| i.block.poisoned.load(Ordering::Relaxed)))
+        {
+            self.poison();
+            let message = format!("Input {index} was never computed, as an earlier op failed");
+            return Err(Error::state(self.kernel.name(), message));
+        }
+        let result = self.kernel.run_cpu(&Io { record: self }, context);
+        if result.is_ok() {
+            for output in &self.outputs {
+                output.block.poisoned.store(false, Ordering::Relaxed);
+            }
+        } else {
+            self.poison();
+        }
+        result
+    }
+
+    /// Marks the outputs as never computed; what is written in place keeps its old values.
+    pub fn poison(&self) {
+        for output in &self.outputs {
+            output.block.poisoned.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub fn mutates(&self, input: usize) -> bool {
+        // A repeated last input shares its flag with those that follow it.
+        self.mutates.get(input).or(self.mutates.last()).copied().unwrap_or(false)
+    }
+}
+
+/// The tensors of a running record as slices.
+///
+/// Outputs and mutated inputs never overlap another operand: outputs are fresh blocks, and the call refuses a mutated
+/// tensor that shares bytes with another argument.
+pub struct Io<'a> {
+    record: &'a Record,
+}
+
+impl<'a> Io<'a> {
+    #[cfg(test)]
+    pub fn new(record: &'a Record) -> Io<'a> {
+        Io { record }
+    }
+
+    pub fn inputs(&self) -> usize {
+        self.record.inputs.len()
+    }
+
+    pub fn has(&self, input: usize) -> bool {
+        self.record.inputs.get(input).is_some_and(Option::is_some)
+    }
+
+    pub fn meta(&self, input: usize) -> Meta {
+        self.input_operand(input).meta
+    }
+
+    pub fn outputs(&self) -> usize {
+        self.record.outputs.len()
+    }
+
+    pub fn output_meta(&self, output: usize) -> Meta {
+        self.record.outputs[output].meta
+    }
+
+    fn input_operand(&self, input: usize) -> &'a Operand {
+        self.record.inputs[input].as_ref().expect("the shape rule checked that it is there")
+    }
+
+    /// The values of an input.
+    pub fn input<T: Element>(&self, input: usize) -> &'a [T] {
+        let operand = self.input_operand(input);
+        assert_eq!(operand.meta.dtype, T::DTYPE, "the shape rule checks dtypes");
+        // SAFETY: the block holds at least meta.bytes() after the offset, aligned to 64 bytes plus whole elements; records
+        // run one at a time, so nothing writes it during this one.
+        unsafe { std::slice::from_raw_parts(operand.pointer().cast::<T>(), operand.meta.shape.len()) }
+    }
+
+    /// The values of an optional input.
+    pub fn optional<T: Element>(&self, input: usize) -> Option<&'a [T]> {
+        self.has(input).then(|| self.input(input))
+    }
+
+    /// The values of an input that the op writes in place; take each at most once.
+    #[allow(clippy::mut_from_ref)]
+    pub fn in_place<T: Element>(&self, input: usize) -> &'a mut [T] {
+        assert!(self.record.mutates(input), "the op table says which inputs are written");
+        let operand = self.input_operand(input);
+        assert_eq!(operand.meta.dtype, T::DTYPE, "the shape rule checks dtypes");
+        // SAFETY: as in `input`, and no other operand shares these bytes (checked at the call).
+        unsafe { std::slice::from_raw_parts_mut(operand.pointer().cast::<T>(), operand.meta.shape.len()) }
+    }
+
+    /// The values to write of an output, undefined before; take each at most once.
+    #[allow(clippy::mut_from_ref)]
+    pub fn output<T: Element>(&self, output: usize) -> &'a mut [T] {
+        let operand = &self.record.outputs[output];
+        assert_eq!(operand.meta.dtype, T::DTYPE, "the shape rule sets the dtype");
+        // SAFETY: a fresh block of this record alone, of at least meta.bytes().
+        unsafe { std::slice::from_raw_parts_mut(operand.pointer().cast::<T>(), operand.meta.shape.len()) }
+    }
+
+    /// The bytes of an input, whatever its dtype.
+    pub fn input_bytes(&self, input: usize) -> &'a [u8] {
+        let operand = self.input_operand(input);
+        // SAFETY: as in `input`.
+        unsafe { std::slice::from_raw_parts(operand.pointer(), operand.meta.bytes()) }
+    }
+
+    /// The bytes of an output, whatever its dtype; take each at most once.
+    #[allow(clippy::mut_from_ref)]
+    pub fn output_bytes(&self, output: usize) -> &'a mut [u8] {
+        let operand = &self.record.outputs[output];
+        // SAFETY: as in `output`.
+        unsafe { std::slice::from_raw_parts_mut(operand.pointer(), operand.meta.bytes()) }
+    }
+
+    /// The bytes of an input written in place; take each at most once.
+    #[allow(clippy::mut_from_ref)]
+    pub fn in_place_bytes(&self, input: usize) -> &'a mut [u8] {
+        assert!(self.record.mutates(input), "the op table says which inputs are written");
+        let operand = self.input_operand(input);
+        // SAFETY: as in `in_place`.
+        unsafe { std::slice::from_raw_parts_mut(operand.pointer(), operand.meta.bytes()) }
+    }
+}
