@@ -126,3 +126,21 @@ op_export!(lt_clamp_backward, unary, ClampBackward, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_conv2d, conv2d, Conv2d, Row {
+    name: "conv2d",
+    inputs: &["x", "weight"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_conv2d_backward_input, conv2d, Conv2dBackwardInput, Row {
+    name: "conv2d_backward_input",
+    inputs: &["dy", "weight"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_conv2d_backward_weight, conv2d, Conv2dBackwardWeight, Row {
+    name: "conv2d_backward_weight",
+    inputs: &["x", "dy"],
+    mutates: &[false, false],
+    view: false,
+});

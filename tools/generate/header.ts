@@ -36,9 +36,9 @@ function functionOf(row: FunctionRow): string {
     else args.push(`const ${C_TYPES[buffer]} *${snake(name)}`, `uint32_t ${snake(name)}_bytes`);
   }
   args.push("uint32_t *out", "uint32_t out_bytes");
-  return `\n/* ${row.doc}${row.nonblocking ? "; waits, so call it off the main thread" : ""}. */\nint32_t lt_${row.name}(${
-    args.join(", ")
-  });\n`;
+  return `\n/* ${row.doc}${
+    row.nonblocking ? "; waits, so call it off the main thread" : ""
+  }. */\nint32_t lt_${row.name}(${args.join(", ")});\n`;
 }
 
 function opOf(op: OpRow): string {

@@ -54,7 +54,18 @@ export function readTable(text: string): Table {
 }
 
 function readOp(name: string, row: Record<string, unknown>): OpRow {
-  const known = ["module", "type", "inputs", "params", "outputs", "mutates", "differentiable", "view", "precision", "doc"];
+  const known = [
+    "module",
+    "type",
+    "inputs",
+    "params",
+    "outputs",
+    "mutates",
+    "differentiable",
+    "view",
+    "precision",
+    "doc",
+  ];
   for (const key of Object.keys(row)) {
     if (!known.includes(key)) throw new Error(`Op "${name}": Expected keys ${known.join(", ")}, got "${key}"`);
   }

@@ -57,13 +57,15 @@ export! {
 }
 
 export! {
-    /// A second handle to the same tensor; out: the tensor.
+    /// A second handle to the same tensor; out: the tensor, then its storage's version.
     fn lt_tensor_alias(queue_slot: u32, queue_generation: u32, slot: u32, generation: u32) |out| {
         let op = "tensor_alias";
         let queue = queue_of(op, queue_slot, queue_generation)?;
         let tensor = table().tensor(op, &queue, Handle { slot, generation }, 0)?;
-        out.reserve(Out::tensor_words(tensor.meta))?;
-        push_tensor(&queue, tensor, out)
+        out.reserve(Out::tensor_words(tensor.meta) + 1)?;
+        let version = tensor.storage.version.load(Ordering::Relaxed);
+        push_tensor(&queue, tensor, out)?;
+        out.push(version)
     }
 }
 

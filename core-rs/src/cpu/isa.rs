@@ -108,10 +108,10 @@ impl Arch for Avx512 {
 /// plain `name: Type` pairs (slices, references, scalars); a return type is optional.
 /// Panics if the processor lacks the asked-for set.
 ///
-/// ```
-/// use libtrain::cpu::{isa::Isa, math};
+/// ```ignore
+/// use crate::cpu::{isa::Isa, math};
 ///
-/// libtrain::multiversion! {
+/// multiversion! {
 ///     /// `y[i] = exp(x[i]) * scale`
 ///     pub fn scaled_exp<A>(x: &[f32], scale: f32, y: &mut [f32]) {
 ///         for (y, &x) in y.iter_mut().zip(x) {

@@ -3,7 +3,10 @@
 #[macro_use]
 pub mod isa;
 pub mod context;
+pub mod conv;
+pub mod gemm;
 pub mod math;
 pub mod pool;
+mod scratch;
 
 pub use context::CpuContext;

@@ -1,0 +1,276 @@
+//! Two-dimensional convolution over NHWC images as implicit matrix products: the kernels read
+//! windows straight from (zero-padded copies of) the images; no patch matrix is built.
+
+mod image;
+mod weight_grad;
+mod window;
+
+use super::gemm::microkernel::Kernels;
+use super::gemm::{Mat, gemm, pack::pack_b_panel, tiling::even_part};
+use super::isa::Isa;
+use super::pool::{Pool, SliceParts};
+use super::scratch::Scratch;
+use image::Image;
+use window::Window;
+
+/// The sizes of a convolution. Images are `[n, h, w, c]`, results `[n, oh, ow, out]`, weights
+/// `[out, kh, kw, c / groups]`; padding is with zeros, the same at both ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvShape {
+    /// Images in the batch.
+    pub n: usize,
+    /// Image height.
+    pub h: usize,
+    /// Image width.
+    pub w: usize,
+    /// Image channels.
+    pub c: usize,
+    /// Result channels.
+    pub out: usize,
+    /// Window height.
+    pub kh: usize,
+    /// Window width.
+    pub kw: usize,
+    /// Rows from one window to the next.
+    pub stride_h: usize,
+    /// Columns from one window to the next.
+    pub stride_w: usize,
+    /// Zero rows above and below each image.
+    pub pad_h: usize,
+    /// Zero columns left and right of each image.
+    pub pad_w: usize,
+    /// Groups of channels that are convolved separately.
+    pub groups: usize,
+    /// Result height.
+    pub oh: usize,
+    /// Result width.
+    pub ow: usize,
+}
+
+impl ConvShape {
+    /// How many windows of `kernel` fit along `size` elements with `pad` zeros at both ends.
+    pub fn output_size(size: usize, kernel: usize, stride: usize, pad: usize) -> usize {
+        (size + 2 * pad).checked_sub(kernel).map_or(0, |room| room / stride + 1)
+    }
+
+    /// Panics unless the sizes fit together and the slices have the lengths they imply.
+    fn check(&self, x: &[f32], w: &[f32], y: &[f32]) {
+        assert!(self.stride_h > 0 && self.stride_w > 0 && self.kh > 0 && self.kw > 0);
+        assert!(self.groups > 0 && self.c.is_multiple_of(self.groups));
+        assert!(self.out.is_multiple_of(self.groups));
+        assert_eq!(self.oh, Self::output_size(self.h, self.kh, self.stride_h, self.pad_h));
+        assert_eq!(self.ow, Self::output_size(self.w, self.kw, self.stride_w, self.pad_w));
+        assert_eq!(x.len(), self.n * self.h * self.w * self.c, "images");
+        assert_eq!(w.len(), self.out * self.patch(), "weights");
+        assert_eq!(y.len(), self.pixels() * self.out, "results");
+    }
+
+    /// Channels of the images in one group.
+    fn group_in(&self) -> usize {
+        self.c / self.groups
+    }
+
+    /// Channels of the results in one group.
+    fn group_out(&self) -> usize {
+        self.out / self.groups
+    }
+
+    /// Weights per result channel.
+    fn patch(&self) -> usize {
+        self.kh * self.kw * self.group_in()
+    }
+
+    /// Result pixels in the batch.
+    fn pixels(&self) -> usize {
+        self.n * self.oh * self.ow
+    }
+
+    /// Whether each result pixel depends on the image pixel at the same place alone, through
+    /// one matrix.
+    fn is_pointwise(&self) -> bool {
+        let window = (self.kh, self.kw, self.stride_h, self.stride_w, self.pad_h, self.pad_w);
+        window == (1, 1, 1, 1, 0, 0) && self.groups == 1
+    }
+
+    /// One group's channels of the images `x`.
+    fn images<'a>(&self, x: &'a [f32], group: usize) -> Image<'a> {
+        let channels = self.group_in();
+        let (n, h, w, pixel) = (self.n, self.h, self.w, self.c);
+        Image { data: x, n, h, w, pixel, first: group * channels, channels }
+    }
+
+    /// One group's channels of the results (or their gradient) `y`.
+    fn results<'a>(&self, y: &'a [f32], group: usize) -> Image<'a> {
+        let channels = self.group_out();
+        let (n, h, w, pixel) = (self.n, self.oh, self.ow, self.out);
+        Image { data: y, n, h, w, pixel, first: group * channels, channels }
+    }
+}
+
+/// `y = conv(x, w)`.
+pub fn conv2d_forward(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32]) {
+    shape.check(x, w, y);
+    if shape.is_pointwise() {
+        let (m, n, k) = (shape.pixels(), shape.out, shape.c);
+        let w = Mat::row_major(w, k).transposed();
+        return gemm(isa, pool, m, n, k, Mat::row_major(x, k), w, y, false);
+    }
+    let kernels = Kernels::of(isa);
+    let (patch, group_out) = (shape.patch(), shape.group_out());
+    let y = SliceParts::new(y);
+    for group in 0..shape.groups {
+        let w = Mat::row_major(&w[group * group_out * patch..], patch).transposed();
+        let weights = pack_weights(pool, kernels, patch, group_out, &|cols, panel| {
+            pack_b_panel(&w, 0..patch, cols, kernels.nr(), panel);
+        });
+        let window = Window {
+            kernels,
+            source: shape.images(x, group),
+            taps: (shape.kh, shape.kw),
+            stride: (shape.stride_h, shape.stride_w),
+            pad: (shape.pad_h as isize, shape.pad_w as isize),
+            rows: shape.oh,
+            cols: shape.ow,
+            weights: weights.as_slice(),
+            channels: group_out,
+            first: group * group_out,
+            image_stride: shape.oh * shape.ow * shape.out,
+            row_stride: shape.ow * shape.out,
+            col_stride: shape.out,
+        };
+        window.run(pool, &y);
+    }
+}
+
+/// The pixels of an image along one axis that a strided window meets at the same phase, as a
+/// window of stride 1 over the result gradient.
+struct Phase {
+    /// The first image pixel.
+    start: usize,
+    /// How many image pixels, each `stride` after the last.
+    count: usize,
+    /// The first weight tap that meets them; the others follow `stride` apart.
+    tap: usize,
+    /// How many taps meet them.
+    taps: usize,
+    /// Padding of the window over the gradient (negative: it begins inside).
+    pad: isize,
+}
+
+impl Phase {
+    fn new(phase: usize, size: usize, kernel: usize, stride: usize, pad: usize) -> Phase {
+        let start = (phase + stride - pad % stride) % stride;
+        let taps = kernel.saturating_sub(phase).div_ceil(stride);
+        Phase {
+            start,
+            count: size.saturating_sub(start).div_ceil(stride),
+            tap: phase,
+            taps,
+            // Pixel i meets tap t in window (i + pad) / stride - t; taps run backwards.
+            pad: taps as isize - 1 - ((start + pad) / stride) as isize,
+        }
+    }
+}
+
+/// `dx` = gradient with respect to the images, from the result gradient `dy`.
+///
+/// A strided convolution is done phase by phase, so no product with an inserted zero is
+/// computed.
+pub fn conv2d_backward_input(isa: Isa, pool: &Pool, shape: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+    shape.check(dx, w, dy);
+    if shape.is_pointwise() {
+        let (m, n, k) = (shape.pixels(), shape.c, shape.out);
+        let (dy, w) = (Mat::row_major(dy, k), Mat::row_major(w, n));
+        return gemm(isa, pool, m, n, k, dy, w, dx, false);
+    }
+    let dx = SliceParts::new(dx);
+    for group in 0..shape.groups {
+        for phase_h in 0..shape.stride_h {
+            for phase_w in 0..shape.stride_w {
+                let v = Phase::new(phase_h, shape.h, shape.kh, shape.stride_h, shape.pad_h);
+                let h = Phase::new(phase_w, shape.w, shape.kw, shape.stride_w, shape.pad_w);
+                backward_phase(Kernels::of(isa), pool, shape, group, (&v, &h), (dy, w, &dx));
+            }
+        }
+    }
+}
+
+/// The part of [`conv2d_backward_input`] for one group and the pixels of one phase per axis.
+fn backward_phase(
+    kernels: &'static Kernels,
+    pool: &Pool,
+    shape: &ConvShape,
+    group: usize,
+    (v, h): (&Phase, &Phase),
+    (dy, w, dx): (&[f32], &[f32], &SliceParts<f32>),
+) {
+    let (patch, group_in, group_out) = (shape.patch(), shape.group_in(), shape.group_out());
+    let (nr, reduction) = (kernels.nr(), v.taps * h.taps * group_out);
+    let weights = pack_weights(pool, kernels, reduction, group_in, &|cols, panel| {
+        for (i, panel) in panel.chunks_exact_mut((group_out * nr).max(1)).enumerate() {
+            let (tap_v, tap_h) = (v.taps - 1 - i / h.taps, h.taps - 1 - i % h.taps);
+            let ky = v.tap + tap_v * shape.stride_h;
+            let kx = h.tap + tap_h * shape.stride_w;
+            let start = group * group_out * patch + (ky * shape.kw + kx) * group_in;
+            let tap = Mat { data: &w[start..], row_stride: patch, col_stride: 1 };
+            pack_b_panel(&tap, 0..group_out, cols.clone(), nr, panel);
+        }
+    });
+    let window = Window {
+        kernels,
+        source: shape.results(dy, group),
+        taps: (v.taps, h.taps),
+        stride: (1, 1),
+        pad: (v.pad, h.pad),
+        rows: v.count,
+        cols: h.count,
+        weights: weights.as_slice(),
+        channels: group_in,
+        first: (v.start * shape.w + h.start) * shape.c + group * group_in,
+        image_stride: shape.h * shape.w * shape.c,
+        row_stride: shape.stride_h * shape.w * shape.c,
+        col_stride: shape.stride_w * shape.c,
+    };
+    window.run(pool, dx);
+}
+
+/// Packs `channels` columns of `reduction` weights into panels `[reduction][nr]`; `pack` fills
+/// the panel of some columns.
+fn pack_weights(
+    pool: &Pool,
+    kernels: &Kernels,
+    reduction: usize,
+    channels: usize,
+    pack: &(dyn Fn(std::ops::Range<usize>, &mut [f32]) + Sync),
+) -> Scratch {
+    /// Floats that make handing out a task worthwhile.
+    const TASK: usize = 1 << 14;
+    let nr = kernels.nr();
+    let (panels, size) = (channels.div_ceil(nr), reduction * nr);
+    let mut packed = Scratch::take(panels * size);
+    let parts = SliceParts::new(packed.as_mut_slice());
+    let tasks = (panels * size / TASK).clamp(1, panels.max(1));
+    pool.run(tasks, &|task| {
+        for i in even_part(panels, tasks, task) {
+            // SAFETY: each panel is in one task.
+            let panel = unsafe { parts.part(i * size..(i + 1) * size) };
+            pack(i * nr..channels.min((i + 1) * nr), panel);
+        }
+    });
+    packed
+}
+
+/// `dw` = gradient with respect to the weights, from the images and the result gradient.
+pub fn conv2d_backward_weight(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    shape.check(x, dw, dy);
+    let size = shape.group_out() * shape.patch();
+    if size == 0 {
+        return;
+    }
+    for (group, dw) in dw.chunks_exact_mut(size).enumerate() {
+        weight_grad::run(Kernels::of(isa), pool, shape, group, (x, dy), dw);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use super::*;
+use crate::cpu::gemm::tests::noise;
+
+/// Calls `f(y index, x index, w index)` for every product of the convolution.
+fn each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
+    let (gi, go) = (s.group_in(), s.group_out());
+    for pixel in 0..s.pixels() {
+        let (image, oy, ox) = (pixel / (s.oh * s.ow), pixel / s.ow % s.oh, pixel % s.ow);
+        for tap in 0..s.kh * s.kw {
+            let (ky, kx) = (tap / s.kw, tap % s.kw);
+            let (Some(iy), Some(ix)) = (
+                (oy * s.stride_h + ky).checked_sub(s.pad_h).filter(|&iy| iy < s.h),
+                (ox * s.stride_w + kx).checked_sub(s.pad_w).filter(|&ix| ix < s.w),
+            ) else {
+                continue;
+            };
+            for o in 0..s.out {
+                for i in 0..gi {
+                    let x = ((image * s.h + iy) * s.w + ix) * s.c + o / go * gi + i;
+                    f(pixel * s.out + o, x, (o * s.kh * s.kw + tap) * gi + i);
+                }
+            }
+        }
+    }
+}
+
+fn assert_close(what: &str, s: &ConvShape, isa: Isa, got: &[f32], want: &[f64], terms: usize) {
+    let bound = 1e-6 * (terms as f64 + 1.0).sqrt() * 4.0;
+    for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
+        let error = (f64::from(got) - want).abs();
+        assert!(error < bound, "{what} {isa:?} {s:?} at {i}: {got}, want {want}");
+    }
+}
+
+fn check(s: &ConvShape) {
+    let (x, w) = (noise(s.n * s.h * s.w * s.c, 1), noise(s.out * s.patch(), 2));
+    let dy = noise(s.pixels() * s.out, 3);
+    let mut y64 = vec![0.0; dy.len()];
+    let mut dx64 = vec![0.0; x.len()];
+    let mut dw64 = vec![0.0; w.len()];
+    each_product(s, |iy, ix, iw| {
+        y64[iy] += f64::from(x[ix]) * f64::from(w[iw]);
+        dx64[ix] += f64::from(dy[iy]) * f64::from(w[iw]);
+        dw64[iw] += f64::from(dy[iy]) * f64::from(x[ix]);
+    });
+    let pools = [Pool::new(1), Pool::new(2)];
+    for isa in Isa::available() {
+        let results = pools.each_ref().map(|pool| {
+            let mut y = vec![f32::NAN; dy.len()];
+            let mut dx = vec![f32::NAN; x.len()];
+            let mut dw = vec![f32::NAN; w.len()];
+            conv2d_forward(isa, pool, s, &x, &w, &mut y);
+            conv2d_backward_input(isa, pool, s, &dy, &w, &mut dx);
+            conv2d_backward_weight(isa, pool, s, &x, &dy, &mut dw);
+            (y, dx, dw)
+        });
+        let (y, dx, dw) = &results[0];
+        assert_close("y", s, isa, y, &y64, s.patch());
+        assert_close("dx", s, isa, dx, &dx64, s.kh * s.kw * s.group_out());
+        assert_close("dw", s, isa, dw, &dw64, s.pixels());
+        assert!(results[0] == results[1], "threads matter: {isa:?} {s:?}");
+    }
+}
+
+/// A shape from `[n, h, w, c]`, result channels, window, stride, padding and groups.
+fn shape(
+    [n, h, w, c]: [usize; 4],
+    out: usize,
+    (kh, kw): (usize, usize),
+    (stride_h, stride_w): (usize, usize),
+    (pad_h, pad_w): (usize, usize),
+    groups: usize,
+) -> ConvShape {
+    let oh = ConvShape::output_size(h, kh, stride_h, pad_h);
+    let ow = ConvShape::output_size(w, kw, stride_w, pad_w);
+    ConvShape { n, h, w, c, out, kh, kw, stride_h, stride_w, pad_h, pad_w, groups, oh, ow }
+}
+
+#[test]
+fn square_windows_of_every_size_stride_and_padding() {
+    for k in [1, 2, 3, 5, 7] {
+        for stride in [1, 2, 3] {
+            for pad in [0, 1, 2, 3] {
+                for (c, out) in [(1, 16), (3, 5), (16, 8), (9, 17)] {
+                    check(&shape([2, 8, 9, c], out, (k, k), (stride, stride), (pad, pad), 1));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn oblong_windows_and_images() {
+    check(&shape([3, 5, 31, 4], 7, (1, 3), (1, 2), (0, 1), 1));
+    check(&shape([1, 31, 5, 4], 7, (3, 1), (2, 1), (1, 0), 1));
+    check(&shape([2, 1, 40, 6], 12, (1, 5), (1, 1), (0, 2), 1));
+    check(&shape([1, 7, 3, 2], 3, (5, 2), (3, 1), (2, 2), 1));
+    check(&shape([2, 9, 9, 3], 4, (2, 2), (4, 5), (0, 1), 1));
+}
+
+#[test]
+fn groups_and_depthwise() {
+    for groups in [2, 4] {
+        for (k, stride, pad) in [(1, 1, 0), (3, 1, 1), (3, 2, 1), (1, 2, 0), (2, 2, 0)] {
+            check(&shape([3, 7, 8, 8], 12, (k, k), (stride, stride), (pad, pad), groups));
+        }
+    }
+    check(&shape([2, 9, 7, 6], 6, (3, 3), (1, 1), (1, 1), 6));
+    check(&shape([2, 9, 7, 6], 12, (3, 3), (2, 2), (1, 1), 6));
+}
+
+#[test]
+fn training_shapes() {
+    check(&shape([5, 28, 28, 1], 16, (3, 3), (1, 1), (1, 1), 1));
+    check(&shape([5, 28, 28, 16], 16, (3, 3), (1, 1), (1, 1), 1));
+    check(&shape([5, 28, 28, 16], 32, (3, 3), (2, 2), (1, 1), 1));
+    check(&shape([5, 14, 14, 32], 32, (1, 1), (2, 2), (0, 0), 1));
+    check(&shape([33, 7, 7, 16], 64, (3, 3), (1, 1), (1, 1), 1));
+    // Reductions of several cache blocks, by whole window rows and within them.
+    check(&shape([1, 4, 5, 96], 40, (3, 3), (1, 1), (1, 1), 1));
+    check(&shape([1, 3, 3, 300], 33, (3, 3), (1, 1), (1, 1), 1));
+    check(&shape([9, 6, 6, 70], 50, (1, 1), (1, 1), (0, 0), 1));
+    // Wider than a task.
+    check(&shape([1, 2, 700, 3], 4, (3, 3), (1, 1), (1, 1), 1));
+}
+
+#[test]
+fn empty_batches_and_windows_beyond_the_image() {
+    check(&shape([0, 5, 5, 3], 4, (3, 3), (1, 1), (1, 1), 1));
+    check(&shape([2, 2, 2, 3], 4, (3, 3), (1, 1), (0, 0), 1));
+}

@@ -1,0 +1,231 @@
+//! The register-tile kernel, written once over a vector type and a tile size.
+
+use crate::cpu::isa::Isa;
+
+/// The most tile rows that any instruction set uses.
+pub const MAX_MR: usize = 12;
+
+/// One tile of work: `C[i][j] (+)= sum over s, t of A[i](s, t) * B(s, t)[j]` for segments
+/// `s` and steps `t` within a segment.
+///
+/// All distances are in floats. Segments let a convolution walk a window of an image: the
+/// steps of one segment are adjacent, the next segment starts a row of the image later.
+pub struct Tile {
+    /// How many segments there are.
+    pub segments: usize,
+    /// How many steps each segment has.
+    pub steps: usize,
+    /// Row kernels: where each tile row starts (steps are adjacent). Panel kernels: only the
+    /// first is used, and the rows of one step are adjacent.
+    pub a: [*const f32; MAX_MR],
+    /// Panel kernels: distance between steps in A.
+    pub a_step: usize,
+    /// Distance between segments in A.
+    pub a_segment: usize,
+    /// Where B starts; the columns of one step are adjacent.
+    pub b: *const f32,
+    /// Distance between steps in B.
+    pub b_step: usize,
+    /// Distance between segments in B.
+    pub b_segment: usize,
+    /// Where each tile row of C starts; columns are adjacent.
+    pub c: [*mut f32; MAX_MR],
+    /// How many columns of C to write. B is read in whole vectors all the same.
+    pub cols: usize,
+    /// Whether to add to C instead of overwriting it.
+    pub accumulate: bool,
+}
+
+impl Tile {
+    /// A tile of one segment with nothing to do yet.
+    pub const EMPTY: Tile = Tile {
+        segments: 1,
+        steps: 0,
+        a: [std::ptr::null(); MAX_MR],
+        a_step: 0,
+        a_segment: 0,
+        b: std::ptr::null(),
+        b_step: 0,
+        b_segment: 0,
+        c: [std::ptr::null_mut(); MAX_MR],
+        cols: 0,
+        accumulate: false,
+    };
+}
+
+/// A compiled kernel.
+///
+/// # Safety
+/// The processor must have the kernel's instruction set, everything that the tile describes
+/// must be readable (C: writable, by this thread alone), and `cols` must fit the kernel.
+pub type TileFn = unsafe fn(&Tile);
+
+/// Row counts `1..=MAX_MR`, index 0 for one row.
+pub type ByRows = [TileFn; MAX_MR];
+
+/// The kernels of one instruction set.
+pub struct Kernels {
+    /// The most rows in a tile.
+    pub mr: usize,
+    /// Floats in a vector.
+    pub lanes: usize,
+    /// Steps per cache block: `kc * nr` floats of B should take about half the L1 cache.
+    pub kc: usize,
+    /// For each row count, kernels one and two vectors wide that read A by rows.
+    pub rows: [ByRows; 2],
+    /// The same, reading A by panels.
+    pub panel: [ByRows; 2],
+}
+
+impl Kernels {
+    /// The most columns in a tile.
+    pub fn nr(&self) -> usize {
+        2 * self.lanes
+    }
+
+    /// The kernel for an exact row count and at most `cols` columns that reads A by rows.
+    pub fn by_rows(&self, rows: usize, cols: usize) -> TileFn {
+        self.rows[usize::from(cols > self.lanes)][rows - 1]
+    }
+
+    /// The kernel for an exact row count and at most `cols` columns that reads A by panels.
+    pub fn by_panel(&self, rows: usize, cols: usize) -> TileFn {
+        self.panel[usize::from(cols > self.lanes)][rows - 1]
+    }
+
+    /// The kernels of `isa`. Panics if the processor lacks it.
+    pub fn of(isa: Isa) -> &'static Kernels {
+        isa.assert_supported();
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => &super::microkernel_avx2::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => &super::microkernel_avx512::KERNELS,
+            _ => &super::microkernel_portable::KERNELS,
+        }
+    }
+}
+
+/// A vector register.
+///
+/// # Safety
+/// Implementations need the instruction set they are written for; `load` and `store` access
+/// `LANES` floats at an address of any alignment.
+pub trait Vector: Copy {
+    const LANES: usize;
+    unsafe fn zero() -> Self;
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn add(self, other: Self) -> Self;
+    /// `self + a * b`
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+}
+
+/// The widest tile row of any instruction set, in floats.
+const MAX_NR: usize = 32;
+
+/// Computes `MR` rows of `NV` vectors, holding all of C in registers.
+///
+/// # Safety
+/// As for [`TileFn`]; call it from a function compiled for the vector's instruction set.
+#[inline(always)]
+pub unsafe fn tile<V: Vector, const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {
+    // SAFETY: the caller vouches for every address that the tile describes.
+    unsafe {
+        // C is next needed after the whole reduction: time enough to fetch it.
+        for c in &t.c[..MR] {
+            prefetch(*c);
+            prefetch(c.wrapping_add(t.cols.saturating_sub(1)));
+        }
+        let mut acc = [[V::zero(); NV]; MR];
+        for segment in 0..t.segments {
+            let mut b = t.b.add(segment * t.b_segment);
+            let a_offset = segment * t.a_segment;
+            if PANEL {
+                let mut a = t.a[0].add(a_offset);
+                for _ in 0..t.steps {
+                    step(&mut acc, b, |i| *a.add(i));
+                    a = a.add(t.a_step);
+                    b = b.add(t.b_step);
+                }
+            } else {
+                let rows: [*const f32; MR] = std::array::from_fn(|i| t.a[i].add(a_offset));
+                for k in 0..t.steps {
+                    step(&mut acc, b, |i| *rows[i].add(k));
+                    b = b.add(t.b_step);
+                }
+            }
+        }
+        for (i, row) in acc.iter().enumerate() {
+            write_row(row, t.c[i], t.cols, t.accumulate);
+        }
+    }
+}
+
+/// Asks for the cache line at `at`, which may be any address.
+#[inline(always)]
+fn prefetch(at: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching never faults.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// Adds the outer product of one step's column of A and row of B.
+///
+/// # Safety
+/// `b` must point at `NV` readable vectors.
+#[inline(always)]
+unsafe fn step<V: Vector, const MR: usize, const NV: usize>(
+    acc: &mut [[V; NV]; MR],
+    b: *const f32,
+    a: impl Fn(usize) -> f32,
+) {
+    // SAFETY: the caller vouches for `b`, and for the instruction set.
+    unsafe {
+        let b: [V; NV] = std::array::from_fn(|v| V::load(b.add(v * V::LANES)));
+        for (i, row) in acc.iter_mut().enumerate() {
+            let a = V::splat(a(i));
+            for (sum, b) in row.iter_mut().zip(b) {
+                *sum = sum.add_product(a, b);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `c` must point at `cols` writable floats, no more than the row has.
+#[inline(always)]
+unsafe fn write_row<V: Vector, const NV: usize>(row: &[V; NV], c: *mut f32, cols: usize, accumulate: bool) {
+    // SAFETY: only the first `cols` floats of `c` are touched.
+    unsafe {
+        if cols == NV * V::LANES {
+            for (v, &sum) in row.iter().enumerate() {
+                let c = c.add(v * V::LANES);
+                if accumulate { V::load(c).add(sum).store(c) } else { sum.store(c) }
+            }
+            return;
+        }
+        let mut sums = [0.0_f32; MAX_NR];
+        for (v, &sum) in row.iter().enumerate() {
+            sum.store(sums.as_mut_ptr().add(v * V::LANES));
+        }
+        for (j, sum) in sums.iter().enumerate().take(cols) {
+            let c = c.add(j);
+            *c = if accumulate { *c + sum } else { *sum };
+        }
+    }
+}
+
+/// Lists one kernel per row count; counts beyond the tile's limit repeat the last.
+macro_rules! by_rows {
+    ($kernel:ident, $nv:literal, $panel:literal, [$($rows:literal)*]) => {
+        [$($kernel::<$rows, $nv, $panel> as $crate::cpu::gemm::microkernel::TileFn),*]
+    };
+}
+pub(super) use by_rows;

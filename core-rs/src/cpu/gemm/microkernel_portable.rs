@@ -1,0 +1,55 @@
+//! Plain arrays: tiles of 4 x 8, which LLVM keeps in 8 of SSE2's 16 registers.
+
+use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
+
+pub static KERNELS: Kernels = Kernels {
+    mr: 4,
+    lanes: 4,
+    kc: 256,
+    rows: [
+        by_rows!(kernel, 1, false, [1 2 3 4 4 4 4 4 4 4 4 4]),
+        by_rows!(kernel, 2, false, [1 2 3 4 4 4 4 4 4 4 4 4]),
+    ],
+    panel: [by_rows!(kernel, 1, true, [1 2 3 4 4 4 4 4 4 4 4 4]), by_rows!(kernel, 2, true, [1 2 3 4 4 4 4 4 4 4 4 4])],
+};
+
+unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<[f32; 4], MR, NV, PANEL>(t) }
+}
+
+impl Vector for [f32; 4] {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        [0.0; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        [x; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for the address.
+        unsafe { from.cast::<Self>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller vouches for the address.
+        unsafe { to.cast::<Self>().write_unaligned(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] + other[i])
+    }
+
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        std::array::from_fn(|i| self[i] + a[i] * b[i])
+    }
+}

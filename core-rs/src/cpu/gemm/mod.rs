@@ -1,0 +1,166 @@
+//! Single-precision matrix products, after the BLIS design: packed panels, cache blocks and
+//! a register-tile kernel.
+
+mod blocked;
+pub(crate) mod microkernel;
+#[cfg(target_arch = "x86_64")]
+mod microkernel_avx2;
+#[cfg(target_arch = "x86_64")]
+mod microkernel_avx512;
+mod microkernel_portable;
+pub(crate) mod pack;
+pub(crate) mod tiling;
+
+use super::isa::Isa;
+use super::pool::{Pool, SliceParts, for_each_chunk_mut, split};
+use super::scratch::Scratch;
+use blocked::{Product, blocked};
+use microkernel::Kernels;
+
+/// A read-only matrix with any strides (in floats): element `(i, j)` is
+/// `data[i * row_stride + j * col_stride]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mat<'a> {
+    /// The elements, from `(0, 0)` on.
+    pub data: &'a [f32],
+    /// Distance from one row to the next.
+    pub row_stride: usize,
+    /// Distance from one column to the next.
+    pub col_stride: usize,
+}
+
+impl<'a> Mat<'a> {
+    /// A row-major matrix of `cols` columns.
+    pub fn row_major(data: &'a [f32], cols: usize) -> Self {
+        Mat { data, row_stride: cols, col_stride: 1 }
+    }
+
+    /// The same elements with rows and columns exchanged.
+    pub fn transposed(self) -> Self {
+        Mat { data: self.data, row_stride: self.col_stride, col_stride: self.row_stride }
+    }
+
+    /// Panics if a `rows` x `cols` matrix would reach beyond the data. Kernels read through
+    /// raw pointers after this check.
+    fn check(&self, rows: usize, cols: usize) {
+        if rows > 0 && cols > 0 {
+            let last = (rows - 1) * self.row_stride + (cols - 1) * self.col_stride;
+            assert!(last < self.data.len(), "matrix of {rows} x {cols} reaches beyond its data");
+        }
+    }
+
+    /// The part from element `(row, col)` on.
+    fn from(&self, row: usize, col: usize) -> Self {
+        let start = (row * self.row_stride + col * self.col_stride).min(self.data.len());
+        Mat { data: &self.data[start..], ..*self }
+    }
+}
+
+/// `C (+)= A B` for `A` of `m` x `k`, `B` of `k` x `n` and row-major `C` of `m` x `n`.
+///
+/// With `accumulate` the product is added to `c`, else it overwrites `c`. The order of
+/// additions depends on the shape and `isa` alone.
+#[allow(clippy::too_many_arguments)]
+pub fn gemm(isa: Isa, pool: &Pool, m: usize, n: usize, k: usize, a: Mat, b: Mat, c: &mut [f32], accumulate: bool) {
+    a.check(m, k);
+    b.check(k, n);
+    let c = &mut c[..m * n];
+    if c.is_empty() {
+        return;
+    }
+    let product = Product { kernels: Kernels::of(isa), m, n, k, a, b, accumulate };
+    let pieces = tiling::reduction_pieces(m, n, k);
+    if pieces > 1 {
+        split_reduction(pool, &product, pieces, c);
+    } else {
+        blocked(pool, &product, &SliceParts::new(c));
+    }
+}
+
+/// Computes pieces of the reduction in parallel, then adds them up in order.
+fn split_reduction(pool: &Pool, product: &Product, pieces: usize, c: &mut [f32]) {
+    /// Steps at a time, so that what is packed of B is still in the cache when it is used.
+    const STEP: usize = 384;
+    let size = c.len();
+    let mut partials = Scratch::take(pieces * size);
+    for_each_chunk_mut(pool, partials.as_mut_slice(), size, |piece, partial| {
+        let ks = tiling::even_part(product.k, pieces, piece);
+        let start = ks.start;
+        let partial = SliceParts::new(partial);
+        for ks in tiling::even_parts(ks, STEP) {
+            let part = Product {
+                k: ks.len(),
+                a: product.a.from(0, ks.start),
+                b: product.b.from(ks.start, 0),
+                accumulate: ks.start > start,
+                ..*product
+            };
+            blocked(pool, &part, &partial);
+        }
+    });
+    sum_in_order(pool, partials.as_slice(), c, product.accumulate);
+}
+
+/// `c (+)=` the sum of the consecutive `c.len()`-sized parts of `partials`, first to last.
+pub(crate) fn sum_in_order(pool: &Pool, partials: &[f32], c: &mut [f32], accumulate: bool) {
+    /// Floats per chunk; a few of these fit the L1 cache.
+    const CHUNK: usize = 2048;
+    let size = c.len();
+    for_each_chunk_mut(pool, c, CHUNK, |i, c| {
+        for (p, partial) in partials.chunks_exact(size).enumerate() {
+            let partial = &partial[i * CHUNK..][..c.len()];
+            if p == 0 && !accumulate {
+                c.copy_from_slice(partial);
+            } else {
+                c.iter_mut().zip(partial).for_each(|(c, x)| *c += x);
+            }
+        }
+    });
+}
+
+/// [`gemm`] for `batch` products whose operands lie `stride_a` and `stride_b` floats apart
+/// (0 shares one operand), and whose results are adjacent.
+///
+/// `a` and `b` describe the first product and must hold the data of all.
+#[allow(clippy::too_many_arguments)]
+pub fn gemm_batch(
+    isa: Isa,
+    pool: &Pool,
+    batch: usize,
+    m: usize,
+    n: usize,
+    k: usize,
+    (a, stride_a): (Mat, usize),
+    (b, stride_b): (Mat, usize),
+    c: &mut [f32],
+    accumulate: bool,
+) {
+    /// Multiply-adds in one product above which it is worth splitting itself.
+    const LARGE: usize = 1 << 24;
+    /// Multiply-adds that make handing out a task worthwhile.
+    const TASK_WORK: usize = 1 << 17;
+    let size = m * n;
+    let c = &mut c[..batch * size];
+    if c.is_empty() {
+        return;
+    }
+    let one = |i: usize, c: &mut [f32]| {
+        let a = Mat { data: &a.data[i * stride_a..], ..a };
+        let b = Mat { data: &b.data[i * stride_b..], ..b };
+        gemm(isa, pool, m, n, k, a, b, c, accumulate);
+    };
+    let work = size * k;
+    if work >= LARGE {
+        c.chunks_exact_mut(size).enumerate().for_each(|(i, c)| one(i, c));
+        return;
+    }
+    let per_task = (TASK_WORK / work.max(1)).clamp(1, split(batch, 16).max(1));
+    for_each_chunk_mut(pool, c, per_task * size, |task, c| {
+        for (i, c) in c.chunks_exact_mut(size).enumerate() {
+            one(task * per_task + i, c);
+        }
+    });
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,118 @@
+use super::*;
+
+/// Deterministic values in [-1, 1).
+pub fn noise(len: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
+fn element(mat: &Mat, i: usize, j: usize) -> f64 {
+    f64::from(mat.data[i * mat.row_stride + j * mat.col_stride])
+}
+
+fn check_product((m, n, k): (usize, usize, usize), a: Mat, b: Mat, accumulate: bool) {
+    let pools = [Pool::new(1), Pool::new(2)];
+    for isa in Isa::available() {
+        let start = noise(m * n, 7);
+        let results = pools.each_ref().map(|pool| {
+            let mut c = start.clone();
+            gemm(isa, pool, m, n, k, a, b, &mut c, accumulate);
+            c
+        });
+        assert_eq!(results[0], results[1], "threads matter: {isa:?} {m} {n} {k}");
+        for i in 0..m {
+            for j in 0..n {
+                let before = if accumulate { f64::from(start[i * n + j]) } else { 0.0 };
+                let want = (0..k).fold(before, |s, l| s + element(&a, i, l) * element(&b, l, j));
+                let got = f64::from(results[0][i * n + j]);
+                let bound = 1e-6 * (k as f64 + 1.0).sqrt() * 4.0;
+                assert!((got - want).abs() < bound, "{isa:?} {m} {n} {k} at {i} {j}: {got} {want}");
+            }
+        }
+    }
+}
+
+/// Every transposition of every size, with both ways to write C.
+fn check_sizes(sizes: &[(usize, usize, usize)]) {
+    for &(m, n, k) in sizes {
+        let (a, b) = (noise(m * k, 1), noise(k * n, 2));
+        for accumulate in [false, true] {
+            for a in [Mat::row_major(&a, k), Mat::row_major(&a, m).transposed()] {
+                for b in [Mat::row_major(&b, n), Mat::row_major(&b, k).transposed()] {
+                    check_product((m, n, k), a, b, accumulate);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn small_and_empty_sizes() {
+    let edges = [0, 1, 2, 5, 6, 7, 13, 16, 17, 33];
+    let sizes: Vec<_> =
+        edges.into_iter().flat_map(|m| edges.into_iter().flat_map(move |n| edges.map(|k| (m, n, k)))).collect();
+    check_sizes(&sizes);
+}
+
+#[test]
+fn cache_block_tails() {
+    check_sizes(&[(150, 300, 260), (289, 17, 513), (13, 530, 257), (97, 101, 103), (1, 700, 300)]);
+    check_sizes(&[(300, 1, 700), (25, 48, 64), (24, 65, 31), (48, 9, 400)]);
+}
+
+#[test]
+fn long_reductions_are_split() {
+    assert!(tiling::reduction_pieces(32, 288, 50_000) > 8);
+    check_sizes(&[(32, 28, 5000), (5, 7, 20_000), (1, 1, 100_000)]);
+}
+
+#[test]
+fn wide_products_are_done_in_strips() {
+    // k * n is beyond what is packed at a time.
+    let (m, n, k) = (3, 1100, 4100);
+    let (a, b) = (noise(m * k, 1), noise(k * n, 2));
+    check_product((m, n, k), Mat::row_major(&a, k), Mat::row_major(&b, k).transposed(), false);
+}
+
+#[test]
+fn arbitrary_strides() {
+    let (m, n, k) = (19, 37, 23);
+    let (a, b) = (noise(m * k * 6, 1), noise(k * n * 6, 2));
+    let a = Mat { data: &a, row_stride: 3 * k, col_stride: 2 };
+    let b = Mat { data: &b, row_stride: 2, col_stride: 3 * k };
+    check_product((m, n, k), a, b, true);
+}
+
+#[test]
+fn batches_match_single_products() {
+    let pool = Pool::new(2);
+    for (batch, m, n, k) in [(1, 8, 9, 10), (37, 5, 6, 7), (3, 300, 260, 250), (4, 0, 3, 2)] {
+        let (a, b) = (noise(batch * m * k, 1), noise(k * n, 2));
+        let (mat_a, mat_b) = (Mat::row_major(&a, k), Mat::row_major(&b, n));
+        for isa in Isa::available() {
+            let mut c = vec![0.5; batch * m * n];
+            gemm_batch(isa, &pool, batch, m, n, k, (mat_a, m * k), (mat_b, 0), &mut c, true);
+            for i in 0..batch {
+                let mut want = vec![0.5; m * n];
+                let a = Mat::row_major(&a[i * m * k..], k);
+                gemm(isa, &pool, m, n, k, a, mat_b, &mut want, true);
+                assert_eq!(want, c[i * m * n..][..m * n]);
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "reaches beyond")]
+fn short_operands_are_refused() {
+    let (a, b) = (noise(11, 1), noise(12, 2));
+    let pool = Pool::new(1);
+    let (a, b) = (Mat::row_major(&a, 3), Mat::row_major(&b, 4));
+    gemm(Isa::Portable, &pool, 4, 4, 3, a, b, &mut [0.0; 16], false);
+}

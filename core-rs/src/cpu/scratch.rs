@@ -1,0 +1,53 @@
+//! Per-thread buffers that are reused from call to call, so kernels do not allocate.
+
+use std::cell::RefCell;
+
+/// Floats per cache line.
+const LINE: usize = 16;
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code, reason = "read through the slice")] [f32; LINE]);
+
+thread_local! {
+    static FREE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A cache-line aligned buffer borrowed from the current thread's store; dropping it
+/// returns it.
+pub struct Scratch {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Scratch {
+    /// A buffer of `len` floats with unspecified (but initialised) contents.
+    pub fn take(len: usize) -> Scratch {
+        let mut lines = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let needed = len.div_ceil(LINE);
+        if lines.len() < needed {
+            lines.resize(needed, Line([0.0; LINE]));
+        }
+        Scratch { lines, len }
+    }
+
+    /// The buffer's floats.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        // SAFETY: `Line` is LINE floats without padding, and `len` fits by construction.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+
+    /// The buffer's floats.
+    pub fn as_slice(&self) -> &[f32] {
+        // SAFETY: as in `as_mut_slice`.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        // While the thread ends its store may be gone already; then the buffer just goes too.
+        let _ = FREE.try_with(|free| free.borrow_mut().push(lines));
+    }
+}

@@ -1,0 +1,70 @@
+/** A flag that is on or off: `--name`, `--name=false`, and `--no-name` where it is on by default. */
+export interface BooleanFlag {
+  readonly kind: "boolean";
+  readonly help: string;
+  readonly default?: boolean;
+}
+
+/** A flag that takes a number, `integer` one without a fraction; `min` and `max` are allowed themselves. */
+export interface NumberFlag {
+  readonly kind: "number" | "integer";
+  readonly help: string;
+  readonly default?: number;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** A flag that takes any text: a path, a name. */
+export interface StringFlag {
+  readonly kind: "string";
+  readonly help: string;
+  readonly default?: string;
+  /** What stands for the value in the help text, `text` unless given. */
+  readonly placeholder?: string;
+}
+
+/** A flag that takes one of a few words. */
+export interface ChoiceFlag {
+  readonly kind: "choice";
+  readonly help: string;
+  readonly choices: readonly string[];
+  readonly default?: string;
+}
+
+/** How one flag is declared. */
+export type Flag = BooleanFlag | NumberFlag | StringFlag | ChoiceFlag;
+
+/** A command's flags by name, as typed after `--`. */
+export type Flags = Readonly<Record<string, Flag>>;
+
+type BaseValue<F extends Flag> = F extends BooleanFlag ? boolean
+  : F extends NumberFlag ? number
+  : F extends ChoiceFlag ? F["choices"][number]
+  : string;
+
+/** The value a flag has after parsing: without a default, `undefined` when it was not given; a boolean is then false. */
+export type FlagValue<F extends Flag> = F extends BooleanFlag ? boolean
+  : F extends { readonly default: string | number } ? BaseValue<F>
+  : BaseValue<F> | undefined;
+
+/** The values of all flags of a command. */
+export type FlagValues<F extends Flags> = { readonly [K in keyof F]: FlagValue<F[K]> };
+
+/** What a command takes on its command line, and the text that `--help` shows about it. */
+export interface CommandLine<F extends Flags> {
+  /** As the user types it, say `deno task train`. */
+  readonly name: string;
+  /** One sentence about what it does. */
+  readonly about: string;
+  readonly flags: F;
+  /** Words without `--` that it accepts, `max` 0 (none) unless given. */
+  readonly words?: { readonly name: string; readonly help: string; readonly max: number };
+  /** Whole command lines to show as examples. */
+  readonly examples?: readonly string[];
+}
+
+/** A command line that cannot be used: the message says why, and the command exits with status 2. */
+export class UsageError extends Error {
+  /** Tells this error from others, in logs too. */
+  override readonly name = "UsageError";
+}

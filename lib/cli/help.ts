@@ -1,0 +1,43 @@
+import type { CommandLine, Flag, Flags } from "./flags.ts";
+
+function placeholder(flag: Flag): string {
+  switch (flag.kind) {
+    case "boolean":
+      return "";
+    case "integer":
+    case "number":
+      return " <number>";
+    case "choice":
+      return ` <${flag.choices.join("|")}>`;
+    case "string":
+      return ` <${flag.placeholder ?? "text"}>`;
+  }
+}
+
+function defaultNote(flag: Flag): string {
+  if (flag.default === undefined || flag.default === false) return "";
+  return ` (default ${flag.default === true ? "on" : flag.default})`;
+}
+
+/** Pads the left column so that the right one starts at the same place in every row. */
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+}
+
+/** The text that `--help` prints for a command. */
+export function helpText<F extends Flags>(command: CommandLine<F>): string {
+  const words = command.words === undefined ? "" : ` [${command.words.name}${command.words.max > 1 ? " …" : ""}]`;
+  const flagRows = Object.entries(command.flags).map(([name, flag]) => {
+    const shown = flag.kind === "boolean" && flag.default === true ? `--no-${name}` : `--${name}${placeholder(flag)}`;
+    return [shown, flag.help + defaultNote(flag)] as const;
+  });
+  const parts = [
+    command.about,
+    `Usage: ${command.name}${words} [flags]`,
+    command.words === undefined ? "" : columns([[command.words.name, command.words.help]]),
+    `Flags:\n${columns([...flagRows, ["--help", "Show this text"]])}`,
+    command.examples === undefined ? "" : `Examples:\n${command.examples.map((line) => `  ${line}`).join("\n")}`,
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}

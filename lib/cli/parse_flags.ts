@@ -1,0 +1,83 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { closestString } from "@std/text/closest-string";
+import { type CommandLine, type Flag, type Flags, type FlagValues, UsageError } from "./flags.ts";
+
+/** A command line after parsing. */
+export interface ParsedFlags<F extends Flags> {
+  /** True when `--help` was given; the values are then of no use. */
+  readonly help: boolean;
+  readonly values: FlagValues<F>;
+  /** The words that belong to no flag. */
+  readonly words: readonly string[];
+}
+
+function unknownFlag(arg: string, names: readonly string[], command: string): UsageError {
+  const typed = arg.replace(/=.*$/s, "");
+  const closest = closestString(typed, names.map((name) => `--${name}`));
+  return new UsageError(`Unknown flag ${typed}: did you mean ${closest}? See \`${command} --help\` for all flags`);
+}
+
+function range(flag: { min?: number; max?: number }): string {
+  const { min, max } = flag;
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
+  if (min !== undefined) return ` of at least ${min}`;
+  return max !== undefined ? ` of at most ${max}` : "";
+}
+
+function flagValue(name: string, flag: Flag, raw: unknown): string | number | boolean | undefined {
+  if (flag.kind === "boolean") return raw === true;
+  if (raw === undefined) return undefined;
+  const text = String(raw);
+  if (text === "") {
+    throw new UsageError(`Expected a value after --${name} (--${name}=-1 for one that starts with a minus), got none`);
+  }
+  if (flag.kind === "string") return text;
+  if (flag.kind === "choice") {
+    if (flag.choices.includes(text)) return text;
+    throw new UsageError(`Expected --${name} to be one of ${flag.choices.join(", ")}, got "${text}"`);
+  }
+  const value = Number(text);
+  const whole = flag.kind === "integer";
+  const valid = text.trim() !== "" && (whole ? Number.isSafeInteger(value) : Number.isFinite(value));
+  if (!valid || value < (flag.min ?? -Infinity) || value > (flag.max ?? Infinity)) {
+    const kind = whole ? "a whole number" : "a number";
+    throw new UsageError(`Expected --${name} to be ${kind}${range(flag)}, got "${text}"`);
+  }
+  return value;
+}
+
+/**
+ * Parses a command line by its declaration.
+ *
+ * Throws {@linkcode UsageError} for an unknown flag (naming the closest known one), a missing value, a number out of
+ * its range and a word too many. Where a flag is given twice, the last one counts.
+ */
+export function parseFlags<F extends Flags>(args: readonly string[], command: CommandLine<F>): ParsedFlags<F> {
+  const flags = Object.entries(command.flags);
+  const booleans = flags.filter(([, flag]) => flag.kind === "boolean");
+  const onByDefault = booleans.filter(([, flag]) => flag.default === true).map(([name]) => name);
+  const names = [...flags.map(([name]) => name), "help"];
+  const parsed = parseArgs(args, {
+    boolean: [...booleans.map(([name]) => name), "help"],
+    string: ["_", ...flags.filter(([, flag]) => flag.kind !== "boolean").map(([name]) => name)],
+    negatable: onByDefault,
+    default: Object.fromEntries(flags.map(([name, flag]) => [name, flag.default])),
+    alias: { help: "h" },
+    unknown(arg, key): boolean {
+      if (key !== undefined) throw unknownFlag(arg, names, command.name);
+      return true;
+    },
+  });
+  const help = parsed["help"] === true;
+  const words = parsed._.map(String);
+  const values: Record<string, unknown> = {};
+  // A wrong value must not keep someone from the help text.
+  if (help) return { help, values: values as FlagValues<F>, words };
+  for (const [name, flag] of flags) values[name] = flagValue(name, flag, parsed[name]);
+  const max = command.words?.max ?? 0;
+  if (words.length > max) {
+    const wanted = max === 0 ? "no words" : max === 1 ? "at most one word" : `at most ${max} words`;
+    throw new UsageError(`Expected ${wanted} besides flags, got "${words.join(" ")}": see \`${command.name} --help\``);
+  }
+  return { help, values: values as FlagValues<F>, words };
+}

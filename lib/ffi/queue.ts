@@ -1,0 +1,162 @@
+/** The library's queues: one a device and isolate. */
+import { type Handle, out, u64At } from "./call.ts";
+import { DisposedError, LateError } from "./errors.ts";
+import { check, symbols } from "./library.ts";
+
+/** What a queue holds and has done. */
+export interface QueueStats {
+  /** Tensor handles alive. */
+  handles: number;
+  /** Buffers alive; views share one. */
+  storages: number;
+  /** Bytes of the buffers alive. */
+  bytes: number;
+  /** Bytes held from the system, in use or kept for reuse. */
+  reservedBytes: number;
+  /** Blocks ever asked from the system. */
+  systemAllocations: number;
+  /** Calls that had to wait as the queue was full. */
+  stalls: number;
+  /** Pieces of work run by each thread; the first is the queue's own. */
+  chunksByThread: number[];
+}
+
+interface Waiter {
+  ticket: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+const ABSENT: Handle = { slot: 0, generation: 0 };
+
+/** A queue of the library and those who wait for it. */
+export class NativeQueue {
+  #handle: Handle;
+  #waiters: Waiter[] = [];
+  #waiting = false;
+  #stallWarned = false;
+
+  /** kind 0 is the CPU, 1 is CUDA; threads 0 takes LIBTRAIN_THREADS or every core. */
+  constructor(kind: number, threads: number) {
+    check(symbols().lt_queue_create(kind, threads, out, out.byteLength), out);
+    this.#handle = { slot: out[0]!, generation: out[1]! };
+  }
+
+  /** Throws once the queue is destroyed. */
+  get handle(): Handle {
+    if (this.#handle === ABSENT) throw new DisposedError("Cannot use a device after it was disposed");
+    return this.#handle;
+  }
+
+  /** Whether the queue still runs. */
+  get alive(): boolean {
+    return this.#handle !== ABSENT;
+  }
+
+  /**
+   * Resolves when the command of a ticket has passed; rejects with a late error.
+   *
+   * All waits of the isolate share one native call at a time, as those calls share Deno's threads with file I/O.
+   */
+  wait(ticket: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiters.push({ ticket, resolve, reject });
+    if (!this.#waiting) this.#pump();
+    return promise;
+  }
+
+  async #pump(): Promise<void> {
+    this.#waiting = true;
+    const { slot, generation } = this.#handle;
+    const buffer = new Uint32Array(1024);
+    while (this.#waiters.length > 0) {
+      const ticket = Math.min(...this.#waiters.map((waiter) => waiter.ticket));
+      const status = await symbols().lt_queue_wait(
+        slot,
+        generation,
+        ticket >>> 0,
+        Math.floor(ticket / 2 ** 32),
+        buffer,
+        buffer.byteLength,
+      );
+      let failure: unknown;
+      try {
+        check(status, buffer);
+      } catch (error) {
+        failure = error;
+      }
+      const completed = failure === undefined ? Math.max(ticket, this.completed()) : Infinity;
+      const ready = this.#waiters.filter((waiter) => waiter.ticket <= completed);
+      this.#waiters = this.#waiters.filter((waiter) => waiter.ticket > completed);
+      for (const waiter of ready) failure === undefined ? waiter.resolve() : waiter.reject(failure);
+    }
+    this.#waiting = false;
+  }
+
+  /** The last ticket that has passed. */
+  completed(): number {
+    if (!this.alive) return Infinity;
+    this.#progress();
+    return u64At(0);
+  }
+
+  /** The last ticket that was given. */
+  enqueued(): number {
+    this.#progress();
+    return u64At(2);
+  }
+
+  /** Whether a late error waits to be seen. */
+  failed(): boolean {
+    this.#progress();
+    return out[4] === 1;
+  }
+
+  #progress(): void {
+    const { slot, generation } = this.handle;
+    check(symbols().lt_queue_progress(slot, generation, out, out.byteLength), out);
+  }
+
+  /** Forgets the late error; what was skipped stays unreadable. */
+  async recover(): Promise<void> {
+    const { slot, generation } = this.handle;
+    try {
+      await this.wait(this.enqueued());
+    } catch (error) {
+      if (!(error instanceof LateError)) throw error;
+    }
+    check(symbols().lt_queue_recover(slot, generation, out, out.byteLength), out);
+  }
+
+  stats(): QueueStats {
+    const { slot, generation } = this.handle;
+    check(symbols().lt_queue_stats(slot, generation, out, out.byteLength), out);
+    const [handles = 0, storages = 0, bytes = 0, reservedBytes = 0, systemAllocations = 0, stalls = 0, threads = 0] =
+      Array.from({ length: 7 }, (_, i) => u64At(2 * i));
+    const chunksByThread = Array.from({ length: threads }, (_, i) => u64At(14 + 2 * i));
+    return { handles, storages, bytes, reservedBytes, systemAllocations, stalls, chunksByThread };
+  }
+
+  /** Says once when a script enqueues faster than the device runs. */
+  warnIfStalled(): void {
+    if (this.#stallWarned || this.stats().stalls === 0) return;
+    this.#stallWarned = true;
+    console.warn(
+      "The device's queue is full, so calls wait for it: `await device.synchronize()` now and then keeps the event loop free",
+    );
+  }
+
+  /** Gives memory that nothing uses back to the system. */
+  trim(): void {
+    const { slot, generation } = this.handle;
+    check(symbols().lt_queue_trim(slot, generation, out, out.byteLength), out);
+  }
+
+  /** Ends the queue's thread; a second call does nothing. */
+  destroy(): void {
+    if (!this.alive) return;
+    const { slot, generation } = this.#handle;
+    this.#handle = ABSENT;
+    check(symbols().lt_queue_destroy(slot, generation, out, out.byteLength), out);
+  }
+}

@@ -1,0 +1,91 @@
+/** Modules made of others. */
+import type { ActivationName } from "../ffi/codes.ts";
+import { affine, unary } from "../tensor/ops/unary.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, type LayerOptions, Linear } from "./layers.ts";
+import { Module } from "./module.ts";
+
+/** An activation by name. */
+export function activate(x: Tensor, activation: ActivationName): Tensor {
+  return activation === "none" ? affine(x, 1, 0) : unary(activation, x);
+}
+
+/** An activation as a layer. */
+export class Activation extends Module {
+  readonly activation: ActivationName;
+
+  constructor(activation: ActivationName) {
+    super();
+    this.activation = activation;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return activate(x, this.activation);
+  }
+}
+
+/** Modules one after the other. */
+export class Sequential extends Module {
+  readonly layers: Module[];
+
+  constructor(...layers: Module[]) {
+    super();
+    this.layers = layers;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.layers.reduce((y, layer) => layer.forward(y), x);
+  }
+}
+
+/** Options of {@linkcode ConvNorm}. */
+export interface ConvNormOptions extends Omit<Conv2dLayerOptions, "bias"> {
+  /** By default none. */
+  activation?: ActivationName;
+  /** Start with weight 0 in the norm. */
+  zeroWeight?: boolean;
+}
+
+/** Convolution without bias, batch norm, activation; the last two in one pass. */
+export class ConvNorm extends Module {
+  readonly conv: Conv2d;
+  readonly norm: BatchNorm2d;
+
+  constructor(inChannels: number, outChannels: number, options: ConvNormOptions = {}) {
+    super();
+    this.conv = new Conv2d(inChannels, outChannels, { ...options, bias: false });
+    this.norm = new BatchNorm2d(outChannels, options);
+  }
+
+  /** With a residual, activation(norm(conv(x)) + residual). */
+  override forward(x: Tensor, residual: Tensor | null = null): Tensor {
+    return this.norm.forward(this.conv.forward(x), residual);
+  }
+}
+
+/** Squeeze-and-excitation (Hu 2018): x · sigmoid(expand(act(reduce(mean of x over the image)))). */
+export class SqueezeExcitation extends Module {
+  readonly activation: ActivationName;
+  readonly reduce: Linear;
+  readonly expand: Linear;
+
+  /** The hidden width is channels / reduction, rounded up to a multiple of 8 as in fastai. */
+  constructor(channels: number, options: LayerOptions & { reduction?: number; activation?: ActivationName } = {}) {
+    super();
+    const hidden = Math.ceil(Math.floor(channels / (options.reduction ?? 16)) / 8) * 8;
+    if (hidden === 0) {
+      throw new RangeError(
+        `SqueezeExcitation(): Expected at least ${options.reduction ?? 16} channels, got ${channels}`,
+      );
+    }
+    this.activation = options.activation ?? "relu";
+    this.reduce = new Linear(channels, hidden, options);
+    this.expand = new Linear(hidden, channels, options);
+  }
+
+  override forward(x: Tensor): Tensor {
+    const [n = 0, , , c = 0] = x.shape;
+    const hidden = activate(this.reduce.forward(x.mean([1, 2])), this.activation);
+    return x.mul(this.expand.forward(hidden).sigmoid().reshape([n, 1, 1, c]));
+  }
+}

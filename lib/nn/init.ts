@@ -1,0 +1,21 @@
+/** Initial weights. */
+import { randn, zeros } from "../tensor/create.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { ModuleOptions } from "./module.ts";
+
+/** Draws under one seed, each with a stream of its own, so that a model's weights follow from its seed. */
+export class Init {
+  readonly seed: number | undefined;
+  #stream = 0;
+
+  constructor(seed?: number) {
+    this.seed = seed;
+  }
+
+  /** Normal numbers of standard deviation √(2 / fanIn) (He 2015). */
+  kaimingNormal(shape: readonly number[], fanIn: number, options: ModuleOptions): Tensor {
+    const key = this.seed === undefined ? {} : { seed: this.seed, stream: this.#stream++ };
+    if (fanIn === 0) return zeros(shape, options);
+    return randn(shape, { ...options, ...key, std: Math.sqrt(2 / fanIn) });
+  }
+}

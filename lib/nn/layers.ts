@@ -1,0 +1,117 @@
+/** Layers with weights: convolution, linear, batch norm. */
+import type { ActivationName } from "../ffi/codes.ts";
+import { ones, zeros } from "../tensor/create.ts";
+import { batchNorm } from "../tensor/ops/batch_norm.ts";
+import { conv2d } from "../tensor/ops/conv2d.ts";
+import { linear } from "../tensor/ops/matmul.ts";
+import { type Pair, pair } from "../tensor/ops/pair.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Init } from "./init.ts";
+import { Buffer, Module, type ModuleOptions, Parameter } from "./module.ts";
+
+/** How to make a layer's weights. */
+export interface LayerOptions extends ModuleOptions {
+  /** Where the initial weights come from. */
+  init?: Init;
+}
+
+/** Options of {@linkcode Conv2d}. */
+export interface Conv2dLayerOptions extends LayerOptions {
+  /** By default 3. */
+  kernel?: Pair;
+  /** By default 1. */
+  stride?: Pair;
+  /** By default (kernel - 1) / 2, which keeps the size at stride 1. */
+  padding?: Pair;
+  /** By default 1. */
+  groups?: number;
+  /** By default true; leave it out before a batch norm. */
+  bias?: boolean;
+}
+
+/** 2-D convolution: [n, h, w, in] to [n, oh, ow, out]; weight [out, kh, kw, in / groups]. */
+export class Conv2d extends Module {
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly groups: number;
+  weight: Parameter;
+  bias: Parameter | null;
+
+  constructor(inChannels: number, outChannels: number, options: Conv2dLayerOptions = {}) {
+    super();
+    const [kh, kw] = pair("Conv2d", "kernel", options.kernel ?? 3);
+    this.stride = pair("Conv2d", "stride", options.stride ?? 1);
+    this.padding = pair("Conv2d", "padding", options.padding ?? [(kh - 1) >> 1, (kw - 1) >> 1]);
+    this.groups = options.groups ?? 1;
+    if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
+      throw new RangeError(
+        `Conv2d(): Expected channels that ${this.groups} groups divide, got ${inChannels} and ${outChannels}`,
+      );
+    }
+    const channels = inChannels / this.groups;
+    const init = options.init ?? new Init();
+    this.weight = Parameter.of(init.kaimingNormal([outChannels, kh, kw, channels], kh * kw * channels, options));
+    this.bias = options.bias ?? true ? Parameter.of(zeros([outChannels], options)) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { stride, padding, groups, bias } = this;
+    return conv2d(x, this.weight, { stride, padding, groups, bias });
+  }
+}
+
+/** y = x · weightᵀ + bias: [.., in] to [.., out]; weight [out, in]. */
+export class Linear extends Module {
+  weight: Parameter;
+  bias: Parameter | null;
+
+  constructor(inFeatures: number, outFeatures: number, options: LayerOptions & { bias?: boolean } = {}) {
+    super();
+    const init = options.init ?? new Init();
+    this.weight = Parameter.of(init.kaimingNormal([outFeatures, inFeatures], inFeatures, options));
+    this.bias = options.bias ?? true ? Parameter.of(zeros([outFeatures], options)) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return linear(x, this.weight, { bias: this.bias });
+  }
+}
+
+/** Options of {@linkcode BatchNorm2d}. */
+export interface BatchNormLayerOptions extends ModuleOptions {
+  /** By default 1e-5. */
+  eps?: number;
+  /** The batch's share of the running statistics; by default 0.1. */
+  momentum?: number;
+  /** Applied to the result in the same pass; by default none. */
+  activation?: ActivationName;
+  /** Start with weight 0, for the last norm of a residual branch. */
+  zeroWeight?: boolean;
+}
+
+/** Batch normalisation over all axes but the last, with its activation and residual fused. */
+export class BatchNorm2d extends Module {
+  readonly eps: number;
+  readonly momentum: number;
+  readonly activation: ActivationName;
+  weight: Parameter;
+  bias: Parameter;
+  runningMean: Buffer;
+  runningVariance: Buffer;
+
+  constructor(channels: number, options: BatchNormLayerOptions = {}) {
+    super();
+    this.eps = options.eps ?? 1e-5;
+    this.momentum = options.momentum ?? 0.1;
+    this.activation = options.activation ?? "none";
+    this.weight = Parameter.of(options.zeroWeight ? zeros([channels], options) : ones([channels], options));
+    this.bias = Parameter.of(zeros([channels], options));
+    this.runningMean = Buffer.of(zeros([channels], options));
+    this.runningVariance = Buffer.of(ones([channels], options));
+  }
+
+  override forward(x: Tensor, residual: Tensor | null = null): Tensor {
+    const { weight, bias, runningMean, runningVariance, training, momentum, eps, activation } = this;
+    return batchNorm(x, { weight, bias, runningMean, runningVariance, training, momentum, eps, activation, residual });
+  }
+}

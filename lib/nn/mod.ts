@@ -1,0 +1,11 @@
+/**
+ * Modules: layers with parameters, and what is built of them.
+ *
+ * @module
+ */
+export * from "./module.ts";
+export * from "./init.ts";
+export * from "./layers.ts";
+export * from "./pools.ts";
+export * from "./blocks.ts";
+export * from "./summary.ts";

@@ -1,0 +1,98 @@
+/** Pooling layers: no parameters. */
+import {
+  avgPool2d,
+  type BlurFilter,
+  blurPool,
+  type BlurPoolOptions,
+  globalAvgPool2d,
+  maxBlurPool,
+  maxPool2d,
+  type Pool2dOptions,
+} from "../tensor/ops/pooling.ts";
+import { pair } from "../tensor/ops/pair.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+
+/** The largest value of each window. */
+export class MaxPool2d extends Module {
+  readonly options: Pool2dOptions;
+
+  constructor(options: Pool2dOptions) {
+    super();
+    this.options = options;
+  }
+
+  /** Pixels between windows, along the height. */
+  get stride(): number {
+    return pair("MaxPool2d", "stride", this.options.stride ?? this.options.kernel)[0];
+  }
+
+  override forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.options);
+  }
+}
+
+/** The mean of each window. */
+export class AvgPool2d extends Module {
+  readonly options: Pool2dOptions & { countIncludePad?: boolean };
+
+  constructor(options: Pool2dOptions & { countIncludePad?: boolean }) {
+    super();
+    this.options = options;
+  }
+
+  /** Pixels between windows, along the height. */
+  get stride(): number {
+    return pair("AvgPool2d", "stride", this.options.stride ?? this.options.kernel)[0];
+  }
+
+  override forward(x: Tensor): Tensor {
+    return avgPool2d(x, this.options);
+  }
+}
+
+/** Low-pass filter, then subsample (Zhang 2019). */
+export class BlurPool2d extends Module {
+  readonly stride: number;
+  readonly filter: BlurFilter;
+  readonly padding: "zeros" | "reflect";
+
+  constructor(options: BlurPoolOptions = {}) {
+    super();
+    this.stride = options.stride ?? 2;
+    this.filter = options.filter ?? "tri3";
+    this.padding = options.padding ?? "zeros";
+  }
+
+  override forward(x: Tensor): Tensor {
+    return blurPool(x, { stride: this.stride, filter: this.filter, padding: this.padding });
+  }
+}
+
+/** Max pool at stride 1, then blur pool: kornia's MaxBlurPool2D. */
+export class MaxBlurPool2d extends Module {
+  /** The max window's size. */
+  readonly kernel: number;
+  readonly stride: number;
+  readonly filter: BlurFilter;
+  readonly padding: "zeros" | "reflect";
+
+  constructor(options: BlurPoolOptions & { kernel?: number } = {}) {
+    super();
+    this.kernel = options.kernel ?? 2;
+    this.stride = options.stride ?? 2;
+    this.filter = options.filter ?? "tri3";
+    this.padding = options.padding ?? "zeros";
+  }
+
+  override forward(x: Tensor): Tensor {
+    return maxBlurPool(x, { kernel: this.kernel, stride: this.stride, filter: this.filter, padding: this.padding });
+  }
+}
+
+/** The mean of each channel over the image: [n, h, w, c] to [n, c]. */
+export class GlobalAvgPool2d extends Module {
+  override forward(x: Tensor): Tensor {
+    return globalAvgPool2d(x);
+  }
+}

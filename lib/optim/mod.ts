@@ -1,0 +1,8 @@
+/**
+ * Optimizers and learning-rate schedules.
+ *
+ * @module
+ */
+export * from "./optimizer.ts";
+export * from "./optimizers.ts";
+export * from "./schedules.ts";

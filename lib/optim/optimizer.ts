@@ -1,0 +1,265 @@
+/** Optimizers bound to a model: one native call updates every parameter. */
+import type { OpParams } from "../ffi/generated/symbols.ts";
+import { StateError } from "../ffi/errors.ts";
+import { type Module, type Parameter, structureVersion } from "../nn/module.ts";
+import { apply } from "../tensor/apply.ts";
+import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
+import { full, tensor, zeros } from "../tensor/create.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Settings for some of a model's parameters. */
+export interface ParameterGroup {
+  /** Which parameters, by path: a pattern, or a function. */
+  match: RegExp | ((path: string, parameter: Parameter) => boolean);
+  /** Multiplies the learning rate; by default 1. */
+  lrScale?: number;
+  /** Weight decay; by default the optimizer's. */
+  wd?: number;
+  /** Whether they stay as they are; by default false. */
+  frozen?: boolean;
+}
+
+/** Options of `bind()`. */
+export interface BindOptions {
+  /** The first group that matches a parameter counts. */
+  groups?: readonly ParameterGroup[];
+  /** The learning rate until a script sets `lr`; by default 1e-3. */
+  lr?: number;
+}
+
+/** What an optimizer needs to know of its op. */
+export interface StepRule {
+  op: "ranger_step" | "adamw_step" | "sgd_step";
+  /** The flat state tensors, in the order of the op's inputs. */
+  states: readonly string[];
+  /** States that start as a copy of the parameters; the others start at 0. */
+  copies?: readonly string[];
+  /** Weight decay of weights; biases and norm parameters have none. */
+  wd: number;
+  /** The op's parameters without `segments`. */
+  params: Record<string, number | boolean>;
+}
+
+/** One parameter in the flat state. */
+interface Segment {
+  path: string;
+  parameter: Parameter;
+  /** Elements before it in the flat state. */
+  start: number;
+  lrScale: number;
+  wd: number;
+  frozen: boolean;
+}
+
+/** The tables of one set of parameters, and their state. */
+interface Tables {
+  segments: Segment[];
+  states: Map<string, Tensor>;
+  /** One count a segment, and last the count of calls. */
+  steps: Tensor;
+}
+
+/**
+ * An optimizer and the state it keeps for a model's parameters.
+ *
+ * `step()` consumes the gradients: the next `backward()` starts afresh. Parameters without a gradient are left alone.
+ */
+export class BoundOptimizer {
+  readonly #model: Module;
+  readonly #rule: StepRule;
+  readonly #groups: readonly ParameterGroup[];
+  #tables: Tables | undefined;
+  #structure = -1;
+  /** Goes up when the tables are made anew. */
+  #version = 0;
+  #lr: number;
+  #lrTensor: Tensor | undefined;
+  #steps = 0;
+
+  constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
+    this.#model = model;
+    this.#rule = rule;
+    this.#groups = options.groups ?? [];
+    this.#lr = checkedRate(options.lr ?? 1e-3);
+    if (model.namedParameters().size === 0) {
+      throw new StateError("bind(): Expected a model with parameters, got one without");
+    }
+  }
+
+  /** The learning rate. */
+  get lr(): number {
+    return this.#lr;
+  }
+
+  set lr(lr: number) {
+    refuseInCapture("set a learning rate");
+    checkedRate(lr);
+    if (lr === this.#lr) return;
+    this.#lr = lr;
+    this.#lrTensor?.fill(lr);
+  }
+
+  /** Steps enqueued so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Updates every parameter that has a gradient, and consumes the gradients. Only enqueues. */
+  step(): void {
+    const tables = this.#current();
+    const { segments, states, steps } = tables;
+    const gradients = segments.map(({ parameter }) => parameter.takeGrad());
+    if (gradients.every((gradient) => gradient === null)) {
+      throw new StateError("step(): Expected gradients, got none: call backward() on a loss of this model first");
+    }
+    const inputs: (Tensor | null)[] = [
+      this.#lrTensor!,
+      steps,
+      ...this.#rule.states.map((name) => states.get(name) ?? null),
+    ];
+    segments.forEach(({ parameter }, index) => inputs.push(parameter, gradients[index] ?? null));
+    const table = segments.flatMap(({ lrScale, wd, frozen }) => [lrScale, wd, frozen ? 1 : 0]);
+    const params = { ...this.#rule.params, segments: table } as unknown as
+      & OpParams["ranger_step"]
+      & OpParams["sgd_step"];
+    noGrad(() => apply(this.#rule.op, inputs, params));
+    for (const gradient of gradients) gradient?.dispose();
+    this.#steps++;
+    hostEffect(() => this.#steps++);
+    const version = this.#version;
+    guard(() => this.#version === version && this.#structure === structureVersion());
+  }
+
+  /** Sets what a group of parameters does from now on: learning-rate scale, weight decay, freezing. */
+  configure(group: ParameterGroup): void {
+    refuseInCapture("change parameter groups");
+    for (const segment of this.#current().segments) {
+      if (matches(group, segment.path, segment.parameter)) Object.assign(segment, settingsOf(group, segment));
+    }
+    this.#version++;
+  }
+
+  /**
+   * The state by name: `<state>.<parameter>` (views into flat tensors), `steps.<parameter>` and `steps`.
+   *
+   * The caller disposes of the views.
+   */
+  state(): Map<string, Tensor> {
+    const { segments, states, steps } = this.#current();
+    const named = new Map<string, Tensor>();
+    noGrad(() => {
+      for (const [name, flat] of states) {
+        for (const { path, parameter, start } of segments) {
+          named.set(`${name}.${path}`, flat.rows(start, parameter.size).reshape(parameter.shape));
+        }
+      }
+      segments.forEach(({ path }, index) => named.set(`steps.${path}`, steps.rows(index, 1)));
+      named.set("steps", steps.rows(segments.length, 1));
+    });
+    return named;
+  }
+
+  /** Goes on from a count of steps, after the state was written: for resuming. */
+  resumeAt(steps: number): void {
+    this.#steps = steps;
+  }
+
+  /** The tables, made anew where the model's parameters are others than before. */
+  #current(): Tables {
+    const parameters = this.#model.namedParameters();
+    const known = this.#tables?.segments;
+    const same = known !== undefined && known.length === parameters.size &&
+      known.every(({ path, parameter }) => parameters.get(path) === parameter);
+    if (this.#tables === undefined || !same) this.#rebuild(parameters);
+    this.#structure = structureVersion();
+    return this.#tables!;
+  }
+
+  /** New tables and state tensors; the state of parameters that stay, or keep name and shape, is kept. */
+  #rebuild(parameters: Map<string, Parameter>): void {
+    refuseInCapture("change the parameters of a bound model");
+    const before = this.#tables;
+    let start = 0;
+    const segments = [...parameters].map(([path, parameter]): Segment => {
+      const old = before?.segments.find((segment) => segment.path === path);
+      const group = this.#groups.find((group) => matches(group, path, parameter));
+      const plain = { lrScale: 1, wd: parameter.rank > 1 ? this.#rule.wd : 0, frozen: false };
+      const settings = old ?? settingsOf(group ?? { match: /$/ }, plain);
+      const { lrScale, wd, frozen } = settings;
+      const segment = { path, parameter, start, lrScale, wd, frozen };
+      start += parameter.size;
+      return segment;
+    });
+    const [first] = segments;
+    const { dtype, device } = first!.parameter;
+    const stray = segments.find(({ parameter }) => parameter.dtype !== dtype || parameter.device !== device);
+    if (stray) {
+      throw new TypeError(
+        `bind(): Expected parameters of one dtype and device, got ${stray.parameter} as "${stray.path}"`,
+      );
+    }
+    this.#lrTensor ??= scope(() => full([], this.#lr, { dtype, device })).detachFromScope();
+    const states = new Map(
+      this.#rule.states.map((name) => [name, scope(() => zeros([start], { dtype, device })).detachFromScope()]),
+    );
+    const steps = scope(() => tensor(new Int32Array(segments.length + 1), undefined, { device })).detachFromScope();
+    const tables = { segments, states, steps };
+    scope(() => noGrad(() => this.#fillTables(tables, before)));
+    for (const old of before === undefined ? [] : [...before.states.values(), before.steps]) old.dispose();
+    this.#tables = tables;
+    this.#version++;
+  }
+
+  #fillTables({ segments, states, steps }: Tables, before: Tables | undefined): void {
+    segments.forEach(({ path, parameter, start }, index) => {
+      const old = before?.segments.findIndex((segment) =>
+        segment.path === path && segment.parameter.size === parameter.size
+      ) ?? -1;
+      for (const [name, flat] of states) {
+        const target = flat.rows(start, parameter.size);
+        if (old >= 0) target.assign(before!.states.get(name)!.rows(before!.segments[old]!.start, parameter.size));
+        else if (this.#rule.copies?.includes(name)) target.assign(parameter.detach().reshape([parameter.size]));
+      }
+      if (old >= 0) steps.rows(index, 1).assign(before!.steps.rows(old, 1));
+    });
+    if (before !== undefined) steps.rows(segments.length, 1).assign(before.steps.rows(before.segments.length, 1));
+  }
+
+  /** Disposes of the state; the model's parameters stay. */
+  dispose(): void {
+    this.#lrTensor?.dispose();
+    for (const state of this.#tables?.states.values() ?? []) state.dispose();
+    this.#tables?.steps.dispose();
+    this.#tables = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    return `BoundOptimizer(${this.#rule.op.replace("_step", "")}, lr ${this.#lr}, ${this.#steps} steps)`;
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+function checkedRate(lr: number): number {
+  if (!Number.isFinite(lr) || lr < 0) throw new RangeError(`Expected a learning rate from 0, got ${lr}`);
+  return lr;
+}
+
+function matches(group: ParameterGroup, path: string, parameter: Parameter): boolean {
+  return group.match instanceof RegExp ? group.match.test(path) : group.match(path, parameter);
+}
+
+function settingsOf(
+  group: ParameterGroup,
+  before: Pick<Segment, "lrScale" | "wd" | "frozen">,
+): Pick<Segment, "lrScale" | "wd" | "frozen"> {
+  return { lrScale: group.lrScale ?? before.lrScale, wd: group.wd ?? before.wd, frozen: group.frozen ?? before.frozen };
+}

@@ -1,0 +1,117 @@
+/** The optimizers: their settings, and the op that does a step. */
+import type { Module } from "../nn/module.ts";
+import { type BindOptions, BoundOptimizer, type StepRule } from "./optimizer.ts";
+
+/** An optimizer's settings, ready to be bound to a model. */
+export interface Optimizer {
+  /** What is recorded of it in a run's configuration. */
+  readonly config: Readonly<Record<string, number | boolean | string>>;
+  /** The optimizer with state for a model's parameters. */
+  bind(model: Module, options?: BindOptions): BoundOptimizer;
+}
+
+/** Settings of {@linkcode ranger}, under fastai's names. */
+export interface RangerOptions {
+  /** Decay of the gradients' average; by default 0.95. */
+  mom?: number;
+  /** Decay of the squared gradients' average; by default 0.99. */
+  sqrMom?: number;
+  /** By default 1e-6. */
+  eps?: number;
+  /** Decoupled weight decay of weights (none on biases and norms); by default 0.01. */
+  wd?: number;
+  /** Whether to rectify the variance early on (RAdam); by default true. */
+  rectify?: boolean;
+  /** Steps between Lookahead's; 0 turns it off; by default 6. */
+  k?: number;
+  /** How far Lookahead moves towards the weights; by default 0.5. */
+  alpha?: number;
+  /** Whether to subtract each filter's mean from its gradient (gradient centralisation); by default false. */
+  centralise?: boolean;
+}
+
+/**
+ * Ranger: RAdam (Liu 2020) inside Lookahead (Zhang 2019), with optional gradient centralisation (Yong 2020).
+ *
+ * @example
+ * ```ts
+ * import { models, optim } from "@libtrain/libtrain";
+ *
+ * using model = models.mnistNet();
+ * using opt = optim.ranger({ wd: 1e-2 }).bind(model);
+ * opt.lr = 8e-3;
+ * ```
+ */
+export function ranger(options: RangerOptions = {}): Optimizer {
+  const { mom = 0.95, sqrMom = 0.99, eps = 1e-6, wd = 0.01, rectify = true, k = 6, alpha = 0.5, centralise = false } =
+    options;
+  within("ranger", { mom, sqrMom, alpha }, 0, 1);
+  within("ranger", { eps, wd }, 0, Infinity);
+  if (!Number.isInteger(k) || k < 0) {
+    throw new RangeError(`ranger(): Expected \`k\` as a whole number from 0, got ${k}`);
+  }
+  return optimizer("ranger", { mom, sqrMom, eps, wd, rectify, k, alpha, centralise }, {
+    op: "ranger_step",
+    states: ["average", "averageSquare", "slow"],
+    copies: ["slow"],
+    wd,
+    params: { mom, sqrMom, eps, rectify, k, alpha, centralise },
+  });
+}
+
+/** Settings of {@linkcode adamw}. */
+export interface AdamWOptions {
+  /** By default 0.9. */
+  mom?: number;
+  /** By default 0.99, as in fastai. */
+  sqrMom?: number;
+  /** By default 1e-5, as in fastai. */
+  eps?: number;
+  /** Decoupled weight decay of weights; by default 0.01. */
+  wd?: number;
+}
+
+/** AdamW (Loshchilov and Hutter 2019). */
+export function adamw(options: AdamWOptions = {}): Optimizer {
+  const { mom = 0.9, sqrMom = 0.99, eps = 1e-5, wd = 0.01 } = options;
+  within("adamw", { mom, sqrMom }, 0, 1);
+  within("adamw", { eps, wd }, 0, Infinity);
+  const params = { mom, sqrMom, eps };
+  return optimizer("adamw", { ...params, wd }, { op: "adamw_step", states: ["average", "averageSquare"], wd, params });
+}
+
+/** Settings of {@linkcode sgd}. */
+export interface SgdOptions {
+  /** By default 0. */
+  mom?: number;
+  /** Whether the gradient is weighted by 1 - mom; by default false. */
+  dampening?: boolean;
+  /** Whether to look ahead along the momentum (Nesterov); by default false. */
+  nesterov?: boolean;
+  /** Decoupled weight decay of weights; by default 0. */
+  wd?: number;
+}
+
+/** Stochastic gradient descent with momentum. */
+export function sgd(options: SgdOptions = {}): Optimizer {
+  const { mom = 0, dampening = false, nesterov = false, wd = 0 } = options;
+  within("sgd", { mom }, 0, 1);
+  within("sgd", { wd }, 0, Infinity);
+  const params = { mom, dampening, nesterov };
+  return optimizer("sgd", { ...params, wd }, { op: "sgd_step", states: ["momentumBuffer"], wd, params });
+}
+
+function optimizer(name: string, settings: Record<string, number | boolean>, rule: StepRule): Optimizer {
+  return {
+    config: { name, ...settings },
+    bind: (model, options) => new BoundOptimizer(model, rule, options),
+  };
+}
+
+function within(op: string, values: Record<string, number>, low: number, high: number): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (!(value >= low && value <= high) || value === Infinity) {
+      throw new RangeError(`${op}(): Expected \`${name}\` from ${low} to ${high}, got ${value}`);
+    }
+  }
+}

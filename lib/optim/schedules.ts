@@ -1,0 +1,100 @@
+/** Learning-rate schedules: functions of how far training is. */
+
+/** A schedule without its length; `over(steps)` gives the rate of each step. */
+export interface Schedule {
+  /** What is recorded of it in a run's configuration. */
+  readonly config: Readonly<Record<string, number | string>>;
+  /** The rate at a position from 0 to 1. */
+  at(position: number): number;
+  /** The rate of each step, from 0, of a training of so many steps. */
+  over(steps: number): (step: number) => number;
+}
+
+function schedule(config: Record<string, number | string>, at: (position: number) => number): Schedule {
+  return {
+    config,
+    at,
+    over(steps) {
+      if (!Number.isInteger(steps) || steps < 1) {
+        throw new RangeError(`over(): Expected the number of steps as a whole number from 1, got ${steps}`);
+      }
+      return (step) => at(Math.min(Math.max(step / steps, 0), 1));
+    },
+  };
+}
+
+/** Half a cosine from `start` at 0 to `end` at 1. */
+function cosineBetween(start: number, end: number, position: number): number {
+  return start + (1 + Math.cos(Math.PI * (1 - position))) * (end - start) / 2;
+}
+
+/** Checks rates and positions, naming the one that is off. */
+function check(op: string, rates: Record<string, number>, positions: Record<string, number> = {}): void {
+  for (const [name, value] of Object.entries(rates)) {
+    if (!Number.isFinite(value) || value < 0) {
+      throw new RangeError(`${op}(): Expected \`${name}\` from 0, got ${value}`);
+    }
+  }
+  for (const [name, value] of Object.entries(positions)) {
+    if (!(value >= 0 && value <= 1)) throw new RangeError(`${op}(): Expected \`${name}\` from 0 to 1, got ${value}`);
+  }
+}
+
+/**
+ * Flat, then half a cosine down to lr / divFinal: fastai's fit_flat_cos.
+ *
+ * @example
+ * ```ts
+ * import { optim } from "@libtrain/libtrain";
+ *
+ * const rate = optim.flatCos({ lr: 8e-3, start: 0.75 }).over(1475);
+ * console.log(rate(0), rate(1474)); // 0.008, about 8e-8
+ * ```
+ */
+export function flatCos(options: { lr: number; start?: number; divFinal?: number }): Schedule {
+  const { lr, start = 0.75, divFinal = 1e5 } = options;
+  check("flatCos", { lr, divFinal }, { start });
+  return schedule({ name: "flat-cos", lr, start, divFinal }, (position) => {
+    if (position < start || start === 1) return lr;
+    return cosineBetween(lr, lr / divFinal, (position - start) / (1 - start));
+  });
+}
+
+/** Cosine up from lr / div, then down to lr / divFinal: fastai's fit_one_cycle (Smith 2018). */
+export function oneCycle(options: { lr: number; start?: number; div?: number; divFinal?: number }): Schedule {
+  const { lr, start = 0.25, div = 25, divFinal = 1e5 } = options;
+  check("oneCycle", { lr, div, divFinal }, { start });
+  return schedule(
+    { name: "one-cycle", lr, start, div, divFinal },
+    (position) =>
+      position < start
+        ? cosineBetween(lr / div, lr, position / start)
+        : start === 1
+        ? lr
+        : cosineBetween(lr, lr / divFinal, (position - start) / (1 - start)),
+  );
+}
+
+/** Half a cosine from lr to `end`, by default 0. */
+export function cosine(options: { lr: number; end?: number }): Schedule {
+  const { lr, end = 0 } = options;
+  check("cosine", { lr, end });
+  return schedule({ name: "cosine", lr, end }, (position) => cosineBetween(lr, end, position));
+}
+
+/** One rate throughout. */
+export function constant(options: { lr: number }): Schedule {
+  const { lr } = options;
+  check("constant", { lr });
+  return schedule({ name: "constant", lr }, () => lr);
+}
+
+/** Straight up from lr / div during the first `warmup` of the steps, then another schedule over the rest. */
+export function linearWarmup(options: { lr: number; warmup?: number; div?: number; then?: Schedule }): Schedule {
+  const { lr, warmup = 0.1, div = 25, then = constant({ lr }) } = options;
+  check("linearWarmup", { lr, div }, { warmup });
+  return schedule({ name: `warm-up, ${then.config["name"]}`, lr, warmup, div }, (position) => {
+    if (position < warmup) return lr / div + (lr - lr / div) * position / warmup;
+    return warmup === 1 ? lr : then.at((position - warmup) / (1 - warmup));
+  });
+}

@@ -1,0 +1,121 @@
+/** The one way from TypeScript to an op: call, wrap the outputs, record for backward. */
+import { callOp } from "../ffi/call.ts";
+import type { OpDescriptor } from "../ffi/generated/symbols.ts";
+import { type DifferentiableOp, type OpName, type OpParams, OPS } from "../ffi/generated/symbols.ts";
+import { StateError } from "../ffi/errors.ts";
+import { defaultDevice, type Device } from "./device.ts";
+import { gradEnabled, GraphNode, SavedTensor } from "./graph.ts";
+import { type GradientRule, type RuleCall, RULES } from "./rules.ts";
+import { setNode, Tensor } from "./tensor.ts";
+
+/** Where an op without inputs runs. */
+export interface ApplyOptions {
+  device?: Device;
+}
+
+/** Enqueues an op and returns its outputs; they are recorded for backward where an input requires a gradient. */
+export function apply<Name extends OpName>(
+  name: Name,
+  inputs: readonly (Tensor | null)[],
+  params: OpParams[Name],
+  options: ApplyOptions = {},
+): Tensor[] {
+  const device = inputs.find((input) => input !== null)?.device ?? options.device ?? defaultDevice();
+  const handles = inputs.map((input) => input === null ? null : input.handle);
+  const { ticket, outputs } = callOp(device.handle, name, handles, params);
+  if (device.debug) device.remember(ticket);
+  if (ticket % STALL_CHECK === 0 && ticket > 0) device.queue.warnIfStalled();
+  const tensors = outputs.map((raw) => new Tensor(device, raw));
+  if (gradEnabled() && tensors.length > 0 && inputs.some((input) => input?.requiresGrad)) {
+    record(name, inputs, tensors, params);
+  }
+  return tensors;
+}
+
+/** Commands between two looks at whether the queue ran full. */
+const STALL_CHECK = 4096;
+
+/** {@linkcode apply} for an op with one output. */
+export function applyOne<Name extends OpName>(
+  name: Name,
+  inputs: readonly (Tensor | null)[],
+  params: OpParams[Name],
+  options: ApplyOptions = {},
+): Tensor {
+  return apply(name, inputs, params, options)[0]!;
+}
+
+function record<Name extends OpName>(
+  name: Name,
+  inputs: readonly (Tensor | null)[],
+  outputs: readonly Tensor[],
+  params: OpParams[Name],
+): void {
+  const node = OPS[name].differentiable
+    ? nodeOfRule(name as DifferentiableOp, inputs, outputs, params as OpParams[DifferentiableOp])
+    : nodeWithoutRule(name, inputs, outputs);
+  outputs.forEach((tensor, output) => setNode(tensor, { node, output }));
+}
+
+function nodeOfRule<Name extends DifferentiableOp>(
+  name: Name,
+  inputs: readonly (Tensor | null)[],
+  outputs: readonly Tensor[],
+  params: OpParams[Name],
+): GraphNode {
+  const rule = RULES[name] as GradientRule<Name>;
+  const needs = inputs.map((input) => input?.requiresGrad ?? false);
+  const names = (OPS[name] as OpDescriptor).inputs;
+  const nameOf = (index: number): string => (names[index] ?? names.at(-1) ?? "input").replace(/\?$|\.\.\.$/, "");
+  const inputIndexes = rule.saveInputs?.(needs, params) ?? [];
+  const outputIndexes = rule.saveOutputs?.(needs, params) ?? [];
+  const savedInputs = new Map<number, SavedTensor>();
+  for (const index of inputIndexes) {
+    const input = inputs[index];
+    if (input) savedInputs.set(index, new SavedTensor(input, name, nameOf(index)));
+  }
+  const savedOutputs = new Map(
+    outputIndexes.map((index) => [index, new SavedTensor(outputs[index]!, name, OPS[name].outputs[index] ?? "output")]),
+  );
+  const inputShapes = inputs.map((input) => input?.shape ?? []);
+  const call: RuleCall<Name> = {
+    params,
+    needs,
+    inputShapes,
+    inputCount: inputs.length,
+    has: (index) => (inputs.length > index) && present[index]!,
+    input: (index) => savedOf(savedInputs, index, name).get(),
+    output: (index) => savedOf(savedOutputs, index, name).get(),
+  };
+  const present = inputs.map((input) => input !== null);
+  return new GraphNode({
+    op: name,
+    inputs,
+    outputs,
+    saved: [...savedInputs.values(), ...savedOutputs.values()],
+    backward: (dy) => rule.backward(dy, call),
+  });
+}
+
+function savedOf(saved: Map<number, SavedTensor>, index: number, op: string): SavedTensor {
+  const tensor = saved.get(index);
+  if (tensor === undefined) {
+    throw new StateError(`${op}(): Expected the gradient rule to have saved tensor ${index}, it did not`);
+  }
+  return tensor;
+}
+
+/** An op without a gradient: its results can be used, but not differentiated. */
+function nodeWithoutRule(name: OpName, inputs: readonly (Tensor | null)[], outputs: readonly Tensor[]): GraphNode {
+  return new GraphNode({
+    op: name,
+    inputs,
+    outputs,
+    saved: [],
+    backward: () => {
+      throw new StateError(
+        `backward(): Cannot go through ${name}(), which has no gradient: detach() its input, or keep it out of the loss`,
+      );
+    },
+  });
+}

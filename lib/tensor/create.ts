@@ -1,0 +1,146 @@
+/** New tensors. */
+import type { DtypeName } from "../ffi/codes.ts";
+import { createTensor } from "../ffi/native.ts";
+import { applyOne } from "./apply.ts";
+import { defaultDevice, type Device } from "./device.ts";
+import { Tensor, type TensorData } from "./tensor.ts";
+
+/** How to make a tensor. */
+export interface TensorOptions {
+  /** By default f32, or what a typed array holds. */
+  dtype?: DtypeName;
+  /** By default the default device. */
+  device?: Device;
+}
+
+/** How to draw random numbers. */
+export interface RandomOptions extends TensorOptions {
+  /** The same seed and stream give the same numbers; by default the next of the process. */
+  seed?: number;
+  /** A second number that separates draws under one seed. */
+  stream?: number;
+}
+
+/** Numbers in nested arrays. */
+export type Nested = number | readonly Nested[];
+
+const ARRAYS = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array };
+
+/**
+ * A tensor from numbers, nested arrays or a typed array, whose values are copied.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@libtrain/libtrain";
+ *
+ * using matrix = tensor([[1, 2, 3], [4, 5, 6]]);
+ * using labels = tensor([3, 1], [2], { dtype: "i32" });
+ * using image = tensor(new Uint8Array(28 * 28), [28, 28, 1]);
+ * ```
+ */
+export function tensor(data: Nested | TensorData, shape?: readonly number[], options: TensorOptions = {}): Tensor {
+  const { values, implied, dtype } = flatten(data, options.dtype);
+  const sizes = shape ?? implied;
+  checkShape("tensor", sizes);
+  const wanted = sizes.reduce((product, size) => product * size, 1);
+  if (values.length !== wanted) {
+    throw new TypeError(`tensor(): Expected ${wanted} values for shape [${sizes}], got ${values.length}`);
+  }
+  const device = options.device ?? defaultDevice();
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return new Tensor(device, createTensor(device.handle, dtype, sizes, bytes));
+}
+
+function flatten(
+  data: Nested | TensorData,
+  wanted?: DtypeName,
+): { values: TensorData; implied: number[]; dtype: DtypeName } {
+  if (ArrayBuffer.isView(data)) {
+    const own = dtypeOfArray(data);
+    if (wanted !== undefined && wanted !== own) {
+      throw new TypeError(
+        `tensor(): Expected a typed array of dtype ${wanted}, got ${data.constructor.name}: to() converts`,
+      );
+    }
+    return { values: data, implied: [data.length], dtype: own };
+  }
+  const dtype = wanted ?? "f32";
+  const numbers: number[] = [];
+  const implied = nestedShape(data, numbers);
+  if (dtype === "i32" || dtype === "u8") checkIntegers(numbers, dtype);
+  return { values: ARRAYS[dtype].from(numbers), implied, dtype };
+}
+
+/** A typed array would wrap or cut such numbers silently. */
+function checkIntegers(numbers: readonly number[], dtype: "i32" | "u8"): void {
+  const [low, high] = dtype === "u8" ? [0, 255] : [-(2 ** 31), 2 ** 31 - 1];
+  const bad = numbers.find((number) => !Number.isInteger(number) || number < low || number > high);
+  if (bad !== undefined) {
+    throw new RangeError(`tensor(): Expected whole numbers from ${low} to ${high} for ${dtype}, got ${bad}`);
+  }
+}
+
+function dtypeOfArray(data: TensorData): DtypeName {
+  for (const [dtype, type] of Object.entries(ARRAYS)) if (data instanceof type) return dtype as DtypeName;
+  throw new TypeError(
+    `tensor(): Expected a Float32Array, Float64Array, Int32Array or Uint8Array, got ${
+      Object.prototype.toString.call(data)
+    }`,
+  );
+}
+
+/** Collects the numbers and returns the shape; every row must be as long as the first. */
+function nestedShape(data: Nested, numbers: number[]): number[] {
+  if (typeof data === "number") {
+    numbers.push(data);
+    return [];
+  }
+  if (!Array.isArray(data)) throw new TypeError(`tensor(): Expected numbers in nested arrays, got ${typeof data}`);
+  const shapes = data.map((element: Nested) => nestedShape(element, numbers));
+  const ragged = shapes.find((shape) => String(shape) !== String(shapes[0]));
+  if (ragged) throw new TypeError(`tensor(): Expected rows of one shape, got [${shapes[0]}] and [${ragged}]`);
+  return [data.length, ...(shapes[0] ?? [])];
+}
+
+/** Sizes must be whole numbers that fit the ABI, where a larger one would wrap silently. */
+export function checkShape(op: string, shape: readonly number[]): void {
+  const bad = shape.find((size) => !Number.isInteger(size) || size < 0 || size > 2 ** 32 - 1);
+  if (bad !== undefined) {
+    throw new RangeError(`${op}(): Expected sizes as whole numbers from 0, got ${bad} in [${shape}]`);
+  }
+}
+
+/** A tensor filled with one value. */
+export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
+  return applyOne("full", [], { dtype: options.dtype ?? "f32", value, shape }, options);
+}
+
+/** A tensor of zeros. */
+export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/** A tensor of ones. */
+export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  return full(shape, 1, options);
+}
+
+let draws = 0;
+
+/** Seed and stream of a draw; without a seed, draws of a process differ from each other and repeat from run to run. */
+function keyOf(options: RandomOptions): { seed: number; stream: number } {
+  const { seed = 0, stream } = options;
+  return { seed, stream: stream ?? (options.seed === undefined ? ++draws : 0) };
+}
+
+/** Normal numbers, by default of mean 0 and standard deviation 1. */
+export function randn(shape: readonly number[], options: RandomOptions & { mean?: number; std?: number } = {}): Tensor {
+  const { dtype = "f32", mean = 0, std = 1 } = options;
+  return applyOne("normal", [], { dtype, ...keyOf(options), mean, std, shape }, options);
+}
+
+/** Uniform numbers in low..high, by default 0..1. */
+export function rand(shape: readonly number[], options: RandomOptions & { low?: number; high?: number } = {}): Tensor {
+  const { dtype = "f32", low = 0, high = 1 } = options;
+  return applyOne("uniform", [], { dtype, ...keyOf(options), low, high, shape }, options);
+}

@@ -1,0 +1,64 @@
+/** Ops that a script defines, with a backward of their own. */
+import { gradEnabled, GraphNode, noGrad, SavedTensor } from "./graph.ts";
+import { setNode, Tensor } from "./tensor.ts";
+
+/** What a defined op is made of. */
+export interface OpDefinition<Inputs extends readonly Tensor[]> {
+  /** The result; what it computes is not recorded. */
+  forward(...inputs: Inputs): Tensor;
+  /**
+   * The gradients of the inputs (null where there is none) from that of the result.
+   *
+   * `saved` are the inputs and the result as they were in forward.
+   */
+  backward(dy: Tensor, saved: { inputs: Inputs; output: Tensor }): readonly (Tensor | null)[];
+  /** The name in messages. */
+  name?: string;
+}
+
+/**
+ * A differentiable op with a backward of its own; ops composed of others need none.
+ *
+ * @example
+ * ```ts
+ * import { defineOp, type Tensor, tensor } from "@libtrain/libtrain";
+ *
+ * const clampSte = defineOp({
+ *   forward: (x: Tensor) => x.clamp(0, 1),
+ *   backward: (dy) => [dy], // straight-through
+ * });
+ * using x = tensor([-1, 2]).requireGrad();
+ * using loss = clampSte(x).sum();
+ * loss.backward();
+ * console.log(await x.grad!.data()); // Float32Array [1, 1]
+ * ```
+ */
+export function defineOp<Inputs extends readonly Tensor[]>(
+  definition: OpDefinition<Inputs>,
+): (...inputs: Inputs) => Tensor {
+  const op = definition.name ?? "defineOp";
+  return (...inputs) => {
+    const output = noGrad(() => definition.forward(...inputs));
+    if (!(output instanceof Tensor)) {
+      throw new TypeError(`${op}(): Expected forward to return a Tensor, got ${typeof output}`);
+    }
+    if (!gradEnabled() || !inputs.some((input) => input.requiresGrad)) return output;
+    const result = inputs.includes(output) ? output.clone() : output;
+    const kept = [...inputs, result].map((tensor, index) =>
+      new SavedTensor(tensor, op, index < inputs.length ? `input ${index}` : "output")
+    );
+    const node = new GraphNode({
+      op,
+      inputs,
+      outputs: [result],
+      saved: kept,
+      backward: ([dy]) => {
+        const tensors = kept.map((saved) => saved.get());
+        const output = tensors.pop()!;
+        return definition.backward(dy!, { inputs: tensors as unknown as Inputs, output });
+      },
+    });
+    setNode(result, { node, output: 0 });
+    return result;
+  };
+}

@@ -1,0 +1,137 @@
+/** Devices: where tensors live and ops run. */
+import type { Handle } from "../ffi/call.ts";
+import { DeviceError } from "../ffi/errors.ts";
+import { NativeQueue, type QueueStats } from "../ffi/queue.ts";
+
+/** What can be asked for; `auto` is the CPU. */
+export type DeviceKind = "auto" | "cpu" | "cuda";
+
+/** How to open a device. */
+export interface DeviceOptions {
+  /** Threads of the CPU; by default LIBTRAIN_THREADS or every core. */
+  threads?: number;
+  /** Whether late errors name the line that enqueued the op; costs a stack trace a call. */
+  debug?: boolean;
+}
+
+/** How many lines of enqueued ops debug mode remembers. */
+const REMEMBERED_LINES = 8192;
+
+/**
+ * A device with its queue: ops are enqueued and run in order on a thread of its own.
+ *
+ * @example
+ * ```ts
+ * import { Device, tensor } from "@libtrain/libtrain";
+ *
+ * using cpu = new Device("cpu", { threads: 1 });
+ * using x = tensor([1, 2, 3], [3], { device: cpu });
+ * console.log(await x.data());
+ * ```
+ */
+export class Device {
+  readonly kind: "cpu" | "cuda";
+  readonly debug: boolean;
+  #queue: NativeQueue;
+  #lines = new Map<number, string>();
+
+  /** Throws a DeviceError that says what is missing where the machine has no such device. */
+  constructor(kind: DeviceKind = "auto", options: DeviceOptions = {}) {
+    const threads = options.threads ?? 0;
+    if (!Number.isInteger(threads) || threads < 0 || threads > 256) {
+      throw new RangeError(`Device(): Expected \`threads\` as a whole number from 1 to 256, got ${threads}`);
+    }
+    if (!["auto", "cpu", "cuda"].includes(kind)) {
+      throw new DeviceError(`Expected a device auto, cpu or cuda, got "${kind}"`);
+    }
+    this.kind = kind === "cuda" ? "cuda" : "cpu";
+    this.debug = options.debug ?? false;
+    this.#queue = new NativeQueue(this.kind === "cuda" ? 1 : 0, threads);
+  }
+
+  /** The native queue, for the rooms below the public face. */
+  get queue(): NativeQueue {
+    return this.#queue;
+  }
+
+  /** The native queue's handle; throws once the device is disposed. */
+  get handle(): Handle {
+    return this.#queue.handle;
+  }
+
+  /** Resolves when everything enqueued so far has run; rejects with a late error. */
+  async synchronize(): Promise<void> {
+    await this.wait(this.#queue.enqueued());
+  }
+
+  /** Resolves when the command of a ticket has passed; rejects with a late error. */
+  async wait(ticket: number): Promise<void> {
+    try {
+      await this.#queue.wait(ticket);
+    } catch (error) {
+      if (error instanceof Error && "record" in error) {
+        const line = this.#lines.get(error.record as number);
+        if (line !== undefined) error.message += `\n    enqueued ${line}`;
+      }
+      throw error;
+    }
+  }
+
+  /** Goes on after a late error, with the state before it; tensors that were skipped stay unreadable. */
+  async recover(): Promise<void> {
+    await this.#queue.recover();
+  }
+
+  /** Counts of live tensors, memory and work. */
+  stats(): QueueStats {
+    return this.#queue.stats();
+  }
+
+  /** Gives memory that nothing uses back to the system. */
+  trim(): void {
+    this.#queue.trim();
+  }
+
+  /** In debug mode, remembers the script's line that enqueued a command. */
+  remember(ticket: number): void {
+    const lines = (new Error().stack ?? "").split("\n").slice(1).map((line) => line.trim());
+    const own = new URL(".", import.meta.url).href;
+    this.#lines.set(ticket, lines.find((line) => !line.includes(own)) ?? lines.at(-1) ?? "");
+    this.#lines.delete(ticket - REMEMBERED_LINES);
+  }
+
+  /** Ends the device; its tensors can still be disposed, but no longer used. */
+  dispose(): void {
+    this.#queue.destroy();
+    if (current === this) current = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    return this.#queue.alive
+      ? `Device(${this.kind}, ${this.stats().chunksByThread.length} threads)`
+      : `Device(${this.kind}, disposed)`;
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+let current: Device | undefined;
+
+/** The device that calls use when none is given: the CPU, opened at the first use. */
+export function defaultDevice(): Device {
+  current ??= new Device();
+  return current;
+}
+
+/** Makes a device the default; returns the one before it, if any was open. */
+export function setDefaultDevice(device: Device): Device | undefined {
+  const previous = current;
+  current = device;
+  return previous;
+}

@@ -1,0 +1,244 @@
+/** The autograd graph: nodes hang on tensors, and backward walks from one of them. */
+import { aliasTensor, tensorVersion } from "../ffi/native.ts";
+import { StateError } from "../ffi/errors.ts";
+import { aliasOf, nodeOf, Tensor } from "./tensor.ts";
+import { scope } from "./scope.ts";
+
+let enabled = true;
+let nextId = 0;
+
+/** Whether ops are recorded for backward. */
+export function gradEnabled(): boolean {
+  return enabled;
+}
+
+/**
+ * Runs a synchronous function without recording it for backward.
+ *
+ * @example
+ * ```ts
+ * import { noGrad, tensor } from "@libtrain/libtrain";
+ *
+ * using w = tensor([1, 2]).requireGrad();
+ * using y = noGrad(() => w.mul(2));
+ * console.log(y.requiresGrad); // false
+ * ```
+ */
+export function noGrad<Result>(fn: () => Result extends PromiseLike<unknown> ? never : Result): Result {
+  const before = enabled;
+  enabled = false;
+  try {
+    const result: Result = fn();
+    if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function") {
+      throw new TypeError(
+        "noGrad(): Expected a synchronous function, got one that returns a promise: call noGrad around each step",
+      );
+    }
+    return result;
+  } finally {
+    enabled = before;
+  }
+}
+
+/** A tensor kept for backward; refuses to give it back after an in-place write. */
+export class SavedTensor {
+  readonly #tensor: Tensor;
+  readonly #version: number;
+  readonly #op: string;
+  readonly #name: string;
+
+  /** `op` and `name` say who saved what, for the message. */
+  constructor(tensor: Tensor, op: string, name: string) {
+    const { raw, version } = aliasTensor(tensor.device.handle, tensor.handle);
+    this.#tensor = Tensor.unowned(tensor.device, raw);
+    this.#version = version;
+    this.#op = op;
+    this.#name = name;
+  }
+
+  get(): Tensor {
+    const { version, writer } = tensorVersion(this.#tensor.device.handle, this.#tensor.handle);
+    if (version !== this.#version) {
+      throw new StateError(
+        `backward(): Cannot use the saved tensor "${this.#name}" of ${this.#op}(), as ${writer}() wrote over it since: ` +
+          `call backward() first, or clone() what is written`,
+      );
+    }
+    return this.#tensor;
+  }
+
+  release(): void {
+    this.#tensor.dispose();
+  }
+}
+
+/** Where a gradient goes: to the node that made the tensor, or to a leaf. */
+type Edge = { node: GraphNode; output: number } | { leaf: Tensor };
+
+/** What a node needs to run backward. */
+export interface NodeOptions {
+  op: string;
+  /** The inputs; gradients are asked for those that track them. */
+  inputs: readonly (Tensor | null)[];
+  outputs: readonly Tensor[];
+  saved: readonly SavedTensor[];
+  /** From the gradients of the outputs (null where none came) to those of the inputs. */
+  backward(dy: readonly (Tensor | null)[], needs: readonly boolean[]): readonly (Tensor | null)[];
+}
+
+/** One recorded op. */
+export class GraphNode {
+  readonly id = nextId++;
+  readonly op: string;
+  readonly edges: readonly (Edge | null)[];
+  readonly outputs: number;
+  readonly outputShapes: readonly (readonly number[])[];
+  #backward: NodeOptions["backward"] | undefined;
+  #saved: readonly SavedTensor[];
+  /** Live results and consumers; with the last one gone, nothing can ask for this node's backward. */
+  #references = 0;
+
+  constructor(options: NodeOptions) {
+    this.op = options.op;
+    this.#saved = options.saved;
+    this.#backward = options.backward;
+    this.outputs = options.outputs.length;
+    this.outputShapes = options.outputs.map((tensor) => tensor.shape);
+    this.edges = options.inputs.map((input) => {
+      if (input === null || !input.requiresGrad) return null;
+      const origin = nodeOf(input);
+      if (origin === null) return { leaf: input };
+      origin.node.retain();
+      return origin;
+    });
+  }
+
+  retain(): void {
+    this.#references++;
+  }
+
+  release(): void {
+    if (--this.#references === 0) this.#finish();
+  }
+
+  /** The gradients of the inputs; afterwards the saved tensors are gone. */
+  run(dy: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
+    if (this.#backward === undefined) {
+      throw new StateError(
+        `backward(): Cannot run ${this.op}() backward twice, as its saved tensors are gone: run the forward again`,
+      );
+    }
+    const gradients = this.#backward(dy, this.edges.map((edge) => edge !== null));
+    if (gradients.length !== this.edges.length) {
+      throw new TypeError(
+        `${this.op}(): Expected a backward that returns ${this.edges.length} gradients, got ${gradients.length}`,
+      );
+    }
+    return gradients;
+  }
+
+  /** Lets go of the saved tensors, and of the nodes before, once. */
+  #finish(): void {
+    this.releaseSaved();
+    for (const edge of this.edges) if (edge !== null && "node" in edge) edge.node.release();
+  }
+
+  releaseSaved(): void {
+    for (const saved of this.#saved) saved.release();
+    this.#saved = [];
+    this.#backward = undefined;
+  }
+}
+
+/** Collects gradients per output of a node. */
+class Pending {
+  readonly #gradients = new Map<GraphNode, (Tensor | null)[]>();
+
+  add({ node, output }: { node: GraphNode; output: number }, gradient: Tensor): void {
+    const list = this.#gradients.get(node) ?? Array.from({ length: node.outputs }, () => null);
+    this.#gradients.set(node, list);
+    list[output] = accumulated(list[output] ?? null, gradient);
+  }
+
+  take(node: GraphNode): (Tensor | null)[] {
+    const list = this.#gradients.get(node) ?? [];
+    this.#gradients.delete(node);
+    return list;
+  }
+
+  dispose(): void {
+    for (const list of this.#gradients.values()) list.forEach((gradient) => gradient?.dispose());
+  }
+}
+
+/** The sum of a gradient and what came before; owns its arguments. */
+function accumulated(before: Tensor | null, gradient: Tensor): Tensor {
+  if (before === null) return gradient;
+  const sum = Tensor.release(before.add(gradient));
+  before.dispose();
+  gradient.dispose();
+  return sum;
+}
+
+/** Every node that a tensor depends on, latest first: an order in which consumers come before what they consume. */
+function nodesBefore(root: GraphNode): GraphNode[] {
+  const seen = new Set([root]);
+  for (const node of seen) {
+    for (const edge of node.edges) if (edge !== null && "node" in edge) seen.add(edge.node);
+  }
+  return [...seen].sort((a, b) => b.id - a.id);
+}
+
+/** Runs backward from a tensor with its upstream gradient (owned by this call). */
+export function runBackward(root: Tensor, upstream: Tensor): void {
+  const origin = nodeOf(root);
+  if (origin === null) {
+    if (!root.requiresGrad) upstream.dispose();
+    else addToLeaf(root, upstream);
+    return;
+  }
+  const pending = new Pending();
+  pending.add(origin, upstream);
+  try {
+    noGrad(() => {
+      for (const node of nodesBefore(origin.node)) runNode(node, pending);
+    });
+  } finally {
+    pending.dispose();
+  }
+}
+
+function runNode(node: GraphNode, pending: Pending): void {
+  const dy = pending.take(node);
+  if (dy.every((gradient) => gradient === null)) return;
+  const gradients = scope(() => distinct(node.run(dy), dy));
+  for (const [index, edge] of node.edges.entries()) {
+    const gradient = gradients[index] ?? null;
+    if (gradient === null) continue;
+    Tensor.release(gradient);
+    if (edge === null) gradient.dispose();
+    else if ("leaf" in edge) addToLeaf(edge.leaf, gradient);
+    else pending.add(edge, gradient);
+  }
+  node.releaseSaved();
+  for (const gradient of dy) gradient?.dispose();
+}
+
+/** A rule may hand its upstream gradient on, or one tensor twice; each receiver gets a handle of its own. */
+function distinct(gradients: readonly (Tensor | null)[], dy: readonly (Tensor | null)[]): (Tensor | null)[] {
+  const given = new Set(dy);
+  return gradients.map((gradient) => {
+    if (gradient === null) return null;
+    const result = given.has(gradient) ? aliasOf(gradient) : gradient;
+    given.add(gradient);
+    return result;
+  });
+}
+
+function addToLeaf(leaf: Tensor, gradient: Tensor): void {
+  if (leaf.disposed) {
+    gradient.dispose();
+    return;
+  }
+  leaf.setGrad(accumulated(leaf.takeGrad(), gradient));
+}

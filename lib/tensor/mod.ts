@@ -1,0 +1,43 @@
+/**
+ * Tensors, devices, autograd, and functional ops.
+ *
+ * @module
+ */
+export { type ActivationName, type DtypeName } from "../ffi/codes.ts";
+export * from "../ffi/errors.ts";
+export { type QueueStats } from "../ffi/queue.ts";
+export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
+export { type ReduceOptions, Tensor, type TensorData } from "./tensor.ts";
+export {
+  full,
+  type Nested,
+  ones,
+  rand,
+  randn,
+  type RandomOptions,
+  tensor,
+  type TensorOptions,
+  zeros,
+} from "./create.ts";
+export { scope, scoped, type Sync } from "./scope.ts";
+export { noGrad } from "./graph.ts";
+export { capture, type Captured, type StepResult } from "./capture.ts";
+export { defineOp, type OpDefinition } from "./define_op.ts";
+export { gradCheck, type GradCheckOptions } from "./grad_check.ts";
+export { batchNorm, type BatchNormOptions } from "./ops/batch_norm.ts";
+export { conv2d, type Conv2dOptions } from "./ops/conv2d.ts";
+export { linear, matmul, type MatmulOptions } from "./ops/matmul.ts";
+export { type Pair } from "./ops/pair.ts";
+export {
+  avgPool2d,
+  type BlurFilter,
+  blurPool,
+  type BlurPoolOptions,
+  globalAvgPool2d,
+  maxBlurPool,
+  maxPool2d,
+  type Pool2dOptions,
+} from "./ops/pooling.ts";
+export { concat, gatherRows, oneHot, pad, type PadOptions } from "./ops/shape.ts";
+export { crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
+export { gelu, mish, relu, sigmoid, silu, tanh } from "./ops/unary.ts";

@@ -1,0 +1,15 @@
+/** Options that take one number for both axes, or one each. */
+
+/** A number for height and width, or [height, width]. */
+export type Pair = number | readonly [height: number, width: number];
+
+/** Both numbers of a pair. */
+export function pair(op: string, name: string, value: Pair): [number, number] {
+  const both: readonly number[] = typeof value === "number" ? [value, value] : value;
+  if (!Array.isArray(both) || both.length !== 2 || both.some((number) => !Number.isInteger(number) || number < 0)) {
+    throw new RangeError(
+      `${op}(): Expected \`${name}\` as a whole number or [height, width], got ${JSON.stringify(value)}`,
+    );
+  }
+  return [both[0]!, both[1]!];
+}

@@ -1,0 +1,88 @@
+/** Reductions over axes, their opposite, and their gradients. */
+import { applyOne } from "../apply.ts";
+import type { GradientRule } from "../rules.ts";
+import type { ReduceOptions, Tensor } from "../tensor.ts";
+import { equal } from "./binary.ts";
+
+/** An axis counted from the start; negative ones count from the end. */
+export function axisOf(op: string, axis: number, rank: number): number {
+  const index = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(axis) || index < 0 || index >= rank) {
+    throw new RangeError(`${op}(): Expected an axis from ${-rank} to ${rank - 1}, got ${axis}`);
+  }
+  return index;
+}
+
+/** A reduction over axes, or over all. */
+export function reduce(
+  op: "sum" | "mean" | "max",
+  x: Tensor,
+  axes: number | readonly number[] | undefined,
+  options: ReduceOptions,
+): Tensor {
+  const list = axes === undefined ? x.shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
+  const resolved = list.map((axis) => axisOf(op, axis, x.rank));
+  if (new Set(resolved).size !== resolved.length) {
+    throw new RangeError(`${op}(): Expected distinct axes, got [${list}]`);
+  }
+  return applyOne(op, [x], { keepDims: options.keepDims ?? false, axes: resolved });
+}
+
+/** The index of the first largest value along an axis. */
+export function argmax(x: Tensor, axis: number): Tensor {
+  return applyOne("argmax", [x], { axis: axisOf("argmax", axis, x.rank) });
+}
+
+/** x repeated to a shape. */
+export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  return applyOne("broadcast_to", [x], { shape });
+}
+
+/** Sums a tensor down to a shape that broadcasts to its own: the opposite of broadcasting. */
+export function sumTo(x: Tensor, shape: readonly number[]): Tensor {
+  if (x.rank === shape.length && x.shape.every((size, axis) => size === shape[axis])) return x;
+  const lead = x.rank - shape.length;
+  const axes = x.shape.flatMap((size, axis) => axis < lead || (shape[axis - lead] === 1 && size !== 1) ? [axis] : []);
+  return axes.length > 0 ? x.sum(axes, { keepDims: true }).reshape(shape) : x.reshape(shape);
+}
+
+/** The shape with the reduced axes kept as 1; no axes given means all. */
+function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
+  return shape.map((size, axis) => axes.length === 0 || axes.includes(axis) ? 1 : size);
+}
+
+/** How many values each sum has. */
+function countOf(shape: readonly number[], axes: readonly number[]): number {
+  return shape.reduce((count, size, axis) => axes.length === 0 || axes.includes(axis) ? count * size : count, 1);
+}
+
+/** d sum: dy repeated. */
+export const sumRule: GradientRule<"sum"> = {
+  backward: ([dy], { params, inputShapes: [shape = []] }) => [
+    broadcastTo(dy!.reshape(keptShape(shape, params.axes)), shape),
+  ],
+};
+
+/** d mean: dy / count repeated. */
+export const meanRule: GradientRule<"mean"> = {
+  backward: ([dy], { params, inputShapes: [shape = []] }) => [
+    broadcastTo(dy!.mul(1 / countOf(shape, params.axes)).reshape(keptShape(shape, params.axes)), shape),
+  ],
+};
+
+/** d max: dy goes to the largest values, in equal parts. */
+export const maxRule: GradientRule<"max"> = {
+  saveInputs: () => [0],
+  saveOutputs: () => [0],
+  backward: ([dy], call) => {
+    const [x, kept] = [call.input(0), keptShape(call.inputShapes[0]!, call.params.axes)];
+    const mask = equal(x, call.output(0).reshape(kept));
+    const ties = mask.sum(call.params.axes.length === 0 ? undefined : call.params.axes, { keepDims: true });
+    return [mask.mul(dy!.reshape(kept).div(ties.reshape(kept)))];
+  },
+};
+
+/** d broadcast_to: dy summed back. */
+export const broadcastToRule: GradientRule<"broadcast_to"> = {
+  backward: ([dy], { inputShapes: [shape = []] }) => [sumTo(dy!, shape)],
+};

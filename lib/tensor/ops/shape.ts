@@ -1,0 +1,137 @@
+/** Ops that move values, and their gradients. */
+import type { DtypeName } from "../../ffi/codes.ts";
+import { applyOne } from "../apply.ts";
+import type { GradientRule } from "../rules.ts";
+import type { Tensor } from "../tensor.ts";
+import { affine } from "./unary.ts";
+import { axisOf } from "./reduce.ts";
+
+/** The same values under another shape; one size may be -1. */
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  const open = shape.filter((size) => size === -1).length;
+  if (open > 1) throw new TypeError(`reshape(): Expected at most one size of -1, got [${shape}]`);
+  const known = shape.reduce((product, size) => size === -1 ? product : product * size, 1);
+  const resolved = shape.map((size) => size === -1 ? x.size / known : size);
+  if (open === 1 && !Number.isInteger(x.size / known)) {
+    throw new TypeError(`reshape(): Expected sizes that divide ${x.size} elements, got [${shape}]`);
+  }
+  return applyOne("reshape", [x], { shape: resolved });
+}
+
+/** Rows of the first axis, sharing the buffer. */
+export function rows(x: Tensor, start: number, count: number): Tensor {
+  return applyOne("rows", [x], { start, count });
+}
+
+/** A box copied out of x. */
+export function slice(x: Tensor, starts: readonly number[], sizes: readonly number[]): Tensor {
+  if (starts.length !== x.rank || sizes.length !== x.rank) {
+    throw new TypeError(
+      `slice(): Expected a start and a size for each of ${x.rank} axes, got ${starts.length} and ${sizes.length}`,
+    );
+  }
+  return applyOne("slice", [x], { startsAndSizes: [...starts, ...sizes] });
+}
+
+/** How many values to add around each axis. */
+export interface PadOptions {
+  before: readonly number[];
+  after: readonly number[];
+  /** By default 0. */
+  value?: number;
+}
+
+/** x with constant values around it. */
+export function pad(x: Tensor, options: PadOptions): Tensor {
+  const { before, after, value = 0 } = options;
+  if (before.length !== x.rank || after.length !== x.rank) {
+    throw new TypeError(
+      `pad(): Expected counts for each of ${x.rank} axes, got ${before.length} before and ${after.length} after`,
+    );
+  }
+  return applyOne("pad", [x], { value, beforeAndAfter: [...before, ...after] });
+}
+
+/** The axes in another order; reversed where none is given. */
+export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
+  const order = permutation?.map((axis) => axisOf("transpose", axis, x.rank)) ??
+    x.shape.map((_, axis) => x.rank - 1 - axis);
+  return applyOne("transpose", [x], { permutation: order });
+}
+
+/** The tensors joined along an axis. */
+export function concat(parts: readonly Tensor[], axis = 0): Tensor {
+  const [first] = parts;
+  if (first === undefined) throw new TypeError("concat(): Expected at least one tensor, got none");
+  return applyOne("concat", parts, { axis: axisOf("concat", axis, first.rank) });
+}
+
+/** The values in another dtype. */
+export function cast(x: Tensor, dtype: DtypeName): Tensor {
+  return applyOne("cast", [x], { dtype });
+}
+
+/** A copy of the values. */
+export function clone(x: Tensor): Tensor {
+  return x.dtype === "f32" || x.dtype === "f64" ? affine(x, 1, 0) : cast(x, x.dtype);
+}
+
+/** y[i] = table[index[i]], rows of the first axis; `index` is i32. */
+export function gatherRows(table: Tensor, index: Tensor): Tensor {
+  return applyOne("gather_rows", [table, index], {});
+}
+
+/** Labels [n] (i32) to [n, classes] with a 1 in each row. */
+export function oneHot(labels: Tensor, options: { classes: number; dtype?: DtypeName }): Tensor {
+  return applyOne("one_hot", [labels], { classes: options.classes, dtype: options.dtype ?? "f32" });
+}
+
+export const reshapeRule: GradientRule<"reshape"> = {
+  backward: ([dy], { inputShapes: [shape = []] }) => [dy!.reshape(shape)],
+};
+
+export const rowsRule: GradientRule<"rows"> = {
+  backward: ([dy], { params: { start, count }, inputShapes: [shape = []] }) => {
+    const zeros = shape.map(() => 0);
+    return [pad(dy!, { before: zeros.with(0, start), after: zeros.with(0, shape[0]! - start - count) })];
+  },
+};
+
+export const sliceRule: GradientRule<"slice"> = {
+  backward: ([dy], { params, inputShapes: [shape = []] }) => {
+    const starts = params.startsAndSizes.slice(0, shape.length);
+    const after = shape.map((size, axis) => size - starts[axis]! - params.startsAndSizes[shape.length + axis]!);
+    return [pad(dy!, { before: starts, after })];
+  },
+};
+
+export const padRule: GradientRule<"pad"> = {
+  backward: (
+    [dy],
+    { params, inputShapes: [shape = []] },
+  ) => [slice(dy!, params.beforeAndAfter.slice(0, shape.length), shape)],
+};
+
+export const transposeRule: GradientRule<"transpose"> = {
+  backward: (
+    [dy],
+    { params: { permutation } },
+  ) => [transpose(dy!, permutation.map((_, axis) => permutation.indexOf(axis)))],
+};
+
+export const concatRule: GradientRule<"concat"> = {
+  backward: ([dy], { params: { axis }, inputShapes, needs }) => {
+    let start = 0;
+    return inputShapes.map((shape, part) => {
+      const starts = shape.map((_, i) => i === axis ? start : 0);
+      start += shape[axis]!;
+      return needs[part] ? slice(dy!, starts, shape) : null;
+    });
+  },
+};
+
+/** Gradients pass in the input's own dtype. */
+export const castRule: GradientRule<"cast"> = {
+  saveInputs: () => [0],
+  backward: ([dy], call) => [cast(dy!, call.input(0).dtype)],
+};

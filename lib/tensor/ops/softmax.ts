@@ -1,0 +1,42 @@
+/** Softmax, the cross-entropy loss, and their gradients. */
+import { applyOne } from "../apply.ts";
+import type { GradientRule } from "../rules.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** exp(x) / Σ exp(x) over the last axis. */
+export function softmax(x: Tensor): Tensor {
+  return applyOne("softmax", [x], {});
+}
+
+/** x - log Σ exp(x) over the last axis. */
+export function logSoftmax(x: Tensor): Tensor {
+  return applyOne("log_softmax", [x], {});
+}
+
+/**
+ * The mean cross entropy of logits [n, classes] against labels [n] (i32) or mixed targets [n, classes].
+ *
+ * With label smoothing s the target is (1 - s) · target + s / classes (Szegedy 2016).
+ */
+export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmoothing?: number } = {}): Tensor {
+  return applyOne("cross_entropy", [logits, target], { labelSmoothing: options.labelSmoothing ?? 0 });
+}
+
+export const softmaxRule: GradientRule<"softmax"> = {
+  saveOutputs: () => [0],
+  backward: ([dy], call) => [applyOne("softmax_backward", [call.output(0), dy!], {})],
+};
+
+export const logSoftmaxRule: GradientRule<"log_softmax"> = {
+  saveOutputs: () => [0],
+  backward: ([dy], call) => [applyOne("log_softmax_backward", [call.output(0), dy!], {})],
+};
+
+/** Targets get no gradient. */
+export const crossEntropyRule: GradientRule<"cross_entropy"> = {
+  saveInputs: () => [0, 1],
+  backward: (
+    [dy],
+    call,
+  ) => [applyOne("cross_entropy_backward", [call.input(0), call.input(1), dy!], call.params), null],
+};

@@ -1,0 +1,112 @@
+/** Element-wise ops of one tensor, and their gradients. */
+import type { OpParams } from "../../ffi/generated/symbols.ts";
+import { applyOne } from "../apply.ts";
+import type { GradientRule } from "../rules.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** The ops whose backward is an op of its own over (x, dy). */
+type ActivationOp = "relu" | "mish" | "silu" | "gelu" | "sigmoid" | "tanh";
+
+/** The element-wise ops without parameters. */
+export type UnaryOp = ActivationOp | "exp" | "log" | "sqrt" | "abs" | "sign";
+
+/** An element-wise op by name. */
+export function unary(name: UnaryOp, x: Tensor): Tensor {
+  return applyOne(name, [x], {});
+}
+
+/** scale · x + shift */
+export function affine(x: Tensor, scale: number, shift: number): Tensor {
+  return applyOne("affine", [x], { scale, shift });
+}
+
+/** x to a constant power. */
+export function power(x: Tensor, exponent: number): Tensor {
+  return applyOne("power", [x], { exponent });
+}
+
+/** x limited to low..high. */
+export function clamp(x: Tensor, low: number, high: number): Tensor {
+  return applyOne("clamp", [x], { low, high });
+}
+
+/** Mish: x · tanh(softplus(x)) (Misra 2019). */
+export function mish(x: Tensor): Tensor {
+  return unary("mish", x);
+}
+
+/** SiLU: x · sigmoid(x). */
+export function silu(x: Tensor): Tensor {
+  return unary("silu", x);
+}
+
+/** GELU in its exact form: x · (1 + erf(x / √2)) / 2. */
+export function gelu(x: Tensor): Tensor {
+  return unary("gelu", x);
+}
+
+/** ReLU: max(x, 0). */
+export function relu(x: Tensor): Tensor {
+  return unary("relu", x);
+}
+
+/** The logistic function: 1 / (1 + exp(-x)). */
+export function sigmoid(x: Tensor): Tensor {
+  return unary("sigmoid", x);
+}
+
+/** The hyperbolic tangent. */
+export function tanh(x: Tensor): Tensor {
+  return unary("tanh", x);
+}
+
+function activationRule<Name extends ActivationOp>(name: Name): GradientRule<Name> {
+  const backward = `${name}_backward` as const;
+  return {
+    saveInputs: () => [0],
+    backward: ([dy], call) => [applyOne(backward, [call.input(0), dy!], {} as OpParams[typeof backward])],
+  };
+}
+
+/** Rules of the activations. */
+export const activationRules = {
+  relu: activationRule("relu"),
+  mish: activationRule("mish"),
+  silu: activationRule("silu"),
+  gelu: activationRule("gelu"),
+  sigmoid: activationRule("sigmoid"),
+  tanh: activationRule("tanh"),
+};
+
+/** Rules that compose: d exp = y dy, d log = dy / x, d sqrt = dy / 2y, d abs = sign(x) dy. */
+export const unaryRules = {
+  exp: { saveOutputs: () => [0], backward: ([dy], call) => [dy!.mul(call.output(0))] } satisfies GradientRule<"exp">,
+  log: { saveInputs: () => [0], backward: ([dy], call) => [dy!.div(call.input(0))] } satisfies GradientRule<"log">,
+  sqrt: {
+    saveOutputs: () => [0],
+    backward: ([dy], call) => [dy!.div(call.output(0)).mul(0.5)],
+  } satisfies GradientRule<"sqrt">,
+  abs: { saveInputs: () => [0], backward: ([dy], call) => [dy!.mul(call.input(0).sign())] } satisfies GradientRule<
+    "abs"
+  >,
+};
+
+/** d (scale x + shift) = scale dy */
+export const affineRule: GradientRule<"affine"> = {
+  backward: ([dy], { params }) => [affine(dy!, params.scale, 0)],
+};
+
+/** d x^p = p x^(p-1) dy */
+export const powerRule: GradientRule<"power"> = {
+  saveInputs: () => [0],
+  backward: ([dy], call) => {
+    const { exponent } = call.params;
+    return [power(call.input(0), exponent - 1).mul(dy!).mul(exponent)];
+  },
+};
+
+/** The gradient passes where low <= x <= high. */
+export const clampRule: GradientRule<"clamp"> = {
+  saveInputs: () => [0],
+  backward: ([dy], call) => [applyOne("clamp_backward", [call.input(0), dy!], call.params)],
+};

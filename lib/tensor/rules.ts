@@ -1,0 +1,69 @@
+/** The gradient rule of every differentiable op; a missing one does not compile. */
+import type { DifferentiableOp, OpParams } from "../ffi/generated/symbols.ts";
+import type { Tensor } from "./tensor.ts";
+import { activationRules, affineRule, clampRule, powerRule, unaryRules } from "./ops/unary.ts";
+import { binaryRules } from "./ops/binary.ts";
+import { broadcastToRule, maxRule, meanRule, sumRule } from "./ops/reduce.ts";
+import { castRule, concatRule, padRule, reshapeRule, rowsRule, sliceRule, transposeRule } from "./ops/shape.ts";
+import { matmulRule } from "./ops/matmul.ts";
+import { conv2dRule } from "./ops/conv2d.ts";
+import { batchNormEvalRule, batchNormRule } from "./ops/batch_norm.ts";
+import { avgPool2dRule, blurPoolRule, maxBlurPoolRule, maxPool2dRule } from "./ops/pooling.ts";
+import { crossEntropyRule, logSoftmaxRule, softmaxRule } from "./ops/softmax.ts";
+
+/** What a rule sees of the call that it differentiates. */
+export interface RuleCall<Name extends DifferentiableOp> {
+  readonly params: OpParams[Name];
+  /** Which inputs ask for a gradient. */
+  readonly needs: readonly boolean[];
+  readonly inputShapes: readonly (readonly number[])[];
+  readonly inputCount: number;
+  /** Whether an optional input was given. */
+  has(index: number): boolean;
+  /** A saved input. */
+  input(index: number): Tensor;
+  /** A saved output. */
+  output(index: number): Tensor;
+}
+
+/** How to differentiate an op: what to keep of the forward, and the gradients of the inputs. */
+export interface GradientRule<Name extends DifferentiableOp> {
+  /** The inputs that backward reads. */
+  saveInputs?(needs: readonly boolean[], params: OpParams[Name]): readonly number[];
+  /** The outputs that backward reads. */
+  saveOutputs?(needs: readonly boolean[], params: OpParams[Name]): readonly number[];
+  /** From the outputs' gradients (null where none came) to those of the inputs (null where none is needed). */
+  backward(dy: readonly (Tensor | null)[], call: RuleCall<Name>): readonly (Tensor | null)[];
+}
+
+/** The rules by op. */
+export const RULES: { readonly [Name in DifferentiableOp]: GradientRule<Name> } = {
+  ...activationRules,
+  ...unaryRules,
+  ...binaryRules,
+  affine: affineRule,
+  power: powerRule,
+  clamp: clampRule,
+  sum: sumRule,
+  mean: meanRule,
+  max: maxRule,
+  broadcast_to: broadcastToRule,
+  reshape: reshapeRule,
+  rows: rowsRule,
+  slice: sliceRule,
+  pad: padRule,
+  transpose: transposeRule,
+  concat: concatRule,
+  cast: castRule,
+  matmul: matmulRule,
+  conv2d: conv2dRule,
+  batch_norm: batchNormRule,
+  batch_norm_eval: batchNormEvalRule,
+  max_pool2d: maxPool2dRule,
+  avg_pool2d: avgPool2dRule,
+  blur_pool: blurPoolRule,
+  max_blur_pool: maxBlurPoolRule,
+  softmax: softmaxRule,
+  log_softmax: logSoftmaxRule,
+  cross_entropy: crossEntropyRule,
+};

@@ -1,0 +1,102 @@
+/** Scopes: who owns the tensors that a function makes. */
+
+/** Something with native memory. */
+interface Owned {
+  dispose(): void;
+}
+
+/** The tensors made since a scope began. */
+class Scope {
+  readonly #owned = new Set<Owned>();
+
+  add(value: Owned): void {
+    this.#owned.add(value);
+  }
+
+  remove(value: Owned): void {
+    this.#owned.delete(value);
+  }
+
+  /** Disposes of everything, latest first. */
+  close(): void {
+    for (const value of [...this.#owned].reverse()) value.dispose();
+    this.#owned.clear();
+  }
+}
+
+const scopes: Scope[] = [];
+
+/** The synchronous functions: an open scope across an `await` would adopt other tasks' tensors. */
+export type Sync<Result> = Result extends PromiseLike<unknown> ? never : Result;
+
+/** Puts a new tensor under the innermost scope; false if there is none. */
+export function own(value: Owned): boolean {
+  const scope = scopes.at(-1);
+  scope?.add(value);
+  return scope !== undefined;
+}
+
+/** Takes a tensor out of every scope, so that its holder owns it. */
+export function disown(value: Owned): void {
+  for (const scope of scopes) scope.remove(value);
+}
+
+/** Whether a result holds a promise: its work would outlive the scope. */
+function isPromise(value: unknown): boolean {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === "function";
+}
+
+/** The values with native memory in a result: itself, or inside arrays and plain objects. */
+export function ownedIn(result: unknown, found: Owned[] = []): Owned[] {
+  if (typeof result !== "object" || result === null) return found;
+  if (Symbol.dispose in result && "dispose" in result) found.push(result as Owned);
+  else if (Array.isArray(result)) result.forEach((element) => ownedIn(element, found));
+  else if (Object.getPrototypeOf(result) === Object.prototype) {
+    Object.values(result).forEach((element) => ownedIn(element, found));
+  }
+  return found;
+}
+
+/**
+ * Runs a synchronous function and disposes of every tensor it made, except those it returns.
+ *
+ * What it returns (a tensor, or arrays and plain objects of them) belongs to the scope around, or to the caller.
+ *
+ * @example
+ * ```ts
+ * import { scope, tensor } from "@libtrain/libtrain";
+ *
+ * using norm = scope(() => {
+ *   const x = tensor([3, 4]);
+ *   return x.mul(x).sum().sqrt();
+ * });
+ * console.log(await norm.item()); // 5
+ * ```
+ */
+export function scope<Result>(fn: () => Sync<Result>): Result {
+  const inner = new Scope();
+  const depth = scopes.push(inner);
+  let kept: Owned[] = [];
+  try {
+    const result = fn() as Result;
+    if (isPromise(result)) {
+      throw new TypeError(
+        "scope(): Expected a synchronous function, got one that returns a promise: await outside the scope",
+      );
+    }
+    kept = ownedIn(result);
+    return result;
+  } finally {
+    scopes.length = depth - 1;
+    for (const value of kept) {
+      inner.remove(value);
+      scopes.at(-1)?.add(value);
+    }
+    inner.close();
+  }
+}
+
+/** A function whose every call is a {@linkcode scope}. */
+export function scoped<Args extends unknown[], Result>(fn: (...args: Args) => Sync<Result>): (...args: Args) => Result {
+  return (...args) => scope<Result>(() => fn(...args));
+}

@@ -1,0 +1,52 @@
+import { dirname } from "@std/path";
+
+async function writeAll(file: Deno.FsFile, chunks: Iterable<Uint8Array>): Promise<void> {
+  for (const chunk of chunks) {
+    // One write may take only a part, so it takes a loop.
+    for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+  }
+}
+
+/** Makes a rename in this folder survive a power loss. Windows cannot open a folder, and needs no such call. */
+async function syncFolder(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using folder = await Deno.open(path);
+  await folder.sync();
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** The ending of files that are being written; one found at a start belongs to a process that was killed. */
+export const partialSuffix = ".partial";
+
+/**
+ * Writes a file so that a reader, at any time and after any crash, finds the old content or the new, never a part:
+ * a file beside it is written and synced, then renamed over it, then the folder is synced. Two writers of one path
+ * must take turns.
+ */
+export async function writeFileAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  const partial = `${path}${partialSuffix}`;
+  try {
+    {
+      using file = await Deno.open(partial, { write: true, create: true, truncate: true });
+      await writeAll(file, chunks);
+      await file.sync();
+    }
+    await Deno.rename(partial, path);
+  } catch (error) {
+    // A full disk is why most writes fail: what was written so far must not keep it full.
+    await removeIfThere(partial).catch(() => {});
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `Cannot write "${path}": ${reason}. What was there before is unchanged: free some space or choose another folder`,
+      { cause: error },
+    );
+  }
+  await syncFolder(dirname(path));
+}

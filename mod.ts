@@ -1,0 +1,18 @@
+/**
+ * libtrain: deep-learning training for Deno.
+ *
+ * ```ts
+ * import { tensor } from "@libtrain/libtrain";
+ *
+ * using x = tensor([1, 2, 3]);
+ * using y = x.mul(2);
+ * console.log(await y.data()); // Float32Array [2, 4, 6]
+ * ```
+ *
+ * @module
+ */
+export * from "./lib/tensor/mod.ts";
+export * as nn from "./lib/nn/mod.ts";
+export * as models from "./lib/models/mod.ts";
+export * as optim from "./lib/optim/mod.ts";
+export { replaceModules, summary } from "./lib/nn/mod.ts";

@@ -1,0 +1,97 @@
+import { fromFileUrl } from "@std/path";
+import { type Command, runCommand } from "../lib/cli/command.ts";
+import { exitCodes } from "../lib/cli/exit_codes.ts";
+import { formatDuration } from "../lib/cli/format.ts";
+import { processStreams } from "../lib/cli/report.ts";
+import { tee } from "./tee.ts";
+
+const root = fromFileUrl(new URL("..", import.meta.url));
+
+interface Step {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  /** What to do when it fails, where its own output does not say so. */
+  readonly fix?: string;
+  /** Drops its stdout: `deno doc --lint` prints the documentation itself there. */
+  readonly quiet?: boolean;
+}
+
+/** What one step of the gate came to. */
+export interface StepResult {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly seconds: number;
+}
+
+/** Everything that must hold before a change lands, the fast ones first. */
+function steps(options: { tests: boolean }): Step[] {
+  const deno = Deno.execPath();
+  const generate = ["run", "-q", "--no-prompt", "-P=generate", "tools/generate.ts", "--check"];
+  const clippy = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
+  return [
+    { name: "deno fmt", program: deno, args: ["fmt", "--check"], fix: "run `deno fmt`" },
+    { name: "cargo fmt", program: "cargo", args: ["fmt", "--all", "--check"], fix: "run `cargo fmt --all`" },
+    { name: "deno lint", program: deno, args: ["lint"] },
+    { name: "generated files", program: deno, args: generate, fix: "run `deno task generate` and commit what changed" },
+    { name: "deno check", program: deno, args: ["check", "-q"] },
+    { name: "deno doc", program: deno, args: ["doc", "--lint", "mod.ts"], quiet: true },
+    { name: "cargo clippy", program: "cargo", args: clippy },
+    ...(options.tests ? [{ name: "tests", program: deno, args: ["task", "test"] }] : []),
+  ];
+}
+
+/** Runs one step; its output goes to stderr, where it cannot mix with the table or the JSON object. */
+async function runStep(step: Step): Promise<StepResult> {
+  const start = performance.now();
+  const seconds = (): number => (performance.now() - start) / 1000;
+  const child = new Deno.Command(step.program, {
+    args: [...step.args],
+    cwd: root,
+    stdin: "null",
+    stdout: step.quiet ? "null" : "piped",
+    stderr: "inherit",
+  }).spawn();
+  const shown = step.quiet ? undefined : tee(child.stdout, processStreams().err);
+  const [{ code }] = await Promise.all([child.status, shown]);
+  return { name: step.name, ok: code === 0, seconds: seconds() };
+}
+
+/** Runs every step of the gate, going on after one that failed. */
+export async function ok(
+  options: { tests?: boolean; note?: (line: string) => void } = {},
+): Promise<StepResult[]> {
+  const note = options.note ?? console.error;
+  const results: StepResult[] = [];
+  for (const step of steps({ tests: options.tests ?? true })) {
+    note(`--- ${step.name}`);
+    const result = await runStep(step);
+    results.push(result);
+    if (!result.ok && step.fix !== undefined) note(`${step.name} failed: ${step.fix}`);
+  }
+  return results;
+}
+
+const flags = {
+  tests: { kind: "boolean", default: true, help: "Leave the tests out" },
+} as const;
+
+/** `deno task ok`. */
+export const okCommand: Command<typeof flags> = {
+  name: "deno task ok",
+  about: "The one gate: format, lint, types, docs, generated files, tests.",
+  flags,
+  async run({ flags, report }): Promise<number> {
+    const results = await ok({ tests: flags.tests, note: (line) => report.note(line) });
+    report.line("");
+    for (const { name, ok, seconds } of results) {
+      const time = formatDuration(seconds * 1000).padStart(8);
+      report.line(`${name.padEnd(16)} ${ok ? "ok    " : "failed"} ${time}`);
+    }
+    const passed = results.every((result) => result.ok);
+    report.result({ ok: passed, steps: results });
+    return passed ? exitCodes.done : exitCodes.failed;
+  },
+};
+
+if (import.meta.main) Deno.exit(await runCommand(Deno.args, okCommand));

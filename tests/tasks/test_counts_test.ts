@@ -1,0 +1,33 @@
+import { assertEquals } from "@std/assert";
+import { cargoCounts, denoCounts, moveSkips, parseSkips } from "../../tasks/test_counts.ts";
+
+Deno.test("cargoCounts: sums the test binaries, colors or not", () => {
+  const output = [
+    "test a ... ok",
+    "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s",
+    "test result: \x1b[31mFAILED\x1b[0m. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+  ].join("\n");
+  assertEquals(cargoCounts(output), { passed: 4, failed: 2, skipped: 1 });
+  assertEquals(cargoCounts("error: could not compile"), undefined);
+});
+
+Deno.test("denoCounts: steps do not count, ignored tests are skipped, the last line counts", () => {
+  assertEquals(denoCounts("ok | 1 passed | 0 failed (1ms)\n"), { passed: 1, failed: 0, skipped: 0 });
+  const output = "ok | 9 passed | 0 failed (1ms)\n\x1b[31mFAILED\x1b[0m | 4 passed (1 step) | 1 failed (2 steps) | " +
+    "2 ignored (1 step) | 5 filtered out \x1b[90m(109ms)\x1b[0m\n";
+  assertEquals(denoCounts(output), { passed: 4, failed: 1, skipped: 2 });
+  assertEquals(denoCounts("error: Type checking failed."), undefined);
+});
+
+Deno.test("parseSkips: one a name, with its reason", () => {
+  assertEquals(parseSkips("a\tno g++\nb\na\tagain\n"), [
+    { name: "a", reason: "no g++" },
+    { name: "b", reason: "no reason given" },
+  ]);
+});
+
+Deno.test("moveSkips: skips were counted as passed", () => {
+  const skips = [{ name: "a", reason: "r" }, { name: "b", reason: "r" }];
+  assertEquals(moveSkips({ passed: 5, failed: 1, skipped: 1 }, skips), { passed: 3, failed: 1, skipped: 3 });
+  assertEquals(moveSkips({ passed: 1, failed: 0, skipped: 0 }, skips), { passed: 0, failed: 0, skipped: 1 });
+});
