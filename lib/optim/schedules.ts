@@ -14,7 +14,7 @@ function schedule(config: Record<string, number | string>, at: (position: number
   return {
     config,
     at,
-    over(steps) {
+    over(steps): (step: number) => number {
       if (!Number.isInteger(steps) || steps < 1) {
         throw new RangeError(`over(): Expected the number of steps as a whole number from 1, got ${steps}`);
       }
