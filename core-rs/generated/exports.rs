@@ -126,6 +126,174 @@ op_export!(lt_clamp_backward, unary, ClampBackward, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_add, binary, Binary<Add>, Row {
+    name: "add",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_sub, binary, Binary<Sub>, Row {
+    name: "sub",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_mul, binary, Binary<Mul>, Row {
+    name: "mul",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_div, binary, Binary<Div>, Row {
+    name: "div",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_maximum, binary, Binary<Maximum>, Row {
+    name: "maximum",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_minimum, binary, Binary<Minimum>, Row {
+    name: "minimum",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_equal, binary, Compare<Equal>, Row {
+    name: "equal",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_greater, binary, Compare<Greater>, Row {
+    name: "greater",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_sum, reduce, Reduce<Sum>, Row {
+    name: "sum",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_mean, reduce, Reduce<Mean>, Row {
+    name: "mean",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_max, reduce, Reduce<Max>, Row {
+    name: "max",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_argmax, reduce, Argmax, Row {
+    name: "argmax",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_broadcast_to, broadcast_to, BroadcastTo, Row {
+    name: "broadcast_to",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_reshape, reshape, Reshape, Row {
+    name: "reshape",
+    inputs: &["x"],
+    mutates: &[false],
+    view: true,
+});
+op_export!(lt_rows, rows, Rows, Row {
+    name: "rows",
+    inputs: &["x"],
+    mutates: &[false],
+    view: true,
+});
+op_export!(lt_slice, slice, Slice, Row {
+    name: "slice",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_pad, pad, Pad, Row {
+    name: "pad",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_transpose, transpose, Transpose, Row {
+    name: "transpose",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_concat, concat, Concat, Row {
+    name: "concat",
+    inputs: &["parts..."],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_gather_rows, gather_rows, GatherRows, Row {
+    name: "gather_rows",
+    inputs: &["table", "index"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_one_hot, one_hot, OneHot, Row {
+    name: "one_hot",
+    inputs: &["labels"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_cast, cast, Cast, Row {
+    name: "cast",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_assign, assign, Assign, Row {
+    name: "assign",
+    inputs: &["target", "source"],
+    mutates: &[true, false],
+    view: false,
+});
+op_export!(lt_fill, fill, Fill, Row {
+    name: "fill",
+    inputs: &["target"],
+    mutates: &[true],
+    view: false,
+});
+op_export!(lt_full, fill, Full, Row {
+    name: "full",
+    inputs: &[],
+    mutates: &[],
+    view: false,
+});
+op_export!(lt_uniform, random, Uniform, Row {
+    name: "uniform",
+    inputs: &[],
+    mutates: &[],
+    view: false,
+});
+op_export!(lt_normal, random, Normal, Row {
+    name: "normal",
+    inputs: &[],
+    mutates: &[],
+    view: false,
+});
+op_export!(lt_image_batch, image_batch, ImageBatch, Row {
+    name: "image_batch",
+    inputs: &["images", "index"],
+    mutates: &[false, false],
+    view: false,
+});
 op_export!(lt_conv2d, conv2d, Conv2d, Row {
     name: "conv2d",
     inputs: &["x", "weight"],
@@ -142,5 +310,47 @@ op_export!(lt_conv2d_backward_weight, conv2d, Conv2dBackwardWeight, Row {
     name: "conv2d_backward_weight",
     inputs: &["x", "dy"],
     mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_batch_norm, batch_norm, BatchNorm, Row {
+    name: "batch_norm",
+    inputs: &["x", "weight", "bias", "residual?"],
+    mutates: &[false, false, false, false],
+    view: false,
+});
+op_export!(lt_batch_norm_backward, batch_norm, BatchNormBackward, Row {
+    name: "batch_norm_backward",
+    inputs: &["dy", "x", "weight", "bias", "mean", "variance", "residual?"],
+    mutates: &[false, false, false, false, false, false, false],
+    view: false,
+});
+op_export!(lt_batch_norm_eval, batch_norm, BatchNormEval, Row {
+    name: "batch_norm_eval",
+    inputs: &["x", "weight", "bias", "runningMean", "runningVariance", "residual?"],
+    mutates: &[false, false, false, false, false, false],
+    view: false,
+});
+op_export!(lt_batch_norm_eval_backward, batch_norm, BatchNormEvalBackward, Row {
+    name: "batch_norm_eval_backward",
+    inputs: &["dy", "x", "weight", "bias", "runningMean", "runningVariance", "residual?"],
+    mutates: &[false, false, false, false, false, false, false],
+    view: false,
+});
+op_export!(lt_update_running_stats, batch_norm, UpdateRunningStats, Row {
+    name: "update_running_stats",
+    inputs: &["runningMean", "runningVariance", "mean", "variance"],
+    mutates: &[true, true, false, false],
+    view: false,
+});
+op_export!(lt_blur_pool, blur_pool, BlurPool, Row {
+    name: "blur_pool",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_blur_pool_backward, blur_pool, BlurPoolBackward, Row {
+    name: "blur_pool_backward",
+    inputs: &["dy"],
+    mutates: &[false],
     view: false,
 });

@@ -8,5 +8,6 @@ pub mod device_info;
 pub mod dtype;
 pub mod error;
 pub mod ops;
+pub mod random;
 pub mod runtime;
 pub mod shape;

@@ -2,9 +2,27 @@
 //! and, where it has one, its CUDA kernel (`cuda.rs`, `kernel.cu`). The rows are in `ops.toml`.
 
 pub mod activation;
+pub mod assign;
+pub mod batch_norm;
+pub mod binary;
+pub mod blur_pool;
+pub mod broadcast_to;
+pub mod cast;
+pub mod concat;
 pub mod conv2d;
+pub mod fill;
+pub mod gather_rows;
+pub mod image_batch;
 pub mod inputs;
+pub mod one_hot;
+pub mod pad;
 pub mod params;
+pub mod random;
+pub mod reduce;
+pub mod reshape;
+pub mod rows;
+pub mod slice;
+pub mod transpose;
 pub mod unary;
 
 use crate::cpu::CpuContext;

@@ -6,9 +6,9 @@ mod weight_grad;
 mod window;
 
 use super::gemm::microkernel::Kernels;
-use super::gemm::{Mat, gemm, pack::pack_b_panel, tiling::even_part};
+use super::gemm::{Mat, Product, multiply, pack::pack_b_panel, tiling::even_part};
 use super::isa::Isa;
-use super::pool::{Pool, SliceParts};
+use super::pool::{Pool, SliceParts, for_each_chunk_mut};
 use super::scratch::Scratch;
 use image::Image;
 use window::Window;
@@ -108,14 +108,30 @@ impl ConvShape {
 }
 
 /// `y = conv(x, w)`.
-pub fn conv2d_forward(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32]) {
+pub fn conv2d_forward(
+    isa: Isa,
+    pool: &Pool,
+    shape: &ConvShape,
+    x: &[f32],
+    w: &[f32],
+    y: &mut [f32],
+) {
+    forward(Kernels::of(isa), pool, shape, (x, w, y));
+}
+
+/// [`conv2d_forward`] with given kernels.
+fn forward(
+    kernels: &'static Kernels,
+    pool: &Pool,
+    shape: &ConvShape,
+    (x, w, y): (&[f32], &[f32], &mut [f32]),
+) {
     shape.check(x, w, y);
     if shape.is_pointwise() {
         let (m, n, k) = (shape.pixels(), shape.out, shape.c);
-        let w = Mat::row_major(w, k).transposed();
-        return gemm(isa, pool, m, n, k, Mat::row_major(x, k), w, y, false);
+        let (a, b) = (Mat::row_major(x, k), Mat::row_major(w, k).transposed());
+        return multiply(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, y);
     }
-    let kernels = Kernels::of(isa);
     let (patch, group_out) = (shape.patch(), shape.group_out());
     let y = SliceParts::new(y);
     for group in 0..shape.groups {
@@ -141,6 +157,9 @@ pub fn conv2d_forward(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], w: &[
         window.run(pool, &y);
     }
 }
+
+/// Floats that one task sets to zero.
+const ZERO_CHUNK: usize = 1 << 15;
 
 /// The pixels of an image along one axis that a strided window meets at the same phase, as a
 /// window of stride 1 over the result gradient.
@@ -176,20 +195,42 @@ impl Phase {
 ///
 /// A strided convolution is done phase by phase, so no product with an inserted zero is
 /// computed.
-pub fn conv2d_backward_input(isa: Isa, pool: &Pool, shape: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+pub fn conv2d_backward_input(
+    isa: Isa,
+    pool: &Pool,
+    shape: &ConvShape,
+    dy: &[f32],
+    w: &[f32],
+    dx: &mut [f32],
+) {
+    backward_input(Kernels::of(isa), pool, shape, (dy, w, dx));
+}
+
+/// [`conv2d_backward_input`] with given kernels.
+fn backward_input(
+    kernels: &'static Kernels,
+    pool: &Pool,
+    shape: &ConvShape,
+    (dy, w, dx): (&[f32], &[f32], &mut [f32]),
+) {
     shape.check(dx, w, dy);
     if shape.is_pointwise() {
         let (m, n, k) = (shape.pixels(), shape.c, shape.out);
-        let (dy, w) = (Mat::row_major(dy, k), Mat::row_major(w, n));
-        return gemm(isa, pool, m, n, k, dy, w, dx, false);
+        let (a, b) = (Mat::row_major(dy, k), Mat::row_major(w, n));
+        return multiply(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, dx);
+    }
+    if shape.kh < shape.stride_h || shape.kw < shape.stride_w {
+        // Some pixels are in no window.
+        for_each_chunk_mut(pool, dx, ZERO_CHUNK, |_, dx| dx.fill(0.0));
     }
     let dx = SliceParts::new(dx);
+    let phases = |size: usize, kernel: usize, stride: usize, pad: usize| {
+        (0..stride.min(kernel)).map(move |phase| Phase::new(phase, size, kernel, stride, pad))
+    };
     for group in 0..shape.groups {
-        for phase_h in 0..shape.stride_h {
-            for phase_w in 0..shape.stride_w {
-                let v = Phase::new(phase_h, shape.h, shape.kh, shape.stride_h, shape.pad_h);
-                let h = Phase::new(phase_w, shape.w, shape.kw, shape.stride_w, shape.pad_w);
-                backward_phase(Kernels::of(isa), pool, shape, group, (&v, &h), (dy, w, &dx));
+        for v in phases(shape.h, shape.kh, shape.stride_h, shape.pad_h) {
+            for h in phases(shape.w, shape.kw, shape.stride_w, shape.pad_w) {
+                backward_phase(kernels, pool, shape, group, (&v, &h), (dy, w, &dx));
             }
         }
     }
@@ -261,14 +302,31 @@ fn pack_weights(
 }
 
 /// `dw` = gradient with respect to the weights, from the images and the result gradient.
-pub fn conv2d_backward_weight(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+pub fn conv2d_backward_weight(
+    isa: Isa,
+    pool: &Pool,
+    shape: &ConvShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+) {
+    backward_weight(Kernels::of(isa), pool, shape, (x, dy, dw));
+}
+
+/// [`conv2d_backward_weight`] with given kernels.
+fn backward_weight(
+    kernels: &'static Kernels,
+    pool: &Pool,
+    shape: &ConvShape,
+    (x, dy, dw): (&[f32], &[f32], &mut [f32]),
+) {
     shape.check(x, dw, dy);
     let size = shape.group_out() * shape.patch();
     if size == 0 {
         return;
     }
     for (group, dw) in dw.chunks_exact_mut(size).enumerate() {
-        weight_grad::run(Kernels::of(isa), pool, shape, group, (x, dy), dw);
+        weight_grad::run(kernels, pool, shape, group, (x, dy), dw);
     }
 }
 

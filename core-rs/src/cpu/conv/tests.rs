@@ -1,4 +1,5 @@
 use super::*;
+use crate::cpu::gemm::microkernel::all_kernels;
 use crate::cpu::gemm::tests::noise;
 
 /// Calls `f(y index, x index, w index)` for every product of the convolution.
@@ -24,11 +25,11 @@ fn each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
-fn assert_close(what: &str, s: &ConvShape, isa: Isa, got: &[f32], want: &[f64], terms: usize) {
+fn assert_close(what: &str, s: &ConvShape, mr: usize, got: &[f32], want: &[f64], terms: usize) {
     let bound = 1e-6 * (terms as f64 + 1.0).sqrt() * 4.0;
     for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
         let error = (f64::from(got) - want).abs();
-        assert!(error < bound, "{what} {isa:?} {s:?} at {i}: {got}, want {want}");
+        assert!(error < bound, "{what} {mr} {s:?} at {i}: {got}, want {want}");
     }
 }
 
@@ -44,21 +45,22 @@ fn check(s: &ConvShape) {
         dw64[iw] += f64::from(dy[iy]) * f64::from(x[ix]);
     });
     let pools = [Pool::new(1), Pool::new(2)];
-    for isa in Isa::available() {
+    for kernels in all_kernels() {
+        let mr = kernels.mr;
         let results = pools.each_ref().map(|pool| {
             let mut y = vec![f32::NAN; dy.len()];
             let mut dx = vec![f32::NAN; x.len()];
             let mut dw = vec![f32::NAN; w.len()];
-            conv2d_forward(isa, pool, s, &x, &w, &mut y);
-            conv2d_backward_input(isa, pool, s, &dy, &w, &mut dx);
-            conv2d_backward_weight(isa, pool, s, &x, &dy, &mut dw);
+            forward(kernels, pool, s, (&x, &w, &mut y));
+            backward_input(kernels, pool, s, (&dy, &w, &mut dx));
+            backward_weight(kernels, pool, s, (&x, &dy, &mut dw));
             (y, dx, dw)
         });
         let (y, dx, dw) = &results[0];
-        assert_close("y", s, isa, y, &y64, s.patch());
-        assert_close("dx", s, isa, dx, &dx64, s.kh * s.kw * s.group_out());
-        assert_close("dw", s, isa, dw, &dw64, s.pixels());
-        assert!(results[0] == results[1], "threads matter: {isa:?} {s:?}");
+        assert_close("y", s, mr, y, &y64, s.patch());
+        assert_close("dx", s, mr, dx, &dx64, s.kh * s.kw * s.group_out());
+        assert_close("dw", s, mr, dw, &dw64, s.pixels());
+        assert!(results[0] == results[1], "threads matter: {mr} {s:?}");
     }
 }
 
@@ -128,4 +130,21 @@ fn training_shapes() {
 fn empty_batches_and_windows_beyond_the_image() {
     check(&shape([0, 5, 5, 3], 4, (3, 3), (1, 1), (1, 1), 1));
     check(&shape([2, 2, 2, 3], 4, (3, 3), (1, 1), (0, 0), 1));
+}
+
+#[test]
+fn public_functions_use_the_asked_for_kernels() {
+    let s = shape([2, 6, 6, 4], 8, (3, 3), (1, 1), (1, 1), 1);
+    let (x, w, pool) = (noise(288, 1), noise(288, 2), Pool::new(2));
+    let dy = noise(576, 3);
+    for isa in Isa::available() {
+        let (mut y, mut dx, mut dw) = (vec![0.0; 576], vec![0.0; 288], vec![0.0; 288]);
+        conv2d_forward(isa, &pool, &s, &x, &w, &mut y);
+        conv2d_backward_input(isa, &pool, &s, &dy, &w, &mut dx);
+        conv2d_backward_weight(isa, &pool, &s, &x, &dy, &mut dw);
+        let dot = |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+        // The convolution is linear in each operand, so all three are the same sum.
+        assert!((dot(&y, &dy) - dot(&x, &dx)).abs() < 1e-3);
+        assert!((dot(&y, &dy) - dot(&w, &dw)).abs() < 1e-3);
+    }
 }

@@ -4,7 +4,7 @@
 use super::ConvShape;
 use super::image::{Image, Part, Rect};
 use crate::cpu::gemm::microkernel::{Kernels, Tile};
-use crate::cpu::gemm::pack::{copy_strided, pack_a_panel};
+use crate::cpu::gemm::pack::{copy_strided, pack_a};
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::gemm::{Mat, sum_in_order};
 use crate::cpu::pool::{Pool, SliceParts};
@@ -84,13 +84,19 @@ struct Unit {
 }
 
 impl<'a> WeightGrad<'a> {
-    fn new(kernels: &'static Kernels, shape: &'a ConvShape, x: Image<'a>, dy: Image<'a>) -> WeightGrad<'a> {
+    fn new(
+        kernels: &'static Kernels,
+        shape: &'a ConvShape,
+        x: Image<'a>,
+        dy: Image<'a>,
+    ) -> WeightGrad<'a> {
         let pixels = shape.oh * shape.ow;
         // Reading in place saves copies, but pixels of many channels crowd into few sets of
         // the L1 cache, small images make short reductions, and narrow windows waste vectors.
         let narrow = shape.kw * x.channels < kernels.nr();
         let packed = x.pixel >= 48 || narrow || (pixels < 100 && dy.channels >= 32);
-        let target = if packed { ((1 << 16) / (x.channels + dy.channels)).clamp(96, 256) } else { 128 };
+        let target =
+            if packed { ((1 << 16) / (x.channels + dy.channels)).clamp(96, 256) } else { 128 };
         let bands = pixels.div_ceil(target).min(shape.oh);
         let together = if packed && bands == 1 { target.div_ceil(pixels) } else { 1 };
         let groups = shape.n.div_ceil(together);
@@ -134,7 +140,11 @@ impl<'a> WeightGrad<'a> {
     /// cannot go on from one row of the window to the next.
     fn panels(&self) -> usize {
         let nr = self.kernels.nr();
-        if self.packed { self.shape.patch().div_ceil(nr) } else { self.shape.kh * self.width().div_ceil(nr) }
+        if self.packed {
+            self.shape.patch().div_ceil(nr)
+        } else {
+            self.shape.kh * self.width().div_ceil(nr)
+        }
     }
 
     /// Walks along rows of result pixels (segments), broadcasting gradient channels and
@@ -168,13 +178,9 @@ impl<'a> WeightGrad<'a> {
         let (s, nr) = (self.shape, self.kernels.nr());
         let pixels = unit.images.len() * unit.band.len() * s.ow;
         let mut gradient = Scratch::take(pixels * self.dy.channels);
-        let mut rest = gradient.as_mut_slice();
         let dy = Mat { data: dy, row_stride: 1, col_stride: self.dy.pixel };
-        for channels in even_parts(0..self.dy.channels, self.kernels.mr) {
-            let (panel, tail) = rest.split_at_mut(pixels * channels.len());
-            pack_a_panel(&dy, channels, 0..pixels, panel);
-            rest = tail;
-        }
+        let (channels, mr) = (self.dy.channels, self.kernels.mr);
+        pack_a(&dy, 0..channels, 0..pixels, mr, gradient.as_mut_slice());
         let mut panel = Scratch::take(pixels * nr);
         for i in to.panels.clone() {
             let cols = i * nr..s.patch().min((i + 1) * nr);

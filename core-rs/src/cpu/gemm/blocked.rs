@@ -2,13 +2,13 @@
 
 use super::Mat;
 use super::microkernel::{Kernels, MAX_MR, Tile};
-use super::pack::{pack_a_panel, pack_b_panel};
+use super::pack::{pack_a, pack_b_panel};
 use super::tiling::{Grid, even_part, even_parts};
 use crate::cpu::pool::{Pool, SliceParts};
 use crate::cpu::scratch::Scratch;
 use std::ops::Range;
 
-/// `C (+)= A B`, checked: the matrices hold all elements of their shapes.
+/// `C (+)= A B`; beyond `multiply`, the matrices are known to hold their shapes.
 #[derive(Clone, Copy)]
 pub struct Product<'a> {
     pub kernels: &'static Kernels,
@@ -66,7 +66,8 @@ fn strip_product(pool: &Pool, p: &Product, cols: Range<usize>, c: &SliceParts<f3
     let run = |tasks: usize, f: &(dyn Fn(usize) + Sync)| {
         if work < SERIAL_WORK { (0..tasks).for_each(f) } else { pool.run(tasks, f) }
     };
-    let panel_cols = |panel: usize| cols.start + panel * nr..cols.end.min(cols.start + (panel + 1) * nr);
+    let panel_cols =
+        |panel: usize| cols.start + panel * nr..cols.end.min(cols.start + (panel + 1) * nr);
 
     // Whole panels of a row-major B are read in place when there are too few rows of A to
     // make up for packing.
@@ -89,17 +90,13 @@ fn strip_product(pool: &Pool, p: &Product, cols: Range<usize>, c: &SliceParts<f3
     run(grid.tasks(), &|task| {
         let rows = even_part(p.m, grid.row_blocks, task / grid.panel_groups);
         let group = even_part(panels, grid.panel_groups, task % grid.panel_groups);
-        let mut scratch = Scratch::take(if read_a == ReadA::Packed { rows.len() * kernels.kc } else { 0 });
+        let mut scratch =
+            Scratch::take(if read_a == ReadA::Packed { rows.len() * kernels.kc } else { 0 });
         // Even for k = 0 there is one block, which zeroes C.
         for block in 0..p.k.div_ceil(kernels.kc).max(1) {
             let ks = even_part(p.k, p.k.div_ceil(kernels.kc).max(1), block);
             if read_a == ReadA::Packed {
-                let mut rest = scratch.as_mut_slice();
-                for tile_rows in even_parts(rows.clone(), kernels.mr) {
-                    let (panel, tail) = rest.split_at_mut(tile_rows.len() * ks.len());
-                    pack_a_panel(&p.a, tile_rows, ks.clone(), panel);
-                    rest = tail;
-                }
+                pack_a(&p.a, rows.clone(), ks.clone(), kernels.mr, scratch.as_mut_slice());
             }
             let block = Block { p, rows: rows.clone(), ks, read_a, packed_a: scratch.as_slice() };
             for panel in group.clone() {

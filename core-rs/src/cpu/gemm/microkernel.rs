@@ -64,6 +64,7 @@ pub type TileFn = unsafe fn(&Tile);
 pub type ByRows = [TileFn; MAX_MR];
 
 /// The kernels of one instruction set.
+#[derive(Debug)]
 pub struct Kernels {
     /// The most rows in a tile.
     pub mr: usize,
@@ -104,6 +105,14 @@ impl Kernels {
             _ => &super::microkernel_portable::KERNELS,
         }
     }
+}
+
+/// The kernels of every available instruction set, and of one more tile geometry.
+#[cfg(test)]
+pub fn all_kernels() -> Vec<&'static Kernels> {
+    let mut all: Vec<_> = Isa::available().into_iter().map(Kernels::of).collect();
+    all.push(&super::microkernel_portable::WIDE);
+    all
 }
 
 /// A vector register.
@@ -157,8 +166,28 @@ pub unsafe fn tile<V: Vector, const MR: usize, const NV: usize, const PANEL: boo
                 }
             }
         }
-        for (i, row) in acc.iter().enumerate() {
-            write_row(row, t.c[i], t.cols, t.accumulate);
+        // Loop bodies must stay tiny: only if they all unroll is `acc` kept in registers.
+        if t.cols < NV * V::LANES {
+            let mut sums = [[0.0_f32; MAX_NR]; MR];
+            for (row, sums) in acc.iter().zip(&mut sums) {
+                for (v, sum) in row.iter().enumerate() {
+                    sum.store(sums.as_mut_ptr().add(v * V::LANES));
+                }
+            }
+            write_partial(&sums, t);
+            return;
+        }
+        if t.accumulate {
+            for (row, &c) in acc.iter_mut().zip(&t.c) {
+                for (v, sum) in row.iter_mut().enumerate() {
+                    *sum = V::load(c.add(v * V::LANES)).add(*sum);
+                }
+            }
+        }
+        for (row, &c) in acc.iter().zip(&t.c) {
+            for (v, sum) in row.iter().enumerate() {
+                sum.store(c.add(v * V::LANES));
+            }
         }
     }
 }
@@ -198,26 +227,19 @@ unsafe fn step<V: Vector, const MR: usize, const NV: usize>(
     }
 }
 
+/// Writes the first `cols` sums of each row.
+///
 /// # Safety
-/// `c` must point at `cols` writable floats, no more than the row has.
-#[inline(always)]
-unsafe fn write_row<V: Vector, const NV: usize>(row: &[V; NV], c: *mut f32, cols: usize, accumulate: bool) {
-    // SAFETY: only the first `cols` floats of `c` are touched.
-    unsafe {
-        if cols == NV * V::LANES {
-            for (v, &sum) in row.iter().enumerate() {
-                let c = c.add(v * V::LANES);
-                if accumulate { V::load(c).add(sum).store(c) } else { sum.store(c) }
+/// As for [`TileFn`], with `cols` at most `MAX_NR`.
+#[inline(never)]
+unsafe fn write_partial(sums: &[[f32; MAX_NR]], t: &Tile) {
+    for (sums, &c) in sums.iter().zip(&t.c) {
+        for (j, sum) in sums[..t.cols].iter().enumerate() {
+            // SAFETY: only the first `cols` floats of each row of C are touched.
+            unsafe {
+                let c = c.add(j);
+                *c = if t.accumulate { *c + sum } else { *sum };
             }
-            return;
-        }
-        let mut sums = [0.0_f32; MAX_NR];
-        for (v, &sum) in row.iter().enumerate() {
-            sum.store(sums.as_mut_ptr().add(v * V::LANES));
-        }
-        for (j, sum) in sums.iter().enumerate().take(cols) {
-            let c = c.add(j);
-            *c = if accumulate { *c + sum } else { *sum };
         }
     }
 }

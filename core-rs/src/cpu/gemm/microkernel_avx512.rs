@@ -2,13 +2,14 @@
 
 use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
 use std::arch::x86_64::{
-    __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_storeu_ps,
 };
 
 pub static KERNELS: Kernels = Kernels {
     mr: 12,
     lanes: 16,
-    kc: 256,
+    kc: 192,
     rows: [
         by_rows!(kernel, 1, false, [1 2 3 4 5 6 7 8 9 10 11 12]),
         by_rows!(kernel, 2, false, [1 2 3 4 5 6 7 8 9 10 11 12]),

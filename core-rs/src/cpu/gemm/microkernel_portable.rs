@@ -1,4 +1,4 @@
-//! Plain arrays: tiles of 4 x 8, which LLVM keeps in 8 of SSE2's 16 registers.
+//! Plain arrays as vectors: tiles of 4 x 8, which LLVM keeps in 8 of SSE2's 16 registers.
 
 use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
 
@@ -10,7 +10,10 @@ pub static KERNELS: Kernels = Kernels {
         by_rows!(kernel, 1, false, [1 2 3 4 4 4 4 4 4 4 4 4]),
         by_rows!(kernel, 2, false, [1 2 3 4 4 4 4 4 4 4 4 4]),
     ],
-    panel: [by_rows!(kernel, 1, true, [1 2 3 4 4 4 4 4 4 4 4 4]), by_rows!(kernel, 2, true, [1 2 3 4 4 4 4 4 4 4 4 4])],
+    panel: [
+        by_rows!(kernel, 1, true, [1 2 3 4 4 4 4 4 4 4 4 4]),
+        by_rows!(kernel, 2, true, [1 2 3 4 4 4 4 4 4 4 4 4]),
+    ],
 };
 
 unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {
@@ -18,17 +21,17 @@ unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) 
     unsafe { tile::<[f32; 4], MR, NV, PANEL>(t) }
 }
 
-impl Vector for [f32; 4] {
-    const LANES: usize = 4;
+impl<const N: usize> Vector for [f32; N] {
+    const LANES: usize = N;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        [0.0; 4]
+        [0.0; N]
     }
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
-        [x; 4]
+        [x; N]
     }
 
     #[inline(always)]
@@ -53,3 +56,25 @@ impl Vector for [f32; 4] {
         std::array::from_fn(|i| self[i] + a[i] * b[i])
     }
 }
+
+/// Tiles of 12 x 32, the geometry of AVX-512, for tests on processors without it.
+#[cfg(test)]
+pub static WIDE: Kernels = {
+    unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {
+        // SAFETY: passed on to the caller.
+        unsafe { tile::<[f32; 16], MR, NV, PANEL>(t) }
+    }
+    Kernels {
+        mr: 12,
+        lanes: 16,
+        kc: 256,
+        rows: [
+            by_rows!(kernel, 1, false, [1 2 3 4 5 6 7 8 9 10 11 12]),
+            by_rows!(kernel, 2, false, [1 2 3 4 5 6 7 8 9 10 11 12]),
+        ],
+        panel: [
+            by_rows!(kernel, 1, true, [1 2 3 4 5 6 7 8 9 10 11 12]),
+            by_rows!(kernel, 2, true, [1 2 3 4 5 6 7 8 9 10 11 12]),
+        ],
+    }
+};

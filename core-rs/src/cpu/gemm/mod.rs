@@ -14,7 +14,8 @@ pub(crate) mod tiling;
 use super::isa::Isa;
 use super::pool::{Pool, SliceParts, for_each_chunk_mut, split};
 use super::scratch::Scratch;
-use blocked::{Product, blocked};
+pub(crate) use blocked::Product;
+use blocked::blocked;
 use microkernel::Kernels;
 
 /// A read-only matrix with any strides (in floats): element `(i, j)` is
@@ -61,19 +62,34 @@ impl<'a> Mat<'a> {
 /// With `accumulate` the product is added to `c`, else it overwrites `c`. The order of
 /// additions depends on the shape and `isa` alone.
 #[allow(clippy::too_many_arguments)]
-pub fn gemm(isa: Isa, pool: &Pool, m: usize, n: usize, k: usize, a: Mat, b: Mat, c: &mut [f32], accumulate: bool) {
-    a.check(m, k);
-    b.check(k, n);
+pub fn gemm(
+    isa: Isa,
+    pool: &Pool,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Mat,
+    b: Mat,
+    c: &mut [f32],
+    accumulate: bool,
+) {
+    multiply(pool, &Product { kernels: Kernels::of(isa), m, n, k, a, b, accumulate }, c);
+}
+
+/// [`gemm`] with given kernels.
+pub(crate) fn multiply(pool: &Pool, product: &Product, c: &mut [f32]) {
+    let Product { m, n, k, .. } = *product;
+    product.a.check(m, k);
+    product.b.check(k, n);
     let c = &mut c[..m * n];
     if c.is_empty() {
         return;
     }
-    let product = Product { kernels: Kernels::of(isa), m, n, k, a, b, accumulate };
     let pieces = tiling::reduction_pieces(m, n, k);
     if pieces > 1 {
-        split_reduction(pool, &product, pieces, c);
+        split_reduction(pool, product, pieces, c);
     } else {
-        blocked(pool, &product, &SliceParts::new(c));
+        blocked(pool, product, &SliceParts::new(c));
     }
 }
 

@@ -1,3 +1,4 @@
+use super::microkernel::all_kernels;
 use super::*;
 
 /// Deterministic values in [-1, 1).
@@ -18,21 +19,22 @@ fn element(mat: &Mat, i: usize, j: usize) -> f64 {
 
 fn check_product((m, n, k): (usize, usize, usize), a: Mat, b: Mat, accumulate: bool) {
     let pools = [Pool::new(1), Pool::new(2)];
-    for isa in Isa::available() {
+    for kernels in all_kernels() {
+        let mr = kernels.mr;
         let start = noise(m * n, 7);
         let results = pools.each_ref().map(|pool| {
             let mut c = start.clone();
-            gemm(isa, pool, m, n, k, a, b, &mut c, accumulate);
+            multiply(pool, &Product { kernels, m, n, k, a, b, accumulate }, &mut c);
             c
         });
-        assert_eq!(results[0], results[1], "threads matter: {isa:?} {m} {n} {k}");
+        assert_eq!(results[0], results[1], "threads matter: {mr} {m} {n} {k}");
         for i in 0..m {
             for j in 0..n {
                 let before = if accumulate { f64::from(start[i * n + j]) } else { 0.0 };
                 let want = (0..k).fold(before, |s, l| s + element(&a, i, l) * element(&b, l, j));
                 let got = f64::from(results[0][i * n + j]);
                 let bound = 1e-6 * (k as f64 + 1.0).sqrt() * 4.0;
-                assert!((got - want).abs() < bound, "{isa:?} {m} {n} {k} at {i} {j}: {got} {want}");
+                assert!((got - want).abs() < bound, "{mr} {m} {n} {k} at {i} {j}: {got} {want}");
             }
         }
     }
@@ -55,8 +57,10 @@ fn check_sizes(sizes: &[(usize, usize, usize)]) {
 #[test]
 fn small_and_empty_sizes() {
     let edges = [0, 1, 2, 5, 6, 7, 13, 16, 17, 33];
-    let sizes: Vec<_> =
-        edges.into_iter().flat_map(|m| edges.into_iter().flat_map(move |n| edges.map(|k| (m, n, k)))).collect();
+    let sizes: Vec<_> = edges
+        .into_iter()
+        .flat_map(|m| edges.into_iter().flat_map(move |n| edges.map(|k| (m, n, k))))
+        .collect();
     check_sizes(&sizes);
 }
 

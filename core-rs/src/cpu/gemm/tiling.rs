@@ -43,11 +43,15 @@ impl Grid {
         while grid.tasks() < wanted {
             let rows = m.div_ceil(grid.row_blocks);
             let group = panels.div_ceil(grid.panel_groups);
-            // Wide groups reuse packed A more; tall blocks reuse each panel of B more.
-            if group >= 64 || (group > 1 && rows <= 8 * mr) {
-                grid.panel_groups = (grid.panel_groups * 2).min(panels);
-            } else if rows > 4 * mr {
+            // Wide groups reuse packed A more; tall blocks reuse each panel of B more. A
+            // single block of rows has little to pack, so its groups may be narrow.
+            let narrow = grid.row_blocks == 1 || work / grid.tasks() > 8 * TASK_WORK;
+            if group >= 64 || (group >= 16 && rows <= 8 * mr) {
+                grid.panel_groups *= 2;
+            } else if rows > 8 * mr {
                 grid.row_blocks *= 2;
+            } else if narrow && group > 1 {
+                grid.panel_groups = (grid.panel_groups * 2).min(panels);
             } else {
                 break;
             }

@@ -1,0 +1,118 @@
+//! x [.., c] as rows of c channels, and how the passes over it are cut.
+//!
+//! A loop over one row of few channels is too short to vectorise, so the passes walk wide rows: several rows at once,
+//! with the per-channel values repeated over them.
+
+use crate::cpu::pool::{Pool, SliceParts, for_each_chunk_mut, split};
+use std::ops::Range;
+
+/// Rows with fewer channels are taken several at a time.
+const WIDE: usize = 256;
+/// Widths are multiples of this where that takes few rows: four AVX2 registers, one step of an unrolled loop.
+const STEP: usize = 32;
+/// Elements a chunk: tens of microseconds of work, and two operands fit in the L2 cache.
+const CHUNK: usize = 32 * 1024;
+/// Partial sums cost 4 values of f32 a channel and chunk, so a chunk has many more rows than that.
+const CHUNK_ROWS: usize = 128;
+/// More chunks than this have nothing to give.
+const CHUNKS: usize = 256;
+
+/// Sizes of x, and of the pieces it is worked on in; all follow from its shape alone.
+pub(super) struct Rows {
+    pub channels: usize,
+    /// Elements in all.
+    pub len: usize,
+    /// Elements of a wide row: a multiple of the channels.
+    pub width: usize,
+}
+
+impl Rows {
+    /// `channels` divides `len` and is not 0.
+    pub fn new(channels: usize, len: usize) -> Rows {
+        let count = len / channels;
+        // The smallest number of rows that make a multiple of a power of two.
+        let unit = STEP >> channels.trailing_zeros().min(STEP.trailing_zeros());
+        let together = if channels < WIDE { unit * WIDE.div_ceil(channels * unit) } else { 1 };
+        Rows { channels, len, width: channels * together.min(count.max(1)) }
+    }
+
+    /// Rows in all.
+    pub fn count(&self) -> usize {
+        self.len / self.channels
+    }
+
+    /// Elements between two flushes of f32 sums to f64: few enough for their accuracy, and for the cache.
+    pub fn block(&self) -> usize {
+        (32 * self.channels).clamp(8 * 1024, 64 * 1024).next_multiple_of(4 * self.width)
+    }
+
+    /// Elements a chunk of a pass that sums over the rows.
+    fn sums_chunk(&self) -> usize {
+        CHUNK.max(CHUNK_ROWS * self.channels).max(self.len / CHUNKS).next_multiple_of(self.block())
+    }
+
+    /// A value for each channel, repeated over a wide row.
+    pub fn widen(&self, value: impl Fn(usize) -> f32) -> Vec<f32> {
+        (0..self.width).map(|i| value(i % self.channels)).collect()
+    }
+
+    /// Two sums a channel, [2, c]: `add(elements, sums)` adds those of a range of x.
+    pub fn sum_pairs(&self, pool: &Pool, add: impl Fn(Range<usize>, &mut [f64]) + Sync) -> Vec<f64> {
+        let (chunk, pair) = (self.sums_chunk(), 2 * self.channels);
+        let mut sums = vec![0.0; split(self.len, chunk).max(1) * pair];
+        for_each_chunk_mut(pool, &mut sums, pair, |i, sums| {
+            add(i * chunk..self.len.min((i + 1) * chunk), sums);
+        });
+        let (total, others) = sums.split_at_mut(pair);
+        for part in others.chunks(pair) {
+            total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+        }
+        sums.truncate(pair);
+        sums
+    }
+
+    /// Runs `f(elements, part of y)` over y in whole wide rows.
+    ///
+    /// Last chunks come first: the pass before went through x from its start, so its end is still in the cache.
+    pub fn for_each_chunk(&self, pool: &Pool, y: &mut [f32], f: impl Fn(Range<usize>, &mut [f32]) + Sync) {
+        let chunk = CHUNK.next_multiple_of(self.width);
+        let (chunks, parts) = (split(self.len, chunk), SliceParts::new(y));
+        pool.run(chunks, &|i| {
+            let start = (chunks - 1 - i) * chunk;
+            let range = start..self.len.min(start + chunk);
+            // SAFETY: every chunk runs once, and their ranges are disjoint.
+            f(range.clone(), unsafe { parts.part(range) });
+        });
+    }
+}
+
+/// `z = (x - mean) scale + bias`, each over a wide row.
+pub(super) struct Coefficients {
+    pub mean: Vec<f32>,
+    /// weight rstd
+    pub scale: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+impl Coefficients {
+    pub fn new(rows: &Rows, eps: f64, weight: &[f32], bias: &[f32], mean: &[f32], variance: &[f32]) -> Coefficients {
+        Coefficients {
+            mean: rows.widen(|c| mean[c]),
+            scale: rows.widen(|c| (weight[c] as f64 * rstd(variance[c], eps)) as f32),
+            bias: rows.widen(|c| bias[c]),
+        }
+    }
+}
+
+/// 1 / sqrt(variance + eps)
+pub(super) fn rstd(variance: f32, eps: f64) -> f64 {
+    1.0 / (variance as f64 + eps).sqrt()
+}
+
+/// Adds each lane of a wide row to its channel's sum.
+#[inline(always)]
+pub(super) fn fold(lanes: &[f32], sums: &mut [f64]) {
+    for row in lanes.chunks_exact(sums.len()) {
+        sums.iter_mut().zip(row).for_each(|(sum, &lane)| *sum += lane as f64);
+    }
+}

@@ -1,0 +1,64 @@
+//! The functions and predicates, one line a row: the definition is also the body of the vectorised loop.
+
+use super::{Function, Predicate, cpu, truth};
+use crate::cpu::isa::Isa;
+use crate::dtype::{Element, Float};
+use crate::ops::broadcast_to::strided::Tile;
+
+macro_rules! tile {
+    ($f:expr) => {
+        fn tile(isa: Isa, tile: &Tile<2>, a: &[f32], b: &[f32], y: &mut [f32]) {
+            multiversion! {
+                fn run<A>(tile: &Tile<2>, a: &[f32], b: &[f32], y: &mut [f32]) {
+                    cpu::tile(tile, a, b, y, $f)
+                }
+            }
+            run(isa, tile, a, b, y);
+        }
+    };
+}
+
+macro_rules! functions {
+    ($($name:ident($a:ident, $b:ident): $value:expr;)*) => {$(
+        pub struct $name;
+
+        impl Function for $name {
+            #[inline(always)]
+            fn value<T: Float>($a: T, $b: T) -> T {
+                $value
+            }
+
+            tile!($name::value::<f32>);
+        }
+    )*};
+}
+
+macro_rules! predicates {
+    ($($name:ident($a:ident, $b:ident): $holds:expr;)*) => {$(
+        pub struct $name;
+
+        impl Predicate for $name {
+            #[inline(always)]
+            fn holds<T: Element>($a: T, $b: T) -> bool {
+                $holds
+            }
+
+            tile!(truth::<$name, f32, f32>);
+        }
+    )*};
+}
+
+functions! {
+    Add(a, b): a + b;
+    Sub(a, b): a - b;
+    Mul(a, b): a * b;
+    Div(a, b): a / b;
+    // Where b is NaN the comparison is false, so NaN wins on both sides.
+    Maximum(a, b): if a > b || a.is_nan() { a } else { b };
+    Minimum(a, b): if a < b || a.is_nan() { a } else { b };
+}
+
+predicates! {
+    Equal(a, b): a == b;
+    Greater(a, b): a > b;
+}

@@ -1,0 +1,46 @@
+//! The folds.
+
+use super::layout::Layout;
+use super::{Fold, cpu};
+use crate::cpu::isa::Isa;
+use crate::dtype::Float;
+use std::ops::Range;
+
+macro_rules! folds {
+    ($($name:ident, identity $identity:expr, of none $of_none:expr, join($a:ident, $b:ident) $join:expr,
+        finish($total:ident, $count:ident) $finish:expr;)*) => {$(
+        pub struct $name;
+
+        impl Fold for $name {
+            const IDENTITY: f64 = $identity;
+            const OF_NONE: bool = $of_none;
+
+            #[inline(always)]
+            fn join<T: Float>($a: T, $b: T) -> T {
+                $join
+            }
+
+            #[allow(unused_variables)]
+            fn finish($total: f64, $count: usize) -> f64 {
+                $finish
+            }
+
+            fn totals(isa: Isa, layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, totals: &mut [f64]) {
+                multiversion! {
+                    fn run<A>(layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, totals: &mut [f64]) {
+                        cpu::totals::<$name>(layout, x, rows, first, totals)
+                    }
+                }
+                run(isa, layout, x, rows, first, totals);
+            }
+        }
+    )*};
+}
+
+folds! {
+    Sum, identity 0.0, of none true, join(a, b) a + b, finish(total, count) total;
+    Mean, identity 0.0, of none false, join(a, b) a + b, finish(total, count) total / count as f64;
+    // NaN wins: a comparison with it is false, so it is kept once it is in `a`.
+    Max, identity f64::NEG_INFINITY, of none false, join(a, b) if b > a || b.is_nan() { b } else { a },
+        finish(total, count) total;
+}
