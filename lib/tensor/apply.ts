@@ -5,7 +5,7 @@ import { type DifferentiableOp, type OpName, type OpParams, OPS } from "../ffi/g
 import { StateError } from "../ffi/errors.ts";
 import { defaultDevice, type Device } from "./device.ts";
 import { gradEnabled, GraphNode, SavedTensor } from "./graph.ts";
-import { type GradientRule, type RuleCall, RULES } from "./rules.ts";
+import { type RuleCall, ruleOf } from "./rules.ts";
 import { setNode, Tensor } from "./tensor.ts";
 
 /** Where an op without inputs runs. */
@@ -63,7 +63,7 @@ function nodeOfRule<Name extends DifferentiableOp>(
   outputs: readonly Tensor[],
   params: OpParams[Name],
 ): GraphNode {
-  const rule = RULES[name] as GradientRule<Name>;
+  const rule = ruleOf(name);
   const needs = inputs.map((input) => input?.requiresGrad ?? false);
   const names = (OPS[name] as OpDescriptor).inputs;
   const nameOf = (index: number): string => (names[index] ?? names.at(-1) ?? "input").replace(/\?$|\.\.\.$/, "");

@@ -37,33 +37,46 @@ export interface GradientRule<Name extends DifferentiableOp> {
 }
 
 /** The rules by op. */
-export const RULES: { readonly [Name in DifferentiableOp]: GradientRule<Name> } = {
-  ...activationRules,
-  ...unaryRules,
-  ...binaryRules,
-  affine: affineRule,
-  power: powerRule,
-  clamp: clampRule,
-  sum: sumRule,
-  mean: meanRule,
-  max: maxRule,
-  broadcast_to: broadcastToRule,
-  reshape: reshapeRule,
-  rows: rowsRule,
-  slice: sliceRule,
-  pad: padRule,
-  transpose: transposeRule,
-  concat: concatRule,
-  cast: castRule,
-  matmul: matmulRule,
-  conv2d: conv2dRule,
-  batch_norm: batchNormRule,
-  batch_norm_eval: batchNormEvalRule,
-  max_pool2d: maxPool2dRule,
-  avg_pool2d: avgPool2dRule,
-  blur_pool: blurPoolRule,
-  max_blur_pool: maxBlurPoolRule,
-  softmax: softmaxRule,
-  log_softmax: logSoftmaxRule,
-  cross_entropy: crossEntropyRule,
-};
+type Rules = { readonly [Name in DifferentiableOp]: GradientRule<Name> };
+
+/** Made at the first use: tensors, ops and rules import each other. */
+function makeRules(): Rules {
+  return {
+    ...activationRules,
+    ...unaryRules,
+    ...binaryRules,
+    affine: affineRule,
+    power: powerRule,
+    clamp: clampRule,
+    sum: sumRule,
+    mean: meanRule,
+    max: maxRule,
+    broadcast_to: broadcastToRule,
+    reshape: reshapeRule,
+    rows: rowsRule,
+    slice: sliceRule,
+    pad: padRule,
+    transpose: transposeRule,
+    concat: concatRule,
+    cast: castRule,
+    matmul: matmulRule,
+    conv2d: conv2dRule,
+    batch_norm: batchNormRule,
+    batch_norm_eval: batchNormEvalRule,
+    max_pool2d: maxPool2dRule,
+    avg_pool2d: avgPool2dRule,
+    blur_pool: blurPoolRule,
+    max_blur_pool: maxBlurPoolRule,
+    softmax: softmaxRule,
+    log_softmax: logSoftmaxRule,
+    cross_entropy: crossEntropyRule,
+  };
+}
+
+let rules: Rules | undefined;
+
+/** The gradient rule of an op. */
+export function ruleOf<Name extends DifferentiableOp>(name: Name): GradientRule<Name> {
+  rules ??= makeRules();
+  return rules[name] as GradientRule<Name>;
+}
