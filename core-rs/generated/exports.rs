@@ -126,3 +126,15 @@ op_export!(lt_clamp_backward, unary, ClampBackward, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_blur_pool, blur_pool, BlurPool, Row {
+    name: "blur_pool",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_blur_pool_backward, blur_pool, BlurPoolBackward, Row {
+    name: "blur_pool_backward",
+    inputs: &["dy"],
+    mutates: &[false],
+    view: false,
+});

@@ -2,6 +2,7 @@
 //! and, where it has one, its CUDA kernel (`cuda.rs`, `kernel.cu`). The rows are in `ops.toml`.
 
 pub mod activation;
+pub mod blur_pool;
 pub mod inputs;
 pub mod params;
 pub mod unary;
