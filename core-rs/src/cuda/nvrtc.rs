@@ -81,7 +81,8 @@ fn compile_anew(source: &Source, flags: &[String]) -> Result<Vec<u8>> {
     }
     let text = CString::new(source.text).map_err(|_| failed("takes no text with zero bytes".to_string()))?;
     let name = CString::new(format!("{}/kernel.cu", source.name)).expect("an op's name has no zero bytes");
-    let program = result::create_program(&text, Some(&name)).map_err(|error| failed(format!("failed: {:?}", error.0)))?;
+    let program =
+        result::create_program(&text, Some(&name)).map_err(|error| failed(format!("failed: {:?}", error.0)))?;
     let program = Program(program);
     // SAFETY: the program lives until the end of this function.
     if let Err(error) = unsafe { result::compile_program(program.0, flags) } {

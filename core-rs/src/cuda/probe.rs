@@ -80,34 +80,31 @@ impl Findings {
 pub fn find() -> Findings {
     // SAFETY: only loads the driver's library, whose initialisers touch nothing else.
     let has_driver = unsafe { sys::is_culib_present() };
-    // cudarc panics where the driver is too old for a function it knows.
-    let ask = |what: fn() -> Result<Driver, DriverError>| match catch_unwind(what) {
-        Ok(answer) => answer.map_err(|error| describe(&error)),
-        Err(_) => Err("it is too old: update it".to_string()),
-    };
-    let (driver, gpus) = match has_driver.then(|| ask(Driver::ask)) {
-        None => (None, Ok(Vec::new())),
-        Some(Ok(found)) => (Some(found.version), Ok(found.gpus)),
-        Some(Err(reason)) => (Some("unknown".to_string()), Err(reason)),
+    let (driver, gpus) = match has_driver {
+        true => (Some(ask(driver_version).unwrap_or_else(|_| "unknown".to_string())), ask(all_gpus)),
+        false => (None, Ok(Vec::new())),
     };
     Findings { driver, gpus, cudnn: cudnn_version(), nvrtc: nvrtc::version() }
 }
 
-struct Driver {
-    version: String,
-    gpus: Vec<Gpu>,
+/// Asks the driver, whose library has to be there; cudarc panics where it is too old for a function that cudarc knows.
+fn ask<T>(what: fn() -> Result<T, DriverError>) -> Result<T, String> {
+    match catch_unwind(what) {
+        Ok(answer) => answer.map_err(|error| describe(&error)),
+        Err(_) => Err("it is too old: update it".to_string()),
+    }
 }
 
-impl Driver {
-    /// Only with the driver's library there.
-    fn ask() -> Result<Driver, DriverError> {
-        let mut version = 0;
-        // SAFETY: the driver writes one int; it may be asked before cuInit.
-        unsafe { sys::cuDriverGetVersion(&mut version) }.result()?;
-        result::init()?;
-        let gpus = (0..result::device::get_count()?).map(gpu).collect::<Result<_, _>>()?;
-        Ok(Driver { version: format!("{}.{}", version / 1000, version % 1000 / 10), gpus })
-    }
+fn driver_version() -> Result<String, DriverError> {
+    let mut version = 0;
+    // SAFETY: the driver writes one int; it may be asked before cuInit.
+    unsafe { sys::cuDriverGetVersion(&mut version) }.result()?;
+    Ok(format!("{}.{}", version / 1000, version % 1000 / 10))
+}
+
+fn all_gpus() -> Result<Vec<Gpu>, DriverError> {
+    result::init()?;
+    (0..result::device::get_count()?).map(gpu).collect()
 }
 
 fn gpu(ordinal: i32) -> Result<Gpu, DriverError> {
