@@ -354,3 +354,39 @@ op_export!(lt_blur_pool_backward, blur_pool, BlurPoolBackward, Row {
     mutates: &[false],
     view: false,
 });
+op_export!(lt_softmax, softmax, Softmax, Row {
+    name: "softmax",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_softmax_backward, softmax, SoftmaxBackward, Row {
+    name: "softmax_backward",
+    inputs: &["y", "dy"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_log_softmax, softmax, LogSoftmax, Row {
+    name: "log_softmax",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_log_softmax_backward, softmax, LogSoftmaxBackward, Row {
+    name: "log_softmax_backward",
+    inputs: &["y", "dy"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_cross_entropy, cross_entropy, CrossEntropy, Row {
+    name: "cross_entropy",
+    inputs: &["logits", "target"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_cross_entropy_backward, cross_entropy, CrossEntropyBackward, Row {
+    name: "cross_entropy_backward",
+    inputs: &["logits", "target", "dloss"],
+    mutates: &[false, false, false],
+    view: false,
+});

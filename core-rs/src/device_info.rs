@@ -1,29 +1,54 @@
-//! What this machine is, as JSON for `doctor` and for the run's records.
+//! What this machine is, as JSON for `doctor` and for the run's records. It names no host and no user.
 
 use crate::cpu::isa::Isa;
+use crate::cuda::probe;
 
 /// One JSON object.
 pub fn json() -> String {
-    let names: Vec<String> = Isa::available().into_iter().map(|isa| format!("\"{}\"", isa.name())).collect();
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     format!(
-        "{{\"cpu\":{{\"model\":\"{}\",\"available\":[{}],\"cores\":{threads}}}}}",
-        escaped(&cpu_model()),
-        names.join(",")
+        "{{\"cpu\":{{\"model\":{},\"available\":[{}],\"features\":[{}],\"cores\":{threads}}},\"cuda\":{}}}",
+        quoted(field(&info, "model name").unwrap_or(std::env::consts::ARCH)),
+        list(Isa::available().into_iter().map(Isa::name)),
+        list(features(field(&info, "flags").unwrap_or(""))),
+        probe::find().json(),
     )
 }
 
-fn cpu_model() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_string()));
-    model.unwrap_or_else(|| std::env::consts::ARCH.to_string())
+/// The first line `name : value` of /proc/cpuinfo.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':').map(str::trim))
 }
 
-fn escaped(text: &str) -> String {
-    text.chars()
+/// Instruction sets that kernels use, or could use; `flags` are the kernel's names of those that it lets programs use.
+fn features(flags: &str) -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    let known = [
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("fma", is_x86_feature_detected!("fma")),
+        ("avx512f", is_x86_feature_detected!("avx512f")),
+        ("avx512_bf16", is_x86_feature_detected!("avx512bf16")),
+        // The standard library cannot ask for it on stable Rust.
+        ("amx", flags.split_whitespace().any(|flag| flag == "amx_tile")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let known: [(&str, bool); 0] = {
+        let _ = flags;
+        []
+    };
+    known.into_iter().filter_map(|(name, has)| has.then_some(name)).collect()
+}
+
+fn list(names: impl IntoIterator<Item = &'static str>) -> String {
+    names.into_iter().map(quoted).collect::<Vec<_>>().join(",")
+}
+
+/// Text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let escaped = text
+        .chars()
         .filter(|c| !c.is_control())
-        .flat_map(|c| if c == '"' || c == '\\' { vec!['\\', c] } else { vec![c] })
-        .collect()
+        .flat_map(|c| if c == '"' || c == '\\' { vec!['\\', c] } else { vec![c] });
+    format!("\"{}\"", escaped.collect::<String>())
 }

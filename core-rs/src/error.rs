@@ -61,6 +61,11 @@ impl Error {
         Error::Unsupported { op, message: message.into() }
     }
 
+    /// What an op without a CUDA side says on a CUDA queue.
+    pub fn no_cuda_kernel(op: &'static str) -> Self {
+        Error::unsupported(op, "This op has no CUDA kernel yet: use --device cpu")
+    }
+
     pub fn state(op: &'static str, message: impl Into<String>) -> Self {
         Error::State { op, message: message.into() }
     }

@@ -28,7 +28,7 @@ export! {
         if capture.is_some() {
             return Err(Error::state("capture_begin", "Cannot capture inside a capture"));
         }
-        *capture = Some(Capture::new(&queue.counters));
+        *capture = Some(Capture::new(&queue.pool));
         Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! An op call: look the handles up, apply the shape rule, allocate, enqueue. No arithmetic.
 
 use super::buffers::{Out, handles};
+use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::ops::{Inputs, Named, Op, Params, Row};
+use crate::runtime::backend::Device;
 use crate::runtime::handles::{Entry, Handle, table};
 use crate::runtime::memory::Storage;
 use crate::runtime::queue::{Command, Queue};
@@ -31,6 +33,9 @@ impl Call<'_> {
         params.finish()?;
         let metas: Vec<Option<Meta>> = tensors.iter().map(|t| t.as_ref().map(|t| t.meta)).collect();
         let outputs = op.outputs(&Inputs::new(name, self.row.inputs, &metas))?;
+        if !self.row.view {
+            check_device::<T>(name, queue.backend().device(), metas.iter().flatten().chain(&outputs))?;
+        }
         out.reserve(3 + outputs.iter().map(|&meta| Out::tensor_words(meta)).sum::<usize>())?;
         if self.row.view {
             return self.view(&queue, &op, &tensors, outputs[0], out);
@@ -126,6 +131,24 @@ impl Call<'_> {
         }
         Ok(())
     }
+}
+
+/// Refuses what the device has no kernel for; the CPU has all of them, and a view runs nothing.
+fn check_device<'a, T: Op>(
+    name: &'static str,
+    device: Device,
+    mut metas: impl Iterator<Item = &'a Meta>,
+) -> Result<()> {
+    if device == Device::Cpu {
+        return Ok(());
+    }
+    if T::CUDA.is_none() {
+        return Err(Error::no_cuda_kernel(name));
+    }
+    if metas.any(|meta| meta.dtype == Dtype::F64) {
+        return Err(Error::unsupported(name, "Expected a dtype that CUDA computes with, got f64: use --device cpu"));
+    }
+    Ok(())
 }
 
 /// Gives a tensor its handle and writes it to `out`.

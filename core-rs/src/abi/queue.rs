@@ -2,7 +2,9 @@
 
 use super::guard::{ABI_VERSION, export, inject_panic};
 use crate::cpu::CpuContext;
+use crate::cuda::CudaContext;
 use crate::error::{Error, Result};
+use crate::runtime::backend::Backend;
 use crate::runtime::handles::{Entry, Handle, table};
 use crate::runtime::queue::Queue;
 use std::sync::Arc;
@@ -40,14 +42,13 @@ export! {
     fn lt_queue_create(kind: u32, threads: u32) |out| {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         out.reserve(2)?;
-        match kind {
-            0 => {
-                let queue = Queue::new(NEXT.fetch_add(1, Ordering::Relaxed), CpuContext::new(threads as usize)?)?;
-                out.push_handle(table().insert(Entry::Queue(Arc::new(queue))))
-            }
-            1 => Err(crate::cuda::probe::open_error()),
-            _ => Err(Error::argument("queue_create", format!("Expected `kind` 0 (CPU) or 1 (CUDA), got {kind}"))),
-        }
+        let backend: Arc<dyn Backend> = match kind {
+            0 => Arc::new(CpuContext::new(threads as usize)?),
+            1 => Arc::new(CudaContext::open()?),
+            _ => return Err(Error::argument("queue_create", format!("Expected `kind` 0 (CPU) or 1 (CUDA), got {kind}"))),
+        };
+        let queue = Queue::new(NEXT.fetch_add(1, Ordering::Relaxed), backend)?;
+        out.push_handle(table().insert(Entry::Queue(Arc::new(queue))))
     }
 }
 
@@ -106,7 +107,7 @@ export! {
             out.push_u64(counter.load(Ordering::Relaxed))?;
         }
         out.push_u64(queue.stalls())?;
-        let chunks = queue.context().pool.chunks_by_thread();
+        let chunks = queue.backend().chunks_by_thread();
         out.push_u64(chunks.len() as u64)?;
         chunks.into_iter().try_for_each(|count| out.push_u64(count))
     }

@@ -2,6 +2,7 @@
 
 #[macro_use]
 pub mod isa;
+mod backend;
 pub mod context;
 pub mod conv;
 pub mod gemm;

@@ -1,3 +1,13 @@
-//! The CUDA backend's seam: what is missing on this machine, and kernels compiled at run time.
+//! The CUDA backend: what this machine has of it, kernels compiled at run time, and a queue's device.
+//!
+//! cudarc loads the driver and NVRTC by name when first used, and panics where they are missing; so everything here goes
+//! through [`probe`] first, and one library file serves machines with and without a GPU.
 
+mod backend;
+pub mod context;
+pub mod io;
+pub mod nvrtc;
 pub mod probe;
+
+pub use context::CudaContext;
+pub use io::CudaIo;

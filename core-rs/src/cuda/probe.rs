@@ -1,8 +1,133 @@
-//! What of CUDA this machine has, found without loading anything that panics when it is missing.
+//! What of CUDA this machine has, and the one line that says what is missing.
 
-use crate::error::Error;
+use super::context::describe;
+use super::nvrtc;
+use crate::device_info::quoted;
+use cudarc::driver::{DriverError, result, sys};
+use libloading::Library;
+use std::panic::catch_unwind;
 
-/// The reason why a CUDA device cannot be opened.
-pub fn open_error() -> Error {
-    Error::DeviceUnavailable { message: "CUDA was asked for".to_string() }
+/// What was found; each field is one thing that can be missing.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// The newest CUDA that the NVIDIA driver (libcuda.so.1) supports, "13.0".
+    pub driver: Option<String>,
+    /// The GPUs, or why the driver shows none.
+    pub gpus: Result<Vec<Gpu>, String>,
+    /// cuDNN's version, "9.10.2".
+    pub cudnn: Option<String>,
+    /// NVRTC's version, "13.0".
+    pub nvrtc: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    pub name: String,
+    /// Compute capability, (9, 0).
+    pub capability: (i32, i32),
+    /// Bytes.
+    pub memory: usize,
+}
+
+/// "CUDA was asked for, but …": every reason says what to do about it.
+pub fn refusal(reason: &str) -> String {
+    format!("CUDA was asked for, but {reason}: use --device cpu, or run `deno task doctor`")
+}
+
+impl Findings {
+    /// The first thing missing, in the order in which one would install them; `None` if CUDA can be used.
+    pub fn missing(&self) -> Option<String> {
+        let no_gpu = match &self.gpus {
+            Ok(gpus) if gpus.is_empty() => Some("it shows none"),
+            Ok(_) => None,
+            Err(reason) => Some(reason.as_str()),
+        };
+        let reason = match (&self.driver, no_gpu, &self.cudnn, &self.nvrtc) {
+            (None, ..) => "no NVIDIA driver is installed (libcuda.so.1 not found)".to_string(),
+            (_, Some(reason), ..) => format!("the NVIDIA driver finds no GPU ({reason})"),
+            (_, _, None, _) => "cuDNN 9 is not installed (libcudnn.so.9 not found)".to_string(),
+            (_, _, _, None) => {
+                let names = nvrtc::NAMES.join(" and ");
+                format!("NVRTC is not installed ({names} not found, nor in the folder {})", nvrtc::FOLDER)
+            }
+            _ => return None,
+        };
+        Some(refusal(&reason))
+    }
+
+    /// One JSON object, for `doctor`.
+    pub fn json(&self) -> String {
+        let missing = self.missing();
+        let optional = |text: &Option<String>| text.as_deref().map_or("null".to_string(), quoted);
+        let gpus = self.gpus.iter().flatten().map(|gpu| {
+            let (major, minor) = gpu.capability;
+            let name = quoted(&gpu.name);
+            format!("{{\"name\":{name},\"capability\":\"{major}.{minor}\",\"memory\":{}}}", gpu.memory)
+        });
+        format!(
+            "{{\"available\":{},\"reason\":{},\"driver\":{},\"gpus\":[{}],\"cudnn\":{},\"nvrtc\":{}}}",
+            missing.is_none(),
+            optional(&missing),
+            optional(&self.driver),
+            gpus.collect::<Vec<_>>().join(","),
+            optional(&self.cudnn),
+            optional(&self.nvrtc),
+        )
+    }
+}
+
+/// Looks; loads libraries, but opens no device.
+pub fn find() -> Findings {
+    // SAFETY: only loads the driver's library, whose initialisers touch nothing else.
+    let has_driver = unsafe { sys::is_culib_present() };
+    let (driver, gpus) = match has_driver {
+        true => (Some(ask(driver_version).unwrap_or_else(|_| "unknown".to_string())), ask(all_gpus)),
+        false => (None, Ok(Vec::new())),
+    };
+    Findings { driver, gpus, cudnn: cudnn_version(), nvrtc: nvrtc::version() }
+}
+
+/// Asks the driver, whose library has to be there; cudarc panics where it is too old for a function that cudarc knows.
+fn ask<T>(what: fn() -> Result<T, DriverError>) -> Result<T, String> {
+    match catch_unwind(what) {
+        Ok(answer) => answer.map_err(|error| describe(&error)),
+        Err(_) => Err("it is too old: update it".to_string()),
+    }
+}
+
+fn driver_version() -> Result<String, DriverError> {
+    let mut version = 0;
+    // SAFETY: the driver writes one int; it may be asked before cuInit.
+    unsafe { sys::cuDriverGetVersion(&mut version) }.result()?;
+    Ok(format!("{}.{}", version / 1000, version % 1000 / 10))
+}
+
+fn all_gpus() -> Result<Vec<Gpu>, DriverError> {
+    result::init()?;
+    (0..result::device::get_count()?).map(gpu).collect()
+}
+
+fn gpu(ordinal: i32) -> Result<Gpu, DriverError> {
+    use sys::CUdevice_attribute::{
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR as MAJOR, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR as MINOR,
+    };
+    let device = result::device::get(ordinal)?;
+    // SAFETY: the device was just given by the driver.
+    let (major, minor, memory) = unsafe {
+        (
+            result::device::get_attribute(device, MAJOR)?,
+            result::device::get_attribute(device, MINOR)?,
+            result::device::total_mem(device)?,
+        )
+    };
+    Ok(Gpu { name: result::device::get_name(device)?, capability: (major, minor), memory })
+}
+
+fn cudnn_version() -> Option<String> {
+    // SAFETY: cuDNN's initialisers only set up its own state; the function takes nothing and returns a number.
+    let version = unsafe {
+        let library = Library::new("libcudnn.so.9").ok()?;
+        library.get::<unsafe extern "C" fn() -> usize>("cudnnGetVersion").ok()?()
+    };
+    Some(format!("{}.{}.{}", version / 10_000, version / 100 % 100, version % 100))
 }

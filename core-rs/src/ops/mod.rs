@@ -10,6 +10,7 @@ pub mod broadcast_to;
 pub mod cast;
 pub mod concat;
 pub mod conv2d;
+pub mod cross_entropy;
 pub mod fill;
 pub mod gather_rows;
 pub mod image_batch;
@@ -22,18 +23,26 @@ pub mod reduce;
 pub mod reshape;
 pub mod rows;
 pub mod slice;
+pub mod softmax;
 pub mod transpose;
 pub mod unary;
 
 use crate::cpu::CpuContext;
-use crate::error::Result;
+use crate::cuda::{CudaContext, CudaIo};
+use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::Meta;
 pub use inputs::Inputs;
 pub use params::Params;
 
+/// Launches an op on the GPU.
+pub type CudaKernel<T> = fn(&T, &CudaIo, &CudaContext) -> Result<()>;
+
 /// One op with its parameters.
 pub trait Op: Sized + Send + Sync + 'static {
+    /// The op's CUDA side; a call on a CUDA queue is refused where there is none.
+    const CUDA: Option<CudaKernel<Self>> = None;
+
     /// Reads the parameters in the order of the op table.
     fn parse(params: &mut Params) -> Result<Self>;
 
@@ -53,6 +62,7 @@ pub trait Op: Sized + Send + Sync + 'static {
 pub trait Kernel: Send + Sync {
     fn name(&self) -> &'static str;
     fn run_cpu(&self, io: &Io, context: &CpuContext) -> Result<()>;
+    fn run_cuda(&self, io: &CudaIo, context: &CudaContext) -> Result<()>;
 }
 
 /// An op under its name in the table.
@@ -68,6 +78,11 @@ impl<T: Op> Kernel for Named<T> {
 
     fn run_cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         self.op.cpu(io, context)
+    }
+
+    fn run_cuda(&self, io: &CudaIo, context: &CudaContext) -> Result<()> {
+        let launch = T::CUDA.ok_or_else(|| Error::no_cuda_kernel(self.name))?;
+        launch(&self.op, io, context)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Recording a step and running it again with one command.
 
-use super::memory::{Counters, Pool, Storage};
+use super::backend::Backend;
+use super::memory::{Pool, Storage};
 use super::record::Record;
 use super::tensor::{Operand, Tensor};
-use crate::cpu::CpuContext;
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,8 +21,9 @@ pub struct Capture {
 }
 
 impl Capture {
-    pub fn new(counters: &Arc<Counters>) -> Capture {
-        Capture { pool: Pool::new(counters.clone()), records: Vec::new(), outside: Vec::new(), written: Vec::new() }
+    /// `pool` is the queue's.
+    pub fn new(pool: &Pool) -> Capture {
+        Capture { pool: pool.sibling(), records: Vec::new(), outside: Vec::new(), written: Vec::new() }
     }
 
     /// Notes a record and the storages it uses; `tensors` are its inputs.
@@ -83,23 +84,23 @@ pub struct Replay {
 }
 
 impl Replay {
-    pub fn run(&self, context: &CpuContext) -> Result<()> {
-        let result = self.try_run(context);
+    pub fn run(&self, backend: &dyn Backend) -> Result<()> {
+        let result = self.try_run(backend);
         if result.is_err() {
             self.poison();
         }
         result
     }
 
-    fn try_run(&self, context: &CpuContext) -> Result<()> {
+    fn try_run(&self, backend: &dyn Backend) -> Result<()> {
         for (source, target) in &self.arguments {
-            copy(source, target)?;
+            copy(source, target, backend)?;
         }
         for record in &self.graph.records {
-            record.run(context)?;
+            record.run(backend)?;
         }
         for (source, target) in &self.results {
-            copy(source, target)?;
+            copy(source, target, backend)?;
         }
         Ok(())
     }
@@ -112,12 +113,12 @@ impl Replay {
     }
 }
 
-fn copy(source: &Operand, target: &Operand) -> Result<()> {
+fn copy(source: &Operand, target: &Operand, backend: &dyn Backend) -> Result<()> {
     if source.block.poisoned.load(Ordering::Relaxed) {
         return Err(Error::state("replay", "An argument was never computed, as an earlier op failed"));
     }
-    // SAFETY: both hold the same number of bytes (checked at the call), and the queue runs one command at a time.
-    unsafe { std::ptr::copy(source.pointer(), target.pointer(), source.meta.bytes()) };
+    // SAFETY: both are of this queue's device and hold the same number of bytes (checked at the call).
+    unsafe { backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }?;
     target.block.poisoned.store(false, Ordering::Relaxed);
     Ok(())
 }

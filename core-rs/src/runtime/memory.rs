@@ -1,13 +1,13 @@
 //! Memory of one device: blocks, the pools that reuse them, and storages that own them.
 
+use super::backend::Backend;
 use crate::error::{Error, Result};
-use std::alloc::{Layout, alloc, dealloc};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes; the width of a cache line and of an AVX-512 register.
-const ALIGNMENT: usize = 64;
+/// Bytes; every block is a whole number of these.
+const GRANULE: usize = 64;
 
 /// Raw memory on the device of one queue.
 ///
@@ -18,6 +18,7 @@ pub struct Block {
     capacity: usize,
     /// Set where a record that should have written the block was skipped; cleared by the next write.
     pub poisoned: AtomicBool,
+    backend: Arc<dyn Backend>,
     counters: Arc<Counters>,
 }
 
@@ -27,21 +28,15 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    fn allocate(op: &'static str, capacity: usize, counters: &Arc<Counters>) -> Result<Arc<Block>> {
+    fn allocate(op: &'static str, capacity: usize, pool: &Pool) -> Result<Arc<Block>> {
+        let (backend, counters) = (pool.backend.clone(), pool.counters.clone());
         let held = counters.reserved.load(Ordering::Relaxed) as usize;
-        let refused = Error::OutOfMemory { op, asked: capacity, held };
-        if counters.fail_next_allocation.swap(false, Ordering::Relaxed) || capacity > physical_memory() {
-            return Err(refused);
-        }
-        let layout = Layout::from_size_align(capacity, ALIGNMENT).map_err(|_| refused.clone())?;
-        // SAFETY: the layout's size is not zero, as `size_class` never returns zero.
-        let pointer = unsafe { alloc(layout) };
-        if pointer.is_null() {
-            return Err(refused);
-        }
+        let fails = counters.fail_next_allocation.swap(false, Ordering::Relaxed);
+        let pointer = if fails { None } else { backend.allocate(capacity) };
+        let pointer = pointer.ok_or(Error::OutOfMemory { op, asked: capacity, held })?;
         counters.system_allocations.fetch_add(1, Ordering::Relaxed);
         counters.reserved.fetch_add(capacity as u64, Ordering::Relaxed);
-        Ok(Arc::new(Block { pointer, capacity, poisoned: AtomicBool::new(false), counters: counters.clone() }))
+        Ok(Arc::new(Block { pointer, capacity, poisoned: AtomicBool::new(false), backend, counters }))
     }
 
     pub fn pointer(&self) -> *mut u8 {
@@ -52,9 +47,8 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         self.counters.reserved.fetch_sub(self.capacity as u64, Ordering::Relaxed);
-        let layout = Layout::from_size_align(self.capacity, ALIGNMENT).expect("the layout it was allocated with");
-        // SAFETY: allocated in `allocate` with this layout, freed once.
-        unsafe { dealloc(self.pointer, layout) };
+        // SAFETY: allocated in `allocate` with this capacity, freed once; no record has it any more.
+        unsafe { self.backend.free(self.pointer, self.capacity) };
     }
 }
 
@@ -76,12 +70,18 @@ pub struct Counters {
 /// Blocks kept for reuse, by size class.
 pub struct Pool {
     free: Mutex<HashMap<usize, Vec<Arc<Block>>>>,
+    backend: Arc<dyn Backend>,
     counters: Arc<Counters>,
 }
 
 impl Pool {
-    pub fn new(counters: Arc<Counters>) -> Arc<Pool> {
-        Arc::new(Pool { free: Mutex::new(HashMap::new()), counters })
+    pub fn new(backend: Arc<dyn Backend>, counters: Arc<Counters>) -> Arc<Pool> {
+        Arc::new(Pool { free: Mutex::new(HashMap::new()), backend, counters })
+    }
+
+    /// An empty pool of the same device, counted together with this one.
+    pub fn sibling(&self) -> Arc<Pool> {
+        Pool::new(self.backend.clone(), self.counters.clone())
     }
 
     /// A block of at least `bytes`, with undefined contents.
@@ -90,7 +90,7 @@ impl Pool {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         match free.get_mut(&class).and_then(Vec::pop) {
             Some(block) => Ok(block),
-            None => Block::allocate(op, class, &self.counters),
+            None => Block::allocate(op, class, self),
         }
     }
 
@@ -107,20 +107,9 @@ impl Pool {
 
 /// Rounds up so that at most an eighth is wasted and few classes exist.
 fn size_class(bytes: usize) -> usize {
-    let bytes = bytes.max(ALIGNMENT);
-    let step = (bytes.next_power_of_two() / 16).max(ALIGNMENT);
+    let bytes = bytes.max(GRANULE);
+    let step = (bytes.next_power_of_two() / 16).max(GRANULE);
     bytes.div_ceil(step) * step
-}
-
-/// Bytes of RAM; no single block can be larger. Where it is unknown the allocator decides alone.
-fn physical_memory() -> usize {
-    static BYTES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *BYTES.get_or_init(|| {
-        let kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-            text.lines().find(|line| line.starts_with("MemTotal:"))?.split_whitespace().nth(1)?.parse::<usize>().ok()
-        });
-        kib.map_or(isize::MAX as usize, |kib| kib * 1024)
-    })
 }
 
 /// The buffer of one or several tensors (views share it).

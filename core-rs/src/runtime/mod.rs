@@ -1,5 +1,6 @@
 //! What runs ops: memory, records, queues, captures and the handles that JavaScript holds.
 
+pub mod backend;
 pub mod capture;
 pub mod handles;
 pub mod memory;

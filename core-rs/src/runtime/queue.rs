@@ -1,10 +1,10 @@
 //! The queue of one device and isolate: commands go in from JavaScript's thread and run in order on a thread of the queue.
 
+use super::backend::Backend;
 use super::capture::{Capture, Replay};
 use super::memory::{Counters, Pool, Storage};
 use super::record::Record;
 use super::tensor::Operand;
-use crate::cpu::CpuContext;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,26 +46,25 @@ impl Command {
         }
     }
 
-    fn run(self, context: &CpuContext) -> Result<()> {
+    fn run(self, backend: &dyn Backend) -> Result<()> {
         match self {
-            Command::Run(record) => record.run(context),
-            Command::Replay(replay) => replay.run(context),
+            Command::Run(record) => record.run(backend),
+            Command::Replay(replay) => replay.run(backend),
             Command::Read { source, storage, into } => {
                 let poisoned = source.block.poisoned.load(Ordering::Relaxed);
                 if poisoned {
                     return Err(Error::state("read", "This tensor was never computed, as an earlier op failed"));
                 }
-                // SAFETY: the storage is held, and records before this one have run.
-                let bytes = unsafe { std::slice::from_raw_parts(source.pointer(), source.meta.bytes()) };
-                into.fill(bytes);
+                // SAFETY: the storage is held and of this queue's device.
+                into.fill(|target| unsafe { backend.download(source.pointer(), source.meta.bytes(), target) })?;
                 drop(storage);
                 Ok(())
             }
             Command::Write { target, data } => {
-                // SAFETY: the target holds meta.bytes(), as many as `data` (checked at the call); no record runs meanwhile.
-                unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), target.pointer(), data.len()) };
-                target.block.poisoned.store(false, Ordering::Relaxed);
-                Ok(())
+                // SAFETY: the target is of this queue's device and holds as many bytes as `data` (checked at the call).
+                let result = unsafe { backend.upload(&data, target.pointer()) };
+                target.block.poisoned.store(result.is_err(), Ordering::Relaxed);
+                result
             }
         }
     }
@@ -96,11 +95,10 @@ impl ReadSlot {
         Ok(ReadSlot { bytes: Mutex::new(buffer), done: AtomicBool::new(false), ticket: AtomicU64::new(0) })
     }
 
-    fn fill(&self, source: &[u8]) {
-        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        bytes.clear();
-        bytes.extend_from_slice(source);
+    fn fill(&self, download: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+        download(&mut locked(&self.bytes))?;
         self.done.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// The values, once they are there.
@@ -131,7 +129,7 @@ struct Shared {
     waiters: AtomicU32,
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
-    context: CpuContext,
+    backend: Arc<dyn Backend>,
 }
 
 /// A queue with its memory and, while one is being recorded, its capture.
@@ -150,7 +148,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Queue {
-    pub fn new(id: u32, context: CpuContext) -> Result<Queue> {
+    pub fn new(id: u32, backend: Arc<dyn Backend>) -> Result<Queue> {
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             work: Condvar::new(),
@@ -162,7 +160,7 @@ impl Queue {
             waiters: AtomicU32::new(0),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
-            context,
+            backend: backend.clone(),
         });
         let runner = shared.clone();
         let thread = std::thread::Builder::new()
@@ -177,15 +175,15 @@ impl Queue {
             id,
             shared,
             thread: Mutex::new(Some(thread)),
-            pool: Pool::new(counters.clone()),
+            pool: Pool::new(backend, counters.clone()),
             counters,
             handles: AtomicU64::new(0),
             capture: Mutex::new(None),
         })
     }
 
-    pub fn context(&self) -> &CpuContext {
-        &self.shared.context
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.shared.backend
     }
 
     /// The pool that new tensors come from: the capture's own while one is being recorded.
@@ -239,6 +237,12 @@ impl Queue {
             drop(guard);
             shared.waiters.fetch_sub(1, Ordering::SeqCst);
         }
+        // A device that works ahead of its queue may still be busy, or only now find out what went wrong.
+        if let Err(error) = shared.backend.finish()
+            && self.late_error().is_none()
+        {
+            shared.fail("synchronize", ticket, error);
+        }
         self.late_error().map_or(Ok(()), Err)
     }
 
@@ -282,7 +286,7 @@ impl Shared {
             if self.failed.load(Ordering::Acquire) {
                 command.skip();
             } else {
-                let result = catch_unwind(AssertUnwindSafe(|| command.run(&self.context)));
+                let result = catch_unwind(AssertUnwindSafe(|| command.run(&*self.backend)));
                 let result =
                     result.unwrap_or_else(|panic| Err(Error::Panic { op: name, message: panic_message(&*panic) }));
                 if let Err(error) = result {

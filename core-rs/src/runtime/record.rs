@@ -1,7 +1,7 @@
 //! One op call as data: what the queue runs, captures and replays.
 
+use super::backend::Backend;
 use super::tensor::Operand;
-use crate::cpu::CpuContext;
 use crate::dtype::Element;
 use crate::error::{Error, Result};
 use crate::ops::Kernel;
@@ -20,8 +20,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// Runs on the CPU; the outputs are poisoned unless it succeeds.
-    pub fn run(&self, context: &CpuContext) -> Result<()> {
+    /// Runs on the queue's device; the outputs are poisoned unless it succeeds.
+    pub fn run(&self, backend: &dyn Backend) -> Result<()> {
         if let Some(index) =
             self.inputs.iter().position(|i| i.as_ref().is_some_and(|i| i.block.poisoned.load(Ordering::Relaxed)))
         {
@@ -29,7 +29,7 @@ impl Record {
             let message = format!("Input {index} was never computed, as an earlier op failed");
             return Err(Error::state(self.kernel.name(), message));
         }
-        let result = self.kernel.run_cpu(&Io { record: self }, context);
+        let result = backend.run(self);
         if result.is_ok() {
             for output in &self.outputs {
                 output.block.poisoned.store(false, Ordering::Relaxed);
@@ -53,7 +53,7 @@ impl Record {
     }
 }
 
-/// The tensors of a running record as slices.
+/// The tensors of a record that runs on the CPU, as slices.
 ///
 /// Outputs and mutated inputs never overlap another operand: outputs are fresh blocks, and the call refuses a mutated
 /// tensor that shares bytes with another argument.
@@ -62,8 +62,8 @@ pub struct Io<'a> {
 }
 
 impl<'a> Io<'a> {
-    #[cfg(test)]
-    pub fn new(record: &'a Record) -> Io<'a> {
+    /// For a record whose tensors are in host memory.
+    pub(crate) fn new(record: &'a Record) -> Io<'a> {
         Io { record }
     }
 

@@ -5,12 +5,13 @@
 //! continued by zeros or by reflection that does not repeat the edge.
 
 mod cpu;
+pub mod cuda;
 pub mod reference;
 pub mod separable;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
@@ -104,6 +105,8 @@ pub fn four(meta: Meta) -> [usize; 4] {
 pub struct BlurPool(Blur);
 
 impl Op for BlurPool {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Blur::parse(params).map(BlurPool)
     }
@@ -140,6 +143,8 @@ impl BlurPoolBackward {
 }
 
 impl Op for BlurPoolBackward {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         let (height, width) = (params.u32("height")?, params.u32("width")?);
         Ok(BlurPoolBackward { height, width, blur: Blur::parse(params)? })

@@ -1,0 +1,74 @@
+//! The CPU as a queue's device: its memory is the host's, and everything is done when the call returns.
+
+use super::CpuContext;
+use crate::error::Result;
+use crate::runtime::backend::{Backend, Device};
+use crate::runtime::record::{Io, Record};
+use std::alloc::{Layout, alloc, dealloc};
+
+/// Bytes; the width of a cache line and of an AVX-512 register.
+const ALIGNMENT: usize = 64;
+
+impl Backend for CpuContext {
+    fn device(&self) -> Device {
+        Device::Cpu
+    }
+
+    fn allocate(&self, bytes: usize) -> Option<*mut u8> {
+        let layout = Layout::from_size_align(bytes, ALIGNMENT).ok().filter(|layout| layout.size() > 0)?;
+        if bytes > physical_memory() {
+            return None;
+        }
+        // SAFETY: the layout's size is not zero.
+        let pointer = unsafe { alloc(layout) };
+        (!pointer.is_null()).then_some(pointer)
+    }
+
+    unsafe fn free(&self, pointer: *mut u8, bytes: usize) {
+        let layout = Layout::from_size_align(bytes, ALIGNMENT).expect("the layout it was allocated with");
+        // SAFETY: allocated in `allocate` with this layout, freed once.
+        unsafe { dealloc(pointer, layout) };
+    }
+
+    unsafe fn upload(&self, source: &[u8], target: *mut u8) -> Result<()> {
+        // SAFETY: the caller says that the target holds as many bytes; host values never overlap a block.
+        unsafe { std::ptr::copy_nonoverlapping(source.as_ptr(), target, source.len()) };
+        Ok(())
+    }
+
+    unsafe fn download(&self, source: *const u8, bytes: usize, target: &mut Vec<u8>) -> Result<()> {
+        target.clear();
+        // SAFETY: the caller says that the source holds `bytes` bytes, and no record runs meanwhile.
+        target.extend_from_slice(unsafe { std::slice::from_raw_parts(source, bytes) });
+        Ok(())
+    }
+
+    unsafe fn copy(&self, source: *const u8, target: *mut u8, bytes: usize) -> Result<()> {
+        // SAFETY: the caller says that both hold `bytes` bytes; they may overlap.
+        unsafe { std::ptr::copy(source, target, bytes) };
+        Ok(())
+    }
+
+    fn run(&self, record: &Record) -> Result<()> {
+        record.kernel.run_cpu(&Io::new(record), self)
+    }
+
+    fn finish(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn chunks_by_thread(&self) -> Vec<u64> {
+        self.pool.chunks_by_thread()
+    }
+}
+
+/// Bytes of RAM; no single block can be larger. Where it is unknown the allocator decides alone.
+fn physical_memory() -> usize {
+    static BYTES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *BYTES.get_or_init(|| {
+        let kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+            text.lines().find(|line| line.starts_with("MemTotal:"))?.split_whitespace().nth(1)?.parse::<usize>().ok()
+        });
+        kib.map_or(isize::MAX as usize, |kib| kib * 1024)
+    })
+}

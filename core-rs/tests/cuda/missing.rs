@@ -1,0 +1,73 @@
+//! What is missing is said in one line each, without a panic.
+
+use libtrain::cuda::CudaContext;
+use libtrain::cuda::probe::{self, Findings, Gpu};
+
+/// A machine with everything.
+fn complete() -> Findings {
+    let gpu = Gpu { name: "A \"GPU\"".to_string(), capability: (9, 0), memory: 80 << 30 };
+    let version = |text: &str| Some(text.to_string());
+    Findings { driver: version("13.0"), gpus: Ok(vec![gpu]), cudnn: version("9.10.2"), nvrtc: version("13.0") }
+}
+
+const END: &str = ": use --device cpu, or run `deno task doctor`";
+
+#[test]
+fn each_missing_thing_has_its_own_line() {
+    let none = || Err("CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected".to_string());
+    let cases = [
+        (Findings { driver: None, ..complete() }, "no NVIDIA driver is installed (libcuda.so.1 not found)"),
+        (
+            Findings { gpus: none(), ..complete() },
+            "the NVIDIA driver finds no GPU (CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected)",
+        ),
+        (Findings { gpus: Ok(Vec::new()), ..complete() }, "the NVIDIA driver finds no GPU (it shows none)"),
+        (Findings { cudnn: None, ..complete() }, "cuDNN 9 is not installed (libcudnn.so.9 not found)"),
+        (
+            Findings { nvrtc: None, ..complete() },
+            "NVRTC is not installed (libnvrtc.so.13 and libnvrtc.so.12 not found, nor in the folder LIBTRAIN_NVRTC_DIR)",
+        ),
+    ];
+    for (findings, reason) in cases {
+        assert_eq!(findings.missing().unwrap(), format!("CUDA was asked for, but {reason}{END}"));
+    }
+    assert_eq!(complete().missing(), None);
+    // What one has to install first comes first.
+    let bare = Findings { driver: None, gpus: Ok(Vec::new()), cudnn: None, nvrtc: None };
+    assert!(bare.missing().unwrap().contains("no NVIDIA driver"));
+}
+
+#[test]
+fn findings_are_json() {
+    assert_eq!(
+        complete().json(),
+        r#"{"available":true,"reason":null,"driver":"13.0","gpus":[{"name":"A \"GPU\"","capability":"9.0","memory":85899345920}],"cudnn":"9.10.2","nvrtc":"13.0"}"#
+    );
+    let json = Findings { driver: None, gpus: Ok(Vec::new()), ..complete() }.json();
+    assert!(json.starts_with(r#"{"available":false,"reason":"CUDA was asked for, but no NVIDIA driver"#), "{json}");
+    assert!(json.contains(r#""driver":null,"gpus":[]"#), "{json}");
+}
+
+#[test]
+fn asking_for_cuda_here_opens_it_or_says_what_is_missing() {
+    let missing = probe::find().missing();
+    match CudaContext::open() {
+        Ok(_) => assert_eq!(missing, None),
+        Err(error) => assert_eq!(Some(error.to_string()), missing),
+    }
+    if probe::find().driver.is_none() {
+        let line = "CUDA was asked for, but no NVIDIA driver is installed (libcuda.so.1 not found)";
+        assert_eq!(missing.unwrap(), format!("{line}{END}"));
+    }
+}
+
+#[test]
+fn device_info_tells_processor_and_cuda_and_no_host() {
+    let json = libtrain::device_info::json();
+    for part in [r#"{"cpu":{"model":""#, r#""features":["#, r#""cores":"#, r#""cuda":{"available":"#] {
+        assert!(json.contains(part), "{part} is not in {json}");
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    assert!(host.trim().len() < 4 || !json.contains(host.trim()), "{json}");
+    println!("{json}");
+}
