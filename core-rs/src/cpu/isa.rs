@@ -108,7 +108,7 @@ impl Arch for Avx512 {
 /// plain `name: Type` pairs (slices, references, scalars); a return type is optional.
 /// Panics if the processor lacks the asked-for set.
 ///
-/// ```ignore
+/// ```
 /// use crate::cpu::{isa::Isa, math};
 ///
 /// multiversion! {

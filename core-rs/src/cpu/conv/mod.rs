@@ -1,6 +1,7 @@
 //! Two-dimensional convolution over NHWC images as implicit matrix products: the kernels read
 //! windows straight from (zero-padded copies of) the images; no patch matrix is built.
 
+mod depthwise;
 mod image;
 mod weight_grad;
 mod window;
@@ -116,17 +117,20 @@ pub fn conv2d_forward(
     w: &[f32],
     y: &mut [f32],
 ) {
+    shape.check(x, w, y);
+    if depthwise::applies(shape) {
+        return depthwise::forward(isa, pool, shape, x, w, y);
+    }
     forward(Kernels::of(isa), pool, shape, (x, w, y));
 }
 
-/// [`conv2d_forward`] with given kernels.
+/// [`conv2d_forward`] with given kernels, for checked operands.
 fn forward(
     kernels: &'static Kernels,
     pool: &Pool,
     shape: &ConvShape,
     (x, w, y): (&[f32], &[f32], &mut [f32]),
 ) {
-    shape.check(x, w, y);
     if shape.is_pointwise() {
         let (m, n, k) = (shape.pixels(), shape.out, shape.c);
         let (a, b) = (Mat::row_major(x, k), Mat::row_major(w, k).transposed());
@@ -203,17 +207,20 @@ pub fn conv2d_backward_input(
     w: &[f32],
     dx: &mut [f32],
 ) {
+    shape.check(dx, w, dy);
+    if depthwise::applies(shape) {
+        return depthwise::backward_input(isa, pool, shape, dy, w, dx);
+    }
     backward_input(Kernels::of(isa), pool, shape, (dy, w, dx));
 }
 
-/// [`conv2d_backward_input`] with given kernels.
+/// [`conv2d_backward_input`] with given kernels, for checked operands.
 fn backward_input(
     kernels: &'static Kernels,
     pool: &Pool,
     shape: &ConvShape,
     (dy, w, dx): (&[f32], &[f32], &mut [f32]),
 ) {
-    shape.check(dx, w, dy);
     if shape.is_pointwise() {
         let (m, n, k) = (shape.pixels(), shape.c, shape.out);
         let (a, b) = (Mat::row_major(dy, k), Mat::row_major(w, n));
@@ -310,17 +317,20 @@ pub fn conv2d_backward_weight(
     dy: &[f32],
     dw: &mut [f32],
 ) {
+    shape.check(x, dw, dy);
+    if depthwise::applies(shape) {
+        return depthwise::backward_weight(isa, pool, shape, x, dy, dw);
+    }
     backward_weight(Kernels::of(isa), pool, shape, (x, dy, dw));
 }
 
-/// [`conv2d_backward_weight`] with given kernels.
+/// [`conv2d_backward_weight`] with given kernels, for checked operands.
 fn backward_weight(
     kernels: &'static Kernels,
     pool: &Pool,
     shape: &ConvShape,
     (x, dy, dw): (&[f32], &[f32], &mut [f32]),
 ) {
-    shape.check(x, dw, dy);
     let size = shape.group_out() * shape.patch();
     if size == 0 {
         return;

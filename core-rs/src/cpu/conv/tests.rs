@@ -133,18 +133,46 @@ fn empty_batches_and_windows_beyond_the_image() {
 }
 
 #[test]
-fn public_functions_use_the_asked_for_kernels() {
-    let s = shape([2, 6, 6, 4], 8, (3, 3), (1, 1), (1, 1), 1);
-    let (x, w, pool) = (noise(288, 1), noise(288, 2), Pool::new(2));
-    let dy = noise(576, 3);
+fn public_functions_agree_with_the_general_path() {
+    for (c, out, groups) in [(4, 8, 1), (8, 8, 2), (19, 19, 19)] {
+        for (k, stride, pad) in [(1, 1, 0), (3, 1, 1), (3, 2, 1), (2, 3, 0), (5, 1, 2)] {
+            for n in [0, 1, 3, 35] {
+                check_public(&shape(
+                    [n, 6, 7, c],
+                    out,
+                    (k, k),
+                    (stride, stride),
+                    (pad, pad),
+                    groups,
+                ));
+            }
+        }
+    }
+}
+
+/// Compares the public functions with the general path on portable kernels.
+fn check_public(s: &ConvShape) {
+    let (x, w) = (noise(s.n * s.h * s.w * s.c, 1), noise(s.out * s.patch(), 2));
+    let dy = noise(s.pixels() * s.out, 3);
+    let empty = || (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+    let (kernels, pools) = (Kernels::of(Isa::Portable), [Pool::new(1), Pool::new(2)]);
+    let mut want = empty();
+    forward(kernels, &pools[0], s, (&x, &w, &mut want.0));
+    backward_input(kernels, &pools[0], s, (&dy, &w, &mut want.1));
+    backward_weight(kernels, &pools[0], s, (&x, &dy, &mut want.2));
     for isa in Isa::available() {
-        let (mut y, mut dx, mut dw) = (vec![0.0; 576], vec![0.0; 288], vec![0.0; 288]);
-        conv2d_forward(isa, &pool, &s, &x, &w, &mut y);
-        conv2d_backward_input(isa, &pool, &s, &dy, &w, &mut dx);
-        conv2d_backward_weight(isa, &pool, &s, &x, &dy, &mut dw);
-        let dot = |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
-        // The convolution is linear in each operand, so all three are the same sum.
-        assert!((dot(&y, &dy) - dot(&x, &dx)).abs() < 1e-3);
-        assert!((dot(&y, &dy) - dot(&w, &dw)).abs() < 1e-3);
+        let results = pools.each_ref().map(|pool| {
+            let mut got = empty();
+            conv2d_forward(isa, pool, s, &x, &w, &mut got.0);
+            conv2d_backward_input(isa, pool, s, &dy, &w, &mut got.1);
+            conv2d_backward_weight(isa, pool, s, &x, &dy, &mut got.2);
+            got
+        });
+        assert!(results[0] == results[1], "threads matter: {isa:?} {s:?}");
+        let pairs = [(&results[0].0, &want.0), (&results[0].1, &want.1), (&results[0].2, &want.2)];
+        for (got, want) in pairs {
+            let close = got.iter().zip(want).all(|(a, b)| (a - b).abs() < 2e-4);
+            assert!(close, "{isa:?} {s:?}");
+        }
     }
 }
