@@ -109,9 +109,9 @@ impl Arch for Avx512 {
 /// Panics if the processor lacks the asked-for set.
 ///
 /// ```
-/// use crate::cpu::{isa::Isa, math};
+/// use libtrain::cpu::{isa::Isa, math};
 ///
-/// multiversion! {
+/// libtrain::multiversion! {
 ///     /// `y[i] = exp(x[i]) * scale`
 ///     pub fn scaled_exp<A>(x: &[f32], scale: f32, y: &mut [f32]) {
 ///         for (y, &x) in y.iter_mut().zip(x) {
