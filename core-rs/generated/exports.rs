@@ -294,6 +294,12 @@ op_export!(lt_image_batch, image_batch, ImageBatch, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_matmul, matmul, Matmul, Row {
+    name: "matmul",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
 op_export!(lt_conv2d, conv2d, Conv2d, Row {
     name: "conv2d",
     inputs: &["x", "weight"],
@@ -342,6 +348,30 @@ op_export!(lt_update_running_stats, batch_norm, UpdateRunningStats, Row {
     mutates: &[true, true, false, false],
     view: false,
 });
+op_export!(lt_max_pool2d, max_pool2d, MaxPool2d, Row {
+    name: "max_pool2d",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_max_pool2d_backward, max_pool2d, MaxPool2dBackward, Row {
+    name: "max_pool2d_backward",
+    inputs: &["x", "dy"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_avg_pool2d, avg_pool2d, AvgPool2d, Row {
+    name: "avg_pool2d",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_avg_pool2d_backward, avg_pool2d, AvgPool2dBackward, Row {
+    name: "avg_pool2d_backward",
+    inputs: &["dy"],
+    mutates: &[false],
+    view: false,
+});
 op_export!(lt_blur_pool, blur_pool, BlurPool, Row {
     name: "blur_pool",
     inputs: &["x"],
@@ -352,6 +382,18 @@ op_export!(lt_blur_pool_backward, blur_pool, BlurPoolBackward, Row {
     name: "blur_pool_backward",
     inputs: &["dy"],
     mutates: &[false],
+    view: false,
+});
+op_export!(lt_max_blur_pool, max_blur_pool, MaxBlurPool, Row {
+    name: "max_blur_pool",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_max_blur_pool_backward, max_blur_pool, MaxBlurPoolBackward, Row {
+    name: "max_blur_pool_backward",
+    inputs: &["x", "dy"],
+    mutates: &[false, false],
     view: false,
 });
 op_export!(lt_softmax, softmax, Softmax, Row {

@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod assign;
+pub mod avg_pool2d;
 pub mod batch_norm;
 pub mod binary;
 pub mod blur_pool;
@@ -15,6 +16,9 @@ pub mod fill;
 pub mod gather_rows;
 pub mod image_batch;
 pub mod inputs;
+pub mod matmul;
+pub mod max_blur_pool;
+pub mod max_pool2d;
 pub mod one_hot;
 pub mod pad;
 pub mod params;

@@ -4,12 +4,12 @@
 //! where f is [1 1] / 2, [1 2 1] / 4 or [1 4 6 4 1] / 16, p = (taps - 1) / 2 before and taps / 2 after, and x is
 //! continued by zeros or by reflection that does not repeat the edge.
 
-mod cpu;
+pub(super) mod cpu;
 pub mod cuda;
 pub mod reference;
 pub mod separable;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;

@@ -2,6 +2,7 @@
 
 use crate::cpu::isa::{Arch, Isa};
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::scratch::Scratch;
 
 /// Floats that a chunk reads and writes: some 30 microseconds of work.
 const CHUNK: usize = 64 * 1024;
@@ -96,11 +97,12 @@ impl Separable {
         let image_len = self.rows.sources() * source_len;
         let rows = rows_per_chunk(result_len + source_len * self.rows.terms.len() / self.rows.results());
         for_each_chunk_mut(pool, result, rows * result_len, |chunk, result| {
-            let mut sum = vec![0.0; source_len];
+            let mut sum = Scratch::take(source_len);
+            let sum = sum.as_mut_slice();
             for (i, result) in result.chunks_exact_mut(result_len).enumerate() {
                 let (image, row) = ((chunk * rows + i) / self.rows.results(), (chunk * rows + i) % self.rows.results());
                 let source = &source[image * image_len..][..image_len];
-                self.row(isa, row, |row| &source[row * source_len..][..source_len], &mut sum, result);
+                self.row(isa, row, |row| &source[row * source_len..][..source_len], sum, result);
             }
         });
     }
@@ -114,69 +116,55 @@ impl Separable {
         sum: &mut [f32],
         result: &mut [f32],
     ) {
-        let terms = self.rows.terms(row);
-        let part = |term: &Term| (source(term.source), term.weight);
-        let filtered = match terms {
-            [] => return result.fill(0.0),
-            [a] if a.weight == 1.0 => source(a.source),
-            [a] => {
-                sum_rows(isa, [part(a)], sum);
-                sum
-            }
-            [a, b] => {
-                sum_rows(isa, [part(a), part(b)], sum);
-                sum
-            }
-            [a, b, c, rest @ ..] => {
-                sum_rows(isa, [part(a), part(b), part(c)], sum);
-                rest.iter().for_each(|term| add_row(isa, source(term.source), term.weight, sum));
-                sum
-            }
-        };
-        filter_row(isa, filtered, &self.cols, self.c, result);
+        let mut parts = self.rows.terms(row).iter().map(|term| (source(term.source), term.weight));
+        match (parts.next(), parts.next(), parts.next()) {
+            (None, ..) => return result.fill(0.0),
+            (Some(a), None, _) => sum_of_one(isa, a, sum),
+            (Some(a), Some(b), None) => sum_of_two(isa, a, b, sum),
+            (Some(a), Some(b), Some(c)) => sum_of_three(isa, a, b, c, sum),
+        }
+        parts.for_each(|part| add(isa, part, sum));
+        filter_row(isa, sum, &self.cols, self.c, result);
     }
 }
 
-/// The weighted sum of a few rows.
-fn sum_rows<const N: usize>(isa: Isa, rows: [(&[f32], f32); N], sum: &mut [f32]) {
-    multiversion! {
-        fn one<A>(a: (&[f32], f32), sum: &mut [f32]) {
-            sum.iter_mut().zip(a.0).for_each(|(sum, &x)| *sum = x * a.1);
-        }
-    }
-    multiversion! {
-        fn two<A>(a: (&[f32], f32), b: (&[f32], f32), sum: &mut [f32]) {
-            for (sum, (&x, &y)) in sum.iter_mut().zip(a.0.iter().zip(b.0)) {
-                *sum = A::madd(y, b.1, x * a.1);
-            }
-        }
-    }
-    multiversion! {
-        fn three<A>(a: (&[f32], f32), b: (&[f32], f32), c: (&[f32], f32), sum: &mut [f32]) {
-            for (sum, (&x, (&y, &z))) in sum.iter_mut().zip(a.0.iter().zip(b.0.iter().zip(c.0))) {
-                *sum = A::madd(z, c.1, A::madd(y, b.1, x * a.1));
-            }
-        }
-    }
-    match rows[..] {
-        [a] => one(isa, a, sum),
-        [a, b] => two(isa, a, b, sum),
-        [a, b, c] => three(isa, a, b, c, sum),
-        _ => unreachable!("one to three rows"),
+/// A row and its weight.
+type Part<'a> = (&'a [f32], f32);
+
+multiversion! {
+    fn sum_of_one<A>(a: Part, sum: &mut [f32]) {
+        sum.iter_mut().zip(a.0).for_each(|(sum, &x)| *sum = x * a.1);
     }
 }
 
 multiversion! {
-    fn add_row<A>(x: &[f32], weight: f32, sum: &mut [f32]) {
-        sum.iter_mut().zip(x).for_each(|(sum, &x)| *sum = A::madd(x, weight, *sum));
+    fn sum_of_two<A>(a: Part, b: Part, sum: &mut [f32]) {
+        for (sum, (&x, &y)) in sum.iter_mut().zip(a.0.iter().zip(b.0)) {
+            *sum = A::madd(y, b.1, x * a.1);
+        }
+    }
+}
+
+multiversion! {
+    fn sum_of_three<A>(a: Part, b: Part, c: Part, sum: &mut [f32]) {
+        for (sum, (&x, (&y, &z))) in sum.iter_mut().zip(a.0.iter().zip(b.0.iter().zip(c.0))) {
+            *sum = A::madd(z, c.1, A::madd(y, b.1, x * a.1));
+        }
+    }
+}
+
+multiversion! {
+    fn add<A>(part: Part, sum: &mut [f32]) {
+        sum.iter_mut().zip(part.0).for_each(|(sum, &x)| *sum = A::madd(x, part.1, *sum));
     }
 }
 
 multiversion! {
     /// Filters one row [cols, c] along its columns.
     fn filter_row<A>(row: &[f32], cols: &Axis, c: usize, result: &mut [f32]) {
-        for (col, result) in result.chunks_exact_mut(c.max(1)).enumerate() {
-            let terms = cols.terms(col);
+        let bounds = cols.starts.iter().zip(&cols.starts[1..]);
+        for (result, (&start, &end)) in result.chunks_exact_mut(c).zip(bounds) {
+            let terms = &cols.terms[start..end];
             let mut at = 0;
             while at < c {
                 at += match c - at {
@@ -195,11 +183,11 @@ multiversion! {
 fn block<A: Arch, const L: usize>(row: &[f32], terms: &[Term], c: usize, at: usize, result: &mut [f32]) -> usize {
     let mut sum = [0.0; L];
     for term in terms {
-        let pixel: &[f32; L] = row[term.source * c + at..][..L].try_into().expect("L floats");
+        let pixel: &[f32; L] = row[term.source * c + at..].first_chunk().expect("a source within the row");
         for l in 0..L {
             sum[l] = A::madd(pixel[l], term.weight, sum[l]);
         }
     }
-    result[at..at + L].copy_from_slice(&sum);
+    *result[at..].first_chunk_mut().expect("L channels left") = sum;
     L
 }

@@ -1,0 +1,34 @@
+//! Average pooling as a separable filter (the divisor is a product of one factor an axis); the gradient is the same
+//! with both axes transposed.
+
+use super::divisor;
+use crate::cpu::isa::Isa;
+use crate::cpu::pool::Pool;
+use crate::ops::blur_pool::separable::{Axis, Separable};
+use crate::ops::max_pool2d::window::{PoolAxis, PoolShape};
+
+fn axis(axis: &PoolAxis, count_pad: bool) -> Axis {
+    Axis::new(
+        axis.size,
+        (0..axis.out).map(|out| {
+            let weight = 1.0 / divisor(axis, out, count_pad) as f64;
+            axis.window(out).map(move |source| (source, weight))
+        }),
+    )
+}
+
+fn separable(s: &PoolShape, count_pad: bool) -> Separable {
+    Separable { rows: axis(&s.rows, count_pad), cols: axis(&s.cols, count_pad), c: s.c }
+}
+
+pub fn forward(isa: Isa, pool: &Pool, s: &PoolShape, count_pad: bool, x: &[f32], y: &mut [f32]) {
+    if !y.is_empty() {
+        separable(s, count_pad).apply(isa, pool, x, y);
+    }
+}
+
+pub fn backward(isa: Isa, pool: &Pool, s: &PoolShape, count_pad: bool, dy: &[f32], dx: &mut [f32]) {
+    if !dx.is_empty() {
+        separable(s, count_pad).transposed().apply(isa, pool, dy, dx);
+    }
+}

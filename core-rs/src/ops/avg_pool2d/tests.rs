@@ -1,0 +1,25 @@
+use super::*;
+use crate::ops::blur_pool::tests::{check, noise, wide};
+use crate::ops::max_pool2d::tests::cases;
+
+#[test]
+fn both_directions_match_the_definition() {
+    for (s, count_pad) in cases().flat_map(|s| [(s, false), (s, true)]) {
+        let (image, pooled) = (s.image("pool").unwrap().len(), s.pooled("pool").unwrap().len());
+        let (x, dy) = (noise(image), noise(pooled));
+        let (mut y, mut dx) = (wide(&dy), wide(&x));
+        reference::forward(&s, count_pad, &wide(&x), &mut y);
+        reference::backward(&s, count_pad, &wide(&dy), &mut dx);
+        check(&y, |isa, pool, y| cpu::forward(isa, pool, &s, count_pad, &x, y));
+        check(&dx, |isa, pool, dx| cpu::backward(isa, pool, &s, count_pad, &dy, dx));
+    }
+}
+
+#[test]
+fn divisors_follow_pytorch() {
+    let window = Window { kernel: [3, 3], stride: [2, 2], pad: [1, 1], ceil: true };
+    let axis = window.sizes("pool", [1, 6, 6, 1]).unwrap().rows;
+    let divisors = |count_pad| (0..axis.out).map(|out| divisor(&axis, out, count_pad)).collect::<Vec<_>>();
+    assert_eq!(divisors(false), [2, 3, 3, 1]);
+    assert_eq!(divisors(true), [3, 3, 3, 2]);
+}

@@ -1,0 +1,13 @@
+//! Through the packed GEMM, which reads either storage order.
+
+use super::MatmulShape;
+use crate::cpu::gemm::{Mat, gemm_batch};
+use crate::cpu::isa::Isa;
+use crate::cpu::pool::Pool;
+
+pub fn run(isa: Isa, pool: &Pool, s: &MatmulShape, a: &[f32], b: &[f32], y: &mut [f32]) {
+    let &MatmulShape { batch, m, n, k, .. } = s;
+    let a = if s.transpose_a { Mat::row_major(a, m).transposed() } else { Mat::row_major(a, k) };
+    let b = if s.transpose_b { Mat::row_major(b, k).transposed() } else { Mat::row_major(b, n) };
+    gemm_batch(isa, pool, batch, m, n, k, (a, m * k), (b, k * n), y, false);
+}
