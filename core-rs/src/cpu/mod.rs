@@ -8,6 +8,6 @@ pub mod conv;
 pub mod gemm;
 pub mod math;
 pub mod pool;
-mod scratch;
+pub(crate) mod scratch;
 
 pub use context::CpuContext;
