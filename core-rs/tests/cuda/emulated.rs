@@ -28,7 +28,9 @@ fn blur_pool_runs_on_a_cuda_queue() {
     std::fs::copy(&driver, folder.join("libcudnn.so.9")).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "emulated::blur_pool_runs_on_a_cuda_queue", "--nocapture"]);
-    let output = child.env(CHILD, "1").env("LD_LIBRARY_PATH", &folder).output().unwrap();
+    let others = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&others))).unwrap();
+    let output = child.env(CHILD, "1").env("LD_LIBRARY_PATH", path).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
