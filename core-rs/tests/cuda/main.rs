@@ -1,8 +1,10 @@
 //! The CUDA side without a GPU: kernels compile by NVRTC, their bodies run on the CPU through a shim, and what is missing
 //! is said.
 
+mod abi;
 mod blur_pool;
 mod compile;
+mod emulated;
 mod missing;
 mod seam;
 mod shim;

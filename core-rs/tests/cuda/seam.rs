@@ -1,41 +1,15 @@
 //! Two devices behind the same calls: a stand-in for the GPU takes the calls of the C ABI.
 
+use super::abi::{Caller, lt_blur_pool, lt_exp, open};
 use libtrain::cpu::CpuContext;
 use libtrain::cuda::probe;
 use libtrain::error::Result;
 use libtrain::runtime::backend::{Backend, Device};
-use libtrain::runtime::handles::{Entry, Handle, table};
+use libtrain::runtime::handles::{Entry, table};
 use libtrain::runtime::queue::Queue;
 use libtrain::runtime::record::Record;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-unsafe extern "C" {
-    fn lt_queue_create(kind: u32, threads: u32, out: *mut u32, out_bytes: u32) -> i32;
-    fn lt_tensor_create(
-        queue_slot: u32,
-        queue_generation: u32,
-        dtype: u32,
-        shape: *const u32,
-        shape_bytes: u32,
-        data: *const u8,
-        data_bytes: u32,
-        out: *mut u32,
-        out_bytes: u32,
-    ) -> i32;
-    fn lt_exp(qs: u32, qg: u32, i: *const u32, ib: u32, p: *const f64, pb: u32, out: *mut u32, out_bytes: u32) -> i32;
-    fn lt_blur_pool(
-        qs: u32,
-        qg: u32,
-        i: *const u32,
-        ib: u32,
-        p: *const f64,
-        pb: u32,
-        out: *mut u32,
-        out_bytes: u32,
-    ) -> i32;
-}
-type Op = unsafe extern "C" fn(u32, u32, *const u32, u32, *const f64, u32, *mut u32, u32) -> i32;
 
 /// Says that it is a GPU; counts blocks and what it is asked to do, and does it in host memory.
 struct StandIn {
@@ -64,6 +38,7 @@ impl Backend for StandIn {
         unsafe { self.cpu.upload(source, target) }
     }
     unsafe fn download(&self, source: *const u8, bytes: usize, target: &mut Vec<u8>) -> Result<()> {
+        self.copies.fetch_add(1, Ordering::SeqCst);
         // SAFETY: the caller's promise.
         unsafe { self.cpu.download(source, bytes, target) }
     }
@@ -83,59 +58,31 @@ impl Backend for StandIn {
     }
 }
 
-/// Status, and the words or the message of a call.
-fn called(call: impl FnOnce(*mut u32, u32) -> i32) -> (i32, Vec<u32>, String) {
-    let mut out = vec![0u32; 256];
-    let status = call(out.as_mut_ptr(), 1024);
-    let bytes: Vec<u8> = out[1..].iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let message = String::from_utf8_lossy(&bytes[..(out[0] as usize).min(bytes.len())]).into_owned();
-    (status, out, message)
-}
-
 #[test]
 fn the_queue_runs_through_its_backend_and_refuses_at_the_call() {
     let count = AtomicUsize::default;
     let backend = StandIn { cpu: CpuContext::new(1).unwrap(), blocks: count(), copies: count(), runs: count() };
     let backend = Arc::new(backend);
     let queue = Arc::new(Queue::new(u32::MAX, backend.clone()).unwrap());
-    let Handle { slot, generation } = table().insert(Entry::Queue(queue.clone()));
-    let make = |dtype: u32, bytes: u32| {
-        let (shape, data) = ([1u32, 2, 2, 1], [0u8; 32]);
-        // SAFETY: buffers with their lengths.
-        let (status, out, message) = called(|out, size| unsafe {
-            lt_tensor_create(slot, generation, dtype, shape.as_ptr(), 16, data.as_ptr(), bytes, out, size)
-        });
-        assert_eq!(status, 0, "{message}");
-        [out[0], out[1]]
-    };
-    let call = |op: Op, tensor: [u32; 2], params: &[f64]| {
-        // SAFETY: as above.
-        called(|out, size| unsafe {
-            op(slot, generation, tensor.as_ptr(), 8, params.as_ptr(), 8 * params.len() as u32, out, size)
-        })
-    };
-    let (single, double) = (make(0, 16), make(1, 32));
+    let caller = Caller(table().insert(Entry::Queue(queue)));
+    let single = caller.tensor(0, &[1, 2, 2, 1], &[0; 16]);
+    let double = caller.tensor(1, &[1, 2, 2, 1], &[0; 32]);
 
-    let (status, _, message) = call(lt_exp, single, &[]);
-    assert_eq!((status, message.as_str()), (9, "exp(): This op has no CUDA kernel yet: use --device cpu"));
-    let (status, _, message) = call(lt_blur_pool, double, &[3.0, 2.0, 0.0]);
-    assert_eq!(
-        (status, message.as_str()),
-        (9, "blur_pool(): Expected a dtype that CUDA computes with, got f64: use --device cpu")
-    );
-    let (status, out, message) = call(lt_blur_pool, single, &[3.0, 2.0, 0.0]);
-    assert_eq!(status, 0, "{message}");
-    queue.wait(u64::from(out[0])).unwrap();
+    let refused = |message: &str| Err((9, message.to_string()));
+    let no_kernel = "exp(): This op has no CUDA kernel yet: use --device cpu";
+    assert_eq!(caller.op(lt_exp, single, &[]), refused(no_kernel));
+    let no_dtype = "blur_pool(): Expected a dtype that CUDA computes with, got f64: use --device cpu";
+    assert_eq!(caller.op(lt_blur_pool, double, &[3.0, 2.0, 0.0]), refused(no_dtype));
+    let pooled = caller.op(lt_blur_pool, single, &[3.0, 2.0, 0.0]).unwrap();
+    assert_eq!(caller.read(pooled, 1), [0.0]);
     let seen = [&backend.blocks, &backend.copies, &backend.runs].map(|count| count.load(Ordering::SeqCst));
-    assert_eq!(seen, [3, 2, 1], "blocks, copies, runs");
+    assert_eq!(seen, [3, 3, 1], "blocks, copies, runs");
 }
 
 #[test]
 fn a_cuda_queue_opens_or_its_call_says_what_is_missing() {
-    // SAFETY: a buffer with its length.
-    let (status, _, message) = called(|out, size| unsafe { lt_queue_create(1, 0, out, size) });
     match probe::find().missing() {
-        None => assert_eq!(status, 0, "{message}"),
-        Some(line) => assert_eq!((status, message), (10, line)),
+        None => assert!(open(1).is_ok()),
+        Some(line) => assert_eq!(open(1).err(), Some((10, line))),
     }
 }

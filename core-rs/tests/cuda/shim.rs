@@ -25,31 +25,8 @@ type Launch = unsafe extern "C" fn(*const u32, *const u32, u32, i32, *const *con
 impl Shimmed {
     /// Builds a kernel file; skips `test` where there is no g++.
     pub fn build(test: &str, source: &Source) -> Option<Shimmed> {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let (text, library) = (folder.join(format!("{test}.cpp")), folder.join(format!("{test}.so")));
-        let exports: String = kernels(source.text).iter().map(|kernel| format!("SHIM_EXPORT({kernel})\n")).collect();
-        std::fs::write(&text, format!("#line 1 \"{}/kernel.cu\"\n{}\n{exports}", source.name, source.text)).unwrap();
-        let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim/cuda_shim.h");
-        let mut compiler = Command::new("g++");
-        compiler.args([
-            "-std=c++17",
-            "-O1",
-            "-Wall",
-            "-Wextra",
-            "-Wno-unknown-pragmas",
-            "-shared",
-            "-fPIC",
-            "-include",
-        ]);
-        let output = match compiler.arg(shim).arg(&text).arg("-o").arg(&library).output() {
-            Ok(output) => output,
-            Err(_) => {
-                skip(test, "g++ is not installed");
-                return None;
-            }
-        };
-        let messages = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && messages.is_empty(), "g++ on {}: {messages}", source.name);
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.so"));
+        compile(test, source, "", &library)?;
         // SAFETY: our own library, without initialisers.
         Some(Shimmed(unsafe { Library::new(library) }.expect("the library just built")))
     }
@@ -74,6 +51,24 @@ impl Shimmed {
             if status == 0 { Ok(()) } else { Err(CStr::from_ptr(error).to_string_lossy().into_owned()) }
         }
     }
+}
+
+/// Builds a library of a kernel file, with more code behind it; skips `test` where there is no g++.
+pub fn compile(test: &str, source: &Source, more: &str, library: &Path) -> Option<()> {
+    let exports: String = kernels(source.text).iter().map(|kernel| format!("SHIM_EXPORT({kernel})\n")).collect();
+    let (name, text) = (source.name, source.text);
+    let file = library.with_extension("cpp");
+    std::fs::write(&file, format!("#line 1 \"{name}/kernel.cu\"\n{text}\n{exports}{more}")).unwrap();
+    let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim/cuda_shim.h");
+    let mut compiler = Command::new("g++");
+    compiler.args("-std=c++17 -O1 -Wall -Wextra -Wno-unknown-pragmas -shared -fPIC -include".split(' '));
+    let Ok(output) = compiler.arg(shim).arg(&file).arg("-o").arg(library).output() else {
+        skip(test, "g++ is not installed");
+        return None;
+    };
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && messages.is_empty(), "g++ on {name}: {messages}");
+    Some(())
 }
 
 /// A pointer to an argument.
