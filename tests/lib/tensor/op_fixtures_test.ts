@@ -33,7 +33,8 @@ async function runAll(row: OpRow, cases: readonly OpCase[], { variant, dtypes, o
       try {
         await runCase(row, each, { device, dtype, tolerance, label });
       } catch (error) {
-        failures.push(error instanceof Error ? error.message : String(error));
+        const text = error instanceof Error ? error.message : String(error);
+        failures.push(text.startsWith(label) ? text : `${label}, case "${each.name}": ${text}`);
         if (device.queue.failed()) await device.recover();
       }
     }
