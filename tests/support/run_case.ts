@@ -100,7 +100,8 @@ function enqueue(
     const [first, ...others] = pairs;
     if (first === undefined) throw new Error(`${row.name}, case "${each.name}": expected an upstream gradient`);
     if (others.length === 0) first.y.backward(first.upstream);
-    else others.reduce((loss, { y, upstream }) => loss.add(y.mul(upstream).sum()), first.y.mul(first.upstream).sum()).backward();
+    else {others.reduce((loss, { y, upstream }) => loss.add(y.mul(upstream).sum()), first.y.mul(first.upstream).sum())
+        .backward();}
   }
   return { inputs, outputs };
 }
