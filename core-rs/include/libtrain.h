@@ -162,7 +162,7 @@ int32_t lt_power(uint32_t queue_slot, uint32_t queue_generation, const uint32_t 
  * inputs: x; params: low: f64, high: f64; outputs: y */
 int32_t lt_clamp(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
-/* dy where low <= x <= high, else 0.
+/* dy where low < x < high, else 0.
  * inputs: x, dy; params: low: f64, high: f64; outputs: dx */
 int32_t lt_clamp_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 

@@ -871,7 +871,7 @@ export interface OpParams {
   power: { exponent: number };
   /** x limited to low..high */
   clamp: { low: number; high: number };
-  /** dy where low <= x <= high, else 0 */
+  /** dy where low < x < high, else 0 */
   clamp_backward: { low: number; high: number };
   /** a + b */
   add: Record<string, never>;

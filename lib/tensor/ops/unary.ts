@@ -105,7 +105,7 @@ export const powerRule: GradientRule<"power"> = {
   },
 };
 
-/** The gradient passes where low <= x <= high. */
+/** The gradient passes where low < x < high, as in PyTorch from 2.15. */
 export const clampRule: GradientRule<"clamp"> = {
   saveInputs: () => [0],
   backward: ([dy], call) => [applyOne("clamp_backward", [call.input(0), dy!], call.params)],

@@ -151,7 +151,7 @@ impl<const SLOPE: bool> Function for Limits<SLOPE> {
     fn value<T: Float>(&self, x: T, dy: T) -> T {
         let (low, high) = (T::from_f64(self.low), T::from_f64(self.high));
         match SLOPE {
-            true if x >= low && x <= high => dy,
+            true if x > low && x < high => dy,
             true => T::ZERO,
             false if x < low => low,
             false if x > high => high,
@@ -167,7 +167,7 @@ impl<const SLOPE: bool> Function for Limits<SLOPE> {
         }
         multiversion! {
             fn slope<A>(x: &[f32], dy: &[f32], low: f32, high: f32, y: &mut [f32]) {
-                y.iter_mut().zip(x.iter().zip(dy)).for_each(|(y, (&x, &dy))| *y = if x >= low && x <= high { dy } else { 0.0 });
+                y.iter_mut().zip(x.iter().zip(dy)).for_each(|(y, (&x, &dy))| *y = if x > low && x < high { dy } else { 0.0 });
             }
         }
         let (low, high) = (self.low as f32, self.high as f32);
