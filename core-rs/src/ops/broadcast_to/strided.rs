@@ -5,8 +5,10 @@ use crate::shape::{MAX_RANK, Shape};
 /// One axis more than a tensor has, so that elements can be walked as their bytes.
 const AXES: usize = MAX_RANK + 1;
 
-/// Rows and columns that a strided copy moves at once, so that a cache line read is used whole.
-const BLOCK: usize = 16;
+/// Rows and columns that a strided copy moves at once: a cache line read is used whole, and the lines of a block fit in
+/// one set of the L1 cache, where a power of two as stride puts them all.
+const ROWS: usize = 16;
+const COLS: usize = 8;
 
 #[derive(Clone, Copy)]
 struct Axis<const N: usize> {
@@ -93,11 +95,11 @@ impl Tile<1> {
                 .enumerate()
                 .for_each(|(row, y)| y.copy_from_slice(&x[row * row_stride..][..self.cols])),
             _ => {
-                for (block, y) in y.chunks_mut(BLOCK * self.cols).enumerate() {
-                    for first in (0..self.cols).step_by(BLOCK) {
+                for (block, y) in y.chunks_mut(ROWS * self.cols).enumerate() {
+                    for first in (0..self.cols).step_by(COLS) {
                         for (row, y) in y.chunks_exact_mut(self.cols).enumerate() {
-                            let end = (first + BLOCK).min(self.cols);
-                            let x = &x[(block * BLOCK + row) * row_stride + first * col_stride..];
+                            let end = (first + COLS).min(self.cols);
+                            let x = &x[(block * ROWS + row) * row_stride + first * col_stride..];
                             y[first..end].iter_mut().zip(x.iter().step_by(col_stride)).for_each(|(y, &x)| *y = x);
                         }
                     }

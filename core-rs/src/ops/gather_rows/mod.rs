@@ -48,7 +48,7 @@ pub fn check_index(op: &'static str, index: &[i32], rows: usize) -> Result<()> {
         Some(position) => Err(Error::argument(
             op,
             format!(
-                "Expected `index` below the {rows} rows of the first axis, got {} at position {position}",
+                "Expected `index` within the {rows} rows of the first axis, got {} at position {position}",
                 index[position]
             ),
         )),

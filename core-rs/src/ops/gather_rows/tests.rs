@@ -15,7 +15,7 @@ fn rows_are_copied_in_the_order_of_the_index() {
 fn a_bad_index_is_named() {
     assert!(check_index("op", &[0, 2, 1], 3).is_ok());
     assert!(check_index("op", &[], 0).is_ok());
-    for (index, wanted) in [(vec![0, -1], "got -1 at position 1"), (vec![5, 3], "below the 3 rows")] {
+    for (index, wanted) in [(vec![0, -1], "got -1 at position 1"), (vec![5, 3], "within the 3 rows")] {
         let message = check_index("op", &index, 3).unwrap_err().to_string();
         assert!(message.contains(wanted), "{message}");
     }

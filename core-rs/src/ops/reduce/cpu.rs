@@ -54,14 +54,14 @@ pub fn run<F: Fold>(isa: Isa, pool: &Pool, layout: &Layout, x: &[f32], y: &mut [
 /// What `columns` works in.
 struct Scratch {
     block: [f32; WIDTH],
-    wide: [f64; WIDTH],
+    wide: [f64; WIDTH / 2],
 }
 
 /// [`Fold::totals`]; inlined into the copy of every instruction set.
 #[inline(always)]
 pub fn totals<F: Fold>(layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, mut totals: &mut [f64]) {
     let Layout { count, inner, .. } = *layout;
-    let mut scratch = Scratch { block: [0.0; WIDTH], wide: [0.0; WIDTH] };
+    let mut scratch = Scratch { block: [0.0; WIDTH], wide: [0.0; WIDTH / 2] };
     let mut at = first;
     while !totals.is_empty() {
         let (outer, col) = (at / inner, at % inner);
@@ -85,17 +85,24 @@ pub fn totals<F: Fold>(layout: &Layout, x: &[f32], rows: Range<usize>, first: us
 #[inline(always)]
 fn lines<F: Fold>(mut x: &[f32], totals: &mut [f64], scratch: &mut Scratch) {
     let inner = totals.len();
-    for lanes in [WIDTH / 2, 16] {
-        let width = lanes / inner * inner;
-        if width > inner && x.len() >= width {
-            let wide = &mut scratch.wide[..width];
+    // Wide rows need many of them to be worth their joining.
+    for (lanes, least) in [(256, 16), (64, 4), (16, 1)] {
+        let mut width = inner;
+        while 2 * width <= lanes {
+            width *= 2;
+        }
+        if width > inner && x.len() >= least * width {
+            let mut wide = &mut scratch.wide[..width];
             wide.fill(F::IDENTITY);
             let whole;
             (whole, x) = x.split_at(x.len() / width * width);
             columns::<F>(whole, width, wide, &mut scratch.block);
-            for part in wide.chunks_exact(inner) {
-                totals.iter_mut().zip(part).for_each(|(total, part)| *total = F::join(*total, *part));
+            while wide.len() > inner {
+                let (low, high) = wide.split_at_mut(wide.len() / 2);
+                low.iter_mut().zip(high).for_each(|(low, high)| *low = F::join(*low, *high));
+                wide = low;
             }
+            totals.iter_mut().zip(wide).for_each(|(total, x)| *total = F::join(*total, *x));
         }
     }
     for row in x.chunks_exact(inner) {
