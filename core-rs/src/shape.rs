@@ -15,13 +15,14 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Checks the rank and that the byte count of the widest dtype (8 bytes) does not overflow.
+    /// Checks the rank, that every size crosses the ABI as a u32, and that the byte count of the widest dtype (8 bytes) does not overflow.
     pub fn new(op: &'static str, dims: &[usize]) -> Result<Shape> {
         if dims.len() > MAX_RANK {
             return Err(Error::shape(op, format!("Expected at most {MAX_RANK} axes, got {}", dims.len())));
         }
         let bytes = dims.iter().try_fold(8usize, |product, &dim| product.checked_mul(dim));
-        if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
+        let wide = dims.iter().any(|&dim| dim > u32::MAX as usize);
+        if wide || bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
             return Err(Error::shape(op, format!("Expected a shape that fits in memory, got {dims:?}")));
         }
         let mut shape = Shape { rank: dims.len() as u8, dims: [1; MAX_RANK] };

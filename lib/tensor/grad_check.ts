@@ -68,7 +68,9 @@ async function analyticGradients(
   inputs: readonly Tensor[],
   checked: readonly boolean[],
 ): Promise<(Float64Array | null)[]> {
-  const leaves = inputs.map((input, index) => checked[index] ? scope(() => input.clone().detach().requireGrad()) : input);
+  const leaves = inputs.map((input, index) =>
+    checked[index] ? scope(() => input.clone().detach().requireGrad()) : input
+  );
   scope(() => {
     lossOf(fn(...leaves as never)).backward();
   });

@@ -5,6 +5,7 @@ use crate::runtime::handles::Handle;
 use crate::shape::Meta;
 
 /// A caller's buffer as a slice; only for the length of the call.
+#[allow(clippy::not_unsafe_ptr_arg_deref)] // The caller is on the other side of the C ABI.
 pub fn slice<'a, T: Copy>(op: &'static str, name: &str, pointer: *const T, bytes: u32) -> Result<&'a [T]> {
     let bytes = bytes as usize;
     if bytes == 0 {
@@ -24,6 +25,7 @@ pub fn slice<'a, T: Copy>(op: &'static str, name: &str, pointer: *const T, bytes
 }
 
 /// A caller's buffer to write to; only for the length of the call.
+#[allow(clippy::not_unsafe_ptr_arg_deref)] // As above.
 pub fn slice_mut<'a, T: Copy>(op: &'static str, name: &str, pointer: *mut T, bytes: u32) -> Result<&'a mut [T]> {
     slice(op, name, pointer.cast_const(), bytes)?;
     if bytes == 0 {

@@ -133,6 +133,8 @@ macro_rules! multiversion {
         $(#[$meta])*
         #[allow(clippy::too_many_arguments)]
         $vis fn $name(isa: $crate::cpu::isa::Isa, $($arg: $ty),*) $(-> $ret)? {
+            // A body without products does not use `madd`.
+            #[allow(clippy::extra_unused_type_parameters)]
             #[inline(always)]
             fn body<$arch: $crate::cpu::isa::Arch>($($arg: $ty),*) $(-> $ret)? $body
 

@@ -1,0 +1,41 @@
+/** What the library says of this machine. */
+import { deviceInfoText } from "../ffi/native.ts";
+
+/** A GPU that the driver knows. */
+export interface GpuInfo {
+  /** Its product name. */
+  name: string;
+  /** Compute capability, such as 9.0. */
+  capability: string;
+  /** Bytes. */
+  memory: number;
+}
+
+/** This machine's processor and, where there is one, its CUDA. */
+export interface DeviceInfo {
+  /** The processor. */
+  cpu: {
+    /** Its product name. */
+    model: string;
+    /** The instruction sets that kernels can use, least capable first. */
+    available: string[];
+    /** Instruction-set extensions that matter here. */
+    features: string[];
+    /** Cores that this process may use. */
+    cores: number;
+  };
+  /** CUDA, with the reason where it is not available. */
+  cuda: {
+    available: boolean;
+    reason: string | null;
+    driver: string | null;
+    gpus: GpuInfo[];
+    cudnn: string | null;
+    nvrtc: string | null;
+  };
+}
+
+/** Looks at this machine; opens no device. */
+export function deviceInfo(): DeviceInfo {
+  return JSON.parse(deviceInfoText());
+}
