@@ -119,7 +119,7 @@ export const doctorCommand: Command<typeof flags> = {
     report.line(
       diagnosis.healthy ? "Training works here: deno task train" : "Training does not work here yet: see above",
     );
-    report.result(diagnosis);
+    report.result({ ...diagnosis });
     return diagnosis.healthy ? exitCodes.done : exitCodes.failed;
   },
 };

@@ -74,8 +74,6 @@ fn main() {
         ];
         let flop = 2e-9 * (n * size * size * out * k * k * c) as f64;
         let [forward, input, weight] = seconds.map(|s| flop / s);
-        println!(
-            "{n:4} x {side:3}^2 {c:4} -> {out:4} {k}x{k}/{stride}: {forward:6.1} {input:6.1} {weight:6.1}"
-        );
+        println!("{n:4} x {side:3}^2 {c:4} -> {out:4} {k}x{k}/{stride}: {forward:6.1} {input:6.1} {weight:6.1}");
     }
 }

@@ -71,13 +71,9 @@ fn main() {
                 let (a, b) = (vec![0.5; m * k], vec![0.25; k * n]);
                 let mut c = vec![0.0; m * n];
                 print!("{m:6} {n:5} {k:6}");
-                for (name, ta, tb) in
-                    [("nn", false, false), ("nt", false, true), ("tn", true, false)]
-                {
-                    let a =
-                        if ta { Mat::row_major(&a, m).transposed() } else { Mat::row_major(&a, k) };
-                    let b =
-                        if tb { Mat::row_major(&b, k).transposed() } else { Mat::row_major(&b, n) };
+                for (name, ta, tb) in [("nn", false, false), ("nt", false, true), ("tn", true, false)] {
+                    let a = if ta { Mat::row_major(&a, m).transposed() } else { Mat::row_major(&a, k) };
+                    let b = if tb { Mat::row_major(&b, k).transposed() } else { Mat::row_major(&b, n) };
                     let seconds = best_seconds(|| gemm(isa, &pool, m, n, k, a, b, &mut c, false));
                     print!("  {name} {:6.1}", 2e-9 * (m * n * k) as f64 / seconds);
                 }
@@ -88,8 +84,7 @@ fn main() {
             let mut c = vec![0.0; batch * m * n];
             let a = (Mat::row_major(&a, k), m * k);
             let b = (Mat::row_major(&b, k).transposed(), n * k);
-            let seconds =
-                best_seconds(|| gemm_batch(isa, &pool, batch, m, n, k, a, b, &mut c, false));
+            let seconds = best_seconds(|| gemm_batch(isa, &pool, batch, m, n, k, a, b, &mut c, false));
             let rate = 2e-9 * (batch * m * n * k) as f64 / seconds;
             println!("batch {batch} of {m} {n} {k}: {rate:.1}");
         }

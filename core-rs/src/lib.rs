@@ -8,6 +8,7 @@ pub mod device_info;
 pub mod dtype;
 pub mod error;
 pub mod ops;
+pub mod optimizer;
 pub mod random;
 pub mod runtime;
 pub mod shape;

@@ -47,10 +47,7 @@ pub fn exp<A: Arch>(x: f32) -> f32 {
     // ln 2 in two parts: the first has few enough bits that its product with n is exact.
     let r = A::madd(n, -0.693_359_4, x);
     let r = A::madd(n, 2.121_944_4e-4, r);
-    let p = poly::<A, 6>(
-        r,
-        [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5],
-    );
+    let p = poly::<A, 6>(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5]);
     let y = A::madd(p, r * r, r) + 1.0;
     // Two steps, because 2^n alone overflows at n = 128 and is denormal below -126.
     let half = n_int >> 1;
@@ -113,15 +110,7 @@ pub fn tanh<A: Arch>(x: f32) -> f32 {
     let s = c * c;
     let p = poly::<A, 7>(
         s,
-        [
-            -2.760_768_5e-16,
-            2.000_188e-13,
-            -8.604_672e-11,
-            5.122_297e-8,
-            1.485_722_4e-5,
-            6.372_619e-4,
-            4.893_524_6e-3,
-        ],
+        [-2.760_768_5e-16, 2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619e-4, 4.893_524_6e-3],
     );
     let q = poly::<A, 4>(s, [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3]);
     let y = c * p / q;
@@ -154,10 +143,7 @@ pub fn erf<A: Arch>(x: f32) -> f32 {
             -1.609_603_3e-2,
         ],
     );
-    let q = poly::<A, 5>(
-        s,
-        [-1.456_607_2e-5, -2.133_740_6e-4, -1.682_827e-3, -7.373_329e-3, -1.426_473_9e-2],
-    );
+    let q = poly::<A, 5>(s, [-1.456_607_2e-5, -2.133_740_6e-4, -1.682_827e-3, -7.373_329e-3, -1.426_473_9e-2]);
     let y = c * p / q;
     // Exactly +-1 in the tails, so that 1 + erf vanishes where it is scaled by a large x.
     let y = if x >= 3.9 { 1.0 } else { y };

@@ -235,12 +235,7 @@ impl Shared {
     fn join(&self, mut state: u64) -> bool {
         let job = state & !JOINED;
         while state & !JOINED == job {
-            let joined = self.state.0.compare_exchange_weak(
-                state,
-                state + 1,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            );
+            let joined = self.state.0.compare_exchange_weak(state, state + 1, Ordering::Acquire, Ordering::Relaxed);
             match joined {
                 Ok(_) => return true,
                 Err(now) => state = now,
@@ -309,9 +304,7 @@ impl<'a, T> SliceParts<'a, T> {
     pub unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
         assert!(range.start <= range.end && range.end <= self.len);
         // SAFETY: in bounds by the assertion, and unaliased by this function's contract.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.start.add(range.start), range.end - range.start)
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.end - range.start) }
     }
 
     /// The first element's address, for kernels that write strided tiles.
@@ -321,12 +314,7 @@ impl<'a, T> SliceParts<'a, T> {
 }
 
 /// Runs `f(i, part)` over the consecutive parts of `chunk` elements (the last may be short).
-pub fn for_each_chunk_mut<T: Send>(
-    pool: &Pool,
-    data: &mut [T],
-    chunk: usize,
-    f: impl Fn(usize, &mut [T]) + Sync,
-) {
+pub fn for_each_chunk_mut<T: Send>(pool: &Pool, data: &mut [T], chunk: usize, f: impl Fn(usize, &mut [T]) + Sync) {
     let len = data.len();
     let parts = SliceParts::new(data);
     // SAFETY: every chunk index runs once, and the chunks' ranges are disjoint.

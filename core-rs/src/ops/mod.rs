@@ -2,6 +2,7 @@
 //! and, where it has one, its CUDA kernel (`cuda.rs`, `kernel.cu`). The rows are in `ops.toml`.
 
 pub mod activation;
+pub mod adamw_step;
 pub mod assign;
 pub mod avg_pool2d;
 pub mod batch_norm;
@@ -23,9 +24,11 @@ pub mod one_hot;
 pub mod pad;
 pub mod params;
 pub mod random;
+pub mod ranger_step;
 pub mod reduce;
 pub mod reshape;
 pub mod rows;
+pub mod sgd_step;
 pub mod slice;
 pub mod softmax;
 pub mod transpose;

@@ -113,14 +113,7 @@ pub fn backward_input(isa: Isa, pool: &Pool, s: &ConvShape, dy: &[f32], w: &[f32
 }
 
 /// See [`super::conv2d_backward_weight`].
-pub fn backward_weight(
-    isa: Isa,
-    pool: &Pool,
-    s: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-) {
+pub fn backward_weight(isa: Isa, pool: &Pool, s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let (image, result) = (s.h * s.w * s.c, s.oh * s.ow * s.c);
     let size = dw.len();
     let partials = s.n.clamp(1, MAX_PARTIALS);

@@ -47,8 +47,7 @@ impl Part<'_> {
 
 impl<'a> Image<'a> {
     fn contains(&self, rect: Rect) -> bool {
-        let within =
-            |start: isize, len: usize, size: usize| start >= 0 && start as usize + len <= size;
+        let within = |start: isize, len: usize, size: usize| start >= 0 && start as usize + len <= size;
         within(rect.top, rect.rows, self.h) && within(rect.left, rect.cols, self.w)
     }
 

@@ -109,14 +109,7 @@ impl ConvShape {
 }
 
 /// `y = conv(x, w)`.
-pub fn conv2d_forward(
-    isa: Isa,
-    pool: &Pool,
-    shape: &ConvShape,
-    x: &[f32],
-    w: &[f32],
-    y: &mut [f32],
-) {
+pub fn conv2d_forward(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32]) {
     shape.check(x, w, y);
     if depthwise::applies(shape) {
         return depthwise::forward(isa, pool, shape, x, w, y);
@@ -125,12 +118,7 @@ pub fn conv2d_forward(
 }
 
 /// [`conv2d_forward`] with given kernels, for checked operands.
-fn forward(
-    kernels: &'static Kernels,
-    pool: &Pool,
-    shape: &ConvShape,
-    (x, w, y): (&[f32], &[f32], &mut [f32]),
-) {
+fn forward(kernels: &'static Kernels, pool: &Pool, shape: &ConvShape, (x, w, y): (&[f32], &[f32], &mut [f32])) {
     if shape.is_pointwise() {
         let (m, n, k) = (shape.pixels(), shape.out, shape.c);
         let (a, b) = (Mat::row_major(x, k), Mat::row_major(w, k).transposed());
@@ -199,14 +187,7 @@ impl Phase {
 ///
 /// A strided convolution is done phase by phase, so no product with an inserted zero is
 /// computed.
-pub fn conv2d_backward_input(
-    isa: Isa,
-    pool: &Pool,
-    shape: &ConvShape,
-    dy: &[f32],
-    w: &[f32],
-    dx: &mut [f32],
-) {
+pub fn conv2d_backward_input(isa: Isa, pool: &Pool, shape: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32]) {
     shape.check(dx, w, dy);
     if depthwise::applies(shape) {
         return depthwise::backward_input(isa, pool, shape, dy, w, dx);
@@ -309,14 +290,7 @@ fn pack_weights(
 }
 
 /// `dw` = gradient with respect to the weights, from the images and the result gradient.
-pub fn conv2d_backward_weight(
-    isa: Isa,
-    pool: &Pool,
-    shape: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-) {
+pub fn conv2d_backward_weight(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     shape.check(x, dw, dy);
     if depthwise::applies(shape) {
         return depthwise::backward_weight(isa, pool, shape, x, dy, dw);

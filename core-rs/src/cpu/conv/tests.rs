@@ -137,14 +137,7 @@ fn public_functions_agree_with_the_general_path() {
     for (c, out, groups) in [(4, 8, 1), (8, 8, 2), (19, 19, 19)] {
         for (k, stride, pad) in [(1, 1, 0), (3, 1, 1), (3, 2, 1), (2, 3, 0), (5, 1, 2)] {
             for n in [0, 1, 3, 35] {
-                check_public(&shape(
-                    [n, 6, 7, c],
-                    out,
-                    (k, k),
-                    (stride, stride),
-                    (pad, pad),
-                    groups,
-                ));
+                check_public(&shape([n, 6, 7, c], out, (k, k), (stride, stride), (pad, pad), groups));
             }
         }
     }

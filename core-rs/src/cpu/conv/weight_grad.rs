@@ -84,19 +84,13 @@ struct Unit {
 }
 
 impl<'a> WeightGrad<'a> {
-    fn new(
-        kernels: &'static Kernels,
-        shape: &'a ConvShape,
-        x: Image<'a>,
-        dy: Image<'a>,
-    ) -> WeightGrad<'a> {
+    fn new(kernels: &'static Kernels, shape: &'a ConvShape, x: Image<'a>, dy: Image<'a>) -> WeightGrad<'a> {
         let pixels = shape.oh * shape.ow;
         // Reading in place saves copies, but pixels of many channels crowd into few sets of
         // the L1 cache, small images make short reductions, and narrow windows waste vectors.
         let narrow = shape.kw * x.channels < kernels.nr();
         let packed = x.pixel >= 48 || narrow || (pixels < 100 && dy.channels >= 32);
-        let target =
-            if packed { ((1 << 16) / (x.channels + dy.channels)).clamp(96, 256) } else { 128 };
+        let target = if packed { ((1 << 16) / (x.channels + dy.channels)).clamp(96, 256) } else { 128 };
         let bands = pixels.div_ceil(target).min(shape.oh);
         let together = if packed && bands == 1 { target.div_ceil(pixels) } else { 1 };
         let groups = shape.n.div_ceil(together);
@@ -140,11 +134,7 @@ impl<'a> WeightGrad<'a> {
     /// cannot go on from one row of the window to the next.
     fn panels(&self) -> usize {
         let nr = self.kernels.nr();
-        if self.packed {
-            self.shape.patch().div_ceil(nr)
-        } else {
-            self.shape.kh * self.width().div_ceil(nr)
-        }
+        if self.packed { self.shape.patch().div_ceil(nr) } else { self.shape.kh * self.width().div_ceil(nr) }
     }
 
     /// Walks along rows of result pixels (segments), broadcasting gradient channels and

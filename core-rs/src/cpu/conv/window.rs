@@ -101,8 +101,8 @@ impl Window<'_> {
         pixels.clear();
         for image in images.clone() {
             for row in rows.clone() {
-                let source = (image - images.start) * part.image_stride
-                    + (row - rows.start) * self.stride.0 * part.row_stride;
+                let source =
+                    (image - images.start) * part.image_stride + (row - rows.start) * self.stride.0 * part.row_stride;
                 let destination = self.first + image * self.image_stride + row * self.row_stride;
                 pixels.extend((0..self.cols).map(|col| Pixel {
                     source: source + col * self.stride.1 * part.pixel,

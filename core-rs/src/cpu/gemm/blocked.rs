@@ -66,8 +66,7 @@ fn strip_product(pool: &Pool, p: &Product, cols: Range<usize>, c: &SliceParts<f3
     let run = |tasks: usize, f: &(dyn Fn(usize) + Sync)| {
         if work < SERIAL_WORK { (0..tasks).for_each(f) } else { pool.run(tasks, f) }
     };
-    let panel_cols =
-        |panel: usize| cols.start + panel * nr..cols.end.min(cols.start + (panel + 1) * nr);
+    let panel_cols = |panel: usize| cols.start + panel * nr..cols.end.min(cols.start + (panel + 1) * nr);
 
     // Whole panels of a row-major B are read in place when there are too few rows of A to
     // make up for packing.
@@ -90,8 +89,7 @@ fn strip_product(pool: &Pool, p: &Product, cols: Range<usize>, c: &SliceParts<f3
     run(grid.tasks(), &|task| {
         let rows = even_part(p.m, grid.row_blocks, task / grid.panel_groups);
         let group = even_part(panels, grid.panel_groups, task % grid.panel_groups);
-        let mut scratch =
-            Scratch::take(if read_a == ReadA::Packed { rows.len() * kernels.kc } else { 0 });
+        let mut scratch = Scratch::take(if read_a == ReadA::Packed { rows.len() * kernels.kc } else { 0 });
         // Even for k = 0 there is one block, which zeroes C.
         for block in 0..p.k.div_ceil(kernels.kc).max(1) {
             let ks = even_part(p.k, p.k.div_ceil(kernels.kc).max(1), block);

@@ -2,8 +2,7 @@
 
 use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
 use std::arch::x86_64::{
-    __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_storeu_ps,
+    __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
 pub static KERNELS: Kernels = Kernels {
@@ -14,10 +13,7 @@ pub static KERNELS: Kernels = Kernels {
         by_rows!(kernel, 1, false, [1 2 3 4 5 6 6 6 6 6 6 6]),
         by_rows!(kernel, 2, false, [1 2 3 4 5 6 6 6 6 6 6 6]),
     ],
-    panel: [
-        by_rows!(kernel, 1, true, [1 2 3 4 5 6 6 6 6 6 6 6]),
-        by_rows!(kernel, 2, true, [1 2 3 4 5 6 6 6 6 6 6 6]),
-    ],
+    panel: [by_rows!(kernel, 1, true, [1 2 3 4 5 6 6 6 6 6 6 6]), by_rows!(kernel, 2, true, [1 2 3 4 5 6 6 6 6 6 6 6])],
 };
 
 #[target_feature(enable = "avx2,fma")]

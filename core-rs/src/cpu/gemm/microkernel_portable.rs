@@ -10,10 +10,7 @@ pub static KERNELS: Kernels = Kernels {
         by_rows!(kernel, 1, false, [1 2 3 4 4 4 4 4 4 4 4 4]),
         by_rows!(kernel, 2, false, [1 2 3 4 4 4 4 4 4 4 4 4]),
     ],
-    panel: [
-        by_rows!(kernel, 1, true, [1 2 3 4 4 4 4 4 4 4 4 4]),
-        by_rows!(kernel, 2, true, [1 2 3 4 4 4 4 4 4 4 4 4]),
-    ],
+    panel: [by_rows!(kernel, 1, true, [1 2 3 4 4 4 4 4 4 4 4 4]), by_rows!(kernel, 2, true, [1 2 3 4 4 4 4 4 4 4 4 4])],
 };
 
 unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {

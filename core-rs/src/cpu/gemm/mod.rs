@@ -62,17 +62,7 @@ impl<'a> Mat<'a> {
 /// With `accumulate` the product is added to `c`, else it overwrites `c`. The order of
 /// additions depends on the shape and `isa` alone.
 #[allow(clippy::too_many_arguments)]
-pub fn gemm(
-    isa: Isa,
-    pool: &Pool,
-    m: usize,
-    n: usize,
-    k: usize,
-    a: Mat,
-    b: Mat,
-    c: &mut [f32],
-    accumulate: bool,
-) {
+pub fn gemm(isa: Isa, pool: &Pool, m: usize, n: usize, k: usize, a: Mat, b: Mat, c: &mut [f32], accumulate: bool) {
     multiply(pool, &Product { kernels: Kernels::of(isa), m, n, k, a, b, accumulate }, c);
 }
 

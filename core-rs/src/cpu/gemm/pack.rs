@@ -49,12 +49,7 @@ pub fn copy_strided(
             let to = &mut dst[o0 * dst_stride + i0..];
             if (os, is, outer_stride) == (LINE, BLOCK, 1) {
                 for o in (0..LINE).step_by(BLOCK) {
-                    transpose_block(
-                        &from[o..],
-                        inner_stride,
-                        &mut to[o * dst_stride..],
-                        dst_stride,
-                    );
+                    transpose_block(&from[o..], inner_stride, &mut to[o * dst_stride..], dst_stride);
                 }
                 continue;
             }
@@ -97,11 +92,7 @@ fn transposed(rows: [[f32; BLOCK]; BLOCK]) -> [[f32; BLOCK]; BLOCK] {
 }
 
 /// Copies `outer` rows of `N` adjacent floats, `stride` apart in the source.
-fn copy_rows<const N: usize>(
-    (src, outer, stride): (&[f32], usize, usize),
-    dst: &mut [f32],
-    dst_stride: usize,
-) {
+fn copy_rows<const N: usize>((src, outer, stride): (&[f32], usize, usize), dst: &mut [f32], dst_stride: usize) {
     for (o, row) in dst.chunks_mut(dst_stride).take(outer).enumerate() {
         let from: &[f32; N] = src[o * stride..].first_chunk().expect("a whole row");
         row[..N].copy_from_slice(from);

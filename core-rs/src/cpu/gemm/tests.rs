@@ -57,10 +57,8 @@ fn check_sizes(sizes: &[(usize, usize, usize)]) {
 #[test]
 fn small_and_empty_sizes() {
     let edges = [0, 1, 2, 5, 6, 7, 13, 16, 17, 33];
-    let sizes: Vec<_> = edges
-        .into_iter()
-        .flat_map(|m| edges.into_iter().flat_map(move |n| edges.map(|k| (m, n, k))))
-        .collect();
+    let sizes: Vec<_> =
+        edges.into_iter().flat_map(|m| edges.into_iter().flat_map(move |n| edges.map(|k| (m, n, k)))).collect();
     check_sizes(&sizes);
 }
 

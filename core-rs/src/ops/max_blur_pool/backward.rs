@@ -12,6 +12,7 @@ use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 use crate::ops::blur_pool::cpu::separable;
 use crate::ops::blur_pool::separable::rows_per_chunk;
+use crate::ops::max_pool2d::cpu::larger;
 
 pub fn run(isa: Isa, pool: &Pool, s: &MaxBlurShape, x: &[f32], dy: &[f32], dx: &mut [f32]) {
     if dx.is_empty() {
@@ -79,9 +80,10 @@ fn search<'a>(isa: Isa, mut rows: impl Iterator<Item = &'a [f32]>, best: &mut [f
     multiversion! {
         fn next<A>(x: &[f32], position: f32, best: &mut [f32], winner: &mut [f32]) {
             for ((best, winner), &x) in best.iter_mut().zip(winner).zip(x) {
-                let wins = (x > *best) | x.is_nan();
-                *best = if wins { x } else { *best };
-                *winner = if wins { position } else { *winner };
+                // Positions rise, so the last winner is the largest.
+                let position = if (x > *best) | x.is_nan() { position } else { 0.0 };
+                *best = larger(*best, x);
+                *winner = winner.max(position);
             }
         }
     }

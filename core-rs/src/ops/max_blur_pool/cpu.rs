@@ -47,7 +47,8 @@ multiversion! {
                 // As `larger` of all four, with half the tests for NaN.
                 let nan = a.is_nan() | b.is_nan() | c.is_nan() | d.is_nan();
                 let max = |a: f32, b: f32| if b > a { b } else { a };
-                maxima[i] = if nan { f32::NAN } else { max(max(a, b), max(c, d)) };
+                let bits = if nan { u32::MAX } else { 0 };
+                maxima[i] = f32::from_bits(max(max(a, b), max(c, d)).to_bits() | bits);
             }
             return;
         }

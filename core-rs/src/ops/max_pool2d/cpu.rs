@@ -7,11 +7,13 @@ use crate::cpu::scratch::Scratch;
 use crate::ops::blur_pool::separable::rows_per_chunk;
 use std::ops::Range;
 
-/// The larger of two, NaN if either is; compiles to a maximum and a select.
+/// The larger of two, NaN if either is.
+///
+/// Bits, not a second selection: in a loop that updates its operand, that compiles to masked stores, which are slow.
 #[inline(always)]
 pub fn larger(a: f32, b: f32) -> f32 {
     let larger = if b > a { b } else { a };
-    if b.is_nan() { b } else { larger }
+    f32::from_bits(larger.to_bits() | if b.is_nan() { u32::MAX } else { 0 })
 }
 
 /// Rows first: the largest of each column of a window row, then of the columns.
@@ -37,9 +39,16 @@ pub fn forward(isa: Isa, pool: &Pool, s: &PoolShape, x: &[f32], y: &mut [f32]) {
 multiversion! {
     /// The element-wise largest of consecutive rows.
     fn largest_of_rows<A>(x: &[f32], largest: &mut [f32]) {
-        let (first, rest) = x.split_at(largest.len());
-        largest.copy_from_slice(first);
-        for row in rest.chunks_exact(largest.len()) {
+        let len = largest.len();
+        let (first, rest) = x.split_at(len);
+        let (second, rest) = rest.split_at(len.min(rest.len()));
+        if second.is_empty() {
+            largest.copy_from_slice(first);
+        }
+        for (largest, (&a, &b)) in largest.iter_mut().zip(first.iter().zip(second)) {
+            *largest = larger(a, b);
+        }
+        for row in rest.chunks_exact(len) {
             largest.iter_mut().zip(row).for_each(|(largest, &x)| *largest = larger(*largest, x));
         }
     }
