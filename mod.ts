@@ -12,6 +12,7 @@
  * @module
  */
 export * from "./lib/tensor/mod.ts";
+export * as data from "./lib/data/mod.ts";
 export * as nn from "./lib/nn/mod.ts";
 export * as models from "./lib/models/mod.ts";
 export * as optim from "./lib/optim/mod.ts";

@@ -1,0 +1,120 @@
+/** What data sets and their batches are. */
+import type { DtypeName } from "../ffi/codes.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** How to make batches. */
+export interface BatchOptions {
+  /** Order and augmentation follow from it and from the epoch; 0 to 2^32 - 1, by default 0. */
+  seed?: number;
+  /** Moves each image by up to so many pixels along both axes, zeros coming in; by default 0. */
+  shift?: number;
+  /** Probability of mirroring an image left to right, 0 to 1; by default 0. */
+  flip?: number;
+  /** Whether each epoch has an order of its own; by default true for a training set, else false. */
+  shuffle?: boolean;
+  /** Whether to leave out a last batch that is not full; by default as `shuffle`. */
+  dropLast?: boolean;
+  /** The first epoch, from 0; by default 0. */
+  epoch?: number;
+  /** The first batch of the first epoch, from 0; by default 0. */
+  from?: number;
+  /** The dtype of the images; by default f32. */
+  dtype?: DtypeName & ("f32" | "f64");
+}
+
+/** What a batch is made of. */
+export interface BatchParts {
+  readonly images: Tensor;
+  readonly labels: Tensor;
+  readonly index: Int32Array;
+  readonly epoch: number;
+}
+
+/** Some samples; it belongs to its loader, which disposes of it when the next is asked for or the loop ends. */
+export class Batch implements BatchParts {
+  /** f32 [n, h, w, c], 0 to 1. */
+  readonly images: Tensor;
+  /** i32 [n], 0 to classes - 1. */
+  readonly labels: Tensor;
+  /** The samples' numbers in the data set. */
+  readonly index: Int32Array;
+  /** The epoch that it is from, from 0. */
+  readonly epoch: number;
+
+  /** Takes the tensors over. */
+  constructor({ images, labels, index, epoch }: BatchParts) {
+    this.images = images;
+    this.labels = labels;
+    this.index = index;
+    this.epoch = epoch;
+  }
+
+  /** A batch of the same samples that belongs to the caller. */
+  clone(): Batch {
+    const copy = (tensor: Tensor): Tensor => scope(() => tensor.clone()).detachFromScope();
+    const { index, epoch } = this;
+    return new Batch({ images: copy(this.images), labels: copy(this.labels), index: index.slice(), epoch });
+  }
+
+  /** Lets go of the tensors; a second call does nothing. */
+  dispose(): void {
+    this.images.dispose();
+    this.labels.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    return `Batch(${this.index.length} samples of epoch ${this.epoch}, images [${this.images.shape.join(", ")}])`;
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+/** What is recorded of batches in a run's configuration, and compared when a run goes on. */
+export interface BatchesConfig {
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly shift: number;
+  readonly flip: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+  readonly dtype: string;
+}
+
+/**
+ * How a data set is cut into batches. Each `for await` over it is one epoch: first the one of the option `epoch`, then the
+ * one after it, and so on; `at()` gives any epoch from any batch on, always the same.
+ */
+export interface Batches extends AsyncIterable<Batch> {
+  /** Batches in an epoch. */
+  readonly length: number;
+  /** Samples in an epoch. */
+  readonly samples: number;
+  /** Its settings, the defaults filled in. */
+  readonly config: BatchesConfig;
+  /** The data set that they come from. */
+  readonly dataset: Dataset;
+  /** One epoch, from one of its batches on. */
+  at(position: { epoch: number; batch?: number }): AsyncIterableIterator<Batch>;
+}
+
+/** Images with labels. */
+export interface Dataset {
+  /** The names of the classes; a label is a place in this list. */
+  readonly classes: readonly string[];
+  /** Number of images. */
+  readonly length: number;
+  /** [h, w, c] */
+  readonly imageShape: readonly [number, number, number];
+  /** The data set in batches of `size`. */
+  batches(size: number, options?: BatchOptions): Batches;
+  /** Lets go of what it holds on the device. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}

