@@ -78,6 +78,8 @@ export class Batch implements BatchParts {
 
 /** What is recorded of batches in a run's configuration, and compared when a run goes on. */
 export interface BatchesConfig {
+  /** Samples in the data set. */
+  readonly dataset: number;
   readonly batchSize: number;
   readonly seed: number;
   readonly shift: number;

@@ -93,7 +93,16 @@ class MemoryDataset implements Dataset {
     whole("shift", shift, 0, Math.max(...this.imageShape));
     whole("epoch", epoch, 0, 2 ** 32 - 1);
     if (!(flip >= 0 && flip <= 1)) throw new RangeError(`batches(): Expected \`flip\` from 0 to 1, got ${flip}`);
-    const config: BatchesConfig = { batchSize: size, seed, shift, flip, shuffle, dropLast, dtype };
+    const config: BatchesConfig = {
+      dataset: this.length,
+      batchSize: size,
+      seed,
+      shift,
+      flip,
+      shuffle,
+      dropLast,
+      dtype,
+    };
     const batches = new MemoryBatches(this, config, { epoch, batch: from });
     whole("from", from, 0, batches.length);
     return batches;

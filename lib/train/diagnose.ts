@@ -1,0 +1,115 @@
+/** Finding where numbers that are not finite come from. */
+import { LibtrainError } from "../ffi/errors.ts";
+import type { Module } from "../nn/module.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** A loss or a gradient was not finite: the step changed no weight and no optimizer state. */
+export class NonFiniteError extends LibtrainError {
+  /** Tells this error from others, in logs too. */
+  override name = "NonFiniteError";
+  /** The epoch, from 1. */
+  readonly epoch: number;
+  /** The step, from 1, over all epochs. */
+  readonly step: number;
+  /** The batch's samples, as their numbers in the data set. */
+  readonly index: Int32Array;
+  /** What was not finite first, say `the output of "stages.0.0" (ResBlock)`. */
+  readonly where: string;
+
+  constructor(
+    at: { epoch: number; step: number; index: Int32Array; where: string },
+    options: { cause?: unknown } = {},
+  ) {
+    const { epoch, step, index, where } = at;
+    const more = index.length > 16 ? ` and ${index.length - 16} more (all in the error's \`index\`)` : "";
+    super(
+      `Cannot go on after epoch ${epoch}, step ${step}: ${where} is not finite, as first of all. The batch's samples are ` +
+        `${index.subarray(0, 16).join(", ")}${more}. Weights and optimizer state are those before the step: ` +
+        `lower the learning rate, or look at these samples`,
+      options,
+    );
+    this.epoch = epoch;
+    this.step = step;
+    this.index = index;
+    this.where = where;
+  }
+}
+
+/** A scalar that is 0 where all values are finite, else not a number. */
+function probe(values: Tensor): Tensor {
+  return noGrad(() => scope(() => values.detach().mul(0).sum())).detachFromScope();
+}
+
+interface Probe {
+  what: string;
+  value: Tensor;
+}
+
+/** Puts a forward that takes notes before each module's own; the function returned takes them away. */
+function observe(model: Module, probes: Probe[]): () => void {
+  const undo: (() => void)[] = [];
+  for (const [path, module] of model.modules()) {
+    const own = Object.getOwnPropertyDescriptor(module, "forward");
+    undo.push(() =>
+      void (own ? Object.defineProperty(module, "forward", own) : Reflect.deleteProperty(module, "forward"))
+    );
+    const forward = module.forward.bind(module) as (...args: unknown[]) => Tensor;
+    const name = path === "" ? `the model (${module.constructor.name})` : `"${path}" (${module.constructor.name})`;
+    Object.defineProperty(module, "forward", {
+      configurable: true,
+      value: (...args: unknown[]): Tensor => {
+        const y = forward(...args);
+        probes.push({ what: `the output of ${name}`, value: probe(y) });
+        return y;
+      },
+    });
+  }
+  return () => undo.forEach((restore) => restore());
+}
+
+/** Runs forward and backward of a batch in the model's present mode, and notes every value on the way. */
+function replayed(model: Module, images: Tensor, lossOf: (logits: Tensor) => Tensor): Probe[] {
+  const probes: Probe[] = [{ what: "a value of the images", value: probe(images) }];
+  for (const [path, parameter] of model.namedParameters()) {
+    probes.push({ what: `the parameter "${path}"`, value: probe(parameter) });
+  }
+  const restore = observe(model, probes);
+  try {
+    scope(() => {
+      const loss = lossOf(model.forward(images));
+      probes.push({ what: "the loss", value: probe(loss) });
+      loss.backward();
+    });
+  } finally {
+    restore();
+  }
+  for (const [path, parameter] of [...model.namedParameters()].reverse()) {
+    if (parameter.grad !== null) probes.push({ what: `the gradient of "${path}"`, value: probe(parameter.grad) });
+    parameter.setGrad(null);
+  }
+  return probes;
+}
+
+/**
+ * Runs a batch again, module by module, and says what is not finite first: the images, a parameter, a module's output, the
+ * loss or a gradient; undefined where all is finite. Parameters and buffers are left as they were.
+ */
+export async function firstNonFinite(
+  model: Module,
+  images: Tensor,
+  lossOf: (logits: Tensor) => Tensor,
+): Promise<string | undefined> {
+  const buffers = [...model.namedBuffers().values()];
+  const kept = noGrad(() => scope(() => buffers.map((buffer) => buffer.clone()))).map((copy) => copy.detachFromScope());
+  const probes = replayed(model, images, lossOf);
+  buffers.forEach((buffer, place) => buffer.assign(kept[place]!));
+  kept.forEach((copy) => copy.dispose());
+  let found: string | undefined;
+  for (const { what, value } of probes) {
+    if (found === undefined && !Number.isFinite(await value.item())) found = what;
+    value.dispose();
+  }
+  return found;
+}

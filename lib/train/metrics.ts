@@ -1,0 +1,107 @@
+/** What is measured of a model's answers, and sums of it that do not make the script wait. */
+import { tensor } from "../tensor/create.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { concat, oneHot } from "../tensor/ops/shape.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** How many of the logits [n, classes] are largest at their label (i32 [n]): a scalar f32; ties go to the first class. */
+export function countTop1(logits: Tensor, labels: Tensor): Tensor {
+  return noGrad(() => scope(() => logits.argmax().equal(labels).sum()));
+}
+
+/**
+ * How many of the logits [n, classes] have their label (i32 [n]) among the `k` largest: a scalar of the logits' dtype.
+ *
+ * Ties go to the lower class, and a label whose logit is not a number is never among them.
+ */
+export function countTopK(logits: Tensor, labels: Tensor, k: number): Tensor {
+  const [n = 0, classes = 0] = logits.shape;
+  return noGrad(() =>
+    scope(() => {
+      const own = oneHot(labels, { classes, dtype: logits.dtype }).mul(logits).sum(1, { keepDims: true });
+      const places = tensor(Int32Array.from({ length: classes }, (_, place) => place), [1, classes], {
+        device: logits.device,
+      });
+      const later = places.greater(labels.reshape([n, 1])).to(logits.dtype);
+      const beaten = own.greater(logits).add(own.equal(logits).mul(later)).sum(1);
+      return beaten.greater(classes - k - 0.5).sum();
+    })
+  );
+}
+
+/** Values read at a time; more would show progress late, fewer would wait for nothing. */
+const readEvery = 20;
+const readAfterMs = 1000;
+
+/**
+ * Means over samples of values that live on the device. They are read a few steps at a time and without waiting for
+ * them, so `sums` lag behind until `flush()`.
+ */
+export class Meter {
+  /** Sums over the samples read so far, one a value. */
+  readonly sums: number[];
+  /** Samples read so far. */
+  samples = 0;
+  readonly #summed: readonly boolean[];
+  #pending: { values: Tensor; n: number }[] = [];
+  #reading: Promise<void> = Promise.resolve();
+  #readAt = performance.now();
+
+  /** One flag a value: whether it is already a sum over the batch, or a mean. */
+  constructor(summed: readonly boolean[]) {
+    this.#summed = summed;
+    this.sums = summed.map(() => 0);
+  }
+
+  /** Takes the values of a batch of `n` samples over, one number for each flag. */
+  async add(values: Tensor, n: number): Promise<void> {
+    this.#pending.push({ values, n });
+    if (this.#pending.length < readEvery && performance.now() - this.#readAt < readAfterMs) return;
+    await this.#reading;
+    this.#read();
+  }
+
+  /** The mean of a value over the samples read so far; null before the first. */
+  mean(value: number): number | null {
+    return this.samples === 0 ? null : this.sums[value]! / this.samples;
+  }
+
+  /** Waits for all values. */
+  async flush(): Promise<void> {
+    await this.#reading;
+    this.#read();
+    await this.#reading;
+  }
+
+  #read(): void {
+    const taken = this.#pending;
+    this.#readAt = performance.now();
+    if (taken.length === 0) return;
+    this.#pending = [];
+    const together = noGrad(() => scope(() => concat(taken.map(({ values }) => values)))).detachFromScope();
+    for (const { values } of taken) values.dispose();
+    const read = together.data();
+    together.dispose();
+    this.#reading = read.then((values) => {
+      taken.forEach(({ n }, step) => {
+        this.#summed.forEach((summed, value) => {
+          this.sums[value]! += values[step * this.#summed.length + value]! * (summed ? 1 : n);
+        });
+        this.samples += n;
+      });
+    });
+    // An error is met at the next wait; until then nobody else listens.
+    this.#reading.catch(() => {});
+  }
+
+  /** Lets go of values that were not read. */
+  dispose(): void {
+    for (const { values } of this.#pending) values.dispose();
+    this.#pending = [];
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,30 @@
+import type { Device } from "../tensor/device.ts";
+
+/** Steps that may wait on the device while the script prepares the next one. */
+const inFlight = 2;
+
+/**
+ * Keeps a loop from running ahead of its device: `await pace.step()` after each step returns once at most two steps are
+ * still under way. The event loop turns at each wait, so timers, signals and servers go on.
+ */
+export class Pace {
+  readonly #device: Device;
+  readonly #tickets: number[] = [];
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Call it once a step is enqueued; rejects with a late error. */
+  async step(): Promise<void> {
+    this.#tickets.push(this.#device.queue.enqueued());
+    if (this.#tickets.length > inFlight) await this.#device.wait(this.#tickets.shift()!);
+  }
+
+  /** Waits for every step. */
+  async drain(): Promise<void> {
+    const last = this.#tickets.at(-1);
+    this.#tickets.length = 0;
+    if (last !== undefined) await this.#device.wait(last);
+  }
+}
