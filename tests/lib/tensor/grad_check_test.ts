@@ -1,5 +1,4 @@
 /** Gradients of every differentiable op against differences in f64, and that a wrong one is caught. */
-import "../../support/library.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import { defineOp, Device, gradCheck, type Tensor, tensor } from "../../../mod.ts";
 import { type DifferentiableOp, type OpName, type OpParams, OPS } from "../../../lib/ffi/generated/symbols.ts";
