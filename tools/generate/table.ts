@@ -50,7 +50,10 @@ const PARAM_KINDS = new Set(["u32", "i32", "f64", "bool", "dtype", "activation",
 export function readTable(text: string): Table {
   const { functions, ...rows } = parse(text) as Record<string, Record<string, unknown>>;
   const ops = Object.entries(rows).map(([name, row]) => readOp(name, row));
-  return { ops, functions: Object.entries(functions ?? {}).map(([name, row]) => readFunction(name, row)) };
+  return {
+    ops,
+    functions: Object.entries(functions ?? {}).map(([name, row]) => readFunction(name, row as Record<string, unknown>)),
+  };
 }
 
 function readOp(name: string, row: Record<string, unknown>): OpRow {

@@ -1,0 +1,224 @@
+/** For every differentiable op, small awkward calls whose gradients can be checked by differences. */
+import type { DifferentiableOp, OpParams } from "../../lib/ffi/generated/symbols.ts";
+
+/** An input: floats of a shape spread over low..high (fixed ones get no gradient), whole numbers, or none. */
+export type GradInput =
+  | { readonly shape: readonly number[]; readonly low?: number; readonly high?: number; readonly fixed?: boolean }
+  | { readonly labels: readonly number[] }
+  | null;
+
+/** One call. */
+export interface GradCase<Params> {
+  readonly inputs: readonly GradInput[];
+  readonly params: Params;
+}
+
+const of = (...shape: number[]): GradInput => ({ shape });
+const between = (low: number, high: number, ...shape: number[]): GradInput => ({ shape, low, high });
+
+/** One float input of each of these shapes, sizes 0 and 1 among them. */
+const SHAPES = [[], [1], [7], [0, 3], [2, 3, 2], [17]];
+
+function unary(low = -2, high = 2): GradCase<OpParams["exp"]>[] {
+  return SHAPES.map((shape) => ({ inputs: [{ shape, low, high }], params: {} }));
+}
+
+/** Two float inputs whose shapes broadcast in every way. */
+function binary(low = -2, high = 2): GradCase<OpParams["mul"]>[] {
+  const pairs = [[[], []], [[3], [1]], [[2, 1, 3], [2, 1]], [[4], [2, 4]], [[2, 3], []], [[0, 3], [3]]];
+  return pairs.map(([a, b]) => ({
+    inputs: [{ shape: a!, low, high }, { shape: b!, low: low + 0.07, high: high + 0.31 }],
+    params: {},
+  }));
+}
+
+function reductions(): GradCase<OpParams["sum"]>[] {
+  const cases: [number[], number[]][] = [
+    [[], []],
+    [[5], []],
+    [[2, 3, 4], [1]],
+    [[2, 3, 2], [0, 2]],
+    [[3, 1], [1]],
+    [[2, 1, 5], [0, 1, 2]],
+  ];
+  return cases.flatMap(([shape, axes]) =>
+    [true, false].map((keepDims) => ({ inputs: [of(...shape)], params: { keepDims, axes } }))
+  );
+}
+
+function windows(): (OpParams["max_pool2d"] & { shape: number[] })[] {
+  const window = (shape: number[], kernel: number[], stride: number[], padding: number[], ceilMode = false) => ({
+    shape,
+    kernelH: kernel[0]!,
+    kernelW: kernel[1]!,
+    strideH: stride[0]!,
+    strideW: stride[1]!,
+    paddingH: padding[0]!,
+    paddingW: padding[1]!,
+    ceilMode,
+  });
+  return [
+    window([1, 1, 1, 1], [1, 1], [1, 1], [0, 0]),
+    window([1, 4, 4, 2], [2, 2], [2, 2], [0, 0]),
+    window([2, 5, 3, 1], [3, 2], [2, 1], [1, 0]),
+    window([1, 5, 5, 3], [2, 2], [2, 2], [0, 0], true),
+    window([1, 3, 4, 1], [3, 3], [2, 3], [1, 1], true),
+  ];
+}
+
+function convolution(
+  image: number[],
+  weight: number[],
+  stride: number[],
+  padding: number[],
+  groups = 1,
+): GradCase<OpParams["conv2d"]> {
+  const [strideH = 1, strideW = 1] = stride;
+  const [paddingH = 0, paddingW = 0] = padding;
+  return { inputs: [of(...image), of(...weight)], params: { strideH, strideW, paddingH, paddingW, groups } };
+}
+
+const ACTIVATIONS = ["none", "relu", "mish", "silu", "gelu", "sigmoid", "tanh"] as const;
+
+function norms(statistics: boolean): GradCase<OpParams["batch_norm"]>[] {
+  return ACTIVATIONS.flatMap((activation, index) => {
+    const channels = index % 3 + 1;
+    const shape = index % 2 === 0 ? [3, channels] : [2, 1, 2, channels];
+    const given = statistics
+      ? [{ shape: [channels], fixed: true }, { shape: [channels], low: 0.5, high: 2, fixed: true }]
+      : [];
+    const head = [of(...shape), between(0.5, 1.5, channels), of(channels), ...given];
+    const params = { eps: 1e-5, activation };
+    return [{ inputs: [...head, null], params }, { inputs: [...head, between(-1, 1.5, ...shape)], params }];
+  });
+}
+
+function blurs(): { shape: number[]; taps: number; stride: number; reflect: boolean }[] {
+  return [2, 3, 5].flatMap((taps) =>
+    [true, false].map((reflect) => ({ shape: [1, 4, 5, taps - 1], taps, stride: taps % 3 + 1, reflect }))
+  );
+}
+
+/** Every differentiable op; a missing one does not compile. */
+export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCase<OpParams[Name]>[] } = {
+  relu: unary(),
+  mish: unary(),
+  silu: unary(),
+  gelu: unary(),
+  sigmoid: unary(),
+  tanh: unary(),
+  exp: unary(),
+  log: unary(0.3, 3),
+  sqrt: unary(0.3, 3),
+  abs: unary(),
+  affine: unary().map(({ inputs }) => ({ inputs, params: { scale: -1.5, shift: 0.25 } })),
+  power: [2, 3, 0.5, -1.3, 1].map((exponent, i) => ({
+    inputs: [between(0.4, 2, ...SHAPES[i]!)],
+    params: { exponent },
+  })),
+  clamp: unary().map(({ inputs }) => ({ inputs, params: { low: -0.7, high: 1.2 } })),
+  add: binary(),
+  sub: binary(),
+  mul: binary(),
+  div: binary(0.4, 2),
+  maximum: binary(),
+  minimum: binary(),
+  sum: reductions(),
+  mean: reductions(),
+  max: reductions(),
+  broadcast_to: [
+    { inputs: [of()], params: { shape: [] } },
+    { inputs: [of()], params: { shape: [2, 3] } },
+    { inputs: [of(3)], params: { shape: [2, 3] } },
+    { inputs: [of(2, 1, 3)], params: { shape: [2, 4, 3] } },
+    { inputs: [of(1, 1)], params: { shape: [3, 1, 2] } },
+  ],
+  reshape: [
+    { inputs: [of()], params: { shape: [1, 1] } },
+    { inputs: [of(6)], params: { shape: [2, 3] } },
+    { inputs: [of(2, 3, 2)], params: { shape: [12] } },
+    { inputs: [of(0, 3)], params: { shape: [3, 0] } },
+    { inputs: [of(1)], params: { shape: [] } },
+  ],
+  rows: [
+    { inputs: [of(1)], params: { start: 0, count: 1 } },
+    { inputs: [of(5, 2)], params: { start: 1, count: 3 } },
+    { inputs: [of(4, 1, 2)], params: { start: 3, count: 1 } },
+    { inputs: [of(3, 3)], params: { start: 0, count: 3 } },
+    { inputs: [of(3, 2)], params: { start: 1, count: 0 } },
+  ],
+  slice: [
+    { inputs: [of(1)], params: { startsAndSizes: [0, 1] } },
+    { inputs: [of(5)], params: { startsAndSizes: [2, 3] } },
+    { inputs: [of(3, 4)], params: { startsAndSizes: [1, 0, 2, 3] } },
+    { inputs: [of(2, 3, 2)], params: { startsAndSizes: [0, 1, 1, 2, 1, 1] } },
+    { inputs: [of(3, 2)], params: { startsAndSizes: [1, 0, 0, 2] } },
+  ],
+  pad: [
+    { inputs: [of()], params: { value: 1, beforeAndAfter: [] } },
+    { inputs: [of(3)], params: { value: 0, beforeAndAfter: [2, 1] } },
+    { inputs: [of(2, 3)], params: { value: 0.5, beforeAndAfter: [1, 0, 0, 2] } },
+    { inputs: [of(1, 2, 1)], params: { value: 0, beforeAndAfter: [0, 1, 2, 1, 0, 0] } },
+    { inputs: [of(0, 2)], params: { value: 2, beforeAndAfter: [1, 0, 0, 0] } },
+  ],
+  transpose: [
+    { inputs: [of(4)], params: { permutation: [0] } },
+    { inputs: [of(2, 3)], params: { permutation: [1, 0] } },
+    { inputs: [of(2, 3, 4)], params: { permutation: [2, 0, 1] } },
+    { inputs: [of(1, 3, 2, 2)], params: { permutation: [0, 3, 1, 2] } },
+    { inputs: [of(0, 2)], params: { permutation: [1, 0] } },
+  ],
+  concat: [
+    { inputs: [of(3)], params: { axis: 0 } },
+    { inputs: [of(2), of(1), of(3)], params: { axis: 0 } },
+    { inputs: [of(2, 1), of(2, 3)], params: { axis: 1 } },
+    { inputs: [of(1, 2, 2), of(1, 1, 2)], params: { axis: 1 } },
+    { inputs: [of(0, 2), of(2, 2)], params: { axis: 0 } },
+  ],
+  cast: SHAPES.map((shape) => ({ inputs: [of(...shape)], params: { dtype: "f64" } })),
+  matmul: [false, true].flatMap((transposeA) =>
+    [false, true].flatMap((transposeB) =>
+      [[0, 1, 1, 1], [0, 2, 3, 4], [0, 5, 1, 3], [2, 3, 2, 1], [1, 2, 2, 3]].map(([batch = 0, m = 1, k = 1, n = 1]) => {
+        const lead = batch === 0 ? [] : [batch];
+        const a = transposeA ? [k, m] : [m, k];
+        const b = transposeB ? [n, k] : [k, n];
+        return { inputs: [of(...lead, ...a), of(...lead, ...b)], params: { transposeA, transposeB } };
+      })
+    )
+  ),
+  conv2d: [
+    convolution([1, 1, 1, 1], [1, 1, 1, 1], [1, 1], [0, 0]),
+    convolution([1, 5, 4, 2], [3, 3, 3, 2], [2, 2], [1, 1]),
+    convolution([2, 3, 3, 1], [2, 2, 3, 1], [1, 1], [0, 1]),
+    convolution([1, 4, 5, 4], [6, 3, 2, 2], [2, 1], [1, 0], 2),
+    convolution([1, 3, 3, 3], [3, 3, 3, 1], [1, 2], [1, 1], 3),
+    convolution([3, 2, 2, 2], [5, 1, 1, 2], [1, 1], [0, 0]),
+  ],
+  batch_norm: norms(false),
+  batch_norm_eval: norms(true),
+  max_pool2d: windows().map(({ shape, ...params }) => ({ inputs: [of(...shape)], params })),
+  avg_pool2d: windows().flatMap(({ shape, ...window }) =>
+    [true, false].map((countIncludePad) => ({ inputs: [of(...shape)], params: { ...window, countIncludePad } }))
+  ),
+  blur_pool: blurs().map(({ shape, ...params }) => ({ inputs: [of(...shape)], params })),
+  max_blur_pool: blurs().map(({ shape, ...params }, i) => ({
+    inputs: [of(...shape)],
+    params: { kernel: i % 2 + 2, ...params },
+  })),
+  softmax: [[1], [5], [2, 3], [2, 1, 4], [3, 1]].map((shape) => ({ inputs: [of(...shape)], params: {} })),
+  log_softmax: [[1], [5], [2, 3], [2, 1, 4], [3, 1]].map((shape) => ({ inputs: [of(...shape)], params: {} })),
+  cross_entropy: [0, 0.1].flatMap((labelSmoothing) => [
+    { inputs: [of(1, 1), { labels: [0] }], params: { labelSmoothing } },
+    { inputs: [of(3, 4), { labels: [3, 0, 2] }], params: { labelSmoothing } },
+    { inputs: [of(5, 2), { labels: [1, 1, 0, 1, 0] }], params: { labelSmoothing } },
+  ]),
+};
+
+/** Floats spread evenly over low..high in a mixed order, none equal, none on a kink at 0. */
+export function spread(count: number, low: number, high: number): Float64Array<ArrayBuffer> {
+  const step = [7, 5, 11, 13].find((step) => count % step !== 0) ?? 1;
+  return Float64Array.from({ length: count }, (_, i) => {
+    const place = (i * step + 3) % Math.max(count, 1);
+    return low + (high - low) * (place + 0.537) / count;
+  });
+}
