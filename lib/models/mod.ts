@@ -30,20 +30,22 @@ export function xseResnext50(options: ModelOptions): XResNet {
   return new XResNet({ blocks: [3, 4, 6, 3], expansion: 4, form: "resnext", groups: 32, reduction: 16, ...options });
 }
 
+/** What {@linkcode mnistNet} is made of. */
+export const mnistNetOptions = {
+  classes: 10,
+  inChannels: 1,
+  act: "mish",
+  pool: "maxblur",
+  stem: [8, 8, 16],
+  stemStride: 1,
+  widths: [32, 64],
+  blocks: [1, 1],
+  expansion: 1,
+  form: "se",
+  reduction: 16,
+} as const satisfies XResNetOptions;
+
 /** A small network for 28 x 28 digits: squeeze-and-excitation, blur pools, Mish. */
 export function mnistNet(options: Partial<ModelOptions> = {}): XResNet {
-  return new XResNet({
-    classes: 10,
-    inChannels: 1,
-    act: "mish",
-    pool: "maxblur",
-    stem: [8, 8, 16],
-    stemStride: 1,
-    widths: [32, 64],
-    blocks: [1, 1],
-    expansion: 1,
-    form: "se",
-    reduction: 16,
-    ...options,
-  });
+  return new XResNet({ ...mnistNetOptions, ...options });
 }

@@ -1,0 +1,174 @@
+/**
+ * `deno task bench step`: how fast one training step is on this machine.
+ *
+ * @module
+ */
+import { capture, crossEntropy, Device, deviceInfo, nn, optim, rand, scoped, type Tensor, tensor } from "../mod.ts";
+import { type Command, runCommand } from "../lib/cli/command.ts";
+import { exitCodes } from "../lib/cli/exit_codes.ts";
+import { UsageError } from "../lib/cli/flags.ts";
+import { type PresetName, presetNames, presets } from "./presets.ts";
+import { buildModel, type RunConfig } from "./run_config.ts";
+
+/** What to measure. */
+export interface StepBenchOptions {
+  preset?: PresetName;
+  /** Images a step; by default the preset's. */
+  bs?: number;
+  dtype?: "f32" | "f64";
+  threads?: number;
+  /** Steps measured, after the warm-up. */
+  steps?: number;
+  warmup?: number;
+  /** Whether the step is replayed by one call, or enqueued op by op. */
+  capture?: boolean;
+}
+
+/** One measurement of a training step. */
+export interface StepBench {
+  preset: string;
+  bs: number;
+  size: number;
+  dtype: string;
+  capture: boolean;
+  /** Images a second at the median step. */
+  img_per_s: number;
+  best_img_per_s: number;
+  /** Median milliseconds a step, until its loss is read. */
+  ms: number;
+  /** Median milliseconds that JavaScript was busy a step. */
+  host_ms: number;
+  /** 10⁹ operations a second: six a multiply-add of the forward's products. */
+  gflops: number;
+  peak_rss_mb: number;
+  parameters: number;
+  threads: number;
+  cpu: string;
+  isa: string;
+}
+
+/** Images of each preset's network: [height, width, channels]. */
+const imageShapes = { mnist: [28, 28, 1] } as const satisfies Record<PresetName, readonly number[]>;
+
+/** Measures one training step of a preset: forward, backward, optimizer, loss read back. */
+export async function benchStep(options: StepBenchOptions = {}): Promise<StepBench> {
+  const { preset = "mnist", dtype = "f32", threads, steps = 50, warmup = 10 } = options;
+  const settings = presets[preset];
+  const bs = options.bs ?? settings.bs;
+  using device = new Device("cpu", { threads });
+  const config: RunConfig = {
+    ...settings,
+    preset,
+    seed: 0,
+    device: "cpu",
+    threads: threads ?? null,
+    dtype,
+    capture: options.capture ?? true,
+  };
+  using model = buildModel(config, device);
+  const { name: _, ...optimizerOptions } = settings.optimizer;
+  using optimizer = optim.ranger(optimizerOptions).bind(model, { lr: settings.schedule.lr });
+  const shape = [bs, ...imageShapes[preset]];
+  const macs = nn.summaryRows(model, shape).reduce((sum, row) => sum + row.macs, 0);
+  using images = rand(shape, { seed: 1, dtype, device });
+  using labels = tensor(Int32Array.from({ length: bs }, (_, i) => i % 10), undefined, { device });
+  const body = (images: Tensor, labels: Tensor): Tensor => {
+    const loss = crossEntropy(model.forward(images), labels, { labelSmoothing: settings.labelSmoothing });
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+  const step = config.capture ? capture(body) : scoped(body);
+  const total: number[] = [];
+  const host: number[] = [];
+  for (let i = 0; i < warmup + steps; i++) {
+    const start = performance.now();
+    using loss = step(images, labels);
+    const enqueued = performance.now();
+    await loss.item();
+    if (i < warmup) continue;
+    host.push(enqueued - start);
+    total.push(performance.now() - start);
+  }
+  if ("dispose" in step) step.dispose();
+  const ms = median(total);
+  return {
+    preset,
+    bs,
+    size: shape[1]!,
+    dtype,
+    capture: config.capture,
+    img_per_s: rounded(1e3 * bs / ms, 1),
+    best_img_per_s: rounded(1e3 * bs / Math.min(...total), 1),
+    ms: rounded(ms, 3),
+    host_ms: rounded(median(host), 3),
+    gflops: rounded(6 * macs / ms / 1e6, 1),
+    peak_rss_mb: peakMemory(),
+    parameters: [...model.namedParameters().values()].reduce((sum, parameter) => sum + parameter.size, 0),
+    threads: device.stats().chunksByThread.length,
+    cpu: deviceInfo().cpu.model,
+    isa: Deno.env.get("LIBTRAIN_ISA") ?? deviceInfo().cpu.available.at(-1) ?? "portable",
+  };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
+
+/** Peak resident memory of this process in MiB, or the present one where the system does not tell. */
+function peakMemory(): number {
+  try {
+    const status = Deno.readTextFileSync("/proc/self/status");
+    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+    if (kib !== undefined) return Math.round(Number(kib) / 1024);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return Math.round(Deno.memoryUsage().rss / 2 ** 20);
+}
+
+const flags = {
+  preset: { kind: "choice", choices: presetNames, default: "mnist", help: "Whose network, optimizer and loss" },
+  bs: { kind: "integer", min: 2, max: 65536, help: "Images a step (default: the preset's)" },
+  dtype: {
+    kind: "choice",
+    choices: ["f32", "f64"],
+    default: "f32",
+    help: "Element type; f64 runs the reference kernels",
+  },
+  threads: { kind: "integer", min: 1, max: 256, help: "CPU threads (default: LIBTRAIN_THREADS, or every core)" },
+  steps: { kind: "integer", min: 1, default: 50, help: "Steps measured" },
+  warmup: { kind: "integer", min: 3, default: 10, help: "Steps before those" },
+  capture: { kind: "boolean", default: true, help: "Replay each step by one native call" },
+} as const;
+
+/** The command line of `deno task bench`. */
+export const benchCommand: Command<typeof flags> = {
+  name: "deno task bench",
+  about: "Measures the speed of one training step: forward, backward, optimizer, loss read back",
+  words: { name: "WHAT", help: "What to measure: step", max: 1 },
+  examples: ["deno task bench step --bs 128 --json"],
+  flags,
+  async run({ flags, words, report }) {
+    const [what] = words;
+    if (what !== "step") {
+      throw new UsageError(
+        `Expected what to measure as the word step, got ${what === undefined ? "nothing" : `"${what}"`}`,
+      );
+    }
+    const { preset, dtype, ...rest } = flags;
+    const result = await benchStep({ ...rest, preset: preset as PresetName, dtype: dtype as "f32" | "f64" });
+    report.line(
+      `${result.img_per_s} img/s · ${result.ms} ms a step of ${result.bs} · ${result.gflops} GFLOP/s · JavaScript ${result.host_ms} ms · ` +
+        `${result.peak_rss_mb} MiB · ${result.cpu} (${result.isa}, ${result.threads} threads)`,
+    );
+    report.result({ ...result });
+    return exitCodes.done;
+  },
+};
+
+if (import.meta.main) Deno.exit(await runCommand(Deno.args, benchCommand));
