@@ -54,10 +54,13 @@ async function run(command: string, args: string[]): Promise<string> {
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
-const { python = "python3", rounds = "5", out = "benchmarks/results/step_mnist.json", bs } = parseArgs(Deno.args, {
-  string: ["python", "rounds", "out", "bs"],
-});
-const batch = bs ?? String(presets.mnist.bs);
+const args = parseArgs(Deno.args, { string: ["python", "rounds", "out", "bs"] }) as Record<string, string | undefined>;
+const {
+  python = "python3",
+  rounds = "5",
+  out = "benchmarks/results/step_mnist.json",
+  bs: batch = String(presets.mnist.bs),
+} = args;
 const ours: StepBench[] = [];
 const theirs: Record<string, PeerBench[]> = { nhwc: [], nchw: [] };
 for (let round = 0; round < Number(rounds); round++) {

@@ -78,7 +78,8 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
     optimizer.step();
     return loss;
   };
-  const step = config.capture ? capture(body) : scoped(body);
+  using captured = config.capture ? capture(body) : null;
+  const step = captured ?? scoped(body);
   const total: number[] = [];
   const host: number[] = [];
   for (let i = 0; i < warmup + steps; i++) {
@@ -90,7 +91,6 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
     host.push(enqueued - start);
     total.push(performance.now() - start);
   }
-  if ("dispose" in step) step.dispose();
   const ms = median(total);
   return {
     preset,
@@ -103,7 +103,7 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
     ms: rounded(ms, 3),
     host_ms: rounded(median(host), 3),
     gflops: rounded(6 * macs / ms / 1e6, 1),
-    peak_rss_mb: peakMemory(),
+    peak_rss_mb: Math.round(deviceInfo().process.peakMemory / 2 ** 20),
     parameters: [...model.namedParameters().values()].reduce((sum, parameter) => sum + parameter.size, 0),
     threads: device.stats().chunksByThread.length,
     cpu: deviceInfo().cpu.model,
@@ -117,18 +117,6 @@ function median(values: readonly number[]): number {
 
 function rounded(value: number, digits: number): number {
   return Number(value.toFixed(digits));
-}
-
-/** Peak resident memory of this process in MiB, or the present one where the system does not tell. */
-function peakMemory(): number {
-  try {
-    const status = Deno.readTextFileSync("/proc/self/status");
-    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
-    if (kib !== undefined) return Math.round(Number(kib) / 1024);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return Math.round(Deno.memoryUsage().rss / 2 ** 20);
 }
 
 const flags = {
@@ -153,7 +141,7 @@ export const benchCommand: Command<typeof flags> = {
   words: { name: "WHAT", help: "What to measure: step", max: 1 },
   examples: ["deno task bench step --bs 128 --json"],
   flags,
-  async run({ flags, words, report }) {
+  async run({ flags, words, report }): Promise<number> {
     const [what] = words;
     if (what !== "step") {
       throw new UsageError(

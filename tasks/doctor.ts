@@ -110,7 +110,7 @@ export const doctorCommand: Command<typeof flags> = {
   name: "deno task doctor",
   about: "Says what this machine has for training, what is missing, and what to do about it",
   flags,
-  async run({ report }) {
+  async run({ report }): Promise<number> {
     const diagnosis = await doctor();
     const marks = { ok: "ok    ", note: "note  ", failed: "FAILED" };
     for (const { topic, state, detail, cure } of diagnosis.findings) {

@@ -7,16 +7,19 @@ use crate::cuda::probe;
 pub fn json() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = field(&status, "VmHWM").and_then(|text| text.strip_suffix(" kB")?.trim().parse::<u64>().ok());
     format!(
-        "{{\"cpu\":{{\"model\":{},\"available\":[{}],\"features\":[{}],\"cores\":{threads}}},\"cuda\":{}}}",
+        "{{\"cpu\":{{\"model\":{},\"available\":[{}],\"features\":[{}],\"cores\":{threads}}},\"process\":{{\"peakMemory\":{}}},\"cuda\":{}}}",
         quoted(field(&info, "model name").unwrap_or(std::env::consts::ARCH)),
         list(Isa::available().into_iter().map(Isa::name)),
         list(features(field(&info, "flags").unwrap_or(""))),
+        peak.unwrap_or(0) * 1024,
         probe::find().json(),
     )
 }
 
-/// The first line `name : value` of /proc/cpuinfo.
+/// The first line `name : value` of a file under /proc.
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':').map(str::trim))
 }

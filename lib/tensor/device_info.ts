@@ -24,6 +24,11 @@ export interface DeviceInfo {
     /** Cores that this process may use. */
     cores: number;
   };
+  /** This process. */
+  process: {
+    /** The most resident memory it ever had, in bytes; 0 where the system does not tell. */
+    peakMemory: number;
+  };
   /** CUDA, with the reason where it is not available. */
   cuda: {
     available: boolean;
