@@ -1,4 +1,3 @@
-import { relative, resolve } from "@std/path";
 import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
@@ -93,6 +92,7 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
   using device = new Device(config.device, { threads: config.threads ?? undefined });
   using model = buildModel(config, device);
   const sets = await openData(config, device);
+  const [batches, valid] = [trainBatches(config, sets.train), validBatches(config, sets.valid)];
   using trainer = buildTrainer(config, model);
   for (const name of ["fitBegin", "epochBegin", "batchEnd", "evaluateEnd", "epochEnd", "fitEnd"] as const) {
     const listen = listener[name] as ((event: unknown) => void) | undefined;
@@ -119,12 +119,7 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
     valid: sets.valid.length,
     folder: runFolder.path,
   });
-  const result = await trainer.fit(trainBatches(config, sets.train), {
-    epochs: config.epochs,
-    valid: validBatches(config, sets.valid),
-    signal,
-    runFolder,
-  });
+  const result = await trainer.fit(batches, { epochs: config.epochs, valid, signal, runFolder });
   sets.train.dispose();
   sets.valid.dispose();
   return { ...result, run: runFolder.path, seed };
@@ -163,10 +158,9 @@ const flags = {
 function checkOut(out: string): void {
   const state = Deno.permissions.querySync({ name: "write", path: out }).state;
   if (state === "granted") return;
-  const shown = relative(Deno.cwd(), resolve(out));
   throw new UsageError(
     `Cannot write to "${out}": \`deno task train\` may write below runs and .cache only. To allow it, run ` +
-      `\`deno run -P=train --allow-write="${shown}" tasks/train.ts --out "${out}"\``,
+      `\`deno run -P=train --allow-write="${out}" tasks/train.ts --out "${out}"\``,
   );
 }
 
