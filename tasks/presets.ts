@@ -14,7 +14,7 @@ export const presets = {
     // Flat for the first three quarters of the steps, then half a cosine down.
     schedule: { name: "flatCos", lr: 8e-3, start: 0.75 },
     labelSmoothing: 0.1,
-    epochs: 5,
+    epochs: 3,
     bs: 64,
     // Digits are moved by up to two pixels; a mirrored digit would be another sign, so none is.
     augmentation: { shift: 2, flip: 0 },
