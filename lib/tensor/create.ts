@@ -55,6 +55,9 @@ function flatten(
   data: Nested | TensorData,
   wanted?: DtypeName,
 ): { values: TensorData; implied: number[]; dtype: DtypeName } {
+  if (wanted !== undefined && !Object.hasOwn(ARRAYS, wanted)) {
+    throw new RangeError(`tensor(): Expected \`dtype\` as one of ${Object.keys(ARRAYS).join(", ")}, got "${wanted}"`);
+  }
   if (ArrayBuffer.isView(data)) {
     const own = dtypeOfArray(data);
     if (wanted !== undefined && wanted !== own) {

@@ -117,8 +117,15 @@ export class GraphNode {
     this.#references++;
   }
 
+  /** Lets go of this node; with the last reference gone, of its saved tensors and of the nodes before it. */
   release(): void {
-    if (--this.#references === 0) this.#finish();
+    // A list and no recursion, as a chain of nodes may be longer than JavaScript's stack is deep.
+    const released: GraphNode[] = [this];
+    for (let node = released.pop(); node !== undefined; node = released.pop()) {
+      if (--node.#references !== 0) continue;
+      node.releaseSaved();
+      for (const edge of node.edges) if (edge !== null && "node" in edge) released.push(edge.node);
+    }
   }
 
   /** The gradients of the inputs; afterwards the saved tensors are gone. */
@@ -135,12 +142,6 @@ export class GraphNode {
       );
     }
     return gradients;
-  }
-
-  /** Lets go of the saved tensors, and of the nodes before, once. */
-  #finish(): void {
-    this.releaseSaved();
-    for (const edge of this.edges) if (edge !== null && "node" in edge) edge.node.release();
   }
 
   releaseSaved(): void {
@@ -200,9 +201,12 @@ export function runBackward(root: Tensor, upstream: Tensor): void {
   const pending = new Pending();
   pending.add(origin, upstream);
   try {
-    noGrad(() => {
-      for (const node of nodesBefore(origin.node)) runNode(node, pending);
-    });
+    // The scope frees what an error leaves half done.
+    scope(() =>
+      noGrad(() => {
+        for (const node of nodesBefore(origin.node)) runNode(node, pending);
+      })
+    );
   } finally {
     pending.dispose();
   }
@@ -211,17 +215,20 @@ export function runBackward(root: Tensor, upstream: Tensor): void {
 function runNode(node: GraphNode, pending: Pending): void {
   const dy = pending.take(node);
   if (dy.every((gradient) => gradient === null)) return;
-  const gradients = scope(() => distinct(node.run(dy), dy));
-  for (const [index, edge] of node.edges.entries()) {
-    const gradient = gradients[index] ?? null;
-    if (gradient === null) continue;
-    Tensor.release(gradient);
-    if (edge === null) gradient.dispose();
-    else if ("leaf" in edge) addToLeaf(edge.leaf, gradient);
-    else pending.add(edge, gradient);
+  try {
+    const gradients = scope(() => distinct(node.run(dy), dy));
+    for (const [index, edge] of node.edges.entries()) {
+      const gradient = gradients[index] ?? null;
+      if (gradient === null) continue;
+      Tensor.release(gradient);
+      if (edge === null) gradient.dispose();
+      else if ("leaf" in edge) addToLeaf(edge.leaf, gradient);
+      else pending.add(edge, gradient);
+    }
+    node.releaseSaved();
+  } finally {
+    for (const gradient of dy) gradient?.dispose();
   }
-  node.releaseSaved();
-  for (const gradient of dy) gradient?.dispose();
 }
 
 /** A rule may hand its upstream gradient on, or one tensor twice; each receiver gets a handle of its own. */
