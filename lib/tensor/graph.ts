@@ -93,6 +93,7 @@ export class GraphNode {
   readonly edges: readonly (Edge | null)[];
   readonly outputs: number;
   readonly outputShapes: readonly (readonly number[])[];
+  readonly #inputs: readonly ({ shape: readonly number[]; dtype: string } | null)[];
   #backward: NodeOptions["backward"] | undefined;
   #saved: readonly SavedTensor[];
   /** Live results and consumers; with the last one gone, nothing can ask for this node's backward. */
@@ -104,6 +105,7 @@ export class GraphNode {
     this.#backward = options.backward;
     this.outputs = options.outputs.length;
     this.outputShapes = options.outputs.map((tensor) => tensor.shape);
+    this.#inputs = options.inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
     this.edges = options.inputs.map((input) => {
       if (input === null || !input.requiresGrad) return null;
       const origin = nodeOf(input);
@@ -141,7 +143,26 @@ export class GraphNode {
         `${this.op}(): Expected a backward that returns ${this.edges.length} gradients, got ${gradients.length}`,
       );
     }
+    gradients.forEach((gradient, index) => this.#checkGradient(gradient, index));
     return gradients;
+  }
+
+  /** A gradient must be as its input is; a script's own backward may return anything. */
+  #checkGradient(gradient: Tensor | null, index: number): void {
+    const input = this.#inputs[index];
+    if (gradient === null || !input) return;
+    if (!(gradient instanceof Tensor)) {
+      throw new TypeError(`${this.op}(): Expected a Tensor or null for input ${index}, got ${typeof gradient}`);
+    }
+    const { shape, dtype } = gradient;
+    if (dtype !== input.dtype) {
+      throw new TypeError(`${this.op}(): Expected a gradient of dtype ${input.dtype} for input ${index}, got ${dtype}`);
+    }
+    if (shape.length !== input.shape.length || shape.some((size, axis) => size !== input.shape[axis])) {
+      throw new TypeError(
+        `${this.op}(): Expected a gradient of shape [${input.shape}] for input ${index}, got [${shape}]`,
+      );
+    }
   }
 
   releaseSaved(): void {
