@@ -92,7 +92,6 @@ export class GraphNode {
   readonly op: string;
   readonly edges: readonly (Edge | null)[];
   readonly outputs: number;
-  readonly outputShapes: readonly (readonly number[])[];
   readonly #inputs: readonly ({ shape: readonly number[]; dtype: string } | null)[];
   #backward: NodeOptions["backward"] | undefined;
   #saved: readonly SavedTensor[];
@@ -104,7 +103,6 @@ export class GraphNode {
     this.#saved = options.saved;
     this.#backward = options.backward;
     this.outputs = options.outputs.length;
-    this.outputShapes = options.outputs.map((tensor) => tensor.shape);
     this.#inputs = options.inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
     this.edges = options.inputs.map((input) => {
       if (input === null || !input.requiresGrad) return null;
