@@ -39,7 +39,6 @@ function runner(language: "rust" | "typescript", filter: string | undefined): Ru
   // Tests start deno by the path it runs from, since `deno` may not be on PATH (npx); such a path cannot stand in
   // deno.json, and a flag takes the place of the set's own list.
   const permissions = ["-P=test", "--no-prompt", `--allow-run=cargo,${deno}`];
-  const library = ["--preload", "tests/support/open_library.ts"];
   // Opened before the first test: the library stays open, and a test that opens it would count as leaking.
   const preload = "--preload=./tests/support/library.ts";
   return {

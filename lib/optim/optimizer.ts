@@ -161,6 +161,11 @@ export class BoundOptimizer {
     return named;
   }
 
+  /** Makes the state now rather than at the first step, which is then as short as the others. */
+  prepare(): void {
+    this.#current();
+  }
+
   /** Goes on from a count of steps, after the state was written: for resuming. */
   resumeAt(steps: number): void {
     this.#steps = steps;

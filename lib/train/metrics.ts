@@ -13,7 +13,7 @@ export function countTop1(logits: Tensor, labels: Tensor): Tensor {
 /**
  * How many of the logits [n, classes] have their label (i32 [n]) among the `k` largest: a scalar of the logits' dtype.
  *
- * Ties go to the lower class, and a label whose logit is not a number is never among them.
+ * Ties go to the lower class. For a `k` below the number of classes, a label whose logit is not a number is never counted.
  */
 export function countTopK(logits: Tensor, labels: Tensor, k: number): Tensor {
   const [n = 0, classes = 0] = logits.shape;

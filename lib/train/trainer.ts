@@ -102,6 +102,7 @@ export class Trainer {
     }
     this.model = model;
     this.optimizer = optimizer.bind(model, { groups });
+    this.optimizer.prepare();
     this.#device = model.namedParameters().values().next().value!.device;
     this.#schedule = schedule;
     this.#labelSmoothing = labelSmoothing;

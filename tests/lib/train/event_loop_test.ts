@@ -1,0 +1,35 @@
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import type { Answer } from "./event_loop_worker.ts";
+
+/**
+ * Measurements, each in a new isolate so that all code is cold. The system may keep any thread from running for a while,
+ * but it does so at other moments each time; what blocks by our own doing is in the best of them too.
+ */
+const attempts = 8;
+
+async function measure(capture: boolean): Promise<Answer> {
+  const worker = new Worker(new URL("./event_loop_worker.ts", import.meta.url), { type: "module" });
+  try {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    worker.onmessage = ({ data }): void => resolve(data);
+    worker.onerror = (error): void => reject(error);
+    worker.postMessage(capture);
+    return await promise;
+  } finally {
+    worker.terminate();
+  }
+}
+
+for (const capture of [true, false]) {
+  const how = capture ? "recorded" : "call by call";
+  Deno.test(`Trainer: the event loop is never blocked for more than 50 ms, steps ${how}`, async () => {
+    const gaps: number[] = [];
+    while (gaps.length < attempts && !gaps.some((gap) => gap <= 50)) {
+      const { gap, turns, steps } = await measure(capture);
+      assertEquals(steps, 16);
+      assertGreater(turns, 20, "the timer ran while the training did");
+      gaps.push(gap);
+    }
+    assertLess(Math.min(...gaps), 50, `gaps in ms: ${gaps.map(Math.round)}`);
+  });
+}
