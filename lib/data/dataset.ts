@@ -92,6 +92,9 @@ export interface BatchesConfig {
 /**
  * How a data set is cut into batches. Each `for await` over it is one epoch: first the one of the option `epoch`, then the
  * one after it, and so on; `at()` gives any epoch from any batch on, always the same.
+ *
+ * The next batch comes once at most two of the steps before it are still under way on the device: a loop that reads nothing
+ * neither fills the queue nor keeps the event loop from turning. A late error of those steps is thrown there.
  */
 export interface Batches extends AsyncIterable<Batch> {
   /** Batches in an epoch. */

@@ -1,5 +1,6 @@
 /** Measuring a model. */
 import type { Batch } from "../data/dataset.ts";
+import { Pace } from "../data/pace.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -8,7 +9,6 @@ import { concat } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
-import { Pace } from "./pace.ts";
 
 /** How well a model does. */
 export interface Evaluation {

@@ -1,5 +1,6 @@
 /** The training loop. */
 import type { Batch, Batches } from "../data/dataset.ts";
+import { Pace } from "../data/pace.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { BoundOptimizer, ParameterGroup } from "../optim/optimizer.ts";
@@ -16,7 +17,6 @@ import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
 import { countTop1, Meter } from "./metrics.ts";
-import { Pace } from "./pace.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { type Counters, readTensors, startingCounters, type State, writeTensors } from "./state.ts";
 
