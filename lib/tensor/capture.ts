@@ -13,6 +13,8 @@ export type StepResult = Tensor | readonly Tensor[] | Readonly<Record<string, Te
 class Recording {
   readonly guards: (() => boolean)[] = [];
   readonly effects: (() => void)[] = [];
+  /** Leaves that got a gradient. */
+  readonly leaves = new Set<Tensor>();
 }
 
 let recording: Recording | undefined;
@@ -30,6 +32,13 @@ export function guard(holds: () => boolean): void {
 /** Notes something that happens in JavaScript at every step. */
 export function hostEffect(effect: () => void): void {
   recording?.effects.push(effect);
+}
+
+/** Notes that a leaf is about to get a gradient; one from before the recording cannot be added again at a replay. */
+export function noteGradient(leaf: Tensor): void {
+  if (recording === undefined) return;
+  if (leaf.grad !== null && !recording.leaves.has(leaf)) recording.guards.push(() => false);
+  recording.leaves.add(leaf);
 }
 
 /** Throws where something cannot be recorded. */
@@ -135,6 +144,14 @@ function record<Args extends readonly Tensor[], Result extends StepResult>(
   let inner: Result;
   try {
     inner = scope(() => step(...slots as unknown as Args) as never);
+    const leaves = [...own.leaves];
+    if (leaves.some((leaf) => leaf.grad !== null)) {
+      throw new StateError(
+        "capture(): Expected the step to use up its gradients, got one left behind, to which no replay would add: " +
+          "call the optimizer's step() inside, or leave backward() out of the capture",
+      );
+    }
+    own.guards.push(() => leaves.every((leaf) => leaf.grad === null));
   } catch (error) {
     abortCapture(queue);
     slots.forEach((slot) => slot.dispose());

@@ -2,6 +2,7 @@
 import type { DtypeName } from "../ffi/codes.ts";
 import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
+import { refuseInCapture } from "./capture.ts";
 import { defaultDevice, type Device } from "./device.ts";
 import { Tensor, type TensorData } from "./tensor.ts";
 
@@ -133,6 +134,7 @@ let draws = 0;
 /** Seed and stream of a draw; without a seed, draws of a process differ from each other and repeat from run to run. */
 function keyOf(options: RandomOptions): { seed: number; stream: number } {
   const { seed = 0, stream } = options;
+  if (options.seed === undefined && stream === undefined) refuseInCapture("draw random numbers without a seed");
   return { seed, stream: stream ?? (options.seed === undefined ? ++draws : 0) };
 }
 

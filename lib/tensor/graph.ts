@@ -1,6 +1,7 @@
 /** The autograd graph: nodes hang on tensors, and backward walks from one of them. */
 import { aliasTensor, tensorVersion } from "../ffi/native.ts";
 import { StateError } from "../ffi/errors.ts";
+import { noteGradient } from "./capture.ts";
 import { aliasOf, nodeOf, Tensor } from "./tensor.ts";
 import { scope } from "./scope.ts";
 
@@ -266,5 +267,6 @@ function addToLeaf(leaf: Tensor, gradient: Tensor): void {
     gradient.dispose();
     return;
   }
+  noteGradient(leaf);
   leaf.setGrad(accumulated(leaf.takeGrad(), gradient));
 }
