@@ -77,6 +77,8 @@ export class BoundOptimizer {
   #lr: number;
   #lrTensor: Tensor | undefined;
   #steps = 0;
+  /** Until the first use, weights may still be loaded: the states that begin as copies of them are made again then. */
+  #used = false;
 
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
     this.#model = model;
@@ -86,6 +88,8 @@ export class BoundOptimizer {
     if (model.namedParameters().size === 0) {
       throw new StateError("bind(): Expected a model with parameters, got one without");
     }
+    // Now and not at the first step, which would take blocks that the second step's activations need.
+    this.#rebuild(model.namedParameters());
   }
 
   /** The learning rate. */
@@ -178,8 +182,19 @@ export class BoundOptimizer {
     const same = known !== undefined && known.length === parameters.size &&
       known.every(({ path, parameter }) => parameters.get(path) === parameter);
     if (this.#tables === undefined || !same) this.#rebuild(parameters);
+    if (!this.#used) scope(() => noGrad(() => this.#copyWeights(this.#tables!)));
+    this.#used = true;
     this.#structure = structureVersion();
     return this.#tables!;
+  }
+
+  /** Starts the states that begin as copies of the parameters. */
+  #copyWeights({ segments, states }: Tables): void {
+    for (const name of this.#rule.copies ?? []) {
+      for (const { parameter, start } of segments) {
+        states.get(name)!.rows(start, parameter.size).assign(parameter.detach().reshape([parameter.size]));
+      }
+    }
   }
 
   /** New tables and state tensors; the state of parameters that stay, or keep name and shape, is kept. */
