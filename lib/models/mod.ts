@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { XResNet, type XResNetOptions } from "./xresnet.ts";
+import { given, XResNet, type XResNetOptions } from "./xresnet.ts";
 
-export * from "./xresnet.ts";
+export { type PoolKind, ResBlock, Shortcut, XResNet, type XResNetOptions } from "./xresnet.ts";
 
 /** Options of a member of the family: what its name fixes is left out. */
 export type ModelOptions = Omit<XResNetOptions, "blocks" | "expansion">;

@@ -194,6 +194,11 @@ export class XResNet extends Module {
   }
 }
 
+/** The options that were given: an undefined one must not take a default's place. */
+export function given<Options extends object>(options: Options): Options {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
+}
+
 function fill(options: XResNetOptions): Filled {
   const { device, dtype, seed, ...rest } = options;
   const filled = {
@@ -209,7 +214,7 @@ function fill(options: XResNetOptions): Filled {
     baseWidth: 4,
     reduction: 0,
     zeroGamma: true,
-    ...rest,
+    ...given(rest),
     device,
     dtype,
     init: new Init(seed),
