@@ -47,5 +47,5 @@ export const mnistNetOptions = {
 
 /** A small network for 28 x 28 digits: squeeze-and-excitation, blur pools, Mish. */
 export function mnistNet(options: Partial<ModelOptions> = {}): XResNet {
-  return new XResNet({ ...mnistNetOptions, ...options });
+  return new XResNet({ ...mnistNetOptions, ...given(options) });
 }

@@ -96,3 +96,17 @@ Deno.test("xresnet: options that do not fit say so", () => {
   const message = "XResNet: Expected images whose size stays even until the last stride with pool maxblur, got 7 x 7";
   assertThrows(() => scope(() => void model.forward(zeros([1, 28, 28, 3]))), RangeError, message);
 });
+
+Deno.test("xresnet: an undefined option takes the default", () => {
+  using device = new Device("cpu", { threads: 1 });
+  using given = models.mnistNet({ device });
+  using undefinedOnes = models.mnistNet({
+    device,
+    pool: undefined,
+    act: undefined,
+    widths: undefined,
+    dtype: undefined,
+  });
+  assertEquals([...undefinedOnes.state().keys()], [...given.state().keys()]);
+  assertEquals(undefinedOnes.stemPool instanceof nn.MaxBlurPool2d, true);
+});
