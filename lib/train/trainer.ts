@@ -95,6 +95,7 @@ export class Trainer {
   #meter = new Meter([false, true]);
   #fitting = false;
 
+  /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module, options: TrainerOptions) {
     const { optimizer, schedule, groups, labelSmoothing = 0 } = options;
     if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
@@ -163,15 +164,18 @@ export class Trainer {
     this.optimizer.dispose();
   }
 
+  /** Ends `using trainer = new Trainer(…)`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** Model, epochs and steps. */
   toString(): string {
     const { epoch, epochs, step } = this.#at;
     return `Trainer(${this.model.constructor.name}, ${epoch} of ${epochs} epochs, ${step} steps)`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
