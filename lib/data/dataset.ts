@@ -25,9 +25,13 @@ export interface BatchOptions {
 
 /** What a batch is made of. */
 export interface BatchParts {
+  /** f32 [n, h, w, c], 0 to 1. */
   readonly images: Tensor;
+  /** i32 [n], 0 to classes - 1. */
   readonly labels: Tensor;
+  /** The samples' numbers in the data set. */
   readonly index: Int32Array;
+  /** The epoch that it is from, from 0. */
   readonly epoch: number;
 }
 
@@ -63,14 +67,17 @@ export class Batch implements BatchParts {
     this.labels.dispose();
   }
 
+  /** A batch does not outlive its block: `using kept = batch.clone()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** Samples, epoch and shape. */
   toString(): string {
     return `Batch(${this.index.length} samples of epoch ${this.epoch}, images [${this.images.shape.join(", ")}])`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
@@ -80,12 +87,19 @@ export class Batch implements BatchParts {
 export interface BatchesConfig {
   /** Samples in the data set. */
   readonly dataset: number;
+  /** Samples in a full batch. */
   readonly batchSize: number;
+  /** What order and augmentation follow from. */
   readonly seed: number;
+  /** Pixels by which an image is moved at most. */
   readonly shift: number;
+  /** Probability of mirroring an image. */
   readonly flip: number;
+  /** Whether each epoch has an order of its own. */
   readonly shuffle: boolean;
+  /** Whether a last batch that is not full is left out. */
   readonly dropLast: boolean;
+  /** The dtype of the images. */
   readonly dtype: string;
 }
 
@@ -121,5 +135,6 @@ export interface Dataset {
   batches(size: number, options?: BatchOptions): Batches;
   /** Lets go of what it holds on the device. */
   dispose(): void;
+  /** A data set does not outlive its block: `using set = data.fromArrays(…)`. */
   [Symbol.dispose](): void;
 }

@@ -18,6 +18,7 @@ export class NonFiniteError extends LibtrainError {
   /** What was not finite first, say `the output of "stages.0.0" (ResBlock)`. */
   readonly where: string;
 
+  /** Says where and when. */
   constructor(
     at: { epoch: number; step: number; index: Int32Array; where: string },
     options: { cause?: unknown } = {},

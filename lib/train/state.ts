@@ -24,9 +24,11 @@ export interface Counters {
   readonly firstEpoch: number;
   /** Steps that the optimizer has done. */
   readonly optimizerSteps: number;
-  /** Sums over the samples of the epoch so far. */
+  /** Sum of the losses over the samples of the epoch so far. */
   readonly lossSum: number;
+  /** Correct answers of the epoch so far. */
   readonly correct: number;
+  /** Samples of the epoch so far. */
   readonly seen: number;
   /** Time of all steps. */
   readonly trainSeconds: number;
@@ -59,12 +61,15 @@ export const startingCounters: Counters = {
 export interface State {
   /** Values by name, on the host. */
   readonly tensors: ReadonlyMap<string, SafeTensor>;
+  /** Where it is. */
   readonly counters: Counters;
 }
 
 /** Whose state it is; without an optimizer, the model's alone. */
 export interface StateOwners {
+  /** Its parameters and buffers count. */
   readonly model: Module;
+  /** Its state counts too. */
   readonly optimizer?: BoundOptimizer;
 }
 

@@ -72,7 +72,7 @@ Deno.test("train: config.json alone rebuilds model and trainer of the saved stat
 
 Deno.test("train: f64 trains to about the same loss as f32", async () => {
   using folder = tempFolder();
-  const options = { ...short, limit: 32, bs: 16, out: folder.path };
+  const options = { ...short, limit: 16, bs: 8, out: folder.path };
   const [single, double] = [await train(options), await train({ ...options, dtype: "f64" })];
   assert(Math.abs(single.trainLoss! - double.trainLoss!) < 1e-4, `${single.trainLoss} and ${double.trainLoss}`);
 });

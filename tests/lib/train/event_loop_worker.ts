@@ -8,9 +8,24 @@ export interface Answer {
   /** How often the timer came. */
   turns: number;
   steps: number;
+  /** Share of a processor that a busy thread got before and after, 0 to 1: other work on the machine lowers it. */
+  share: number;
+}
+
+/** Counts the time between two looks at the clock as ours unless it was too long for that. */
+function processorShare(): number {
+  const start = performance.now();
+  let [own, last] = [0, start];
+  while (last - start < 200) {
+    const now = performance.now();
+    if (now - last < 0.5) own += now - last;
+    last = now;
+  }
+  return own / (last - start);
 }
 
 async function measured(capture: boolean): Promise<Answer> {
+  const before = processorShare();
   using device = new Device("cpu");
   const { train, valid } = await data.mnist({ device, limit: 1024 });
   using model = models.mnistNet({ seed: 0, device });
@@ -30,7 +45,8 @@ async function measured(capture: boolean): Promise<Answer> {
   clearInterval(timer);
   train.dispose();
   valid.dispose();
-  return { gap, turns, steps: trainer.counters.step };
+  await device.synchronize();
+  return { gap, turns, steps: trainer.counters.step, share: Math.min(before, processorShare()) };
 }
 
 const scope = self as unknown as { onmessage(event: MessageEvent<boolean>): void; postMessage(answer: Answer): void };
