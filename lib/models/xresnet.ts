@@ -50,11 +50,16 @@ type Filled = Required<Omit<XResNetOptions, "seed" | "device" | "dtype">> & Laye
 
 /** A residual block: act(convs(x) + shortcut(x)). */
 export class ResBlock extends Module {
+  /** The activation after the sum. */
   readonly act: ActivationName;
+  /** The convolutions with their norms. */
   readonly convs: ConvNorm[];
+  /** Squeeze-and-excitation, where there is one. */
   readonly squeeze: SqueezeExcitation | null;
+  /** What the input goes through where its shape changes. */
   readonly shortcut: Shortcut | null;
 
+  /** Makes the parameters. */
   constructor(channels: { from: number; width: number; stride: number }, options: Filled) {
     super();
     const { from, width, stride } = channels;
@@ -78,6 +83,7 @@ export class ResBlock extends Module {
     this.shortcut = from !== out || stride !== 1 ? new Shortcut({ from, out, stride }, options) : null;
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const identity = this.shortcut?.forward(x) ?? x;
     const last = this.convs.length - 1;
@@ -89,10 +95,14 @@ export class ResBlock extends Module {
 
 /** A block's input in the shape of its output: pool, then 1x1 convolution. */
 export class Shortcut extends Module {
+  /** What subsamples, where there is a stride. */
   readonly pool: Module | null;
+  /** The convolution. */
   readonly conv: Conv2d | null;
+  /** The batch norm. */
   readonly norm: BatchNorm2d | null;
 
+  /** Makes the parameters. */
   constructor(channels: { from: number; out: number; stride: number }, options: Filled) {
     super();
     const { from, out, stride } = channels;
@@ -101,6 +111,7 @@ export class Shortcut extends Module {
     this.norm = from === out ? null : new BatchNorm2d(out, options);
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const [, height = 0, width = 0] = x.shape;
     if (this.pool instanceof MaxBlurPool2d && (height % 2 === 1 || width % 2 === 1)) {
@@ -150,11 +161,16 @@ function shortcutPool(kind: PoolKind, stride: number): Module {
  * ```
  */
 export class XResNet extends Module {
+  /** The first convolutions. */
   readonly stem: ConvNorm[];
+  /** The pool after the stem, where there is one. */
   readonly stemPool: Module | null;
+  /** The blocks of each stage. */
   readonly stages: ResBlock[][];
+  /** The classifier. */
   readonly head: Linear;
 
+  /** Makes the parameters. */
   constructor(options: XResNetOptions) {
     super();
     const filled = fill(options);
@@ -186,6 +202,7 @@ export class XResNet extends Module {
     this.head = new Linear(from, filled.classes, filled);
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     let y = this.stem.reduce((y, conv) => conv.forward(y), x);
     y = this.stemPool?.forward(y) ?? y;

@@ -5,9 +5,11 @@ import type { ModuleOptions } from "./module.ts";
 
 /** Draws under one seed, each with a stream of its own, so that a model's weights follow from its seed. */
 export class Init {
+  /** What every draw follows from; undefined for another each time. */
   readonly seed: number | undefined;
   #stream = 0;
 
+  /** Draws from a seed, or from new streams where none is given. */
   constructor(seed?: number) {
     this.seed = seed;
   }

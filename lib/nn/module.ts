@@ -27,6 +27,7 @@ export class Buffer extends Tensor {
 
 /** Where and in what dtype a module makes its parameters. */
 export interface ModuleOptions {
+  /** Where to make them; by default the default device. */
   device?: Device;
   /** By default f32. */
   dtype?: DtypeName;
@@ -130,6 +131,7 @@ export abstract class Module {
     for (const tensor of this.state().values()) tensor.dispose();
   }
 
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -142,6 +144,7 @@ export abstract class Module {
     })`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

@@ -31,6 +31,7 @@ export interface BindOptions {
 
 /** What an optimizer needs to know of its op. */
 export interface StepRule {
+  /** The op that updates all parameters. */
   op: "ranger_step" | "adamw_step" | "sgd_step";
   /** The flat state tensors, in the order of the op's inputs. */
   states: readonly string[];
@@ -80,6 +81,7 @@ export class BoundOptimizer {
   /** Until the first use, weights may still be loaded: the states that begin as copies of them are made again then. */
   #used = false;
 
+  /** Binds to a model's parameters; `Optimizer.bind` calls it. */
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
     this.#model = model;
     this.#rule = rule;
@@ -255,14 +257,17 @@ export class BoundOptimizer {
     this.#tables = undefined;
   }
 
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** A one-line description. */
   toString(): string {
     return `BoundOptimizer(${this.#rule.op.replace("_step", "")}, lr ${this.#lr}, ${this.#steps} steps)`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

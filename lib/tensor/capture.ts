@@ -61,7 +61,9 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
   (...args: Args): Result;
   /** How many recordings it holds: one for each combination of shapes and dtypes. */
   readonly recordings: number;
+  /** Lets go of what was recorded. */
   dispose(): void;
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void;
 }
 

@@ -30,7 +30,9 @@ const REMEMBERED_LINES = 8192;
  * ```
  */
 export class Device {
+  /** cpu or cuda. */
   readonly kind: "cpu" | "cuda";
+  /** Whether late errors name the line that enqueued the op. */
   readonly debug: boolean;
   #queue: NativeQueue;
   #lines = new Map<number, string>();
@@ -49,12 +51,12 @@ export class Device {
     this.#queue = new NativeQueue(this.kind === "cuda" ? 1 : 0, threads);
   }
 
-  /** The native queue, for the rooms below the public face. */
+  /** @internal The native queue. */
   get queue(): NativeQueue {
     return this.#queue;
   }
 
-  /** The native queue's handle; throws once the device is disposed. */
+  /** @internal The native queue's handle; throws once the device is disposed. */
   get handle(): Handle {
     return this.#queue.handle;
   }
@@ -106,16 +108,19 @@ export class Device {
     if (current === this) current = undefined;
   }
 
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** A one-line description. */
   toString(): string {
     return this.#queue.alive
       ? `Device(${this.kind}, ${this.stats().chunksByThread.length} threads)`
       : `Device(${this.kind}, disposed)`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

@@ -3,12 +3,12 @@
  *
  * @module
  */
-export { type ActivationName, type DtypeName } from "../ffi/codes.ts";
+export { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName } from "../ffi/codes.ts";
 export * from "../ffi/errors.ts";
 export { type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
 export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
-export { type ReduceOptions, Tensor, type TensorData } from "./tensor.ts";
+export { type ReduceOptions, Tensor, type TensorData, type TypedArrayOf } from "./tensor.ts";
 export {
   full,
   type Nested,

@@ -119,7 +119,7 @@ export class Tensor {
     );
   }
 
-  /** The native handle; throws once the tensor is disposed. */
+  /** @internal The native handle; throws once the tensor is disposed. */
   get handle(): Handle {
     if (this.#handle === null) {
       throw new DisposedError(
@@ -158,6 +158,7 @@ export class Tensor {
     this.#grad = null;
   }
 
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -436,6 +437,7 @@ export class Tensor {
     return `${this.constructor.name}([${this.shape.join(", ")}], ${this.dtype}, ${this.device.kind}${state})`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

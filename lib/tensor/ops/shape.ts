@@ -35,7 +35,9 @@ export function slice(x: Tensor, starts: readonly number[], sizes: readonly numb
 
 /** How many values to add around each axis. */
 export interface PadOptions {
+  /** Values before each axis. */
   before: readonly number[];
+  /** Values after each axis. */
   after: readonly number[];
   /** By default 0. */
   value?: number;
