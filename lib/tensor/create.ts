@@ -45,7 +45,7 @@ export function tensor(data: Nested | TensorData, shape?: readonly number[], opt
   checkShape("tensor", sizes);
   const wanted = sizes.reduce((product, size) => product * size, 1);
   if (values.length !== wanted) {
-    throw new TypeError(`tensor(): Expected ${wanted} values for shape [${sizes}], got ${values.length}`);
+    throw new TypeError(`tensor(): Expected ${wanted} values for shape [${sizes.join(", ")}], got ${values.length}`);
   }
   const device = options.device ?? defaultDevice();
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -102,7 +102,11 @@ function nestedShape(data: Nested, numbers: number[]): number[] {
   if (!Array.isArray(data)) throw new TypeError(`tensor(): Expected numbers in nested arrays, got ${typeof data}`);
   const shapes = data.map((element: Nested) => nestedShape(element, numbers));
   const ragged = shapes.find((shape) => String(shape) !== String(shapes[0]));
-  if (ragged) throw new TypeError(`tensor(): Expected rows of one shape, got [${shapes[0]}] and [${ragged}]`);
+  if (ragged) {
+    throw new TypeError(
+      `tensor(): Expected rows of one shape, got [${shapes[0]!.join(", ")}] and [${ragged.join(", ")}]`,
+    );
+  }
   return [data.length, ...(shapes[0] ?? [])];
 }
 
@@ -110,7 +114,7 @@ function nestedShape(data: Nested, numbers: number[]): number[] {
 export function checkShape(op: string, shape: readonly number[]): void {
   const bad = shape.find((size) => !Number.isInteger(size) || size < 0 || size > 2 ** 32 - 1);
   if (bad !== undefined) {
-    throw new RangeError(`${op}(): Expected sizes as whole numbers from 0, got ${bad} in [${shape}]`);
+    throw new RangeError(`${op}(): Expected sizes as whole numbers from 0, got ${bad} in [${shape.join(", ")}]`);
   }
 }
 

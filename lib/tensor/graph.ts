@@ -159,7 +159,9 @@ export class GraphNode {
     }
     if (shape.length !== input.shape.length || shape.some((size, axis) => size !== input.shape[axis])) {
       throw new TypeError(
-        `${this.op}(): Expected a gradient of shape [${input.shape}] for input ${index}, got [${shape}]`,
+        `${this.op}(): Expected a gradient of shape [${input.shape.join(", ")}] for input ${index}, got [${
+          shape.join(", ")
+        }]`,
       );
     }
   }

@@ -114,7 +114,7 @@ export class Tensor {
     if (this.#handle === null) return;
     forgotten.register(
       this,
-      { device: this.device, handle: this.#handle, what: `${this.dtype} [${this.shape}]` },
+      { device: this.device, handle: this.#handle, what: `${this.dtype} [${this.shape.join(", ")}]` },
       this,
     );
   }
@@ -123,7 +123,9 @@ export class Tensor {
   get handle(): Handle {
     if (this.#handle === null) {
       throw new DisposedError(
-        `Cannot use a Tensor (${this.dtype} [${this.shape}]) after it was disposed: read it before the scope ends, or return it from the scope`,
+        `Cannot use a Tensor (${this.dtype} [${
+          this.shape.join(", ")
+        }]) after it was disposed: read it before the scope ends, or return it from the scope`,
       );
     }
     return this.#handle;
@@ -181,7 +183,9 @@ export class Tensor {
 
   /** Waits for the value of a tensor with one element. */
   async item(): Promise<number> {
-    if (this.size !== 1) throw new TypeError(`item(): Expected a tensor with one element, got shape [${this.shape}]`);
+    if (this.size !== 1) {
+      throw new TypeError(`item(): Expected a tensor with one element, got shape [${this.shape.join(", ")}]`);
+    }
     return (await this.data())[0]!;
   }
 
@@ -235,11 +239,15 @@ export class Tensor {
       );
     }
     if (upstream === undefined && this.size !== 1) {
-      throw new TypeError(`backward(): Expected a scalar, or an upstream gradient for shape [${this.shape}]`);
+      throw new TypeError(
+        `backward(): Expected a scalar, or an upstream gradient for shape [${this.shape.join(", ")}]`,
+      );
     }
     if (upstream !== undefined && String(upstream.shape) !== String(this.shape)) {
       throw new TypeError(
-        `backward(): Expected an upstream gradient of shape [${this.shape}], got [${upstream.shape}]`,
+        `backward(): Expected an upstream gradient of shape [${this.shape.join(", ")}], got [${
+          upstream.shape.join(", ")
+        }]`,
       );
     }
     const start = upstream === undefined ? ops.fullLike(this, 1) : aliasOf(upstream);

@@ -59,7 +59,7 @@ impl<'a> Inputs<'a> {
         if meta.dtype != dtype {
             return Err(Error::dtype(
                 self.op,
-                format!("Expected `{}` of dtype {dtype}, got {}: cast() converts", self.name(index), meta.dtype),
+                format!("Expected `{}` of dtype {dtype}, got {}: to() converts", self.name(index), meta.dtype),
             ));
         }
         Ok(meta)

@@ -91,7 +91,7 @@ Deno.test("rand, randn: range, mean and deviation", async () => {
 
 Deno.test("tensor: what it refuses", () => {
   const cases: [() => unknown, typeof TypeError | typeof RangeError, string][] = [
-    [() => tensor([1, 2, 3], [2, 2]), TypeError, "tensor(): Expected 4 values for shape [2,2], got 3"],
+    [() => tensor([1, 2, 3], [2, 2]), TypeError, "tensor(): Expected 4 values for shape [2, 2], got 3"],
     [() => tensor([[1, 2], [3]]), TypeError, "tensor(): Expected rows of one shape, got [2] and [1]"],
     [() => tensor([[1], 2]), TypeError, "tensor(): Expected rows of one shape"],
     [() => tensor([1], [1.5]), RangeError, "tensor(): Expected sizes as whole numbers from 0, got 1.5 in [1.5]"],
