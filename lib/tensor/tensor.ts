@@ -230,6 +230,8 @@ export class Tensor {
   /**
    * Adds the gradients of this scalar to the `grad` of every leaf it came from, and frees the graph behind it.
    *
+   * A scalar that is not finite is a late error: what is enqueued after it, an optimizer's step too, changes nothing.
+   *
    * For a tensor of more elements, `upstream` is the gradient to start from.
    */
   backward(upstream?: Tensor): void {
@@ -250,6 +252,8 @@ export class Tensor {
         }]`,
       );
     }
+    // A loss that is not finite fails the queue here, so that the optimizer's step after it changes nothing.
+    if (upstream === undefined) ops.assertFinite(this);
     const start = upstream === undefined ? ops.fullLike(this, 1) : aliasOf(upstream);
     runBackward(this, Tensor.release(start));
   }

@@ -63,7 +63,7 @@ impl Backend for CpuContext {
 }
 
 /// Bytes of RAM; no single block can be larger. Where it is unknown the allocator decides alone.
-fn physical_memory() -> usize {
+pub(crate) fn physical_memory() -> usize {
     static BYTES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     *BYTES.get_or_init(|| {
         let kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {

@@ -85,14 +85,8 @@ pub struct Replay {
 
 impl Replay {
     pub fn run(&self, backend: &dyn Backend) -> Result<()> {
-        let result = self.try_run(backend);
-        if result.is_err() {
-            self.poison();
-        }
-        result
-    }
-
-    fn try_run(&self, backend: &dyn Backend) -> Result<()> {
+        // Before, as a kernel that panics does not come back here.
+        self.poison();
         for (source, target) in &self.arguments {
             copy(source, target, backend)?;
         }

@@ -36,7 +36,7 @@ impl Block {
         let pointer = pointer.ok_or(Error::OutOfMemory { op, asked: capacity, held })?;
         counters.system_allocations.fetch_add(1, Ordering::Relaxed);
         counters.reserved.fetch_add(capacity as u64, Ordering::Relaxed);
-        Ok(Arc::new(Block { pointer, capacity, poisoned: AtomicBool::new(false), backend, counters }))
+        Ok(Arc::new(Block { pointer, capacity, poisoned: AtomicBool::new(true), backend, counters }))
     }
 
     pub fn pointer(&self) -> *mut u8 {

@@ -1,6 +1,6 @@
 /** Errors that show while an op runs: they stick, name the op, and can be recovered from. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { crossEntropy, Device, gatherRows, LateError, type Tensor, tensor } from "../../../mod.ts";
+import { crossEntropy, Device, gatherRows, LateError, scope, StateError, type Tensor, tensor } from "../../../mod.ts";
 
 /** A loss whose label is out of range; `enqueue` returns at once, as labels are only seen when it runs. */
 function badLoss(device: Device): Tensor {
@@ -39,10 +39,9 @@ Deno.test("late error: sticks until recover(), skips what comes after, and keeps
   using fresh = before.add(1);
   assertEquals(Array.from(await fresh.data()), [2, 3]);
   for (const poisoned of [bad, after, written]) {
-    const error = await assertRejects(() => poisoned.data(), LateError);
-    assertMatch(error.message, /was never computed, as an earlier op failed/);
-    await device.recover();
+    await assertRejects(() => poisoned.data(), StateError, "was never computed, as an earlier op failed");
   }
+  assertEquals(device.queue.failed(), false, "such a read is refused alone");
 });
 
 Deno.test("late error: using a tensor that was never computed is a late error of that op", async () => {
@@ -95,4 +94,19 @@ Deno.test("recover: on a device without an error nothing happens", async () => {
   using x = tensor([1], undefined, { device });
   await device.recover();
   assertEquals(await x.item(), 1);
+});
+
+Deno.test("late error: a loss that is not finite, though its gradients may be", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using weight = tensor([1], undefined, { device }).requireGrad();
+  using huge = tensor([3e38], undefined, { device });
+  scope(() => {
+    const loss = weight.mul(huge).add(weight.mul(huge)).sum();
+    loss.backward();
+  });
+  weight.fill(2);
+  const error = await assertRejects(() => device.synchronize(), LateError, "Expected finite values, got inf");
+  assertEquals(error.op, "assert_finite");
+  await device.recover();
+  assertEquals(await weight.item(), 1, "what came after was skipped");
 });

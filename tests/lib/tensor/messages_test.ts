@@ -144,7 +144,8 @@ Deno.test("messages: tensors that share memory with what is written in place", (
   using half = x.rows(0, 2);
   using overlapping = x.rows(1, 2);
   using apart = x.rows(2, 2);
-  const message = "assign(): Expected tensors 0 and 1 not to share memory, as one is written in place: clone() one";
+  const message =
+    "assign(): Expected `target` and `source` not to share memory, as one is written in place: clone() one";
   assertThrows(() => half.assign(overlapping), RangeError, message);
   assertThrows(() => x.assign(x), RangeError, message);
   half.assign(apart);
