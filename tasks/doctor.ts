@@ -76,8 +76,9 @@ function cuda({ cuda }: DeviceInfo): Finding {
   return {
     topic: "CUDA",
     state: "note",
-    detail: cuda.reason ?? "not available",
-    cure: "--device cpu works without it",
+    // The reason is worded for a call that asked for CUDA, with what to do instead.
+    detail: cuda.reason?.replace(/^CUDA was asked for, but (.*): use --device cpu.*$/, "$1") ?? "not available",
+    cure: "the CPU works without it",
   };
 }
 
@@ -108,13 +109,13 @@ const flags = {} as const;
 /** The command line of `deno task doctor`. */
 export const doctorCommand: Command<typeof flags> = {
   name: "deno task doctor",
-  about: "Says what this machine has for training, what is missing, and what to do about it",
+  about: "Says what this machine has for training, what is missing, and what to do about it.",
   flags,
   async run({ report }): Promise<number> {
     const diagnosis = await doctor();
     const marks = { ok: "ok    ", note: "note  ", failed: "FAILED" };
     for (const { topic, state, detail, cure } of diagnosis.findings) {
-      report.line(`${marks[state]}  ${topic.padEnd(10)}  ${detail}${cure === undefined ? "" : ` (${cure})`}`);
+      report.line(`${marks[state]}  ${topic.padEnd(10)}  ${detail}${cure === undefined ? "" : `: ${cure}`}`);
     }
     report.line(
       diagnosis.healthy ? "Training works here: deno task train" : "Training does not work here yet: see above",

@@ -79,7 +79,11 @@ Deno.test("train: f64 trains to about the same loss as f32", async () => {
 
 Deno.test("train: nothing is written where the options do not fit", async () => {
   using folder = tempFolder();
-  await assertRejects(() => train({ ...short, limit: 10, out: folder.path }), RangeError, "Expected `size`");
+  await assertRejects(
+    () => train({ ...short, limit: 10, out: folder.path }),
+    RangeError,
+    "Expected at most 10 images a step",
+  );
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
