@@ -14,6 +14,12 @@ export interface DeviceOptions {
   debug?: boolean;
 }
 
+/** @internal Something that keeps numbers on the host which a late error may have left unlike those on the device. */
+export interface Recoverable {
+  /** Puts them right; called once the device goes on. */
+  recovered(): Promise<void>;
+}
+
 /** How many lines of enqueued ops debug mode remembers. */
 const REMEMBERED_LINES = 8192;
 
@@ -36,6 +42,8 @@ export class Device {
   readonly debug: boolean;
   #queue: NativeQueue;
   #lines = new Map<number, string>();
+  /** Weak, as a device outlives what uses it. */
+  readonly #recoverables = new Set<WeakRef<Recoverable>>();
 
   /** Throws a DeviceError that says what is missing where the machine has no such device. */
   constructor(kind: DeviceKind = "auto", options: DeviceOptions = {}) {
@@ -82,6 +90,16 @@ export class Device {
   /** Goes on after a late error, with the state before it; tensors that were skipped stay unreadable. */
   async recover(): Promise<void> {
     await this.#queue.recover();
+    for (const reference of this.#recoverables) {
+      const recoverable = reference.deref();
+      if (recoverable === undefined) this.#recoverables.delete(reference);
+      else await recoverable.recovered();
+    }
+  }
+
+  /** @internal Has something told whenever the device goes on after a late error. */
+  afterRecovery(recoverable: Recoverable): void {
+    this.#recoverables.add(new WeakRef(recoverable));
   }
 
   /** Counts of live tensors, memory and work. */
