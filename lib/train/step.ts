@@ -65,13 +65,15 @@ export class TrainingStep {
       const logits = this.#model.forward(images);
       return { logits, loss: this.loss(logits, labels) };
     });
-    await turn();
-    scope(() => loss.backward());
-    await turn();
-    const values = scope(() => this.#update(logits, loss, labels));
-    logits.dispose();
-    loss.dispose();
-    return values;
+    try {
+      await turn();
+      scope(() => loss.backward());
+      await turn();
+      return scope(() => this.#update(logits, loss, labels));
+    } finally {
+      logits.dispose();
+      loss.dispose();
+    }
   }
 
   #update(logits: Tensor, loss: Tensor, labels: Tensor): Tensor {

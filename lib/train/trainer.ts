@@ -12,6 +12,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
+import { type Kept, keptSteps, lateError, release } from "./kept.ts";
 import { Meter } from "./metrics.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { TrainingStep } from "./step.ts";
@@ -42,19 +43,6 @@ export interface FitOptions {
   /** Where to keep metrics, events, results and, after each epoch and at a stop, the whole state. */
   runFolder?: RunFolder;
 }
-
-/** A step that the device may still be busy with, and what is needed to run it again. */
-interface Kept {
-  /** The last command of the step in the device's queue. */
-  readonly ticket: number;
-  readonly before: Pick<Counters, "batch" | "step" | "optimizerSteps">;
-  readonly index: Int32Array;
-  readonly images: Tensor;
-  readonly labels: Tensor;
-}
-
-/** Steps kept: those in flight, and the one that was just waited for. */
-const keptSteps = 3;
 
 /**
  * Trains a model with cross entropy.
@@ -349,12 +337,13 @@ export class Trainer {
   /** Enqueues the step of a batch and counts it. */
   async #enqueue({ images, labels, index }: Batch, lr: number, kept: Kept[]): Promise<Tensor> {
     const at = this.#at;
-    const { batch, step, optimizerSteps } = at;
+    const { batch, step, images: seen } = at;
     this.optimizer.lr = lr;
     const values = await this.#step.enqueue(images, labels);
     kept.push({
       ticket: this.#device.queue.enqueued(),
-      before: { batch, step, optimizerSteps },
+      before: { batch, step, images: seen },
+      measured: this.#meter.batches,
       index,
       images: scope(() => images.detach()).detachFromScope(),
       labels: scope(() => labels.detach()).detachFromScope(),
@@ -366,25 +355,25 @@ export class Trainer {
     return values;
   }
 
-  /** The error to throw instead of a late one: the device goes on, and the step that failed is run again to see where. */
+  /**
+   * The error to throw instead of one. After a late error, which may hide behind another, the device goes on, the counters
+   * go back to before the step that failed, and that is run again to see where.
+   */
   async #explained(error: unknown, kept: readonly Kept[]): Promise<unknown> {
-    if (!(error instanceof LateError)) return error;
+    const late = error instanceof LateError ? error : await lateError(this.#device);
+    if (late === undefined) return error;
     await this.#device.recover();
-    this.#meter.dispose();
-    const failed = kept.find(({ ticket }) => error.record <= ticket);
+    this.#at.optimizerSteps = this.optimizer.steps;
+    const failed = kept.find(({ ticket }) => late.record <= ticket);
+    await this.#meter.rewind(failed?.measured ?? this.#meter.batches);
     if (failed === undefined) return error;
     const { before, images, labels, index } = failed;
     Object.assign(this.#at, before);
-    this.optimizer.resumeAt(before.optimizerSteps);
+    if (error !== late) return error;
     const where = await firstNonFinite(this.model, images, (logits) => this.#step.loss(logits, labels));
     if (where === undefined) return error;
     return new NonFiniteError({ epoch: this.#at.epoch + 1, step: before.step + 1, index, where }, { cause: error });
   }
-}
-
-function release({ images, labels }: Kept): void {
-  images.dispose();
-  labels.dispose();
 }
 
 /** A training that goes on must be the one that was begun. */

@@ -1,5 +1,17 @@
 import { assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { data, defineOp, Device, LateError, models, nn, NonFiniteError, type Tensor, tensor } from "../../../mod.ts";
+import {
+  crossEntropy,
+  data,
+  defineOp,
+  Device,
+  LateError,
+  models,
+  nn,
+  NonFiniteError,
+  type Tensor,
+  tensor,
+} from "../../../mod.ts";
+import { firstNonFinite } from "../../../lib/train/diagnose.ts";
 import { fingerprint, tinyData, tinyModel, tinyTrainer } from "./tiny.ts";
 
 /** Multiplies by a number on the device, which a test sets to NaN while training runs. */
@@ -24,6 +36,12 @@ class BackwardGate extends Gate {
   }
 }
 
+class Flat extends nn.Module {
+  override forward(x: Tensor): Tensor {
+    return x.reshape([x.shape[0]!, -1]);
+  }
+}
+
 /** Trains three epochs of six steps, setting the gate to `value` before step 9. */
 async function broken(
   wrap: (model: models.XResNet, gate: Gate) => nn.Module,
@@ -40,17 +58,13 @@ async function broken(
   let before = "";
   trainer.on("batchEnd", async ({ step }) => {
     if (step !== 8) return;
-    before = fingerprint({
-      ...await trainer.state(),
-      counters: { ...trainer.counters, lossSum: 0, correct: 0, seen: 0 },
-    });
+    before = fingerprint(await trainer.state());
     gate.factor.assign(bad);
   });
   const seen: number[][] = [];
   for await (const { index } of train.batches(8, { seed: 6 }).at({ epoch: 1 })) seen.push([...index]);
   const error = await assertRejects(() => trainer.fit(train.batches(8, { seed: 6 }), { epochs: 3 }), NonFiniteError);
-  const state = await trainer.state();
-  const after = fingerprint({ ...state, counters: { ...state.counters, images: 64, lossSum: 0, correct: 0, seen: 0 } });
+  const after = fingerprint(await trainer.state());
   return { error, before, after, seen };
 }
 
@@ -70,7 +84,7 @@ for (const capture of [true, false]) {
     assertStringIncludes(error.message, "epoch 2, step 9: the output of");
     assertStringIncludes(error.message, `${seen[2]!.join(", ")}. Weights`);
     assertEquals(error.cause instanceof LateError, true);
-    assertEquals(weights(after), weights(before), "no weight and no optimizer state has changed");
+    assertEquals(weights(after), weights(before), "no weight, no optimizer state and no count has changed");
     assertNotEquals(before, "");
   });
 }
@@ -116,4 +130,36 @@ Deno.test("Trainer: after such an error the device and the trainer can go on", a
   gate.factor.fill(1);
   const { steps, trainLoss } = await trainer.fit(batches, { epochs: 2 });
   assertEquals([steps, Number.isFinite(trainLoss)], [4, true]);
+});
+
+Deno.test("firstNonFinite: a loss that is infinite with finite gradients is the loss, and buffers stay", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using model = new nn.Linear(1, 2, { device, bias: false });
+  using weights = tensor([[3e38], [-3e38]], undefined, { device });
+  model.weight.assign(weights);
+  using images = tensor([[1]], undefined, { device });
+  using labels = tensor([1], undefined, { dtype: "i32", device });
+  const { handles } = device.stats();
+  const where = await firstNonFinite(model, images, (logits) => crossEntropy(logits, labels));
+  assertEquals([where, device.queue.failed(), device.stats().handles, model.weight.grad], [
+    "the loss",
+    false,
+    handles,
+    null,
+  ]);
+});
+
+Deno.test("firstNonFinite: an op that fails as it runs leaves device, buffers and gradients as they were", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using model = new nn.Sequential(new nn.BatchNorm2d(2, { device }), new Flat());
+  using images = tensor([1, 2, 3, 5], [2, 1, 1, 2], { device });
+  using labels = tensor([0, 7], undefined, { dtype: "i32", device });
+  const { handles } = device.stats();
+  const buffers = (): Promise<number[][]> =>
+    Promise.all([...model.namedBuffers().values()].map(async (buffer) => [...await buffer.data()]));
+  const before = await buffers();
+  const where = await firstNonFinite(model, images, (logits) => crossEntropy(logits, labels));
+  assertEquals([where, device.queue.failed(), device.stats().handles], [undefined, false, handles]);
+  assertEquals(await buffers(), before);
+  assertEquals([...model.namedParameters().values()].map(({ grad }) => grad), [null, null]);
 });
