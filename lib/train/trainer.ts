@@ -48,7 +48,9 @@ export interface FitOptions {
  * Trains a model with cross entropy.
  *
  * Losses stay on the device and are read some steps late, at most two steps are in flight, and the event loop stays free.
- * A loss or gradient that is not finite changes no weight and rejects with a {@linkcode NonFiniteError}.
+ * A loss or gradient that is not finite changes no weight and rejects with a {@linkcode NonFiniteError}; another op that
+ * fails as it runs, with its {@linkcode LateError}. In both cases counters, weights and optimizer state are those before
+ * the step, and device and trainer can go on.
  *
  * @example
  * ```ts
