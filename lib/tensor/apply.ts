@@ -5,7 +5,7 @@ import { StateError } from "../ffi/errors.ts";
 import { defaultDevice, type Device } from "./device.ts";
 import { gradEnabled, GraphNode, SavedTensor } from "./graph.ts";
 import { type RuleCall, ruleOf } from "./rules.ts";
-import { setNode, Tensor } from "./tensor.ts";
+import { setNode, shareStorage, Tensor } from "./tensor.ts";
 
 /** Where an op without inputs runs. */
 export interface ApplyOptions {
@@ -25,6 +25,7 @@ export function apply<Name extends OpName>(
   if (device.debug) device.remember(ticket);
   if (ticket % STALL_CHECK === 0 && ticket > 0) device.queue.warnIfStalled();
   const tensors = outputs.map((raw) => new Tensor(device, raw));
+  if (OPS[name].view) shareStorage(tensors[0]!, inputs[0]!);
   if (gradEnabled() && tensors.length > 0 && inputs.some((input) => input?.requiresGrad)) {
     record(name, inputs, tensors, params);
   }

@@ -1,6 +1,6 @@
 /** Who owns tensors: scopes, `using`, and what happens after dispose. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Device, DisposedError, noGrad, scope, scoped, type Tensor, tensor } from "../../../mod.ts";
+import { Device, DisposedError, nn, noGrad, scope, scoped, type Tensor, tensor } from "../../../mod.ts";
 
 function withDevice(
   body: (device: Device, make: (value: number) => Tensor) => Promise<void> | void,
@@ -60,6 +60,22 @@ Deno.test(
     using own = make(5);
     assertEquals(scope(() => own), own);
     assertEquals(own.disposed, false, "what no scope owned is only disposed by its holder");
+  }),
+);
+
+Deno.test(
+  "scope: what it returns without having made it keeps its owner, through every scope around",
+  withDevice((device, make) => {
+    using own = make(5);
+    using layer = new nn.Linear(2, 1, { device });
+    scope(() => {
+      assertEquals(scope(() => own) === own, true);
+      assertEquals(scope(() => [layer, { weight: layer.weight }])[0] === layer, true);
+      const outer = make(1);
+      scope(() => scope(() => outer));
+      assertEquals(outer.disposed, false);
+    });
+    assertEquals([own.disposed, layer.weight.disposed, device.stats().handles], [false, false, 3]);
   }),
 );
 
