@@ -2,8 +2,8 @@
 import type { DtypeName } from "../ffi/codes.ts";
 import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
-import { refuseInCapture } from "./capture.ts";
 import { defaultDevice, type Device } from "./device.ts";
+import { noteDevice, refuseInCapture } from "./recording.ts";
 import { Tensor } from "./tensor.ts";
 import { ARRAYS, type TensorData } from "./typed_arrays.ts";
 
@@ -47,6 +47,7 @@ export function tensor(data: Nested | TensorData, shape?: readonly number[], opt
     throw new TypeError(`tensor(): Expected ${wanted} values for shape [${sizes.join(", ")}], got ${values.length}`);
   }
   const device = options.device ?? defaultDevice();
+  noteDevice("tensor", device);
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return new Tensor(device, createTensor(device.handle, dtype, sizes, bytes));
 }

@@ -1,7 +1,7 @@
 /** The autograd graph: nodes hang on tensors, and backward walks from one of them. */
 import { aliasTensor, tensorVersion } from "../ffi/native.ts";
 import { StateError } from "../ffi/errors.ts";
-import { noteGradient } from "./capture.ts";
+import { noteGradient } from "./recording.ts";
 import { aliasOf, nodeOf, storageOf, Tensor } from "./tensor.ts";
 import { ownedHere, scope } from "./scope.ts";
 

@@ -1,4 +1,4 @@
-/** The ops that tensors have as methods. */
+/** The ops that tensors have as methods; for tensor.ts alone to import, as ops and tensors import each other. */
 import type { DtypeName } from "../ffi/codes.ts";
 import * as ops from "./ops/methods.ts";
 import type { Tensor } from "./tensor.ts";

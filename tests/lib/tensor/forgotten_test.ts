@@ -1,6 +1,6 @@
 /** Tensors that were dropped without dispose: freed once collected, with one warning. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { capture, Device, nn, scope, scoped, tensor } from "../../../mod.ts";
+import { capture, Device, nn, scope, scoped, type Tensor, tensor } from "../../../mod.ts";
 
 /** Makes garbage until a device has no more than some handles, or long enough. */
 async function collected(device: Device, handles: number): Promise<number> {
@@ -48,7 +48,7 @@ dropped("graphs with what they saved, and gradients", (device) => {
 }, 20 * (2 + 1 + 3));
 
 dropped("results of a captured step", (device) => {
-  using step = capture(() => zero.mul(2));
+  using step = capture((x: Tensor) => x.mul(2));
   using zero = tensor([0], undefined, { device });
-  for (let i = 0; i < 20; i++) step();
+  for (let i = 0; i < 20; i++) step(zero);
 }, 20);
