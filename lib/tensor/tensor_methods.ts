@@ -28,7 +28,7 @@ export abstract class TensorMethods {
     return ops.mul(this, other);
   }
 
-  /** this / other */
+  /** this / other; a number must not be 0 */
   div(this: Tensor, other: Tensor | number): Tensor {
     return ops.div(this, other);
   }
@@ -60,7 +60,7 @@ export abstract class TensorMethods {
 
   /** -this */
   neg(this: Tensor): Tensor {
-    return ops.affine(this, -1, 0);
+    return ops.neg(this);
   }
 
   /** this to a constant power. */

@@ -273,6 +273,21 @@ graphTest("a backward of a script may return a saved tensor", async (make) => {
   assertEquals([await gradOf(x), Array.from(await x.data())], [[9, 9], [1, 2]]);
 });
 
+Deno.test("div: by a number is the true quotient, and so is its gradient", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const values = Float32Array.from({ length: 1000 }, (_, i) => i / 7 - 50);
+  using x = tensor(values, undefined, { device }).requireGrad();
+  for (const by of [3, -7, 10, 0.1, 8, -0.25, 1e-38]) {
+    using y = x.div(by);
+    const divisor = Math.fround(by);
+    const wanted = values.map((value) => value / divisor);
+    assertEquals(await y.data(), wanted, `by ${by}`);
+    scope(() => y.sum().backward());
+    assertEquals(await x.grad!.data(), new Float32Array(1000).fill(1 / divisor), `gradient by ${by}`);
+    x.setGrad(null);
+  }
+});
+
 Deno.test("gradCheck: a network of many ops", async () => {
   using device = new Device("cpu", { threads: 1 });
   using x = tensor([[0.3, -1.2, 0.7], [1.1, 0.4, -0.6]], undefined, { ...options, device });

@@ -124,6 +124,17 @@ function noGradWorks(make: (value: number) => Tensor): boolean {
 }
 
 Deno.test(
+  "an op with a number leaves nothing behind outside a scope",
+  withDevice(async (device, make) => {
+    using x = make(3);
+    for (const op of [(x: Tensor) => x.maximum(5), (x: Tensor) => x.equal(3), (x: Tensor) => x.div(3)]) {
+      using y = op(x);
+      assertEquals([device.stats().handles, (await y.item()) > 0], [2, true]);
+    }
+  }),
+);
+
+Deno.test(
   "scoped: every call is a scope",
   withDevice(async (device, make) => {
     const half = scoped((x: Tensor, by: number) => x.add(1).mul(by));
