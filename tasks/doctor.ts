@@ -41,7 +41,7 @@ export async function doctor(): Promise<Diagnosis> {
   try {
     device = deviceInfo();
     findings.push({ topic: "library", state: "ok", detail: libraryPath().pathname });
-    findings.push(processor(device), await arithmetic(), cuda(device));
+    findings.push(processor(device), await kernels(), cuda(device));
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     findings.push({ topic: "library", state: "failed", detail, cure: "deno task build" });
@@ -58,6 +58,18 @@ function processor({ cpu }: DeviceInfo): Finding {
     state: best === "portable" ? "note" : "ok",
     detail: `${cpu.model}, ${cpu.cores} cores, kernels for ${cpu.available.join(", ")}${note}`,
   };
+}
+
+/** The library loads: what fails here is a setting, or the build. */
+async function kernels(): Promise<Finding> {
+  try {
+    return await arithmetic();
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    const setting = /LIBTRAIN_\w+/.exec(detail)?.[0];
+    const cure = setting === undefined ? "deno task build" : `set it so, or \`unset ${setting}\``;
+    return { topic: "kernels", state: "failed", detail, cure };
+  }
 }
 
 /** A sum through the queue and back shows that the library works, not only that it loads. */

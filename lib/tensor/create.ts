@@ -2,9 +2,10 @@
 import type { DtypeName } from "../ffi/codes.ts";
 import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
-import { refuseInCapture } from "./capture.ts";
 import { defaultDevice, type Device } from "./device.ts";
-import { Tensor, type TensorData } from "./tensor.ts";
+import { noteDevice, refuseInCapture } from "./recording.ts";
+import { Tensor } from "./tensor.ts";
+import { ARRAYS, type TensorData } from "./typed_arrays.ts";
 
 /** How to make a tensor. */
 export interface TensorOptions {
@@ -24,8 +25,6 @@ export interface RandomOptions extends TensorOptions {
 
 /** Numbers in nested arrays. */
 export type Nested = number | readonly Nested[];
-
-const ARRAYS = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array };
 
 /**
  * A tensor from numbers, nested arrays or a typed array, whose values are copied.
@@ -48,6 +47,7 @@ export function tensor(data: Nested | TensorData, shape?: readonly number[], opt
     throw new TypeError(`tensor(): Expected ${wanted} values for shape [${sizes.join(", ")}], got ${values.length}`);
   }
   const device = options.device ?? defaultDevice();
+  noteDevice("tensor", device);
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return new Tensor(device, createTensor(device.handle, dtype, sizes, bytes));
 }

@@ -1,6 +1,6 @@
 /** Devices: where tensors live and ops run. */
 import type { Handle } from "../ffi/call.ts";
-import { DeviceError } from "../ffi/errors.ts";
+import { DeviceError, LateError } from "../ffi/errors.ts";
 import { NativeQueue, type QueueStats } from "../ffi/queue.ts";
 
 /** What can be asked for; `auto` is the CPU. */
@@ -79,11 +79,15 @@ export class Device {
     try {
       await this.#queue.wait(ticket);
     } catch (error) {
-      if (error instanceof Error && "record" in error) {
-        const line = this.#lines.get(error.record as number);
-        if (line !== undefined) error.message += `\n    enqueued ${line}`;
-      }
-      throw error;
+      if (!(error instanceof LateError)) throw error;
+      // All who wait get the same error, and each may add to its own.
+      const line = this.#lines.get(error.record);
+      const { op, record, cause } = error;
+      throw new LateError(line === undefined ? error.message : `${error.message}\n    enqueued ${line}`, {
+        op,
+        record,
+        cause,
+      });
     }
   }
 

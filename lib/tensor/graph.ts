@@ -1,9 +1,9 @@
 /** The autograd graph: nodes hang on tensors, and backward walks from one of them. */
 import { aliasTensor, tensorVersion } from "../ffi/native.ts";
 import { StateError } from "../ffi/errors.ts";
-import { noteGradient } from "./capture.ts";
-import { aliasOf, nodeOf, Tensor } from "./tensor.ts";
-import { scope } from "./scope.ts";
+import { noteGradient } from "./recording.ts";
+import { aliasOf, nodeOf, storageOf, Tensor } from "./tensor.ts";
+import { ownedHere, scope } from "./scope.ts";
 
 let enabled = true;
 let nextId = 0;
@@ -173,14 +173,19 @@ export class GraphNode {
   }
 }
 
-/** Collects gradients per output of a node. */
+/** The gradients of one backward on their way: for outputs of nodes, and for leaves. */
 class Pending {
   readonly #gradients = new Map<GraphNode, (Tensor | null)[]>();
+  readonly #leaves = new Map<Tensor, Tensor>();
 
   add({ node, output }: { node: GraphNode; output: number }, gradient: Tensor): void {
     const list = this.#gradients.get(node) ?? Array.from({ length: node.outputs }, () => null);
     this.#gradients.set(node, list);
     list[output] = accumulated(list[output] ?? null, gradient);
+  }
+
+  addToLeaf(leaf: Tensor, gradient: Tensor): void {
+    this.#leaves.set(leaf, accumulated(this.#leaves.get(leaf) ?? null, gradient));
   }
 
   take(node: GraphNode): (Tensor | null)[] {
@@ -189,18 +194,43 @@ class Pending {
     return list;
   }
 
+  /**
+   * Gives the leaves their gradients, all or none.
+   *
+   * A gradient in a buffer from before this backward, or in that of another leaf's gradient, is copied: who writes to
+   * one must not change the other.
+   */
+  commit(since: number): void {
+    const taken = new Set<number>();
+    const sums: [leaf: Tensor, gradient: Tensor][] = [];
+    for (const [leaf, gradient] of this.#leaves) {
+      if (leaf.disposed) continue;
+      const storage = storageOf(gradient);
+      const shared = storage < since || taken.has(storage);
+      taken.add(storage);
+      sums.push([leaf, leaf.grad !== null ? leaf.grad.add(gradient) : shared ? gradient.clone() : gradient]);
+    }
+    for (const [leaf, gradient] of sums) {
+      noteGradient(leaf);
+      leaf.setGrad(gradient);
+    }
+  }
+
   dispose(): void {
     for (const list of this.#gradients.values()) list.forEach((gradient) => gradient?.dispose());
+    for (const [leaf, gradient] of this.#leaves) if (leaf.grad !== gradient) gradient.dispose();
   }
 }
 
 /** The sum of a gradient and what came before; owns its arguments. */
 function accumulated(before: Tensor | null, gradient: Tensor): Tensor {
   if (before === null) return gradient;
-  const sum = Tensor.release(before.add(gradient));
-  before.dispose();
-  gradient.dispose();
-  return sum;
+  try {
+    return Tensor.release(before.add(gradient));
+  } finally {
+    before.dispose();
+    gradient.dispose();
+  }
 }
 
 /** Every node that a tensor depends on, latest first: an order in which consumers come before what they consume. */
@@ -212,21 +242,18 @@ function nodesBefore(root: GraphNode): GraphNode[] {
   return [...seen].sort((a, b) => b.id - a.id);
 }
 
-/** Runs backward from a tensor with its upstream gradient (owned by this call). */
-export function runBackward(root: Tensor, upstream: Tensor): void {
+/** Runs backward from a tensor with its upstream gradient (owned by this call); buffers below `since` belong to others. */
+export function runBackward(root: Tensor, upstream: Tensor, since: number): void {
   const origin = nodeOf(root);
-  if (origin === null) {
-    if (!root.requiresGrad) upstream.dispose();
-    else addToLeaf(root, upstream);
-    return;
-  }
   const pending = new Pending();
-  pending.add(origin, upstream);
+  if (origin === null) pending.addToLeaf(root, upstream);
+  else pending.add(origin, upstream);
   try {
     // The scope frees what an error leaves half done.
     scope(() =>
       noGrad(() => {
-        for (const node of nodesBefore(origin.node)) runNode(node, pending);
+        if (origin !== null) { for (const node of nodesBefore(origin.node)) runNode(node, pending); }
+        pending.commit(since);
       })
     );
   } finally {
@@ -238,13 +265,13 @@ function runNode(node: GraphNode, pending: Pending): void {
   const dy = pending.take(node);
   if (dy.every((gradient) => gradient === null)) return;
   try {
-    const gradients = scope(() => distinct(node.run(dy), dy));
+    const gradients = scope(() => distinct(node.run(dy)));
     for (const [index, edge] of node.edges.entries()) {
       const gradient = gradients[index] ?? null;
       if (gradient === null) continue;
       Tensor.release(gradient);
       if (edge === null) gradient.dispose();
-      else if ("leaf" in edge) addToLeaf(edge.leaf, gradient);
+      else if ("leaf" in edge) pending.addToLeaf(edge.leaf, gradient);
       else pending.add(edge, gradient);
     }
     node.releaseSaved();
@@ -253,22 +280,13 @@ function runNode(node: GraphNode, pending: Pending): void {
   }
 }
 
-/** A rule may hand its upstream gradient on, or one tensor twice; each receiver gets a handle of its own. */
-function distinct(gradients: readonly (Tensor | null)[], dy: readonly (Tensor | null)[]): (Tensor | null)[] {
-  const given = new Set(dy);
+/** A rule may hand on what it was lent, or one tensor twice; each receiver gets a handle of its own. */
+function distinct(gradients: readonly (Tensor | null)[]): (Tensor | null)[] {
+  const given = new Set<Tensor>();
   return gradients.map((gradient) => {
     if (gradient === null) return null;
-    const result = given.has(gradient) ? aliasOf(gradient) : gradient;
+    const result = given.has(gradient) || !ownedHere(gradient) ? aliasOf(gradient) : gradient;
     given.add(gradient);
     return result;
   });
-}
-
-function addToLeaf(leaf: Tensor, gradient: Tensor): void {
-  if (leaf.disposed) {
-    gradient.dispose();
-    return;
-  }
-  noteGradient(leaf);
-  leaf.setGrad(accumulated(leaf.takeGrad(), gradient));
 }

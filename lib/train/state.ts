@@ -7,7 +7,8 @@ import type { BoundOptimizer } from "../optim/optimizer.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor, TensorData } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { TensorData } from "../tensor/typed_arrays.ts";
 import type { SafeDtype, SafeTensor } from "./safetensors.ts";
 
 /** Where a training is. */

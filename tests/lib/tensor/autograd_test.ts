@@ -1,6 +1,6 @@
 /** What backward does: sums, shared tensors, branches, and the life of the graph. */
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { Device, gradCheck, noGrad, scope, StateError, type Tensor, tensor } from "../../../mod.ts";
+import { defineOp, Device, gradCheck, noGrad, scope, StateError, type Tensor, tensor } from "../../../mod.ts";
 
 const options = { dtype: "f64" } as const;
 
@@ -195,6 +195,97 @@ graphTest("a failed backward leaves no gradient tensors behind", async (make, de
   });
   assertEquals(device.stats().handles, 2);
   assertEquals(await gradOf(x), null);
+});
+
+graphTest("a failed backward leaves the gradients of all leaves as they were", async (make) => {
+  using early = make([1]).requireGrad();
+  using late = make([2]).requireGrad();
+  using factor = make([5]);
+  scope(() => late.mul(3).backward());
+  scope(() => {
+    const loss = early.mul(factor).mul(1).add(late);
+    factor.fill(7);
+    assertThrows(() => loss.backward(), StateError, '"b" of mul()');
+  });
+  assertEquals([await gradOf(early), await gradOf(late)], [null, [3]]);
+});
+
+graphTest("gradients of two leaves are apart, also where one op gave both", async (make, device) => {
+  using a = make([1, 2]).requireGrad();
+  using b = make([3, 4]).requireGrad();
+  using c = make([5, 6]).requireGrad();
+  const storages = device.stats().storages;
+  scope(() => a.add(b).add(c.reshape([1, 2]).reshape([2])).mul(2).sum().backward());
+  assertEquals(device.stats().storages, storages + 3, "a buffer each");
+  a.grad!.fill(7);
+  c.grad!.fill(9);
+  assertEquals([await gradOf(a), await gradOf(b), await gradOf(c)], [[7, 7], [2, 2], [9, 9]]);
+});
+
+graphTest("gradients are apart from the upstream gradient that the caller gave", async (make) => {
+  using x = make([1, 2]).requireGrad();
+  using upstream = make([3, 4]);
+  scope(() => x.reshape([2]).backward(upstream));
+  using leaf = make([5, 6]).requireGrad();
+  leaf.backward(upstream);
+  upstream.fill(9);
+  assertEquals([await gradOf(x), await gradOf(leaf)], [[3, 4], [5, 6].map((_, i) => 3 + i)]);
+});
+
+graphTest("a gradient that nobody else holds is not copied", async (make, device) => {
+  using x = make([1, 2]).requireGrad();
+  scope(() => {
+    const y = x.mul(2);
+    const loss = y.reshape([1, 2]).sum();
+    device.trim();
+    loss.backward();
+  });
+  assertEquals([await gradOf(x), device.stats().storages], [[2, 2], 2]);
+});
+
+graphTest("a backward of a script may return tensors of its own, which stay its own", async (make) => {
+  using slope = make([10, 20]);
+  using x = make([1, 2]).requireGrad();
+  const sloped = defineOp({ forward: (x: Tensor) => x.mul(2), backward: () => [slope] });
+  scope(() => sloped(x).sum().backward());
+  x.grad!.fill(1);
+  x.setGrad(null);
+  assertEquals([slope.disposed, Array.from(await slope.data())], [false, [10, 20]]);
+  using y = make([1, 2]).requireGrad();
+  // Handed on to another op instead of a leaf, as a view, and where no gradient is needed.
+  const both = defineOp({
+    forward: (x: Tensor, y: Tensor) => x.add(y),
+    backward: () => [slope.reshape([1, 2]).reshape([2]), slope],
+  });
+  scope(() => both(x, y.detach()).sum().backward());
+  scope(() => both(x.mul(2), y).sum().backward());
+  assertEquals([await gradOf(x), await gradOf(y)], [[30, 60], [10, 20]]);
+  x.grad!.fill(0);
+  y.grad!.fill(0);
+  assertEquals([slope.disposed, Array.from(await slope.data())], [false, [10, 20]]);
+});
+
+graphTest("a backward of a script may return a saved tensor", async (make) => {
+  using x = make([1, 2]).requireGrad();
+  const self = defineOp({ forward: (x: Tensor) => x.mul(2), backward: (_, { inputs: [x] }) => [x] });
+  scope(() => self(x).sum().backward());
+  x.grad!.fill(9);
+  assertEquals([await gradOf(x), Array.from(await x.data())], [[9, 9], [1, 2]]);
+});
+
+Deno.test("div: by a number is the true quotient, and so is its gradient", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const values = Float32Array.from({ length: 1000 }, (_, i) => i / 7 - 50);
+  using x = tensor(values, undefined, { device }).requireGrad();
+  for (const by of [3, -7, 10, 0.1, 8, -0.25, 1e-38]) {
+    using y = x.div(by);
+    const divisor = Math.fround(by);
+    const wanted = values.map((value) => value / divisor);
+    assertEquals(await y.data(), wanted, `by ${by}`);
+    scope(() => y.sum().backward());
+    assertEquals(await x.grad!.data(), new Float32Array(1000).fill(1 / divisor), `gradient by ${by}`);
+    x.setGrad(null);
+  }
 });
 
 Deno.test("gradCheck: a network of many ops", async () => {

@@ -1,6 +1,8 @@
 /** Errors that show while an op runs: they stick, name the op, and can be recovered from. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { crossEntropy, Device, gatherRows, LateError, scope, StateError, type Tensor, tensor } from "../../../mod.ts";
+import {
+  capture, crossEntropy, Device, gatherRows, LateError, scope, StateError, type Tensor, tensor,
+} from "../../../mod.ts";
 
 /** A loss whose label is out of range; `enqueue` returns at once, as labels are only seen when it runs. */
 function badLoss(device: Device): Tensor {
@@ -87,6 +89,29 @@ Deno.test("late error: in debug mode it names the line of the script", async () 
   const error = await assertRejects(() => device.synchronize(), LateError);
   assertMatch(error.message, /\n {4}enqueued at badLoss \(.*late_errors_test\.ts:\d+:\d+\)$/);
   assertEquals(error.op, "cross_entropy");
+});
+
+Deno.test("late error: all who wait get an error of their own, with the line once", async () => {
+  using device = new Device("cpu", { threads: 1, debug: true });
+  using bad = badLoss(device);
+  using later = bad.mul(2);
+  const waits = await Promise.allSettled([bad.item(), later.item(), device.synchronize(), device.synchronize()]);
+  const errors = waits.map((wait) => (wait as PromiseRejectedResult).reason as LateError);
+  assertEquals(new Set(errors).size, 4);
+  for (const error of errors) assertEquals(error.message.match(/enqueued at/g)?.length, 1, error.message);
+});
+
+Deno.test("late error: in debug mode a replay's names the line that called the captured step", async () => {
+  using device = new Device("cpu", { threads: 1, debug: true });
+  using logits = tensor([[1, 2, 3]], undefined, { device });
+  using step = capture((labels: Tensor) => crossEntropy(logits, labels));
+  using good = tensor([1], undefined, { dtype: "i32", device });
+  using bad = tensor([9], undefined, { dtype: "i32", device });
+  for (let i = 0; i < 3; i++) step(good).dispose();
+  const replayed = (): Tensor => step(bad);
+  using _lost = replayed();
+  const error = await assertRejects(() => device.synchronize(), LateError);
+  assertMatch(error.message, /\n {4}enqueued at replayed \(.*late_errors_test\.ts:\d+:\d+\)$/);
 });
 
 Deno.test("recover: on a device without an error nothing happens", async () => {

@@ -1,6 +1,6 @@
 /** Who owns tensors: scopes, `using`, and what happens after dispose. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Device, DisposedError, noGrad, scope, scoped, type Tensor, tensor } from "../../../mod.ts";
+import { Device, DisposedError, nn, noGrad, scope, scoped, type Tensor, tensor } from "../../../mod.ts";
 
 function withDevice(
   body: (device: Device, make: (value: number) => Tensor) => Promise<void> | void,
@@ -64,6 +64,22 @@ Deno.test(
 );
 
 Deno.test(
+  "scope: what it returns without having made it keeps its owner, through every scope around",
+  withDevice((device, make) => {
+    using own = make(5);
+    using layer = new nn.Linear(2, 1, { device });
+    scope(() => {
+      assertEquals(scope(() => own) === own, true);
+      assertEquals(scope(() => [layer, { weight: layer.weight }])[0] === layer, true);
+      const outer = make(1);
+      scope(() => scope(() => outer));
+      assertEquals(outer.disposed, false);
+    });
+    assertEquals([own.disposed, layer.weight.disposed, device.stats().handles], [false, false, 3]);
+  }),
+);
+
+Deno.test(
   "scope: frees everything where the function throws",
   withDevice((device, make) => {
     assertThrows(
@@ -106,6 +122,17 @@ function noGradWorks(make: (value: number) => Tensor): boolean {
   using z = x.mul(2);
   return !y.requiresGrad && z.requiresGrad;
 }
+
+Deno.test(
+  "an op with a number leaves nothing behind outside a scope",
+  withDevice(async (device, make) => {
+    using x = make(3);
+    for (const op of [(x: Tensor) => x.maximum(5), (x: Tensor) => x.equal(3), (x: Tensor) => x.div(3)]) {
+      using y = op(x);
+      assertEquals([device.stats().handles, (await y.item()) > 0], [2, true]);
+    }
+  }),
+);
 
 Deno.test(
   "scoped: every call is a scope",
