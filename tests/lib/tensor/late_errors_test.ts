@@ -1,7 +1,15 @@
 /** Errors that show while an op runs: they stick, name the op, and can be recovered from. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
-  capture, crossEntropy, Device, gatherRows, LateError, scope, StateError, type Tensor, tensor,
+  capture,
+  crossEntropy,
+  Device,
+  gatherRows,
+  LateError,
+  scope,
+  StateError,
+  type Tensor,
+  tensor,
 } from "../../../mod.ts";
 
 /** A loss whose label is out of range; `enqueue` returns at once, as labels are only seen when it runs. */
