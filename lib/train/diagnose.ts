@@ -1,7 +1,6 @@
 /** Finding where numbers that are not finite come from. */
-import { LateError, LibtrainError } from "../ffi/errors.ts";
+import { LibtrainError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
-import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -94,13 +93,12 @@ function replay(model: Module, images: Tensor, lossOf: (logits: Tensor) => Tenso
   }
 }
 
-/** The first probe that is not finite; those that a late error skipped cannot be read. */
-async function firstOf(probes: readonly Probe[], device: Device): Promise<string | undefined> {
+/** The first probe that is not finite; those that were skipped after a late error cannot be read. */
+async function firstOf(probes: readonly Probe[]): Promise<string | undefined> {
   try {
     for (const { what, value } of probes) if (!Number.isFinite(await value.item())) return what;
   } catch (error) {
-    if (!(error instanceof LateError)) throw error;
-    await device.recover();
+    if (!(error instanceof StateError)) throw error;
   }
   return undefined;
 }
@@ -126,7 +124,7 @@ export async function firstNonFinite(
       if (await lateError(device) !== undefined) await device.recover();
       buffers.forEach((buffer, place) => buffer.assign(kept[place]!));
     }
-    return await firstOf(probes, device);
+    return await firstOf(probes);
   } finally {
     for (const value of [...kept, ...probes.map(({ value }) => value)]) value.dispose();
   }

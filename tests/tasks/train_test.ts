@@ -194,9 +194,10 @@ Deno.test("deno task train: a second signal ends it at once, in the middle of a 
   const size = ["--dtype", "f64", "--bs", "2048", "--limit", "2048"];
   const ended = await runTask(["--json", ...size, "--threads", "1", "--out", folder.path], (err, child) => {
     if (first > 0 || !err.includes("train loss")) return;
-    first = performance.now();
-    child.kill("SIGINT");
-    setTimeout(() => child.kill("SIGINT"), 600);
+    first = performance.now() + 1000;
+    // By then the first step is under way.
+    setTimeout(() => child.kill("SIGINT"), 1000);
+    setTimeout(() => child.kill("SIGINT"), 1600);
   });
   assert(performance.now() - first < 5000, "it does not wait for the step");
   assertEquals([ended.code, ended.out], [130, ""]);
