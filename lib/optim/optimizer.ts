@@ -208,8 +208,8 @@ export class BoundOptimizer {
       // Steps that are enqueued while this waits come on top.
       this.#steps += await calls.item() - enqueued;
     } catch (error) {
-      // The device has failed anew, and its next recovery comes here again.
-      if (!(error instanceof LateError)) throw error;
+      // The device has failed anew, and its next recovery comes here again; or the count itself was never computed.
+      if (!(error instanceof LateError || error instanceof StateError)) throw error;
     } finally {
       calls.dispose();
     }

@@ -8,8 +8,10 @@ import {
   models,
   nn,
   NonFiniteError,
+  optim,
   type Tensor,
   tensor,
+  Trainer,
 } from "../../../mod.ts";
 import { firstNonFinite } from "../../../lib/train/diagnose.ts";
 import { fingerprint, tinyData, tinyModel, tinyTrainer } from "./tiny.ts";
@@ -162,4 +164,39 @@ Deno.test("firstNonFinite: an op that fails as it runs leaves device, buffers an
   assertEquals([where, device.queue.failed(), device.stats().handles], [undefined, false, handles]);
   assertEquals(await buffers(), before);
   assertEquals([...model.namedParameters().values()].map(({ grad }) => grad), [null, null]);
+});
+
+/** Takes two logits from the values of an image [1, 2, 1], which are 0 or 1: their difference has no f32. */
+class Logits extends nn.Module {
+  readonly weight: nn.Parameter;
+
+  constructor(device: Device) {
+    super();
+    this.weight = nn.Parameter.of(tensor([3e38, -3e38], undefined, { device }));
+  }
+
+  override forward(x: Tensor): Tensor {
+    return x.reshape([-1, 2]).mul(this.weight);
+  }
+}
+
+Deno.test("Trainer: an infinite loss whose gradients are finite changes nothing and is named", async () => {
+  for (const capture of [true, false]) {
+    using device = new Device("cpu", { threads: 1 });
+    // Three batches of black images, then one of white ones.
+    const images = Uint8Array.from({ length: 32 }, (_, byte) => byte >= 24 ? 255 : 0);
+    using train = data.fromArrays({ images, labels: new Uint8Array(16).fill(1), imageShape: [1, 2, 1], classes: 2 }, {
+      device,
+    });
+    using model = new Logits(device);
+    using trainer = new Trainer(model, {
+      optimizer: optim.sgd(),
+      schedule: optim.constant({ lr: 1 }),
+      capture,
+    });
+    const error = await assertRejects(() => trainer.fit(train.batches(4), { epochs: 1 }), NonFiniteError);
+    assertEquals([error.where, error.step, (error.cause as LateError).op], ["the loss", 4, "assert_finite"]);
+    assertEquals([trainer.counters.step, trainer.counters.optimizerSteps, device.queue.failed()], [3, 3, false]);
+    assertEquals([...await model.weight.data()], [3e38, -3e38].map(Math.fround));
+  }
 });
