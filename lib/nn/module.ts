@@ -218,7 +218,6 @@ export function replaceModules<Old extends Module>(
     visitFields(root, "");
   } finally {
     disposeRemoved(root, replaced.keys());
-    structure++;
   }
   return replaced.size;
 }
@@ -233,11 +232,4 @@ function disposeRemoved(root: Module, removed: Iterable<Module>): void {
     if (!state.some((tensor) => tensors.has(tensor))) old.dispose();
     else for (const tensor of state) if (!tensors.has(tensor)) tensor.dispose();
   }
-}
-
-let structure = 0;
-
-/** Goes up whenever modules are replaced. */
-export function structureVersion(): number {
-  return structure;
 }
