@@ -44,11 +44,13 @@ async function valueOf({ name, shape }: FastaiEntry, seed: number, stream: numbe
 /** How a uniform number becomes a value, by what the tensor is for. */
 function mapOf(name: string, shape: readonly number[], size: number): (u: number) => number {
   const scaled = (scale: number) => (u: number): number => scale * (2 * u - 1);
-  if (name.endsWith("running_var")) return (u) => 0.5 + u;
+  if (name.endsWith("running_var")) return (u) => 0.2 + 0.3 * u;
   if (name.endsWith("running_mean")) return scaled(0.2);
-  if (name.endsWith("gamma")) return (u) => 0.01 + 0.01 * u;
+  if (name.endsWith("gamma")) return (u) => 0.001 + 0.001 * u;
   if (/weight_[uv]$/.test(name)) return scaled(Math.sqrt(3 / size));
   if (name.endsWith("bias")) return scaled(0.1);
+  // The end of a residual branch: 0 by fastai's own initialisation.
+  if (name.endsWith("convpath.2.1.weight")) return (u) => 0.2 * u;
   if (shape.length === 1) return (u) => 0.5 + u;
   return scaled(Math.sqrt(6 / (size / shape[0]!)));
 }
