@@ -7,11 +7,20 @@ import { Tensor } from "../tensor/tensor.ts";
 
 /** A tensor that training changes: a leaf of the graph with storage of its own, owned by its module. */
 export class Parameter extends Tensor {
+  #decays = this.rank > 1;
+
   /** Takes a tensor's values over; the tensor is disposed. */
-  static of(values: Tensor): Parameter {
+  static of(values: Tensor, options: { decays?: boolean } = {}): Parameter {
     const { raw } = aliasTensor(values.device.handle, values.handle);
     values.dispose();
-    return new Parameter(values.device, raw, false).requireGrad();
+    const parameter = new Parameter(values.device, raw, false).requireGrad();
+    parameter.#decays = options.decays ?? parameter.#decays;
+    return parameter;
+  }
+
+  /** Whether weight decay applies; by default not to those of one axis, which are biases and norms. */
+  get decays(): boolean {
+    return this.#decays;
   }
 }
 

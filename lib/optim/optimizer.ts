@@ -258,7 +258,7 @@ export class BoundOptimizer {
     const segments = [...parameters].map(([path, parameter]): Segment => {
       const old = before?.segments.find((segment) => segment.path === path);
       const group = this.#groups.find((group) => matches(group, path, parameter));
-      const plain = { lrScale: 1, wd: parameter.rank > 1 ? this.#rule.wd : 0, frozen: false };
+      const plain = { lrScale: 1, wd: parameter.decays ? this.#rule.wd : 0, frozen: false };
       const settings = old ?? settingsOf(group ?? { match: /$/ }, plain);
       const { lrScale, wd, frozen } = settings;
       const segment = { path, parameter, start, lrScale, wd, frozen };
