@@ -18,15 +18,13 @@ export interface EvaluateOptions {
   ready?(line: string): void;
 }
 
-/** A run's folder stands for the checkpoint in it. */
-async function checkpointPath(path: string): Promise<string> {
+/** A run's folder stands for the checkpoint in it; throws a UsageError where there is neither. */
+export async function checkpointPath(path: string): Promise<string> {
   try {
     return (await Deno.stat(path)).isDirectory ? checkpointIn(path) : path;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Error(`Cannot find "${path}": give a run's folder or a checkpoint, as \`deno task train\` printed it`, {
-      cause: error,
-    });
+    throw new UsageError(`Cannot find "${path}": give a run's folder or a checkpoint, as \`deno task train\` printed it`);
   }
 }
 

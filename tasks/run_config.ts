@@ -1,13 +1,20 @@
 /** A run's configuration: plain values from which data, model and training can be built again. */
 import { data, type Device, models, optim, StateError, Trainer } from "../mod.ts";
 
+/** From what a model is built again. */
+export interface ModelConfig {
+  /** A network by fastai's name, or `mnistNet`, and its options. */
+  readonly model: { readonly name: models.ArchName | "mnistNet"; readonly options: Partial<models.ModelOptions> };
+  /** Weights, order and augmentation follow from it. */
+  readonly seed: number;
+  readonly dtype: "f32" | "f64";
+}
+
 /** What is kept as `config.json` and in each checkpoint. */
-export interface RunConfig {
+export interface RunConfig extends ModelConfig {
   readonly preset: string;
   /** Which data, and how many images of each part; null for all. */
   readonly data: { readonly name: "mnist"; readonly limit: number | null };
-  /** A function of `models` and its options. */
-  readonly model: { readonly name: "mnistNet"; readonly options: Partial<models.ModelOptions> };
   readonly optimizer: { readonly name: "ranger" } & optim.RangerOptions;
   readonly schedule: { readonly name: "flatCos" } & Parameters<typeof optim.flatCos>[0];
   readonly labelSmoothing: number;
@@ -17,17 +24,17 @@ export interface RunConfig {
   readonly augmentation: { readonly shift: number; readonly flip: number };
   /** Images at a time when measuring. */
   readonly validBs: number;
-  /** Weights, order and augmentation follow from it. */
-  readonly seed: number;
   readonly device: "auto" | "cpu" | "cuda";
   /** CPU threads; null for LIBTRAIN_THREADS or all. */
   readonly threads: number | null;
-  readonly dtype: "f32" | "f64";
   /** Whether steps are recorded and replayed. */
   readonly capture: boolean;
 }
 
-const builders = { mnistNet: models.mnistNet };
+const builders: Readonly<Record<ModelConfig["model"]["name"], models.ModelFactory>> = {
+  ...models.archs,
+  mnistNet: models.mnistNet,
+};
 const opened = { mnist: data.mnist };
 
 /** Says which part of a configuration from a file names nothing that is known here. */
@@ -40,13 +47,15 @@ function known<Table extends object>(table: Table, what: string, name: unknown):
 }
 
 /** The model of a configuration, with its initial weights. */
-export function buildModel({ model, seed, dtype }: RunConfig, device: Device): models.XResNet {
-  return known(builders, "model", model?.name)({ ...model.options, seed, dtype, device });
+export function buildModel({ model, seed, dtype }: ModelConfig, device: Device): models.XResNet {
+  // A configuration from a file without `classes` is refused as the model is built.
+  const options = { ...model?.options, seed, dtype, device } as models.ModelOptions;
+  return known(builders, "model", model?.name)(options);
 }
 
 /** The data of a configuration, on a device. */
-export async function openData({ data: { name, limit } }: RunConfig, device: Device): Promise<data.Splits> {
-  return await known(opened, "data", name)({ device, limit: limit ?? undefined });
+export async function openData({ data: source }: RunConfig, device: Device): Promise<data.Splits> {
+  return await known(opened, "data", source?.name)({ device, limit: source.limit ?? undefined });
 }
 
 /** The trainer of a configuration. */

@@ -1,9 +1,10 @@
 import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
-import { type Flags, UsageError } from "../lib/cli/flags.ts";
+import type { Flags } from "../lib/cli/flags.ts";
 import { codeVersion } from "../lib/train/git.ts";
 import { Device, type FitResult, RunFolder, type TrainerEvents } from "../mod.ts";
 import { cpuFacts, headline } from "./machine.ts";
+import { checkOut } from "./out_path.ts";
 import { type PresetName, presetNames, presets } from "./presets.ts";
 import { buildModel, buildTrainer, openData, type RunConfig, trainBatches, validBatches } from "./run_config.ts";
 import { stopSignals } from "./stop_signals.ts";
@@ -154,18 +155,8 @@ const flags = {
   out: { kind: "string", default: "runs", placeholder: "folder", help: "Where the run's folder is made" },
 } as const satisfies Flags;
 
-/** Refuses a folder that the task has no permission to write, with the command that has. */
-function checkOut(out: string): void {
-  const state = Deno.permissions.querySync({ name: "write", path: out }).state;
-  if (state === "granted") return;
-  throw new UsageError(
-    `Cannot write to "${out}": \`deno task train\` may write below runs and .cache only. To allow it, run ` +
-      `\`deno run -P=train --allow-write="${out}" tasks/train.ts --out "${out}"\``,
-  );
-}
-
 async function run({ flags: given, report }: CommandContext<typeof flags>): Promise<number> {
-  checkOut(given.out);
+  checkOut("train", given.out);
   const { sqrmom: sqrMom, ...options } = given;
   using stop = stopSignals((line) => report.note(line));
   using shown = new TrainReport(report);

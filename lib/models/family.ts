@@ -140,3 +140,6 @@ export const archs = {
 
 /** fastai's name of a member. */
 export type ArchName = keyof typeof archs;
+
+/** All of fastai's names. */
+export const archNames = Object.keys(archs) as readonly ArchName[];

@@ -4,8 +4,17 @@ import { Init } from "../nn/init.ts";
 import type { LayerOptions } from "../nn/layers.ts";
 import type { ModuleOptions } from "../nn/module.ts";
 
+/** The kinds of {@linkcode PoolKind}. */
+export const poolKinds = ["max", "maxblur", "avg"] as const;
+
 /** What subsamples: max pools, max pools with a blur (Zhang 2019), or fastai's default (max in the stem, mean in shortcuts). */
-export type PoolKind = "max" | "maxblur" | "avg";
+export type PoolKind = (typeof poolKinds)[number];
+
+/** The activations that tasks offer. */
+export const actNames = ["mish", "relu", "silu", "gelu"] as const;
+
+/** An activation that tasks offer. */
+export type ActName = (typeof actNames)[number];
 
 /** Options of {@linkcode XResNet}. */
 export interface XResNetOptions extends ModuleOptions {
@@ -81,7 +90,7 @@ export function fill(options: XResNetOptions): Filled {
     dtype,
     init: new Init(seed),
   };
-  if (!["max", "maxblur", "avg"].includes(filled.pool)) {
+  if (!poolKinds.includes(filled.pool)) {
     throw new RangeError(`XResNet: Expected \`pool\` as max, maxblur or avg, got "${filled.pool}"`);
   }
   if (filled.blocks.length > filled.widths.length || filled.blocks.length === 0 || filled.stem.length === 0) {
