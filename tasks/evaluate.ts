@@ -24,7 +24,9 @@ export async function checkpointPath(path: string): Promise<string> {
     return (await Deno.stat(path)).isDirectory ? checkpointIn(path) : path;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new UsageError(`Cannot find "${path}": give a run's folder or a checkpoint, as \`deno task train\` printed it`);
+    throw new UsageError(
+      `Cannot find "${path}": give a run's folder or a checkpoint, as \`deno task train\` printed it`,
+    );
   }
 }
 

@@ -44,7 +44,9 @@ const flags = {
 
 async function run({ flags: { format, out }, words: [path], report }: CommandContext<typeof flags>): Promise<number> {
   if (path === undefined) {
-    throw new UsageError("Expected a run's folder or a checkpoint, got none: `deno task train` prints its run's folder");
+    throw new UsageError(
+      "Expected a run's folder or a checkpoint, got none: `deno task train` prints its run's folder",
+    );
   }
   if (out === undefined) throw new UsageError("Expected --out, got none: say runs/exported.safetensors");
   checkOutFile("export", out);

@@ -75,7 +75,11 @@ Deno.test("import and export: wrong command lines give exit code 2 and say what 
     [importCommand, [`${there}x`, "--out", out, ...arch], "which is not there"],
     [importCommand, [folder.path, "--out", out, ...arch], "which is no file"],
     [importCommand, [there, "--out", out, "--arch", "resnet18"], "Expected --arch to be one of xresnet18"],
-    [importCommand, [there, "--out", out, ...arch, "--act", "elu"], "Expected --act to be one of mish, relu, silu, gelu"],
+    [
+      importCommand,
+      [there, "--out", out, ...arch, "--act", "elu"],
+      "Expected --act to be one of mish, relu, silu, gelu",
+    ],
     [importCommand, [there, "--out", "/elsewhere/x", ...arch], '--allow-write="/elsewhere" tasks/import.ts'],
     [exportCommand, ["--out", out], "Expected a run's folder or a checkpoint, got none"],
     [exportCommand, [there], "Expected --out, got none"],
@@ -144,7 +148,12 @@ Deno.test("export: PyTorch loads the file strictly, and gives the same logits", 
   using gamma = randn([1], { seed: 1, std: 0.01 });
   model.stages[0]![1]!.attention!.gamma.assign(gamma);
   await exportFastai(model, path);
-  const child = new Deno.Command(python, { args: ["-c", script, path], stdin: "piped", stdout: "piped", cwd: folder.path })
+  const child = new Deno.Command(python, {
+    args: ["-c", script, path],
+    stdin: "piped",
+    stdout: "piped",
+    cwd: folder.path,
+  })
     .spawn();
   using images = randn([2, 32, 32, 3], { seed: 9 });
   const input = new Blob([`[${await images.data()}]`]).stream();
@@ -158,7 +167,12 @@ Deno.test("export: PyTorch loads the file strictly, and gives the same logits", 
 });
 
 Deno.test("import and export: --help shows every flag", async () => {
-  for (const [command, words] of [[importCommand, ["--arch", "--act", "--pool", "--sa", "--out"]], [exportCommand, ["--format", "--out"]]] as const) {
+  for (
+    const [command, words] of [[importCommand, ["--arch", "--act", "--pool", "--sa", "--out"]], [exportCommand, [
+      "--format",
+      "--out",
+    ]]] as const
+  ) {
     const streams = keptStreams();
     assertEquals(await runCommand(["--help"], command as typeof importCommand, { streams }), 0);
     for (const word of words) assertStringIncludes(streams.text.out, word);

@@ -3,7 +3,12 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { exportFastai, importFastai, models, StateError } from "../../../mod.ts";
 import { readFastai, readStateDict, writeFastai } from "../../../lib/train/fastai.ts";
-import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "../../../lib/train/safetensors.ts";
+import {
+  readSafetensors,
+  type SafeTensor,
+  SafetensorsError,
+  writeSafetensors,
+} from "../../../lib/train/safetensors.ts";
 import { tempFolder } from "../../temp_folder.ts";
 
 /** Small, with every part there is: attention, squeeze-and-excitation, groups, pools in the shortcuts. */
@@ -12,7 +17,9 @@ function network(options: Partial<models.ModelOptions> = {}): models.XResNet {
 }
 
 async function stateOf(model: models.XResNet): Promise<Map<string, ArrayLike<number>>> {
-  return new Map(await Promise.all([...model.state()].map(async ([path, value]) => [path, await value.data()] as const)));
+  return new Map(
+    await Promise.all([...model.state()].map(async ([path, value]) => [path, await value.data()] as const)),
+  );
 }
 
 Deno.test("fastai: a model comes back from its file bit for bit", async () => {
