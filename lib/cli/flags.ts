@@ -5,6 +5,13 @@ export interface BooleanFlag {
   readonly default?: boolean;
 }
 
+/** A flag that turns something on, `--name`, or off, `--no-name`; without it the value is undefined. */
+export interface SwitchFlag {
+  readonly kind: "switch";
+  readonly help: string;
+  readonly default?: undefined;
+}
+
 /** A flag that takes a number, `integer` one without a fraction; `min` and `max` are allowed themselves. */
 export interface NumberFlag {
   readonly kind: "number" | "integer";
@@ -32,12 +39,12 @@ export interface ChoiceFlag {
 }
 
 /** How one flag is declared. */
-export type Flag = BooleanFlag | NumberFlag | StringFlag | ChoiceFlag;
+export type Flag = BooleanFlag | SwitchFlag | NumberFlag | StringFlag | ChoiceFlag;
 
 /** A command's flags by name, as typed after `--`. */
 export type Flags = Readonly<Record<string, Flag>>;
 
-type BaseValue<F extends Flag> = F extends BooleanFlag ? boolean
+type BaseValue<F extends Flag> = F extends BooleanFlag | SwitchFlag ? boolean
   : F extends NumberFlag ? number
   : F extends ChoiceFlag ? F["choices"][number]
   : string;

@@ -3,6 +3,7 @@ import type { CommandLine, Flag, Flags } from "./flags.ts";
 function placeholder(flag: Flag): string {
   switch (flag.kind) {
     case "boolean":
+    case "switch":
       return "";
     case "integer":
     case "number":
@@ -34,8 +35,8 @@ function shownWords({ name, max, required = false }: NonNullable<CommandLine<Fla
 export function helpText<F extends Flags>(command: CommandLine<F>): string {
   const words = command.words === undefined ? "" : ` ${shownWords(command.words)}`;
   const flagRows = Object.entries(command.flags).map(([name, flag]) => {
-    const shown = flag.kind === "boolean" && flag.default === true ? `--no-${name}` : `--${name}${placeholder(flag)}`;
-    return [shown, flag.help + defaultNote(flag)] as const;
+    const shown = flag.kind === "boolean" && flag.default === true ? `no-${name}` : `${name}${placeholder(flag)}`;
+    return [`--${flag.kind === "switch" ? "[no-]" : ""}${shown}`, flag.help + defaultNote(flag)] as const;
   });
   const parts = [
     command.about,

@@ -27,6 +27,7 @@ function range(flag: { min?: number; max?: number }): string {
 function flagValue(name: string, flag: Flag, raw: unknown): string | number | boolean | undefined {
   if (flag.kind === "boolean") return raw === true;
   if (raw === undefined) return undefined;
+  if (flag.kind === "switch") return raw === true;
   const text = String(raw);
   if (text === "") {
     throw new UsageError(`Expected a value after --${name} (--${name}=-1 for one that starts with a minus), got none`);
@@ -54,13 +55,15 @@ function flagValue(name: string, flag: Flag, raw: unknown): string | number | bo
  */
 export function parseFlags<F extends Flags>(args: readonly string[], command: CommandLine<F>): ParsedFlags<F> {
   const flags = Object.entries(command.flags);
-  const booleans = flags.filter(([, flag]) => flag.kind === "boolean");
-  const onByDefault = booleans.filter(([, flag]) => flag.default === true).map(([name]) => name);
+  const booleans = flags.filter(([, flag]) => flag.kind === "boolean" || flag.kind === "switch");
+  const negatable = booleans.filter(([, flag]) => flag.kind === "switch" || flag.default === true).map(([name]) =>
+    name
+  );
   const names = [...flags.map(([name]) => name), "help"];
   const parsed = parseArgs(args, {
     boolean: [...booleans.map(([name]) => name), "help"],
-    string: ["_", ...flags.filter(([, flag]) => flag.kind !== "boolean").map(([name]) => name)],
-    negatable: onByDefault,
+    string: ["_", ...flags.filter((flag) => !booleans.includes(flag)).map(([name]) => name)],
+    negatable,
     default: Object.fromEntries(flags.map(([name, flag]) => [name, flag.default])),
     alias: { help: "h" },
     unknown(arg, key): boolean {
