@@ -8,13 +8,14 @@ async function writeAll(file: Deno.FsFile, chunks: Iterable<Uint8Array>): Promis
 }
 
 /** Makes a rename in this folder survive a power loss. Windows cannot open a folder, and needs no such call. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(path);
   await folder.sync();
 }
 
-async function removeIfThere(path: string): Promise<void> {
+/** Removes a file; none there is as well. */
+export async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path);
   } catch (error) {

@@ -1,8 +1,9 @@
 /** A training's state in a safetensors file. */
-import { readSafetensors, SafetensorsError, writeSafetensors } from "./safetensors.ts";
+import { encodeHex } from "@std/encoding/hex";
+import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { type Counters, startingCounters, type State } from "./state.ts";
 
-const format = "libtrain-state-1";
+const format = "libtrain-state-2";
 
 /** What a checkpoint holds: the state, and what is needed to build the model and the optimizer that it belongs to. */
 export interface Checkpoint {
@@ -12,10 +13,22 @@ export interface Checkpoint {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
+/** One sum over every tensor's name, dtype, shape and bytes, and over the texts: whatever bit changes, it changes. */
+async function checksum(tensors: ReadonlyMap<string, SafeTensor>, texts: readonly string[]): Promise<string> {
+  const lines = [...texts];
+  for (const name of [...tensors.keys()].sort()) {
+    const { dtype, shape, data } = tensors.get(name)!;
+    lines.push(JSON.stringify([name, dtype, shape, encodeHex(await crypto.subtle.digest("SHA-256", data))]));
+  }
+  return encodeHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(lines.join("\n"))));
+}
+
 /** Writes a checkpoint atomically: whatever happens, the path holds the old one or the new one. */
 export async function saveCheckpoint(path: string, { state, config }: Checkpoint): Promise<void> {
-  const metadata = { format, counters: JSON.stringify(state.counters), config: JSON.stringify(config) };
-  await writeSafetensors(path, state.tensors, { metadata });
+  const counters = JSON.stringify(state.counters);
+  const settings = JSON.stringify(config);
+  const sha256 = await checksum(state.tensors, [counters, settings]);
+  await writeSafetensors(path, state.tensors, { metadata: { format, counters, config: settings, sha256 } });
 }
 
 function parsed(path: string, name: string, text: string | undefined): Record<string, unknown> {
@@ -56,6 +69,13 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
       `Expected "${path}" to be a checkpoint of format ${format}, got ${
         metadata["format"] ?? "another safetensors file"
       }`,
+    );
+  }
+  const found = await checksum(tensors, [metadata["counters"] ?? "", metadata["config"] ?? ""]);
+  if (found !== metadata["sha256"]) {
+    throw new SafetensorsError(
+      `Expected "${path}" to have the content that was saved (SHA-256 ${metadata["sha256"]}), got ${found}: ` +
+        `it is damaged, take an earlier checkpoint`,
     );
   }
   const counters = checkedCounters(path, metadata["counters"]);

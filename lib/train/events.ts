@@ -45,6 +45,20 @@ export interface BatchEnd {
   readonly top1: number | null;
 }
 
+/** One step's loss, read from the device some steps after it was enqueued. */
+export interface StepLoss {
+  /** Which step, from 1, over all epochs. */
+  readonly step: number;
+  /** Which epoch, from 1. */
+  readonly epoch: number;
+  /** The learning rate of the step. */
+  readonly lr: number;
+  /** Mean over the batch, with label smoothing, in training mode. */
+  readonly loss: number;
+  /** Share of correct answers in the batch, 0 to 1. */
+  readonly top1: number;
+}
+
 /** An epoch is over, and was measured where there was something to measure with. */
 export interface EpochEnd {
   /** Which epoch, from 1. */
@@ -59,6 +73,8 @@ export interface EpochEnd {
   readonly trainTop1: number;
   /** What was measured after it; null where there was nothing to measure with. */
   readonly evaluation: Evaluation | null;
+  /** What the averaged weights came to; null without an average, or with nothing to measure with. */
+  readonly ema: Evaluation | null;
   /** Time of its steps, without evaluation and saving. */
   readonly trainSeconds: number;
   /** Images a second in its steps. */
@@ -73,6 +89,12 @@ export interface FitResult {
   readonly top5: number | null;
   /** Loss without label smoothing. */
   readonly loss: number | null;
+  /** Top-1 of the averaged weights; null without an average. */
+  readonly top1Ema: number | null;
+  /** Top-5 of the averaged weights. */
+  readonly top5Ema: number | null;
+  /** Loss of the averaged weights. */
+  readonly lossEma: number | null;
   /** Number of samples measured. */
   readonly n: number | null;
   /** Epochs done. */
@@ -99,6 +121,8 @@ export interface TrainerEvents {
   readonly epochBegin: EpochBegin;
   /** After each step was enqueued. */
   readonly batchEnd: BatchEnd;
+  /** Now and then: the losses of the steps since the last time, every step once. */
+  readonly losses: readonly StepLoss[];
   /** After an epoch was measured; `epoch` counts from 1. */
   readonly evaluateEnd: Evaluation & { readonly epoch: number };
   /** After an epoch, once all of it is saved. */

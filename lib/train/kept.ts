@@ -1,6 +1,8 @@
 /** Steps in flight, and what is needed should one of them fail. */
+import type { Batch } from "../data/dataset.ts";
 import { LateError } from "../ffi/errors.ts";
 import type { Device } from "../tensor/device.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Counters } from "./state.ts";
 
@@ -17,10 +19,39 @@ export interface Kept {
 }
 
 /** Steps kept: those in flight, and the one that was just waited for. */
-export const keptSteps = 3;
+const keptSteps = 3;
 
-/** Lets go of a step. */
-export function release({ images, labels }: Kept): void {
+/** The last few steps that were enqueued. */
+export class KeptSteps implements Disposable {
+  readonly #steps: Kept[] = [];
+
+  /** Keeps a step with its batch, whose own tensors the loader disposes of. */
+  add({ images, labels, index }: Batch, step: Pick<Kept, "ticket" | "before" | "measured">): void {
+    this.#steps.push({
+      ...step,
+      index,
+      images: scope(() => images.detach()).detachFromScope(),
+      labels: scope(() => labels.detach()).detachFromScope(),
+    });
+  }
+
+  /** Lets go of steps that are surely over. */
+  trim(): void {
+    while (this.#steps.length > keptSteps) release(this.#steps.shift()!);
+  }
+
+  /** The step that a command of the queue belongs to. */
+  of(command: number): Kept | undefined {
+    return this.#steps.find(({ ticket }) => command <= ticket);
+  }
+
+  [Symbol.dispose](): void {
+    this.#steps.forEach(release);
+    this.#steps.length = 0;
+  }
+}
+
+function release({ images, labels }: Kept): void {
   images.dispose();
   labels.dispose();
 }

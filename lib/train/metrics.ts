@@ -52,6 +52,7 @@ export class Meter {
   /** Batches taken over so far. */
   batches = 0;
   readonly #summed: readonly boolean[];
+  readonly #told: ((values: readonly number[], n: number) => void) | undefined;
   /** Batches that are not read, in order. */
   #pending: Measured[] = [];
   /** Those whose reading is under way; kept so that an error in what came after them does not lose them. */
@@ -59,9 +60,10 @@ export class Meter {
   #reading: Promise<void> = Promise.resolve();
   #readAt = performance.now();
 
-  /** One flag a value: whether it is already a sum over the batch, or a mean. */
-  constructor(summed: readonly boolean[]) {
+  /** One flag a value: whether it is already a sum over the batch, or a mean. `told` gets each batch's once read. */
+  constructor(summed: readonly boolean[], told?: (values: readonly number[], n: number) => void) {
     this.#summed = summed;
+    this.#told = told;
     this.sums = summed.map(() => 0);
   }
 
@@ -104,12 +106,13 @@ export class Meter {
   }
 
   #add(taken: readonly Measured[], numbers: ArrayLike<number>): void {
+    const count = this.#summed.length;
     taken.forEach((measured, batch) => {
       const { values, n } = measured;
-      this.#summed.forEach((summed, value) => {
-        this.sums[value]! += numbers[batch * this.#summed.length + value]! * (summed ? 1 : n);
-      });
+      const own = Array.from({ length: count }, (_, value) => numbers[batch * count + value]!);
+      own.forEach((value, place) => this.sums[place]! += value * (this.#summed[place] ? 1 : n));
       this.samples += n;
+      this.#told?.(own, n);
       this.#taken.delete(measured);
       values.dispose();
     });

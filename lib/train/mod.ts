@@ -4,11 +4,23 @@
  * @module
  */
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+export { type Found } from "./checkpoints.ts";
+export { Ema, type EmaOptions } from "./ema.ts";
 export { NonFiniteError } from "./diagnose.ts";
 export { evaluate, type Evaluation } from "./evaluate.ts";
-export type { BatchEnd, EpochBegin, EpochEnd, FitBegin, FitResult, Listener, TrainerEvents } from "./events.ts";
+export type {
+  BatchEnd,
+  EpochBegin,
+  EpochEnd,
+  FitBegin,
+  FitResult,
+  Listener,
+  StepLoss,
+  TrainerEvents,
+} from "./events.ts";
 export { exportFastai, importFastai } from "./fastai.ts";
-export { RunFolder, type RunFolderOptions } from "./run_folder.ts";
+export { RunFolder, type RunFolderOptions, type RunRecord } from "./run_folder.ts";
 export { type SafeArrays, type SafeDtype, type SafeTensor } from "./safetensors.ts";
 export { type Counters, type State, type StateOwners, writeTensors } from "./state.ts";
-export { type FitOptions, Trainer, type TrainerOptions } from "./trainer.ts";
+export { Trainer } from "./trainer.ts";
+export { type FitOptions, type TrainerOptions } from "./trainer_options.ts";

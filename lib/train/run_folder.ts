@@ -1,19 +1,27 @@
 /** The folder that a training leaves behind. */
 import { join } from "@std/path";
-import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import type { EpochEnd, FitResult } from "./events.ts";
+import { Checkpoints, type Found, sweepPartial } from "./checkpoints.ts";
+import type { EpochEnd, FitResult, StepLoss } from "./events.ts";
+import { writeJson } from "./json_file.ts";
+import { LineFile } from "./line_file.ts";
 import type { State } from "./state.ts";
 
 /** What is recorded with every run. */
-export interface RunFolderOptions {
-  /** Where the folder is made; by default `runs`. */
-  root?: string;
-  /** The last part of its name, say a preset's. */
-  name: string;
+export interface RunRecord {
   /** Everything needed to build the model and train it again; kept as `config.json` and in each checkpoint. */
   config: Readonly<Record<string, unknown>>;
   /** Goes into `result.json` beside the results: seed, device, commit and so on. */
   facts?: Readonly<Record<string, unknown>>;
+  /** Told what could not be written while the training goes on, say on a full disk. */
+  warn?(message: string): void;
+}
+
+/** How a run's folder is made. */
+export interface RunFolderOptions extends RunRecord {
+  /** Where the folder is made; by default `runs`. */
+  root?: string;
+  /** The last part of its name, say a preset's. */
+  name: string;
   /** The time in the name, in the local zone; by default now. */
   time?: Date;
 }
@@ -25,8 +33,14 @@ function stamp(time: Date): string {
   return `${day}-${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
 }
 
-/** Makes a folder that was not there: runs that begin in the same second must not write into one. */
-async function makeNew(path: string): Promise<string> {
+/**
+ * Makes a new folder `<root>/<YYYYMMDD-HHMMSS>-<name>` and gives its path; one that is there already is not taken, since
+ * runs that begin in the same second must not write into one.
+ */
+export async function makeRunFolder(options: { root?: string; name: string; time?: Date }): Promise<string> {
+  const { root = "runs", name, time = new Date() } = options;
+  await Deno.mkdir(root, { recursive: true });
+  const path = join(root, `${stamp(time)}-${name}`);
   for (let count = 1;; count++) {
     const numbered = count === 1 ? path : `${path}-${count}`;
     try {
@@ -38,85 +52,143 @@ async function makeNew(path: string): Promise<string> {
   }
 }
 
-const columns = [
+const metricColumns = [
   "epoch",
   "trainLoss",
   "trainTop1",
   "loss",
   "top1",
   "top5",
+  "lossEma",
+  "top1Ema",
+  "top5Ema",
   "lr",
   "trainSeconds",
   "imagesPerSecond",
 ] as const;
 
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** The path of the checkpoint in a run's folder. */
-export function checkpointIn(folder: string): string {
-  return join(folder, "checkpoint", "state.safetensors");
-}
+const stepColumns = ["step", "epoch", "lr", "loss", "top1"] as const;
 
 /**
- * A run's folder `<root>/<YYYYMMDD-HHMMSS>-<name>`: `config.json`, `metrics.csv` (a row an epoch), `events.jsonl` (what
- * happened when), `checkpoint/state.safetensors` (the whole state), and at the end `result.json`.
+ * A run's folder `<root>/<YYYYMMDD-HHMMSS>-<name>`: `config.json`, `metrics.csv` (a row an epoch), `steps.csv` (the loss
+ * of every step), `events.jsonl` (what happened when), `checkpoint/` (the whole state, newest and previous), and at the
+ * end `result.json`.
  */
 export class RunFolder {
   /** Its path. */
   readonly path: string;
-  readonly #config: Readonly<Record<string, unknown>>;
-  readonly #facts: Readonly<Record<string, unknown>>;
+  readonly #record: RunRecord;
+  readonly #checkpoints: Checkpoints;
+  readonly #metrics: LineFile;
+  readonly #steps: LineFile;
+  readonly #events: LineFile;
+  #warned = false;
 
-  private constructor(path: string, { config, facts = {} }: RunFolderOptions) {
+  private constructor(path: string, record: RunRecord) {
     this.path = path;
-    this.#config = config;
-    this.#facts = facts;
+    this.#record = record;
+    this.#checkpoints = new Checkpoints(path);
+    this.#metrics = new LineFile(join(path, "metrics.csv"));
+    this.#steps = new LineFile(join(path, "steps.csv"));
+    this.#events = new LineFile(join(path, "events.jsonl"));
   }
 
   /** Makes the folder. */
   static async create(options: RunFolderOptions): Promise<RunFolder> {
-    const { root = "runs", name, config, time = new Date() } = options;
-    await Deno.mkdir(root, { recursive: true });
-    const folder = new RunFolder(await makeNew(join(root, `${stamp(time)}-${name}`)), options);
-    await Deno.mkdir(join(folder.path, "checkpoint"));
-    await Deno.writeTextFile(join(folder.path, "config.json"), json(config));
-    await Deno.writeTextFile(join(folder.path, "metrics.csv"), `${columns.join()}\n`);
+    return await RunFolder.createAt(await makeRunFolder(options), options);
+  }
+
+  /** Makes a run's folder at a path where there is none, or an empty one. */
+  static async createAt(path: string, record: RunRecord): Promise<RunFolder> {
+    const folder = new RunFolder(path, record);
+    await folder.#checkpoints.prepare();
+    await Deno.writeTextFile(folder.#metrics.path, `${metricColumns.join()}\n`);
+    await Deno.writeTextFile(folder.#steps.path, `${stepColumns.join()}\n`);
+    // Last: a folder with a configuration is a run, and can be resumed.
+    await writeJson(join(path, "config.json"), record.config);
     return folder;
   }
 
-  /** The path of its checkpoint. */
+  /**
+   * Opens a folder to go on, with the state that was saved last, if any: files that a killed process was writing are
+   * removed, and so are rows of steps and epochs that came after that state.
+   */
+  static async open(path: string, record: RunRecord): Promise<{ folder: RunFolder; found: Found | undefined }> {
+    const folder = new RunFolder(path, record);
+    await sweepPartial(path);
+    await folder.#checkpoints.prepare();
+    const found = await folder.#checkpoints.load();
+    const { epoch = 0, step = 0 } = found?.state.counters ?? {};
+    const upTo = (count: number) => (line: string): boolean => Number(line.slice(0, line.indexOf(","))) <= count;
+    await folder.#metrics.keep(upTo(epoch));
+    await folder.#steps.keep(upTo(step));
+    await folder.#events.keep(() => true);
+    await writeJson(join(path, "config.json"), record.config);
+    return { folder, found };
+  }
+
+  /** The path of its newest checkpoint. */
   get checkpoint(): string {
-    return checkpointIn(this.path);
+    return this.#checkpoints.newest;
   }
 
   /** Adds a line to `events.jsonl`. */
   async event(name: string, values: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const line = JSON.stringify({ time: new Date().toISOString(), event: name, ...values });
-    await Deno.writeTextFile(join(this.path, "events.jsonl"), `${line}\n`, { append: true });
+    this.#told(await this.#events.add(`${line}\n`));
   }
 
   /** Adds an epoch's row to `metrics.csv`. */
   async epoch(end: EpochEnd): Promise<void> {
-    const values: Readonly<Record<string, unknown>> = { ...end, ...end.evaluation };
-    const row = columns.map((column) => values[column] ?? "").join();
-    await Deno.writeTextFile(join(this.path, "metrics.csv"), `${row}\n`, { append: true });
+    const { evaluation, ema, ...rest } = end;
+    const averaged = { lossEma: ema?.loss, top1Ema: ema?.top1, top5Ema: ema?.top5 };
+    this.#told(await this.#metrics.add(row(metricColumns, { ...rest, ...evaluation, ...averaged })));
   }
 
-  /** Saves the state over the one before. */
+  /** Adds rows to `steps.csv`. */
+  async steps(losses: readonly StepLoss[]): Promise<void> {
+    if (losses.length === 0) return;
+    this.#told(await this.#steps.add(losses.map((loss) => row(stepColumns, { ...loss })).join("")));
+  }
+
+  /**
+   * Saves the state; the one saved before it is kept. Where it cannot be written, say on a full disk, the training is not
+   * to end: it is told as a warning, and the next call tries again. Gives whether it was saved.
+   */
+  async trySave(state: State): Promise<boolean> {
+    try {
+      await this.save(state);
+      return true;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#record.warn?.(`${message}. The training goes on, and saves again later`);
+      await this.event("saveFailed", { message });
+      return false;
+    }
+  }
+
+  /** Saves the state, and all rows that could not be written before; rejects where it cannot. */
   async save(state: State): Promise<void> {
-    await saveCheckpoint(this.checkpoint, { state, config: this.#config });
+    await this.#checkpoints.save({ state, config: this.#record.config });
+    for (const file of [this.#metrics, this.#steps, this.#events]) await file.flush();
+    this.#warned = false;
   }
 
-  /** The state that was saved last. */
-  async load(): Promise<State> {
-    return (await loadCheckpoint(this.checkpoint)).state;
+  /** The state that was saved last; undefined where none was. */
+  async load(): Promise<State | undefined> {
+    return (await this.#checkpoints.load())?.state;
   }
 
   /** Writes `result.json`. */
   async result(result: FitResult): Promise<void> {
-    await Deno.writeTextFile(join(this.path, "result.json"), json({ ...result, ...this.#facts }));
+    await writeJson(join(this.path, "result.json"), { ...result, ...this.#record.facts });
+  }
+
+  /** Warns once of lines that could not be written; they are kept for later. */
+  #told(error: Error | undefined): void {
+    if (error === undefined || this.#warned) return;
+    this.#warned = true;
+    this.#record.warn?.(`${error.message}. The training goes on, and writes it later`);
   }
 
   /** Its path. */
@@ -128,4 +200,8 @@ export class RunFolder {
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
+}
+
+function row(columns: readonly string[], values: Readonly<Record<string, unknown>>): string {
+  return `${columns.map((column) => values[column] ?? "").join()}\n`;
 }

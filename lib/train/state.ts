@@ -9,6 +9,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
+import type { Ema } from "./ema.ts";
 import type { SafeDtype, SafeTensor } from "./safetensors.ts";
 
 /** Where a training is. */
@@ -57,7 +58,7 @@ export const startingCounters: Counters = {
 
 /**
  * Everything that decides how a training goes on: `model.<path>` for parameters and buffers, `optimizer.<state>.<path>`,
- * and the counters. The random numbers are functions of seed and counters, so they need no state of their own.
+ * `ema.model.<path>` where the weights are averaged, and the counters. The random numbers are functions of seed and counters, so they need no state of their own.
  */
 export interface State {
   /** Values by name, on the host. */
@@ -72,14 +73,20 @@ export interface StateOwners {
   readonly model: Module;
   /** Its state counts too. */
   readonly optimizer?: BoundOptimizer;
+  /** Its averages count too. */
+  readonly ema?: Ema;
 }
 
 const safeDtypes: Readonly<Record<DtypeName, SafeDtype>> = { f32: "F32", f64: "F64", i32: "I32", u8: "U8" };
 
 /** Calls `use` with the live tensors of the tree by name; those that are only views live no longer than the call. */
-function withTensors<Result>({ model, optimizer }: StateOwners, use: (named: Map<string, Tensor>) => Result): Result {
+function withTensors<Result>(
+  { model, optimizer, ema }: StateOwners,
+  use: (named: Map<string, Tensor>) => Result,
+): Result {
   const named = new Map<string, Tensor>();
   for (const [path, value] of model.state()) named.set(`model.${path}`, value);
+  for (const [path, value] of ema?.state() ?? []) named.set(`ema.${path}`, value);
   const views = scope(() =>
     new Map([...optimizer?.state() ?? []].map(([path, view]) => [path, view.detachFromScope()]))
   );

@@ -7,6 +7,7 @@ import { concat } from "../tensor/ops/shape.ts";
 import { crossEntropy } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { Ema } from "./ema.ts";
 import { countTop1 } from "./metrics.ts";
 
 /** What a step works on, and how. */
@@ -14,6 +15,8 @@ export interface StepOptions {
   readonly model: Module;
   readonly optimizer: BoundOptimizer;
   readonly labelSmoothing: number;
+  /** Takes the new weights in, where there is an average. */
+  readonly ema: Ema | undefined;
   /** Whether it is recorded once and then replayed. */
   readonly capture: boolean;
 }
@@ -23,6 +26,7 @@ export class TrainingStep {
   readonly #model: Module;
   readonly #optimizer: BoundOptimizer;
   readonly #labelSmoothing: number;
+  readonly #ema: Ema | undefined;
   readonly #captured: Captured<[Tensor, Tensor], Tensor> | undefined;
   #warm = false;
 
@@ -30,6 +34,7 @@ export class TrainingStep {
     this.#model = options.model;
     this.#optimizer = options.optimizer;
     this.#labelSmoothing = options.labelSmoothing;
+    this.#ema = options.ema;
     if (options.capture) this.#captured = capture((images, labels) => this.#whole(images, labels));
   }
 
@@ -78,6 +83,7 @@ export class TrainingStep {
 
   #update(logits: Tensor, loss: Tensor, labels: Tensor): Tensor {
     this.#optimizer.step();
+    this.#ema?.update();
     return noGrad(() =>
       concat([loss, countTop1(logits, labels)].map((value) => value.detach().to("f32").reshape([1])))
     );

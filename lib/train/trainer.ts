@@ -3,46 +3,23 @@ import type { Batch, Batches } from "../data/dataset.ts";
 import { Pace } from "../data/pace.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
-import type { BoundOptimizer, ParameterGroup } from "../optim/optimizer.ts";
-import type { Optimizer } from "../optim/optimizers.ts";
+import type { BoundOptimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { Device } from "../tensor/device.ts";
-import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { begin } from "./begin.ts";
 import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
+import { Ema } from "./ema.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
-import { type Kept, keptSteps, lateError, release } from "./kept.ts";
+import { KeptSteps, lateError } from "./kept.ts";
 import { Meter } from "./metrics.ts";
 import type { RunFolder } from "./run_folder.ts";
+import { resultOf } from "./result.ts";
+import { StepLosses } from "./step_losses.ts";
 import { TrainingStep } from "./step.ts";
 import { type Counters, readTensors, startingCounters, type State, writeTensors } from "./state.ts";
-
-/** How a model is trained. */
-export interface TrainerOptions {
-  /** By {@linkcode optim.ranger} and its like. */
-  optimizer: Optimizer;
-  /** The learning rate over the whole training. */
-  schedule: Schedule;
-  /** Settings for some of the parameters. */
-  groups?: readonly ParameterGroup[];
-  /** Share of the target spread over all classes, 0 to 1; by default 0. */
-  labelSmoothing?: number;
-  /** Whether each step is recorded once and then replayed by one native call; by default true. */
-  capture?: boolean;
-}
-
-/** How long to train, and what to do beside it. */
-export interface FitOptions {
-  /** Epochs in all, from 1. */
-  epochs: number;
-  /** What to measure with after each epoch. */
-  valid?: Batches;
-  /** Stops the training after the step under way; it can go on later, exactly. */
-  signal?: AbortSignal;
-  /** Where to keep metrics, events, results and, after each epoch and at a stop, the whole state. */
-  runFolder?: RunFolder;
-}
+import type { FitOptions, TrainerOptions } from "./trainer_options.ts";
 
 /**
  * Trains a model with cross entropy.
@@ -73,29 +50,37 @@ export class Trainer {
   readonly model: Module;
   /** The optimizer with its state. */
   readonly optimizer: BoundOptimizer;
+  /** The average of the weights, where there is one. */
+  readonly ema: Ema | undefined;
   readonly #device: Device;
   readonly #schedule: Schedule;
   readonly #listeners = new Listeners();
   readonly #step: TrainingStep;
   #at: { -readonly [Name in keyof Counters]: Counters[Name] } = { ...startingCounters };
-  #meter = new Meter([false, true]);
+  readonly #losses = new StepLosses();
+  #meter = this.#newMeter();
   #fitting = false;
+  #savedAt = 0;
+  /** Whether something has happened since the state was saved. */
+  #unsaved = false;
 
   /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module, options: TrainerOptions) {
-    const { optimizer, schedule, groups, labelSmoothing = 0 } = options;
+    const { optimizer, schedule, groups, labelSmoothing = 0, ema } = options;
     if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
       throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
     }
     this.model = model;
     this.optimizer = optimizer.bind(model, { groups });
     this.optimizer.prepare();
+    this.ema = ema === undefined ? undefined : new Ema(model, { decay: ema });
     this.#device = model.namedParameters().values().next().value!.device;
     this.#schedule = schedule;
     this.#step = new TrainingStep({
       model,
       optimizer: this.optimizer,
       labelSmoothing,
+      ema: this.ema,
       capture: options.capture ?? true,
     });
   }
@@ -138,7 +123,12 @@ export class Trainer {
     if (this.#fitting) {
       throw new StateError("fit(): Expected one training at a time, got a second call: await the first");
     }
-    this.#begin(train, options.epochs);
+    const at = begin(this.#at, train, options);
+    if (at !== this.#at) {
+      this.#at = { ...at };
+      this.#restartMeter();
+    }
+    this.#savedAt = performance.now();
     this.#fitting = true;
     try {
       return await this.#fit(train, options);
@@ -147,9 +137,10 @@ export class Trainer {
     }
   }
 
-  /** Disposes of the optimizer's state and the recorded step; the model stays. */
+  /** Disposes of the optimizer's state, the average and the recorded step; the model stays. */
   dispose(): void {
     this.#step.dispose();
+    this.ema?.dispose();
     this.#meter.dispose();
     this.optimizer.dispose();
   }
@@ -170,36 +161,15 @@ export class Trainer {
     return this.toString();
   }
 
-  #begin(train: Batches, epochs: number): void {
-    if (!Number.isInteger(epochs) || epochs < 1) {
-      throw new RangeError(`fit(): Expected \`epochs\` as a whole number from 1, got ${epochs}`);
-    }
-    if (train.length === 0) {
-      const { dataset, batchSize } = train.config;
-      throw new RangeError(
-        `fit(): Expected at least one batch an epoch, got ${dataset} samples in batches of ${batchSize}`,
-      );
-    }
-    const at = this.#at;
-    if (at.epochs > 0 && at.epoch < at.epochs) {
-      requireSame({ ...at.sampler, epochs: at.epochs }, { ...train.config, epochs });
-      return;
-    }
-    const { firstEpoch, optimizerSteps } = at;
-    this.#at = {
-      ...startingCounters,
-      epochs,
-      firstEpoch: firstEpoch + at.epochs,
-      optimizerSteps,
-      sampler: train.config,
-    };
-    this.#restartMeter();
+  #newMeter(): Meter {
+    return new Meter([false, true], (values, n) => this.#losses.read(values, n));
   }
 
   #restartMeter(): void {
     const { lossSum, correct, seen } = this.#at;
     this.#meter.dispose();
-    this.#meter = new Meter([false, true]);
+    this.#losses.forget();
+    this.#meter = this.#newMeter();
     this.#meter.sums.splice(0, 2, lossSum, correct);
     this.#meter.samples = seen;
   }
@@ -228,26 +198,21 @@ export class Trainer {
     return await this.#finish(end, options);
   }
 
-  async #finish(end: EpochEnd | undefined, { runFolder }: FitOptions): Promise<FitResult> {
-    const { epoch, epochs, step, trainSeconds, images } = this.#at;
-    const stopped = epoch < epochs;
-    const evaluation = stopped ? null : end?.evaluation;
-    const result: FitResult = {
-      top1: evaluation?.top1 ?? null,
-      top5: evaluation?.top5 ?? null,
-      loss: evaluation?.loss ?? null,
-      n: evaluation?.n ?? null,
-      epochs: epoch,
-      steps: step,
-      trainLoss: end?.trainLoss ?? null,
-      trainTop1: end?.trainTop1 ?? null,
-      trainSeconds,
-      imagesPerSecond: trainSeconds > 0 ? images / trainSeconds : 0,
-      stopped,
-    };
-    if (stopped) await runFolder?.save(await this.state());
-    else await runFolder?.result(result);
-    await runFolder?.event(stopped ? "stopped" : "fitEnd", { step });
+  async #finish(last: EpochEnd | undefined, options: FitOptions): Promise<FitResult> {
+    const { runFolder, valid, signal } = options;
+    const { epoch, epochs, step } = this.#at;
+    let measured: Pick<EpochEnd, "evaluation" | "ema"> | undefined = last;
+    // The process was ended between the last save and the result.
+    if (epoch >= epochs && last === undefined && valid !== undefined) measured = await this.#measured(valid, signal);
+    const stopped = epoch < epochs || signal?.aborted === true && measured === undefined;
+    const result = resultOf(this.#at, { last, measured, stopped });
+    if (runFolder !== undefined) {
+      await runFolder.event(stopped ? "stopped" : "fitEnd", { step });
+      // What could not be saved on the way must be now: nothing comes after it.
+      if (stopped || this.#unsaved) await runFolder.save(await this.state());
+      this.#unsaved = false;
+      if (!stopped) await runFolder.result(result);
+    }
     await this.#listeners.emit("fitEnd", result);
     return result;
   }
@@ -255,6 +220,7 @@ export class Trainer {
   /** One epoch, or the rest of one; undefined where the signal stopped it. */
   async #epoch(train: Batches, options: FitOptions): Promise<EpochEnd | undefined> {
     const { epochs, valid, signal, runFolder } = options;
+    this.#unsaved = true;
     const epoch = this.#at.epoch + 1;
     const before = { seconds: this.#at.trainSeconds, images: this.#at.images };
     await this.#listeners.emit("epochBegin", {
@@ -265,17 +231,19 @@ export class Trainer {
     });
     await this.#steps(train, options);
     if (this.#at.batch < train.length) return undefined;
-    const evaluation = valid === undefined ? null : await this.#evaluate(valid, signal);
-    if (evaluation === undefined) return undefined;
+    const measured = await this.#measured(valid, signal);
+    if (measured === undefined) return undefined;
+    const { evaluation } = measured;
     if (evaluation !== null) await this.#listeners.emit("evaluateEnd", { ...evaluation, epoch });
     const trainSeconds = this.#at.trainSeconds - before.seconds;
     const end: EpochEnd = {
       epoch,
       epochs,
-      lr: this.optimizer.lr,
+      // From the schedule: a run that goes on at an epoch's edge has set no rate yet.
+      lr: this.#schedule.over(train.length * epochs)(this.#at.step - 1),
       trainLoss: this.#meter.mean(0)!,
       trainTop1: this.#meter.mean(1)!,
-      evaluation,
+      ...measured,
       trainSeconds,
       imagesPerSecond: trainSeconds > 0 ? (this.#at.images - before.images) / trainSeconds : 0,
     };
@@ -284,35 +252,61 @@ export class Trainer {
     if (runFolder !== undefined) {
       await runFolder.epoch(end);
       await runFolder.event("epochEnd", { ...end });
-      await runFolder.save(await this.state());
+      await this.#save(runFolder);
     }
     await this.#listeners.emit("epochEnd", end);
     return end;
   }
 
+  /** Saves the state, or leaves that to the next time. */
+  async #save(runFolder: RunFolder): Promise<void> {
+    const state = await this.state();
+    await this.#tellLosses(runFolder);
+    if (await runFolder.trySave(state)) this.#unsaved = false;
+    this.#savedAt = performance.now();
+  }
+
+  async #tellLosses(runFolder: RunFolder | undefined): Promise<void> {
+    const losses = this.#losses.take();
+    if (losses.length === 0) return;
+    await runFolder?.steps(losses);
+    await this.#listeners.emit("losses", losses);
+  }
+
   /** Undefined where the signal stopped it. */
-  async #evaluate(valid: Batches, signal: AbortSignal | undefined): Promise<Evaluation | undefined> {
+  async #measured(
+    valid: Batches | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Pick<EpochEnd, "evaluation" | "ema"> | undefined> {
+    if (valid === undefined) return { evaluation: null, ema: null };
+    const measure = (): Promise<Evaluation> => evaluate(this.model, valid.at({ epoch: 0 }), { signal });
     try {
-      return await evaluate(this.model, valid.at({ epoch: 0 }), { signal });
+      const evaluation = await measure();
+      return { evaluation, ema: await this.ema?.during(measure) ?? null };
     } catch (error) {
       if (signal?.aborted && error === signal.reason) return undefined;
       throw error;
     }
   }
 
-  async #steps(train: Batches, { signal }: FitOptions): Promise<void> {
+  async #steps(train: Batches, { signal, runFolder, saveEvery = 600 }: FitOptions): Promise<void> {
     const at = this.#at;
     const rate = this.#schedule.over(train.length * at.epochs);
     const pace = new Pace(this.#device);
-    const kept: Kept[] = [];
-    const started = performance.now();
+    using kept = new KeptSteps();
+    let started = performance.now();
+    const lap = (): void => {
+      at.trainSeconds += (performance.now() - started) / 1000;
+      started = performance.now();
+    };
     try {
       for await (const batch of train.at({ epoch: at.firstEpoch + at.epoch, batch: at.batch })) {
         const lr = rate(at.step);
         const values = await this.#enqueue(batch, lr, kept);
         await this.#meter.add(values, batch.index.length);
+        await this.#tellLosses(runFolder);
         await pace.step();
-        while (kept.length > keptSteps) release(kept.shift()!);
+        kept.trim();
         await this.#listeners.emit("batchEnd", {
           epoch: at.epoch + 1,
           epochs: at.epochs,
@@ -324,36 +318,37 @@ export class Trainer {
           top1: this.#meter.mean(1),
         });
         if (signal?.aborted) break;
+        if (runFolder === undefined || performance.now() - this.#savedAt < saveEvery * 1000) continue;
+        lap();
+        await this.#save(runFolder);
+        started = performance.now();
       }
       await pace.drain();
       await this.#meter.flush();
+      await this.#tellLosses(runFolder);
     } catch (error) {
-      throw await this.#explained(error, kept);
+      const explained = await this.#explained(error, kept);
+      await this.#tellLosses(runFolder);
+      throw explained;
     } finally {
-      kept.forEach(release);
-      at.trainSeconds += (performance.now() - started) / 1000;
+      lap();
       Object.assign(at, this.#sums());
     }
   }
 
   /** Enqueues the step of a batch and counts it. */
-  async #enqueue({ images, labels, index }: Batch, lr: number, kept: Kept[]): Promise<Tensor> {
+  async #enqueue(batch: Batch, lr: number, kept: KeptSteps): Promise<Tensor> {
+    const { images, labels, index } = batch;
     const at = this.#at;
-    const { batch, step, images: seen } = at;
+    const before = { batch: at.batch, step: at.step, images: at.images };
     this.optimizer.lr = lr;
     const values = await this.#step.enqueue(images, labels);
-    kept.push({
-      ticket: this.#device.queue.enqueued(),
-      before: { batch, step, images: seen },
-      measured: this.#meter.batches,
-      index,
-      images: scope(() => images.detach()).detachFromScope(),
-      labels: scope(() => labels.detach()).detachFromScope(),
-    });
+    kept.add(batch, { ticket: this.#device.queue.enqueued(), before, measured: this.#meter.batches });
     at.batch++;
     at.step++;
     at.images += index.length;
     at.optimizerSteps = this.optimizer.steps;
+    this.#losses.note({ step: at.step, epoch: at.epoch + 1, lr });
     return values;
   }
 
@@ -361,13 +356,14 @@ export class Trainer {
    * The error to throw instead of one. After a late error, which may hide behind another, the device goes on, the counters
    * go back to before the step that failed, and that is run again to see where.
    */
-  async #explained(error: unknown, kept: readonly Kept[]): Promise<unknown> {
+  async #explained(error: unknown, kept: KeptSteps): Promise<unknown> {
     const late = error instanceof LateError ? error : await lateError(this.#device);
     if (late === undefined) return error;
     await this.#device.recover();
     this.#at.optimizerSteps = this.optimizer.steps;
-    const failed = kept.find(({ ticket }) => late.record <= ticket);
+    const failed = kept.of(late.record);
     await this.#meter.rewind(failed?.measured ?? this.#meter.batches);
+    this.#losses.forget();
     if (failed === undefined) return error;
     const { before, images, labels, index } = failed;
     Object.assign(this.#at, before);
@@ -376,14 +372,4 @@ export class Trainer {
     if (where === undefined) return error;
     return new NonFiniteError({ epoch: this.#at.epoch + 1, step: before.step + 1, index, where }, { cause: error });
   }
-}
-
-/** A training that goes on must be the one that was begun. */
-function requireSame(begun: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): void {
-  const field = Object.keys(now).find((name) => begun[name] !== now[name]);
-  if (field === undefined) return;
-  throw new StateError(
-    `fit(): Expected ${field} ${begun[field]}, with which this training was begun, got ${now[field]}: ` +
-      `give the same, or make a new Trainer to begin anew`,
-  );
 }

@@ -68,18 +68,42 @@ Deno.test("checkpoint: a model alone takes only its own part", async () => {
 Deno.test("checkpoint: other files are refused, naming them", async () => {
   using folder = tempFolder();
   const path = join(folder.path, "b.safetensors");
-  const refuse = async (metadata: Record<string, string>, message: string): Promise<void> => {
-    await writeSafetensors(path, new Map(), { metadata });
-    await assertRejects(() => loadCheckpoint(path), SafetensorsError, message);
-  };
-  const format = "libtrain-state-1";
-  const counters = JSON.stringify(startingCounters);
-  await refuse({}, "got another safetensors file");
-  await refuse({ format: "libtrain-state-9" }, "of format libtrain-state-1, got libtrain-state-9");
-  await refuse({ format, config: "{}" }, "to hold its counters as JSON, got undefined");
-  await refuse({ format, counters, config: "{" }, "to hold its config as JSON, got {");
-  const wrong = JSON.stringify({ ...startingCounters, step: -1 });
-  await refuse({ format, counters: wrong, config: "{}" }, "the counter step, got -1");
+  const refuse = (message: string): Promise<unknown> =>
+    assertRejects(() => loadCheckpoint(path), SafetensorsError, message);
+  await writeSafetensors(path, new Map(), { metadata: {} });
+  await refuse("got another safetensors file");
+  await writeSafetensors(path, new Map(), { metadata: { format: "libtrain-state-9" } });
+  await refuse("of format libtrain-state-2, got libtrain-state-9");
+  const tensors = new Map<string, SafeTensor>();
+  await saveCheckpoint(path, { state: { tensors, counters: 3 as never }, config: {} });
+  await refuse("to hold its counters as JSON, got 3");
+  await saveCheckpoint(path, { state: { tensors, counters: startingCounters }, config: "text" as never });
+  await refuse('to hold its config as JSON, got "text"');
+  await saveCheckpoint(path, { state: { tensors, counters: { ...startingCounters, step: -1 } }, config: {} });
+  await refuse("the counter step, got -1");
   await Deno.writeFile(path, new Uint8Array(20));
   await assertRejects(() => loadCheckpoint(path), SafetensorsError);
+});
+
+Deno.test("checkpoint: any bit that flips and any end that is cut off is noticed", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "c.safetensors");
+  const tensors = new Map<string, SafeTensor>([
+    ["model.a", { dtype: "F32", shape: [3, 5], data: Float32Array.from({ length: 15 }, (_, i) => i / 7) }],
+    ["model.b", { dtype: "I32", shape: [2], data: Int32Array.of(1, 2) }],
+  ]);
+  await saveCheckpoint(path, { state: { tensors, counters: startingCounters }, config: { lr: 0.1 } });
+  const good = await Deno.readFile(path);
+  await loadCheckpoint(path);
+  // A prime step visits the length, every part of the header and the data.
+  for (let bit = 0; bit < 8 * good.length; bit += 29) {
+    const bad = good.slice();
+    bad[bit >> 3]! ^= 1 << (bit & 7);
+    await Deno.writeFile(path, bad);
+    await assertRejects(() => loadCheckpoint(path), SafetensorsError, "", `bit ${bit}`);
+  }
+  for (let length = 0; length < good.length; length += 13) {
+    await Deno.writeFile(path, good.subarray(0, length));
+    await assertRejects(() => loadCheckpoint(path), SafetensorsError, "", `${length} bytes`);
+  }
 });

@@ -32,7 +32,7 @@ async function fitted(root: string, stop = false): Promise<{ result: FitResult; 
     signal: controller.signal,
     runFolder,
   });
-  const same = fingerprint(await runFolder.load()) === fingerprint(await trainer.state());
+  const same = fingerprint((await runFolder.load())!) === fingerprint(await trainer.state());
   return { result, path: runFolder.path, same };
 }
 
@@ -49,6 +49,7 @@ Deno.test("RunFolder: a training leaves metrics, events, its last state and the 
     "events.jsonl",
     "metrics.csv",
     "result.json",
+    "steps.csv",
   ]);
   assertEquals(same, true, "the checkpoint is the trainer's state");
   const [head, ...rows] = (await lines(join(path, "metrics.csv"))).map((line) => line.split(","));
@@ -59,6 +60,9 @@ Deno.test("RunFolder: a training leaves metrics, events, its last state and the 
     "loss",
     "top1",
     "top5",
+    "lossEma",
+    "top1Ema",
+    "top5Ema",
     "lr",
     "trainSeconds",
     "imagesPerSecond",

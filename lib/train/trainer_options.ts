@@ -1,0 +1,39 @@
+import type { Batches } from "../data/dataset.ts";
+import type { ParameterGroup } from "../optim/optimizer.ts";
+import type { Optimizer } from "../optim/optimizers.ts";
+import type { Schedule } from "../optim/schedules.ts";
+import type { RunFolder } from "./run_folder.ts";
+
+/** How a model is trained. */
+export interface TrainerOptions {
+  /** By {@linkcode optim.ranger} and its like. */
+  optimizer: Optimizer;
+  /** The learning rate over the whole training. */
+  schedule: Schedule;
+  /** Settings for some of the parameters. */
+  groups?: readonly ParameterGroup[];
+  /** Share of the target spread over all classes, 0 to 1; by default 0. */
+  labelSmoothing?: number;
+  /** Whether each step is recorded once and then replayed by one native call; by default true. */
+  capture?: boolean;
+  /** Decay of an average of the weights ({@linkcode Ema}), which is measured beside them; by default there is none. */
+  ema?: number;
+}
+
+/** How long to train, and what to do beside it. */
+export interface FitOptions {
+  /** Epochs in all, from 1. */
+  epochs: number;
+  /** What to measure with after each epoch. */
+  valid?: Batches;
+  /** Stops the training after the step under way; it can go on later, exactly. */
+  signal?: AbortSignal;
+  /** Where to keep metrics, losses, events, results and, after each epoch, at a stop and now and then, the whole state. */
+  runFolder?: RunFolder;
+  /** Seconds after which the state is saved in the middle of an epoch; by default 600. */
+  saveEvery?: number;
+  /** Only goes on with the training whose state was loaded: one that is over is measured, and none is begun. */
+  resume?: boolean;
+  /** Goes on with other epochs or batches than the training was begun with, at the same place; by default it refuses. */
+  force?: boolean;
+}

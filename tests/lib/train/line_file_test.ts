@@ -1,0 +1,30 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { LineFile } from "../../../lib/train/line_file.ts";
+import { tempFolder } from "../../temp_folder.ts";
+
+Deno.test("LineFile: lines that cannot be written are kept for the next time", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "deep", "a.csv");
+  const file = new LineFile(path);
+  assertStringIncludes((await file.add("head\n"))!.message, `Cannot write "${path}"`);
+  await assertRejects(() => file.flush(), Error, "Cannot write");
+  await Deno.mkdir(join(folder.path, "deep"));
+  assertEquals(await file.add("1\n"), undefined);
+  assertEquals(await Deno.readTextFile(path), "head\n1\n");
+  await file.flush();
+  assertEquals(await Deno.readTextFile(path), "head\n1\n");
+});
+
+Deno.test("LineFile: keep() takes away rows and a line that was cut off, never the head", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "a.csv");
+  const file = new LineFile(path);
+  await file.keep(() => true);
+  await file.add("head\n1\n2\n3\n4");
+  await file.keep((line) => Number(line) < 3);
+  assertEquals(await Deno.readTextFile(path), "head\n1\n2\n");
+  await file.keep(() => false);
+  await file.add("5\n");
+  assertEquals(await Deno.readTextFile(path), "head\n5\n");
+});
