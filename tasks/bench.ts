@@ -8,13 +8,17 @@ import { type Command, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { UsageError } from "../lib/cli/flags.ts";
 import { type PresetName, presetNames, presets } from "./presets.ts";
-import { buildModel, type RunConfig } from "./run_config.ts";
+import { buildModel, withData } from "./run_config.ts";
+import { planOf } from "./train_config.ts";
 
 /** What to measure. */
 export interface StepBenchOptions {
+  /** By default mnist, or imagenette-128-5 where a size is given. */
   preset?: PresetName;
   /** Images a step; by default the preset's. */
   bs?: number;
+  /** Height and width of the images; by default the preset's. */
+  size?: number;
   dtype?: "f32" | "f64";
   threads?: number;
   /** Steps measured, after the warm-up. */
@@ -47,28 +51,28 @@ export interface StepBench {
   isa: string;
 }
 
-/** Images of each preset's network: [height, width, channels]. */
-const imageShapes = { mnist: [28, 28, 1] } as const satisfies Record<PresetName, readonly number[]>;
+/** What the data of each preset would say of its network: channels and size of the images. */
+const imagesOf = {
+  mnist: { channels: 1, size: 28 },
+  "imagenette-128-5": { channels: 3, size: 128 },
+} as const satisfies Record<PresetName, { channels: number; size: number }>;
+
+const classes = Array.from({ length: 10 }, (_, index) => `${index}`);
 
 /** Measures one training step of a preset: forward, backward, optimizer, loss read back. */
 export async function benchStep(options: StepBenchOptions = {}): Promise<StepBench> {
-  const { preset = "mnist", dtype = "f32", threads, steps = 50, warmup = 10 } = options;
+  const { dtype = "f32", threads, steps = 50, warmup = 10, capture: captures = true } = options;
+  const { preset = options.size === undefined ? "mnist" : "imagenette-128-5" } = options;
   const settings = presets[preset];
+  const { channels, size: own } = imagesOf[preset];
+  const { size = own } = options;
   const bs = options.bs ?? settings.bs;
   using device = new Device("cpu", { threads });
-  const config: RunConfig = {
-    ...settings,
-    preset,
-    seed: 0,
-    device: "cpu",
-    threads: threads ?? null,
-    dtype,
-    capture: options.capture ?? true,
-  };
+  const config = withData(planOf({ preset, dtype }), { classes, imageShape: [size, size, channels] });
   using model = buildModel(config, device);
   const { name: _, ...optimizerOptions } = settings.optimizer;
   using optimizer = optim.ranger(optimizerOptions).bind(model, { lr: settings.schedule.lr });
-  const shape = [bs, ...imageShapes[preset]];
+  const shape = [bs, size, size, channels];
   const macs = nn.summaryRows(model, shape).reduce((sum, row) => sum + row.macs, 0);
   using images = rand(shape, { seed: 1, dtype, device });
   using labels = tensor(Int32Array.from({ length: bs }, (_, i) => i % 10), undefined, { device });
@@ -78,7 +82,7 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
     optimizer.step();
     return loss;
   };
-  using captured = config.capture ? capture(body) : null;
+  using captured = captures ? capture(body) : null;
   const step = captured ?? scoped(body);
   const total: number[] = [];
   const host: number[] = [];
@@ -95,9 +99,9 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
   return {
     preset,
     bs,
-    size: shape[1]!,
+    size,
     dtype,
-    capture: config.capture,
+    capture: captures,
     img_per_s: rounded(1e3 * bs / ms, 1),
     best_img_per_s: rounded(1e3 * bs / Math.min(...total), 1),
     ms: rounded(ms, 3),
@@ -120,7 +124,12 @@ function rounded(value: number, digits: number): number {
 }
 
 const flags = {
-  preset: { kind: "choice", choices: presetNames, default: "mnist", help: "Whose network, optimizer and loss" },
+  preset: {
+    kind: "choice",
+    choices: presetNames,
+    help: "Whose network, optimizer and loss (default mnist; with --size imagenette-128-5)",
+  },
+  size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images (default: the preset's)" },
   bs: { kind: "integer", min: 2, max: 65536, help: "Images a step (default: the preset's)" },
   dtype: {
     kind: "choice",

@@ -2,13 +2,18 @@ import { type Command, type CommandContext, runCommand } from "../lib/cli/comman
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
-import { checkpointIn } from "../lib/train/run_folder.ts";
-import { Device, evaluate as measure, type Evaluation, loadCheckpoint, writeTensors } from "../mod.ts";
+import { Device, evaluate as measure, type Evaluation, StateError } from "../mod.ts";
 import { headline } from "./machine.ts";
-import { buildModel, openData, type RunConfig, validBatches } from "./run_config.ts";
+import { type OpenData, openData } from "./open_data.ts";
+import { validBatches } from "./run_config.ts";
+import { type ModelOptions, openModel } from "./trained_model.ts";
 
 /** How to measure a trained run. */
-export interface EvaluateOptions {
+export interface EvaluateOptions extends ModelOptions {
+  /** A data set's name, a folder or an archive; by default that of the training. */
+  data?: string;
+  /** Height and width of the images; by default as in training. */
+  size?: number;
   device?: "auto" | "cpu" | "cuda";
   /** CPU threads; by default LIBTRAIN_THREADS or all. */
   threads?: number;
@@ -16,35 +21,33 @@ export interface EvaluateOptions {
   bs?: number;
   /** Told once everything is set up. */
   ready?(line: string): void;
-}
-
-/** A run's folder stands for the checkpoint in it; throws a UsageError where there is neither. */
-export async function checkpointPath(path: string): Promise<string> {
-  try {
-    return (await Deno.stat(path)).isDirectory ? checkpointIn(path) : path;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new UsageError(
-      `Cannot find "${path}": give a run's folder or a checkpoint, as \`deno task train\` printed it`,
-    );
-  }
+  /** Opens the data; by default by name or path. */
+  open?: OpenData;
 }
 
 /** Measures the model of a run's folder, or of a checkpoint, on the data that it was measured on in training. */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<Evaluation> {
-  const { state, config } = await loadCheckpoint(await checkpointPath(path));
-  const run = config as unknown as RunConfig;
   using device = new Device(options.device ?? "auto", { threads: options.threads });
-  using model = buildModel(run, device);
-  writeTensors(state.tensors, { model });
-  const { train, valid } = await openData(run, device);
+  const { model: opened, config, data } = await openModel(path, device, options);
+  using model = opened;
+  const { train, valid } = await (options.open ?? openData)(data, device);
   train.dispose();
-  options.ready?.(`${headline(device)} · ${run.dtype} · ${run.model.name} of ${path}`);
   using set = valid;
-  return await measure(model, validBatches({ ...run, validBs: options.bs ?? run.validBs }, set));
+  requireClasses(path, config.model.options.classes, set.classes.length);
+  options.ready?.(`${headline(device)} · ${config.dtype} · ${config.model.name} of ${path}`);
+  return await measure(model, validBatches({ ...config, validBs: options.bs ?? config.validBs ?? 64 }, set));
+}
+
+/** Refuses data whose classes are not the model's. */
+export function requireClasses(path: string, classes: number | undefined, found: number): void {
+  if (classes === undefined || classes === found) return;
+  throw new StateError(`Expected data of ${classes} classes, as "${path}" was trained on, got ${found}: give others`);
 }
 
 const flags = {
+  data: { kind: "string", placeholder: "path", help: "A data set's name, a folder with val/, or an archive" },
+  size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images, as in training unless given" },
+  ema: { kind: "boolean", help: "Measure the average of the weights" },
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], default: "auto", help: "Where to compute" },
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
   bs: { kind: "integer", min: 1, help: "Images at a time, as in training unless given" },
@@ -57,7 +60,8 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
       "Expected a run's folder or a checkpoint, got none: `deno task train` prints its run's folder",
     );
   }
-  const result = await evaluate(path, { ...options, ready: (line) => report.line(line) });
+  const ready = (line: string): void => report.line(line);
+  const result = await evaluate(path, { ...options, ready, note: (line) => report.note(line) });
   const { top1, top5, loss, n } = result;
   const second = top5 === null ? "" : ` · top-5 ${formatPercent(top5, 2)}`;
   report.line(`top-1 ${formatPercent(top1, 2)}${second} · loss ${loss.toFixed(4)} · ${formatNumber(n)} images`);
@@ -68,10 +72,13 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
 /** `deno task evaluate`. */
 export const evaluateCommand: Command<typeof flags> = {
   name: "deno task evaluate",
-  about: "Measures a trained run: top-1, top-5 and loss on its validation data.",
+  about: "Measures a trained run: top-1, top-5 and loss (without label smoothing) on its validation data.",
   flags,
   words: { name: "run", help: "A run's folder, or a checkpoint", max: 1, required: true },
-  examples: ["deno task evaluate runs/20250131-120000-mnist"],
+  examples: [
+    "deno task evaluate runs/20250131-120000-mnist",
+    "deno task evaluate runs/imported.safetensors --data imagenette2-320.tgz --size 128",
+  ],
   run,
 };
 

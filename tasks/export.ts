@@ -2,8 +2,8 @@ import { type Command, type CommandContext, runCommand } from "../lib/cli/comman
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber } from "../lib/cli/format.ts";
-import { Device, exportFastai, loadCheckpoint, writeTensors } from "../mod.ts";
-import { checkpointPath } from "./evaluate.ts";
+import { Device, exportFastai, writeTensors } from "../mod.ts";
+import { findCheckpoint } from "./run_files.ts";
 import { checkOutFile, makeFolderOf } from "./out_path.ts";
 import { buildModel, type ModelConfig } from "./run_config.ts";
 
@@ -26,7 +26,7 @@ export interface ExportResult {
 /** Writes the weights of a run's folder, or of a checkpoint, as a state dict that fastai and PyTorch load. */
 export async function exportWeights(path: string, options: ExportOptions): Promise<ExportResult> {
   const { format = "fastai", out } = options;
-  const { state, config } = await loadCheckpoint(await checkpointPath(path));
+  const { state, config } = await findCheckpoint(path);
   const run = config as unknown as ModelConfig;
   using device = new Device("cpu");
   using model = buildModel(run, device);

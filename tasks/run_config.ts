@@ -10,20 +10,54 @@ export interface ModelConfig {
   readonly dtype: "f32" | "f64";
 }
 
-/** What is kept as `config.json` and in each checkpoint. */
-export interface RunConfig extends ModelConfig {
+/** Which data. */
+export interface DataConfig {
+  /** `mnist`, another set's name, a folder or an archive. */
+  readonly path: string;
+  /** Height and width of the images; null where the data have one size. */
+  readonly size: number | null;
+  /** Only the first images of each part; null for all. */
+  readonly limit: number | null;
+}
+
+const optimizers = { ranger: optim.ranger, adamw: optim.adamw, sgd: optim.sgd };
+const schedules = {
+  flatCos: optim.flatCos,
+  oneCycle: optim.oneCycle,
+  cosine: optim.cosine,
+  constant: optim.constant,
+};
+
+/** One of a table's functions by name, and its options beside it. */
+type Named<Table extends Record<string, (options: never) => unknown>> = {
+  readonly [Name in keyof Table]: { readonly name: Name } & NonNullable<Parameters<Table[Name]>[0]>;
+}[keyof Table];
+
+/** An optimizer and its settings. */
+export type OptimizerConfig = Named<typeof optimizers>;
+
+/** The name of an optimizer. */
+export type OptimizerName = OptimizerConfig["name"];
+
+/** All of them. */
+export const optimizerNames = Object.keys(optimizers) as OptimizerName[];
+
+/** What is known of a run before its data are open. */
+export interface RunPlan extends ModelConfig {
   readonly preset: string;
-  /** Which data, and how many images of each part; null for all. */
-  readonly data: { readonly name: "mnist"; readonly limit: number | null };
-  readonly optimizer: { readonly name: "ranger" } & optim.RangerOptions;
-  readonly schedule: { readonly name: "flatCos" } & Parameters<typeof optim.flatCos>[0];
+  readonly data: DataConfig;
+  readonly optimizer: OptimizerConfig;
+  readonly schedule: Named<typeof schedules>;
   readonly labelSmoothing: number;
   readonly epochs: number;
   /** Images a step. */
   readonly bs: number;
-  readonly augmentation: { readonly shift: number; readonly flip: number };
+  /** What training images go through, as options of their batches. */
+  readonly augmentation: Omit<data.BatchOptions, "seed" | "shuffle" | "dropLast" | "epoch" | "from" | "dtype">;
   /** Images at a time when measuring. */
   readonly validBs: number;
+  /** Decay of the weights' average; null for none. */
+  readonly ema: number | null;
   readonly device: "auto" | "cpu" | "cuda";
   /** CPU threads; null for LIBTRAIN_THREADS or all. */
   readonly threads: number | null;
@@ -31,11 +65,25 @@ export interface RunConfig extends ModelConfig {
   readonly capture: boolean;
 }
 
+/** What is kept as `config.json` and in each checkpoint. */
+export interface RunConfig extends RunPlan {
+  /** The classes' names. */
+  readonly classes: readonly string[];
+  /** [h, w, c] of the images. */
+  readonly imageShape: readonly [number, number, number];
+  /** The instruction set of the kernels: another one gives other bits. */
+  readonly isa: string;
+  /** The version of the code; null outside a git checkout. */
+  readonly commit: string | null;
+}
+
 const builders: Readonly<Record<ModelConfig["model"]["name"], models.ModelFactory>> = {
   ...models.archs,
   mnistNet: models.mnistNet,
 };
-const opened = { mnist: data.mnist };
+
+/** The names of all networks. */
+export const archNames = Object.keys(builders) as ModelConfig["model"]["name"][];
 
 /** Says which part of a configuration from a file names nothing that is known here. */
 function known<Table extends object>(table: Table, what: string, name: unknown): Table[keyof Table] {
@@ -46,6 +94,15 @@ function known<Table extends object>(table: Table, what: string, name: unknown):
   );
 }
 
+/** A plan with what the data say of the model. */
+export function withData<Plan extends RunPlan>(
+  plan: Plan,
+  { classes, imageShape }: Pick<data.Dataset, "classes" | "imageShape">,
+): Plan & Pick<RunConfig, "classes" | "imageShape"> {
+  const options = { ...plan.model.options, classes: classes.length, inChannels: imageShape[2] };
+  return { ...plan, model: { ...plan.model, options }, classes, imageShape };
+}
+
 /** The model of a configuration, with its initial weights. */
 export function buildModel({ model, seed, dtype }: ModelConfig, device: Device): models.XResNet {
   // A configuration from a file without `classes` is refused as the model is built.
@@ -53,25 +110,21 @@ export function buildModel({ model, seed, dtype }: ModelConfig, device: Device):
   return known(builders, "model", model?.name)(options);
 }
 
-/** The data of a configuration, on a device. */
-export async function openData({ data: source }: RunConfig, device: Device): Promise<data.Splits> {
-  return await known(opened, "data", source?.name)({ device, limit: source.limit ?? undefined });
-}
-
 /** The trainer of a configuration. */
-export function buildTrainer(config: RunConfig, model: models.XResNet): Trainer {
+export function buildTrainer(config: RunPlan, model: models.XResNet): Trainer {
   const { optimizer: { name: optimizer, ...optimizerOptions }, labelSmoothing, capture } = config;
   const { name: schedule, ...scheduleOptions } = config.schedule;
   return new Trainer(model, {
-    optimizer: known({ ranger: optim.ranger }, "optimizer", optimizer)(optimizerOptions),
-    schedule: known({ flatCos: optim.flatCos }, "schedule", schedule)(scheduleOptions),
+    optimizer: known(optimizers, "optimizer", optimizer)(optimizerOptions as never),
+    schedule: known(schedules, "schedule", schedule)(scheduleOptions as never),
     labelSmoothing,
     capture,
+    ema: config.ema ?? undefined,
   });
 }
 
 /** The batches to train on. */
-export function trainBatches({ bs, augmentation, seed, dtype }: RunConfig, set: data.Dataset): data.Batches {
+export function trainBatches({ bs, augmentation, seed, dtype }: RunPlan, set: data.Dataset): data.Batches {
   if (bs > set.length) {
     throw new RangeError(
       `Expected at most ${set.length} images a step, all that there are to train on, got ${bs}: lower --bs or raise --limit`,
@@ -81,6 +134,6 @@ export function trainBatches({ bs, augmentation, seed, dtype }: RunConfig, set: 
 }
 
 /** The batches to measure with. */
-export function validBatches({ validBs, dtype }: RunConfig, set: data.Dataset): data.Batches {
+export function validBatches({ validBs, dtype }: Pick<RunPlan, "validBs" | "dtype">, set: data.Dataset): data.Batches {
   return set.batches(Math.min(validBs, set.length), { dtype });
 }

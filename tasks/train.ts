@@ -1,167 +1,93 @@
 import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
-import type { Flags } from "../lib/cli/flags.ts";
-import { codeVersion } from "../lib/train/git.ts";
-import { Device, type FitResult, RunFolder, type TrainerEvents } from "../mod.ts";
-import { cpuFacts, headline } from "./machine.ts";
+import { type Flags, UsageError } from "../lib/cli/flags.ts";
+import { models } from "../mod.ts";
 import { checkOut } from "./out_path.ts";
 import { type PresetName, presetNames, presets } from "./presets.ts";
-import { buildModel, buildTrainer, openData, type RunConfig, trainBatches, validBatches } from "./run_config.ts";
+import { archNames, optimizerNames } from "./run_config.ts";
 import { stopSignals } from "./stop_signals.ts";
 import { TrainReport } from "./train_report.ts";
+import { groupIn, trainRuns } from "./train_runs.ts";
+import { train, type TrainOptions } from "./training.ts";
 
-/** What to train; a value left out is the preset's. */
-export interface TrainOptions {
-  preset?: PresetName;
-  epochs?: number;
-  /** Images a step. */
-  bs?: number;
-  /** Peak learning rate. */
-  lr?: number;
-  mom?: number;
-  sqrMom?: number;
-  eps?: number;
-  wd?: number;
-  /** By default 0. */
-  seed?: number;
-  device?: "auto" | "cpu" | "cuda";
-  /** CPU threads; by default LIBTRAIN_THREADS or all. */
-  threads?: number;
-  dtype?: "f32" | "f64";
-  /** Whether steps are recorded and replayed; by default true. */
-  capture?: boolean;
-  /** Only the first images of each part of the data. */
-  limit?: number;
-  /** Where the run's folder is made; by default `runs`. */
-  out?: string;
-  /** Stops after the step under way, with everything saved. */
-  signal?: AbortSignal;
-  /** Told what happens. */
-  listener?: TrainListener;
-}
-
-/** What a training tells whoever shows it. */
-export interface TrainListener
-  extends Partial<{ [Name in keyof TrainerEvents]: (event: TrainerEvents[Name]) => void }> {
-  /** Everything is set up. */
-  ready?(ready: {
-    config: RunConfig;
-    headline: string;
-    model: string;
-    parameters: number;
-    train: number;
-    valid: number;
-    folder: string;
-  }): void;
-}
-
-/** What a training came to, and where it is kept. */
-export interface TrainResult extends FitResult {
-  /** The run's folder. */
-  readonly run: string;
-  readonly seed: number;
-}
-
-/** Leaves out what was not given. */
-function given<Values extends object>(values: Values): Partial<Values> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<Values>;
-}
-
-/** The configuration of a preset with what was given instead of its own. */
-export function configOf(options: TrainOptions): RunConfig {
-  const { preset: name = "mnist", epochs, bs, lr, mom, sqrMom, eps, wd, limit, seed = 0, dtype = "f32" } = options;
-  const preset = presets[name];
-  return {
-    preset: name,
-    ...preset,
-    ...given({ epochs, bs }),
-    data: { ...preset.data, ...given({ limit }) },
-    optimizer: { ...preset.optimizer, ...given({ mom, sqrMom, eps, wd }) },
-    schedule: { ...preset.schedule, ...given({ lr }) },
-    seed,
-    device: options.device ?? "auto",
-    threads: options.threads ?? null,
-    dtype,
-    capture: options.capture ?? true,
-  };
-}
-
-/** Trains a preset into a new run folder. */
-export async function train(options: TrainOptions = {}): Promise<TrainResult> {
-  const config = configOf(options);
-  const { signal, listener = {} } = options;
-  using device = new Device(config.device, { threads: config.threads ?? undefined });
-  using model = buildModel(config, device);
-  const sets = await openData(config, device);
-  const [batches, valid] = [trainBatches(config, sets.train), validBatches(config, sets.valid)];
-  using trainer = buildTrainer(config, model);
-  for (const name of ["fitBegin", "epochBegin", "batchEnd", "evaluateEnd", "epochEnd", "fitEnd"] as const) {
-    const listen = listener[name] as ((event: unknown) => void) | undefined;
-    if (listen !== undefined) trainer.on(name, (event) => listen.call(listener, event));
-  }
-  const { seed, dtype } = config;
-  const { model: cpu, isa } = cpuFacts();
-  const facts = {
-    seed,
-    ...await codeVersion(),
-    device: device.kind,
-    dtype,
-    cpu,
-    isa,
-    threads: device.stats().chunksByThread.length,
-  };
-  const runFolder = await RunFolder.create({ root: options.out, name: config.preset, config: { ...config }, facts });
-  listener.ready?.({
-    config,
-    headline: headline(device),
-    model: config.model.name,
-    parameters: [...model.namedParameters().values()].reduce((sum, { size }) => sum + size, 0),
-    train: sets.train.length,
-    valid: sets.valid.length,
-    folder: runFolder.path,
-  });
-  const result = await trainer.fit(batches, { epochs: config.epochs, valid, signal, runFolder });
-  sets.train.dispose();
-  sets.valid.dispose();
-  return { ...result, run: runFolder.path, seed };
-}
+export { train, type TrainListener, type TrainOptions, type TrainResult } from "./training.ts";
+export { type RunsResult, trainRuns } from "./train_runs.ts";
 
 const flags = {
-  preset: { kind: "choice", choices: presetNames, default: "mnist", help: "What to train" },
+  preset: { kind: "choice", choices: presetNames, help: "What to train (default mnist)" },
+  data: {
+    kind: "string",
+    placeholder: "path",
+    help: "A data set's name, a folder with train/ and val/, or an archive",
+  },
   epochs: { kind: "integer", min: 1, help: "Times through the training data" },
   bs: { kind: "integer", min: 1, help: "Images a step" },
+  size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images" },
   lr: { kind: "number", min: 0, help: "Learning rate" },
   mom: { kind: "number", min: 0, max: 1, help: "Decay of the gradients' average" },
   sqrmom: { kind: "number", min: 0, max: 1, help: "Decay of the squared gradients' average" },
   eps: { kind: "number", min: 0, help: "Added to the root of the squared gradients' average" },
   wd: { kind: "number", min: 0, help: "Weight decay" },
+  opt: { kind: "choice", choices: optimizerNames, help: "Optimizer" },
+  arch: { kind: "choice", choices: archNames, help: "Network, by fastai's name" },
+  act: { kind: "choice", choices: models.actNames, help: "Activation" },
+  pool: { kind: "choice", choices: models.poolKinds, help: "What subsamples" },
+  sa: { kind: "switch", help: "Self-attention after the first stage" },
+  sym: { kind: "switch", help: "Its matrix is made symmetric" },
+  ema: {
+    kind: "number",
+    min: 0,
+    max: 0.999999,
+    help: "Measure an average of the weights too, of this decay, say 0.999",
+  },
+  "scale-lr": { kind: "boolean", help: "Multiply the learning rate by --bs over the preset's" },
   seed: {
     kind: "integer",
     min: 0,
     max: 2 ** 32 - 1,
-    default: 0,
-    help: "Weights, order and augmentation follow from it",
+    help: "Weights, order and augmentation follow from it (default 0)",
   },
-  device: { kind: "choice", choices: ["auto", "cpu", "cuda"], default: "auto", help: "Where to train" },
+  runs: { kind: "integer", min: 1, max: 1000, help: "Train so often, with one seed after another from --seed" },
+  resume: { kind: "string", placeholder: "run", help: "Go on with a run, exactly, or with the folder of --runs" },
+  force: { kind: "boolean", help: "Go on although its configuration has changed" },
+  device: { kind: "choice", choices: ["auto", "cpu", "cuda"], help: "Where to train (default auto)" },
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
   dtype: {
     kind: "choice",
     choices: ["f32", "f64"],
-    default: "f32",
-    help: "Numbers to compute in; f64 is slow and exact",
+    help: "Numbers to compute in; f64 is slow and exact (default f32)",
   },
   limit: { kind: "integer", min: 1, help: "Use only the first images of each part of the data" },
   capture: { kind: "boolean", default: true, help: "Do each step call by call" },
-  out: { kind: "string", default: "runs", placeholder: "folder", help: "Where the run's folder is made" },
+  "save-every": {
+    kind: "number",
+    min: 0,
+    default: 10,
+    help: "Minutes between two saves of the state in the middle of an epoch",
+  },
+  out: { kind: "string", placeholder: "folder", help: "Where the run's folder is made (default runs)" },
 } as const satisfies Flags;
 
+/** The options as a script gives them. */
+function optionsOf(given: CommandContext<typeof flags>["flags"]): TrainOptions {
+  const { sqrmom: sqrMom, "scale-lr": scaleLr, "save-every": saveEvery, ...options } = given;
+  return { ...options, sqrMom, scaleLr, saveEvery };
+}
+
 async function run({ flags: given, report }: CommandContext<typeof flags>): Promise<number> {
-  checkOut("train", given.out);
-  const { sqrmom: sqrMom, ...options } = given;
+  const { resume, out, force, runs } = given;
+  if (resume !== undefined && out !== undefined) {
+    throw new UsageError(`Expected --resume or --out, got both: a run goes on in its own folder`);
+  }
+  if (force && resume === undefined) throw new UsageError("Expected --force with --resume, got it alone: leave it out");
+  checkOut("train", resume ?? out ?? "runs");
   using stop = stopSignals((line) => report.note(line));
   using shown = new TrainReport(report);
-  const result = await train({ ...options, sqrMom, signal: stop.signal, listener: shown });
-  shown.end(result);
+  const options = { ...optionsOf(given), signal: stop.signal, listener: shown };
+  const several = runs !== undefined || resume !== undefined && await groupIn(resume) !== undefined;
+  const result = several ? await trainRuns(runs, options) : await train(options);
+  if ("results" in result) shown.endRuns(result);
+  else shown.end(result);
   report.result({ ...result });
   return result.stopped ? stop.exitCode ?? exitCodes.interrupted : exitCodes.done;
 }
@@ -179,7 +105,13 @@ export const trainCommand: Command<typeof flags> = {
     presetNames.map(settingsOf).join("\n")
   }`,
   flags,
-  examples: ["deno task train", "deno task train --seed 1 --epochs 2", "deno task train --json > result.json"],
+  examples: [
+    "deno task train",
+    "deno task train --seed 1 --epochs 2",
+    "deno task train --preset imagenette-128-5 --data imagenette2-320.tgz",
+    "deno task train --resume runs/20250131-120000-mnist",
+    "deno task train --runs 5 --json > result.json",
+  ],
   run,
 };
 

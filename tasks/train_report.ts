@@ -3,7 +3,8 @@ import { formatDuration, formatNumber, formatPercent, formatRate } from "../lib/
 import { Progress } from "../lib/cli/progress.ts";
 import type { Report } from "../lib/cli/report.ts";
 import type { BatchEnd, EpochBegin, EpochEnd } from "../mod.ts";
-import type { TrainListener, TrainResult } from "./train.ts";
+import type { RunsResult } from "./train_runs.ts";
+import type { TrainListener, TrainResult } from "./training.ts";
 
 /** Number of parameters: 25.6 M, 78,234. */
 function count(parameters: number): string {
@@ -26,13 +27,19 @@ export class TrainReport implements TrainListener, Disposable {
   }
 
   ready(
-    { config, headline, model, parameters, train, valid, folder }: Parameters<NonNullable<TrainListener["ready"]>>[0],
+    { config, headline, parameters, train, valid, folder, from }: Parameters<NonNullable<TrainListener["ready"]>>[0],
   ): void {
-    const { dtype, seed, data } = config;
-    this.#report.line(`${headline} · ${dtype} · ${model} ${count(parameters)} parameters · seed ${seed}`);
-    this.#report.line(`data      ${data.name} · ${formatNumber(train)} train · ${formatNumber(valid)} val`);
+    const { dtype, seed, data, model } = config;
+    this.#report.line(`${headline} · ${dtype} · ${model.name} ${count(parameters)} parameters · seed ${seed}`);
+    this.#report.line(`data      ${data.path} · ${formatNumber(train)} train · ${formatNumber(valid)} val`);
     this.#report.line(`run       ${folder}`);
+    if (from !== null) this.#report.line(`resumed   after ${from.epoch} of ${from.epochs} epochs, step ${from.step}`);
     this.#report.line(row(["epoch", "train loss", "val loss", "top-1", "img/s", "time"]));
+  }
+
+  note(line: string): void {
+    this.#progress.clear();
+    this.#report.note(line);
   }
 
   epochBegin({ done }: EpochBegin): void {
@@ -45,7 +52,7 @@ export class TrainReport implements TrainListener, Disposable {
     this.#progress.update({ label: `epoch ${epoch}/${epochs}`, done, total: samples, facts });
   }
 
-  epochEnd({ epoch, trainLoss, evaluation, imagesPerSecond, trainSeconds }: EpochEnd): void {
+  epochEnd({ epoch, trainLoss, evaluation, ema, imagesPerSecond, trainSeconds }: EpochEnd): void {
     this.#progress.line(row([
       `${epoch}`,
       trainLoss.toFixed(4),
@@ -54,6 +61,9 @@ export class TrainReport implements TrainListener, Disposable {
       formatRate(imagesPerSecond),
       formatDuration(trainSeconds * 1000),
     ]));
+    if (ema !== null) {
+      this.#progress.line(row(["  ema", "", ema.loss.toFixed(4), formatPercent(ema.top1, 2)]));
+    }
   }
 
   /** Prints what it came to. */
@@ -71,8 +81,24 @@ export class TrainReport implements TrainListener, Disposable {
       );
     }
     this.#report.line(`run       ${run}`);
-    this.#report.line(`next      deno task evaluate ${run}`);
-    if (!stopped) this.#report.line("          deno task train --seed 1");
+    if (stopped) this.#report.line(`next      deno task train --resume ${run}`);
+    else this.#report.line(`next      deno task evaluate ${run}\n          deno task train --seed 1`);
+  }
+
+  /** Prints what several runs came to. */
+  endRuns({ run, seeds, results, mean, standardDeviation, stopped }: RunsResult): void {
+    this.#progress.clear();
+    this.#report.line(row(["seed", "top-1"]));
+    results.forEach(({ top1, stopped }, count) =>
+      this.#report.line(row([`${seeds[count]}`, stopped || top1 === null ? "stopped" : formatPercent(top1, 2)]))
+    );
+    if (mean !== null) {
+      const deviation = standardDeviation === null ? "" : ` ± ${formatPercent(standardDeviation, 2)}`;
+      const over = results.filter(({ stopped }) => !stopped).length;
+      this.#report.line(`top-1     ${formatPercent(mean, 2)}${deviation} over ${over} run${over === 1 ? "" : "s"}`);
+    }
+    this.#report.line(`runs      ${run}`);
+    if (stopped) this.#report.line(`next      deno task train --resume ${run}`);
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,93 @@
+/** Training a preset several times, with one seed after another. */
+import { join } from "@std/path";
+import { UsageError } from "../lib/cli/flags.ts";
+import { writeJson } from "../lib/train/json_file.ts";
+import { makeRunFolder } from "../lib/train/run_folder.ts";
+import type { RunPlan } from "./run_config.ts";
+import { readJson, runConfigIn } from "./run_files.ts";
+import { changedPlan, changes, planOf } from "./train_config.ts";
+import { train, type TrainOptions, type TrainResult } from "./training.ts";
+
+/** What several runs came to. */
+export interface RunsResult {
+  /** Their common folder, with a run's folder for each seed. */
+  readonly run: string;
+  readonly seeds: readonly number[];
+  /** Top-1 of each run that is over, in the order of the seeds. */
+  readonly top1: readonly number[];
+  /** Mean top-1; null where none is over. */
+  readonly mean: number | null;
+  /** Their standard deviation with n - 1 below; null for fewer than two. */
+  readonly standardDeviation: number | null;
+  /** True where a signal stopped them before their end. */
+  readonly stopped: boolean;
+  readonly results: readonly TrainResult[];
+}
+
+/** What is kept of several runs as `group.json`. */
+interface Group {
+  readonly runs: number;
+  /** Of the first run. */
+  readonly plan: RunPlan;
+}
+
+/** The group of a folder; undefined where it is none. */
+export async function groupIn(folder: string): Promise<Group | undefined> {
+  return await readJson(join(folder, "group.json")) as unknown as Group | undefined;
+}
+
+/** Mean and standard deviation of some values. */
+export function spread(values: readonly number[]): Pick<RunsResult, "mean" | "standardDeviation"> {
+  const n = values.length;
+  if (n === 0) return { mean: null, standardDeviation: null };
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, standardDeviation: n < 2 ? null : Math.sqrt(squares / (n - 1)) };
+}
+
+async function openGroup(runs: number | undefined, options: TrainOptions): Promise<Group & { path: string }> {
+  const { resume, force = false } = options;
+  if (resume === undefined) {
+    const group: Group = { runs: runs ?? 1, plan: planOf(options) };
+    const path = await makeRunFolder({ root: options.out, name: `${group.plan.preset}-x${group.runs}` });
+    await writeJson(join(path, "group.json"), group);
+    return { ...group, path };
+  }
+  const before = await groupIn(resume);
+  if (before === undefined) throw new UsageError(`Cannot find runs in "${resume}": give the folder of --runs`);
+  const now: Group = { runs: runs ?? before.runs, plan: changedPlan(before.plan, options) };
+  const changed = [
+    ...changes(before.plan, now.plan),
+    // More runs than before are only more seeds.
+    ...(now.runs < before.runs ? [`runs ${before.runs}, now ${now.runs}`] : []),
+  ];
+  if (changed.length > 0 && !force) {
+    throw new UsageError(`Run "${resume}" was started with ${changed.join(", and ")}: pass --force to go on anyway`);
+  }
+  if (now.runs !== before.runs) await writeJson(join(resume, "group.json"), now);
+  return { ...now, path: resume };
+}
+
+/**
+ * Trains `runs` times, with seeds from the one given on, one after another. With `resume`, runs that are over are not
+ * repeated, and the one that was interrupted goes on.
+ */
+export async function trainRuns(runs: number | undefined, options: TrainOptions = {}): Promise<RunsResult> {
+  const { plan, path, ...group } = await openGroup(runs, options);
+  const seeds = Array.from({ length: group.runs }, (_, count) => plan.seed + count);
+  const results: TrainResult[] = [];
+  for (const seed of seeds) {
+    const folder = join(path, `seed-${seed}`);
+    const begun = await runConfigIn(folder) !== undefined;
+    const own = begun ? { ...options, seed, resume: folder } : { ...options, seed, folder, resume: undefined, plan };
+    const result = await train(own);
+    results.push(result);
+    if (result.stopped) break;
+  }
+  const over = results.filter(({ stopped }) => !stopped);
+  const top1 = over.flatMap((result) => result.top1 ?? []);
+  const stopped = over.length < seeds.length;
+  const summary = { run: path, seeds, top1, ...spread(top1), stopped, results };
+  if (!stopped) await writeJson(join(path, "result.json"), summary);
+  return summary;
+}

@@ -1,0 +1,175 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { runCommand } from "../../lib/cli/command.ts";
+import { loadCheckpoint } from "../../mod.ts";
+import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
+import { train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
+import { fingerprint } from "../lib/train/tiny.ts";
+import { keptStreams } from "../lib/cli/streams.ts";
+import { tempFolder } from "../temp_folder.ts";
+
+/** Two epochs of four steps. */
+const short: TrainOptions = { epochs: 2, limit: 128, bs: 32, threads: 1 };
+
+async function stateIn(run: string): Promise<string> {
+  return fingerprint((await loadCheckpoint(join(run, "checkpoint", "state.safetensors"))).state);
+}
+
+/** A run that was stopped after a step. */
+async function stopped(out: string, step: number, options: TrainOptions = short): Promise<string> {
+  const stop = new AbortController();
+  const listener = { batchEnd: (event: { step: number }) => event.step === step ? stop.abort() : undefined };
+  const { run, steps } = await train({ ...options, out, signal: stop.signal, listener });
+  assertEquals(steps, step);
+  return run;
+}
+
+async function command(args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const streams = keptStreams();
+  const code = await runCommand(args, trainCommand, { streams });
+  return { code, ...streams.text };
+}
+
+Deno.test("train --resume: ends with the bits of the run that was not stopped, in an epoch and at its edge", async () => {
+  using folder = tempFolder();
+  const whole = await train({ ...short, out: folder.path, ema: 0.9 });
+  for (const step of [2, 4]) {
+    const run = await stopped(folder.path, step, { ...short, ema: 0.9 });
+    const { code, out } = await command(["--resume", run, "--json", "--threads", "2"]);
+    assertEquals(code, 0);
+    const result = JSON.parse(out);
+    assertEquals([result.top1, result.lossEma, result.run], [whole.top1, whole.lossEma, run]);
+    assertEquals(await stateIn(run), await stateIn(whole.run));
+    const csv = (run: string): Promise<string> => Deno.readTextFile(join(run, "steps.csv"));
+    assertEquals(await csv(run), await csv(whole.run));
+  }
+});
+
+Deno.test("train --resume: says where it goes on, and a run that is over is left alone", async () => {
+  using folder = tempFolder();
+  const run = await stopped(folder.path, 5);
+  const first = await command(["--resume", run]);
+  assertEquals(first.code, 0, first.err);
+  assertStringIncludes(first.out, "resumed   after 1 of 2 epochs, step 5");
+  const before = await stateIn(run);
+  const again = await command(["--resume", run, "--json"]);
+  assertEquals([again.code, JSON.parse(again.out).steps, await stateIn(run)], [0, 8, before]);
+  assertStringIncludes(again.err, "is over already");
+});
+
+Deno.test("train --resume: a changed configuration is refused by name with 2, and --force goes on", async () => {
+  using folder = tempFolder();
+  const run = await stopped(folder.path, 3);
+  const before = await stateIn(run);
+  for (
+    const [args, change] of [
+      [["--lr", "0.01"], "lr 0.008, now 0.01"],
+      [["--bs", "16", "--wd", "0"], "wd 0.01, now 0, and bs 32, now 16"],
+      [["--limit", "64"], "limit 128, now 64"],
+      [["--act", "relu"], "act mish, now relu"],
+      [["--preset", "imagenette-128-5"], "preset mnist, now imagenette-128-5"],
+    ] as const
+  ) {
+    const { code, err } = await command(["--resume", run, ...args]);
+    const parts = change.split(", and ");
+    assertEquals(code, 2, err);
+    assertStringIncludes(err, `error: Run "${run}" was started with `);
+    for (const part of parts) assertStringIncludes(err, part);
+    assertStringIncludes(err, ": pass --force to go on anyway");
+  }
+  assertEquals(await stateIn(run), before, "nothing was written");
+  const forced = await command(["--resume", run, "--lr", "0.01", "--bs", "16", "--epochs", "3", "--force", "--json"]);
+  assertEquals(forced.code, 0, forced.err);
+  const result = JSON.parse(forced.out);
+  assertEquals([result.steps, result.epochs], [24, 3]);
+  assertEquals(JSON.parse(await Deno.readTextFile(join(run, "config.json"))).schedule.lr, 0.01);
+});
+
+Deno.test("train --resume: other code and other kernels are changes too", async () => {
+  using folder = tempFolder();
+  const run = await stopped(folder.path, 3);
+  const path = join(run, "config.json");
+  const config = JSON.parse(await Deno.readTextFile(path));
+  for (const [field, value] of [["isa", "Z80"], ["commit", "0".repeat(40)], ["imageShape", [8, 8, 1]]]) {
+    await Deno.writeTextFile(path, JSON.stringify({ ...config, [field as string]: value }));
+    const { code, err } = await command(["--resume", run]);
+    assertEquals(code, 2);
+    assertMatch(err, new RegExp(`^error: Run ".*" was started with ${field} .*, now .*: pass --force`));
+  }
+});
+
+Deno.test("train --resume: a damaged checkpoint is told, and the one before it goes on, to the same bits", async () => {
+  using folder = tempFolder();
+  const whole = await train({ ...short, out: folder.path });
+  const run = await stopped(folder.path, 6);
+  const path = join(run, "checkpoint", "state.safetensors");
+  const bytes = await Deno.readFile(path);
+  bytes[bytes.length >> 1]! ^= 16;
+  await Deno.writeFile(path, bytes);
+  const measured = keptStreams();
+  assertEquals(await runCommand([run, "--threads", "1"], evaluateCommand, { streams: measured }), 0);
+  assertStringIncludes(measured.text.err, "it is damaged");
+  const { code, err, out } = await command(["--resume", run]);
+  assertEquals(code, 0, err);
+  assertStringIncludes(err, `warning: Expected "${path}" to have the content that was saved`);
+  assertStringIncludes(err, "previous.safetensors");
+  assertStringIncludes(out, "resumed   after 1 of 2 epochs, step 4");
+  assertEquals(await stateIn(run), await stateIn(whole.run));
+});
+
+Deno.test("train --resume: killed before anything was saved, it begins anew", async () => {
+  using folder = tempFolder();
+  const whole = await train({ ...short, out: folder.path });
+  const run = await stopped(folder.path, 1);
+  await Deno.remove(join(run, "checkpoint"), { recursive: true });
+  const { code, err } = await command(["--resume", run]);
+  assertEquals(code, 0, err);
+  assertStringIncludes(err, "No state was saved yet");
+  assertEquals(await stateIn(run), await stateIn(whole.run));
+});
+
+Deno.test("train: what cannot be used ends with 2 and one clear line, and nothing is written", async () => {
+  using folder = tempFolder();
+  const out = ["--out", folder.path];
+  const none = join(folder.path, "none");
+  for (
+    const [args, message] of [
+      [["--resume", none], `Cannot find a run in "${none}"`],
+      [["--resume", folder.path, "--runs", "2"], `Cannot find runs in "${folder.path}"`],
+      [["--resume", none, ...out], "Expected --resume or --out, got both"],
+      [["--force", ...out], "Expected --force with --resume"],
+      [["--data", none, ...out], `Cannot find "${none}"`],
+      [["--size", "64", ...out], "mnist has images of 28 x 28 only, got --size 64"],
+      [["--opt", "sgd", "--sqrmom", "0.9", ...out], "settings that sgd has"],
+      [["--arch", "resnet50", ...out], "Expected --arch to be one of"],
+      [["--ema", "1", ...out], "Expected --ema to be a number from 0 to 0.999999"],
+    ] as [string[], string][]
+  ) {
+    const { code, err } = await command(args);
+    assertEquals(code, 2, `${args}: ${err}`);
+    assertStringIncludes(err, message);
+    assertEquals(err.trimEnd().split("\n").length, 1, err);
+  }
+  assertEquals([...Deno.readDirSync(folder.path)], []);
+});
+
+Deno.test("train: a loss that is not finite ends with 1, and the last good state is kept", async () => {
+  using folder = tempFolder();
+  const args = ["--limit", "128", "--bs", "32", "--threads", "1", "--out", folder.path];
+  const { code, err } = await command([...args, "--lr", "1e30", "--epochs", "3"]);
+  assertEquals(code, 1, err);
+  assertMatch(err, /error: Cannot go on after epoch \d, step \d+: .* is not finite, as first of all/);
+  assert(![...Deno.readDirSync(folder.path)].some(({ name }) => name === "result.json"));
+});
+
+Deno.test("evaluate: --ema measures the averaged weights; --data measures elsewhere; a folder without a checkpoint is 2", async () => {
+  using folder = tempFolder();
+  const { run, lossEma, loss, top1 } = await train({ ...short, out: folder.path, ema: 0.9 });
+  assertEquals((await evaluate(run, { threads: 1, ema: true })).loss, lossEma);
+  const other = await evaluate(run, { threads: 1, data: "mnist" });
+  assertEquals([other.n, (await evaluate(run, { threads: 1 })).loss], [10_000, loss]);
+  assert(other.top1 !== top1);
+  const streams = keptStreams();
+  assertEquals(await runCommand([folder.path], evaluateCommand, { streams }), 2);
+  assertStringIncludes(streams.text.err, "Cannot find a checkpoint in ");
+});
