@@ -27,11 +27,12 @@ export class LineFile {
     }
   }
 
-  /** Writes what could not be written before; throws where it still cannot. */
-  async flush(): Promise<void> {
-    if (this.#waiting === "") return;
+  /** Brings all lines onto the disk, also those that could not be written before; throws where it cannot. */
+  async sync(): Promise<void> {
     const error = await this.add("");
     if (error !== undefined) throw error;
+    using file = await Deno.open(this.path);
+    await file.sync();
   }
 
   /** Keeps the first line and those that pass; a last line that was cut off by a crash goes too. */

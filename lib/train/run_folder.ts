@@ -169,9 +169,10 @@ export class RunFolder {
 
   /** Saves the state, and all rows that could not be written before; rejects where it cannot. */
   async save(state: State): Promise<void> {
-    await this.#checkpoints.save({ state, config: this.#record.config });
-    for (const file of [this.#metrics, this.#steps, this.#events]) await file.flush();
+    // Rows first: a state that is found after a crash has all of its rows.
+    for (const file of [this.#metrics, this.#steps, this.#events]) await file.sync();
     this.#warned = false;
+    await this.#checkpoints.save({ state, config: this.#record.config });
   }
 
   /** The state that was saved last; undefined where none was. */

@@ -5,6 +5,7 @@ import { Device, loadCheckpoint } from "../../mod.ts";
 import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
 import { buildModel, buildTrainer, type RunConfig } from "../../tasks/run_config.ts";
 import { train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
+import { fingerprint } from "../lib/train/tiny.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { tempFolder } from "../temp_folder.ts";
 
@@ -142,6 +143,26 @@ Deno.test("deno task train: a wrong flag, and a folder that it may not write, en
   const out = await runTask(["--out", "/somewhere/else"]);
   assertEquals([out.code, out.out], [2, ""]);
   assertStringIncludes(out.err, '--allow-write="/somewhere/else" tasks/train.ts --out "/somewhere/else"');
+});
+
+Deno.test("deno task train: killed at some time, it goes on to the same bits", async () => {
+  using folder = tempFolder();
+  const size = ["--limit", "512", "--epochs", "3", "--threads", "1", "--seed", "2"];
+  const whole = await train({ limit: 512, epochs: 3, threads: 1, seed: 2, out: folder.path });
+  const killed = await runTask([...size, "--json", "--save-every", "0", "--out", folder.path], (err, child) => {
+    // After the first epoch's row, while the second saves at every step.
+    if (/^1 +\d/m.test(err)) child.kill("SIGKILL");
+  });
+  assertEquals([killed.code, killed.out], [137, ""]);
+  const runs = (): string[] => [...Deno.readDirSync(folder.path)].map(({ name }) => join(folder.path, name));
+  const run = runs().find((path) => path !== whole.run)!;
+  const ended = await runTask(["--resume", run, "--json"]);
+  assertEquals(ended.code, 0, ended.err);
+  const file = (path: string): Promise<Uint8Array<ArrayBuffer>> =>
+    loadCheckpoint(join(path, "checkpoint", "state.safetensors"))
+      .then(({ state }) => new TextEncoder().encode(fingerprint(state)));
+  assertEquals(await file(run), await file(whole.run));
+  assertEquals(await Deno.readTextFile(join(run, "steps.csv")), await Deno.readTextFile(join(whole.run, "steps.csv")));
 });
 
 for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {

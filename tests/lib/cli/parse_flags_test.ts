@@ -108,3 +108,11 @@ Deno.test("helpText: names every flag with its default and shows the examples", 
   const required = helpText({ ...command, words: { name: "run", help: "A run's folder", max: 1, required: true } });
   assertStringIncludes(required, "Usage: deno task train <run> [flags]");
 });
+
+Deno.test("parseFlags: a switch is on, off, or undefined where it was not given", () => {
+  const line = { ...command, flags: { sym: { kind: "switch", help: "Symmetric" } } } as const;
+  const given = (...args: string[]): boolean | undefined => parseFlags(args, line).values.sym;
+  assertEquals([given(), given("--sym"), given("--no-sym"), given("--sym=false")], [undefined, true, false, false]);
+  assertEquals(given("--no-sym", "--sym"), true);
+  assertStringIncludes(helpText(line), "--[no-]sym");
+});

@@ -8,11 +8,11 @@ Deno.test("LineFile: lines that cannot be written are kept for the next time", a
   const path = join(folder.path, "deep", "a.csv");
   const file = new LineFile(path);
   assertStringIncludes((await file.add("head\n"))!.message, `Cannot write "${path}"`);
-  await assertRejects(() => file.flush(), Error, "Cannot write");
+  await assertRejects(() => file.sync(), Error, "Cannot write");
   await Deno.mkdir(join(folder.path, "deep"));
   assertEquals(await file.add("1\n"), undefined);
   assertEquals(await Deno.readTextFile(path), "head\n1\n");
-  await file.flush();
+  await file.sync();
   assertEquals(await Deno.readTextFile(path), "head\n1\n");
 });
 

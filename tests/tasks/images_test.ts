@@ -1,0 +1,76 @@
+/** The tasks on a data set of colour images, from arrays. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { UsageError } from "../../lib/cli/flags.ts";
+import { data, StateError } from "../../mod.ts";
+import { evaluate } from "../../tasks/evaluate.ts";
+import { importWeights } from "../../tasks/import.ts";
+import { exportWeights } from "../../tasks/export.ts";
+import type { OpenData } from "../../tasks/open_data.ts";
+import { shift } from "../../tasks/shift.ts";
+import { train } from "../../tasks/train.ts";
+import { tempFolder } from "../temp_folder.ts";
+
+const classes = ["red", "green", "blue"];
+
+/** Images of a class's colour with some noise, of any size. */
+function opener(names = classes, sizes: (number | null)[] = []): OpenData {
+  return ({ size }, device) => {
+    sizes.push(size);
+    const side = size ?? 0;
+    const set = (n: number, training: boolean): data.Dataset => {
+      const images = new Uint8Array(n * side * side * 3);
+      images.forEach((_, at) => {
+        const image = Math.floor(at / (side * side * 3));
+        images[at] = (at % 3 === image % names.length ? 150 : 40) + (Math.imul(at, 0x9e3779b1) >>> 26);
+      });
+      const labels = Array.from({ length: n }, (_, image) => image % names.length);
+      return data.fromArrays({ images, labels, imageShape: [side, side, 3], classes: names }, { device, training });
+    };
+    return Promise.resolve({ train: set(24, true), valid: set(9, false) });
+  };
+}
+
+Deno.test("tasks on images: train, resume, evaluate, shift, export and import take the classes and sizes of the data", async () => {
+  using folder = tempFolder();
+  const sizes: (number | null)[] = [];
+  const open = opener(classes, sizes);
+  const options = {
+    preset: "imagenette-128-5",
+    arch: "xresnet18",
+    act: "relu",
+    sa: false,
+    data: "colours",
+    size: 32,
+    bs: 8,
+    epochs: 1,
+    threads: 2,
+  } as const;
+  const stop = new AbortController();
+  const listener = { batchEnd: (): void => stop.abort() };
+  const part = await train({ ...options, out: folder.path, open, signal: stop.signal, listener });
+  assertEquals([part.steps, part.stopped], [1, true]);
+  const { run, top1, loss, n } = await train({ resume: part.run, open, threads: 2 });
+  assertEquals([run, n], [part.run, 9]);
+  const config = JSON.parse(await Deno.readTextFile(join(run, "config.json")));
+  assertEquals(config.classes, classes);
+  assertEquals([config.model.options.classes, config.model.options.inChannels, config.imageShape], [3, 3, [32, 32, 3]]);
+  const again = await evaluate(run, { open, threads: 2 });
+  assertEquals([again.top1, again.loss], [top1, loss]);
+
+  const moved = await shift([run], { open, threads: 2, images: 1, shifts: 4 });
+  assertEquals([moved.runs[0]!.n, moved.shifts, moved.images[0]?.class], [9, [-2, -1, 0, 1, 2], "red"]);
+  assertEquals(sizes.at(-1), 36, "real pixels come into view: images are opened larger by the shifts");
+
+  const weights = join(folder.path, "w.safetensors");
+  await exportWeights(run, { out: weights });
+  const checkpoint = join(folder.path, "i.safetensors");
+  await importWeights(weights, { arch: "xresnet18", act: "relu", pool: "maxblur", out: checkpoint });
+  await assertRejects(() => evaluate(checkpoint, { open }), UsageError, "Expected --data, got none");
+  assertEquals((await evaluate(checkpoint, { open, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
+  const others = opener(["a", "b", "c", "d"]);
+  await assertRejects(() => evaluate(run, { open: others }), StateError, "Expected data of 3 classes");
+  await assertRejects(() => train({ resume: run, open: others, epochs: 2, force: true }), StateError, "Cannot load");
+  const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), RangeError);
+  assertStringIncludes(message.message, "at most 24 images a step");
+});
