@@ -2,6 +2,7 @@
 import { join } from "@std/path";
 import { UsageError } from "../lib/cli/flags.ts";
 import { codeVersion } from "../lib/train/git.ts";
+import { lockFolder } from "../lib/train/run_lock.ts";
 import { type data, Device, type FitResult, RunFolder, type State, type Trainer, type TrainerEvents } from "../mod.ts";
 import { cpuFacts, headline } from "./machine.ts";
 import { type OpenData, openData } from "./open_data.ts";
@@ -157,7 +158,10 @@ async function fitted(
 ): Promise<TrainResult> {
   const { listener = {}, signal, force = false } = options;
   const warn = (message: string): void => listener.note?.(`warning: ${message}`);
+  // Before anything in the folder is read or written; a new folder is nobody else's.
+  using _held = resumed === undefined ? undefined : await lockFolder(resumed.path);
   const { folder, from } = await openFolder({ config: { ...config }, facts, warn }, resumed, options);
+  using _own = resumed === undefined ? await lockFolder(folder.path) : undefined;
   for (const name of eventNames) {
     const listen = listener[name] as ((event: unknown) => void) | undefined;
     if (listen !== undefined) trainer.on(name, (event) => listen.call(listener, event));
@@ -192,6 +196,5 @@ async function openFolder(
   if (folder === undefined) {
     return { folder: await RunFolder.create({ root, name: String(record.config["preset"]), ...record }), from: null };
   }
-  await Deno.mkdir(folder, { recursive: true });
   return { folder: await RunFolder.createAt(folder, record), from: null };
 }

@@ -98,15 +98,22 @@ export class RunFolder {
     return await RunFolder.createAt(await makeRunFolder(options), options);
   }
 
-  /** Makes a run's folder at a path where there is none, or an empty one. */
+  /** Makes a run's folder at a path where there is none, or an empty one; nothing is left where that fails. */
   static async createAt(path: string, record: RunRecord): Promise<RunFolder> {
     const folder = new RunFolder(path, record);
-    await folder.#checkpoints.prepare();
-    await Deno.writeTextFile(folder.#metrics.path, `${metricColumns.join()}\n`);
-    await Deno.writeTextFile(folder.#steps.path, `${stepColumns.join()}\n`);
-    // Last: a folder with a configuration is a run, and can be resumed.
-    await writeJson(join(path, "config.json"), record.config);
-    return folder;
+    try {
+      await Deno.mkdir(path, { recursive: true });
+      await folder.#checkpoints.prepare();
+      await Deno.writeTextFile(folder.#metrics.path, `${metricColumns.join()}\n`);
+      await Deno.writeTextFile(folder.#steps.path, `${stepColumns.join()}\n`);
+      // Last: a folder with a configuration is a run, and can be resumed.
+      await writeJson(join(path, "config.json"), record.config);
+      return folder;
+    } catch (error) {
+      await Deno.remove(path, { recursive: true }).catch(() => {});
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`Cannot make the run's folder "${path}": ${reason}`, { cause: error });
+    }
   }
 
   /**

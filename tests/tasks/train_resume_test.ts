@@ -117,6 +117,19 @@ Deno.test("train --resume: a damaged checkpoint is told, and the one before it g
   assertEquals(await stateIn(run), await stateIn(whole.run));
 });
 
+Deno.test("train --resume: a run that is still under way is not gone on with", async () => {
+  using folder = tempFolder();
+  let second: Promise<{ code: number; err: string }> | undefined;
+  const listener = {
+    ready: ({ folder }: { folder: string }): void => void (second ??= command(["--resume", folder])),
+  };
+  const { run } = await train({ ...short, out: folder.path, listener });
+  const { code, err } = await second!;
+  assertEquals(code, 1);
+  assertStringIncludes(err, `Cannot write into "${run}": another process trains there`);
+  assertEquals((await train({ resume: run })).steps, 8);
+});
+
 Deno.test("train --resume: killed before anything was saved, it begins anew", async () => {
   using folder = tempFolder();
   const whole = await train({ ...short, out: folder.path });

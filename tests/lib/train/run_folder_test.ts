@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { Device, type FitResult, RunFolder } from "../../../mod.ts";
 import { tempFolder } from "../../temp_folder.ts";
@@ -82,4 +82,13 @@ Deno.test("RunFolder: a stopped training has its state there, and no result", as
   const events = (await lines(join(path, "events.jsonl"))).map((line) => JSON.parse(line).event);
   assertEquals(events, ["fitBegin", "epochEnd", "stopped"]);
   assertEquals([...Deno.readDirSync(path)].some(({ name }) => name === "result.json"), false);
+});
+
+Deno.test("RunFolder: where a folder cannot be made whole, nothing of it stays", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "run");
+  // A folder in the way, as good as a full disk.
+  await Deno.mkdir(join(path, "config.json.partial", "x"), { recursive: true });
+  await assertRejects(() => RunFolder.createAt(path, { config: {} }), Error, `Cannot make the run's folder "${path}"`);
+  assertEquals([...Deno.readDirSync(folder.path)], []);
 });
