@@ -8,7 +8,7 @@ function placeholder(flag: Flag): string {
     case "number":
       return " <number>";
     case "choice":
-      return ` <${flag.choices.join("|")}>`;
+      return ` <${flag.placeholder ?? flag.choices.join("|")}>`;
     case "string":
       return ` <${flag.placeholder ?? "text"}>`;
   }

@@ -180,6 +180,7 @@ Deno.test("import and export: --help shows every flag", async () => {
     const streams = keptStreams();
     assertEquals(await runCommand(["--help"], command as typeof importCommand, { streams }), 0);
     for (const word of words) assertStringIncludes(streams.text.out, word);
+    assertEquals(streams.text.out.split("\n").filter((line) => line.length > 140), []);
   }
   const tasks = JSON.parse(await Deno.readTextFile(fromFileUrl(new URL("../../deno.json", import.meta.url)))).tasks;
   assertEquals([tasks.import.dependencies, tasks.export.dependencies], [["build"], ["build"]]);

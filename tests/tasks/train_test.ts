@@ -127,7 +127,7 @@ Deno.test("evaluate: a table for people, one object for programs, errors that sa
   assertEquals([Object.keys(answer), answer.top1, answer.n], [["top1", "top5", "loss", "n"], top1, n]);
   assertEquals(await runCommand([], evaluateCommand, { streams: keptStreams() }), 2);
   const missing = keptStreams();
-  assertEquals(await runCommand([join(folder.path, "none")], evaluateCommand, { streams: missing }), 1);
+  assertEquals(await runCommand([join(folder.path, "none")], evaluateCommand, { streams: missing }), 2);
   assertStringIncludes(missing.text.err, "Cannot find ");
 });
 
