@@ -66,7 +66,12 @@ export async function importWeights(weights: string, options: ImportOptions): Pr
 }
 
 const flags = {
-  arch: { kind: "choice", choices: models.archNames, help: "fastai's name of the network" },
+  arch: {
+    kind: "choice",
+    choices: models.archNames,
+    placeholder: "name",
+    help: "The network: xresnet, xresnext, xse_resnet or xse_resnext with 18, 34, 50 or 101, say xse_resnext50",
+  },
   act: { kind: "choice", choices: models.actNames, default: "relu", help: "Its activation" },
   pool: {
     kind: "choice",

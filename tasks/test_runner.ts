@@ -38,7 +38,10 @@ function runner(language: "rust" | "typescript", filter: string | undefined): Ru
   const deno = Deno.execPath();
   // Tests start deno by the path it runs from, since `deno` may not be on PATH (npx); such a path cannot stand in
   // deno.json, and a flag takes the place of the set's own list.
-  const permissions = ["-P=test", "--no-prompt", `--allow-run=cargo,${deno}`];
+  // A Python with torch, where one is named, checks what is exported to it.
+  const python = Deno.env.get("LIBTRAIN_PYTHON") ?? "";
+  const programs = ["cargo", deno, ...(python === "" ? [] : [python])];
+  const permissions = ["-P=test", "--no-prompt", `--allow-run=${programs}`];
   // Opened before the first test: the library stays open, and a test that opens it would count as leaking.
   const preload = "--preload=./tests/support/library.ts";
   return {

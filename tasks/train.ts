@@ -29,7 +29,12 @@ const flags = {
   eps: { kind: "number", min: 0, help: "Added to the root of the squared gradients' average" },
   wd: { kind: "number", min: 0, help: "Weight decay" },
   opt: { kind: "choice", choices: optimizerNames, help: "Optimizer" },
-  arch: { kind: "choice", choices: archNames, help: "Network, by fastai's name" },
+  arch: {
+    kind: "choice",
+    choices: archNames,
+    placeholder: "name",
+    help: "Network, by fastai's name, say xresnet18 or xse_resnext50",
+  },
   act: { kind: "choice", choices: models.actNames, help: "Activation" },
   pool: { kind: "choice", choices: models.poolKinds, help: "What subsamples" },
   sa: { kind: "switch", help: "Self-attention after the first stage" },

@@ -36,6 +36,8 @@ export interface ChoiceFlag {
   readonly help: string;
   readonly choices: readonly string[];
   readonly default?: string;
+  /** What stands for the value in the help text, all the choices unless given. */
+  readonly placeholder?: string;
 }
 
 /** How one flag is declared. */

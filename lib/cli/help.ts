@@ -9,19 +9,10 @@ function placeholder(flag: Flag): string {
     case "number":
       return " <number>";
     case "choice":
-      return isLong(flag.choices) ? " <name>" : ` <${flag.choices.join("|")}>`;
+      return ` <${flag.placeholder ?? flag.choices.join("|")}>`;
     case "string":
       return ` <${flag.placeholder ?? "text"}>`;
   }
-}
-
-/** Too many to stand beside the flag: they follow its text. */
-function isLong(choices: readonly string[]): boolean {
-  return choices.join("|").length > 40;
-}
-
-function choicesNote(flag: Flag): string {
-  return flag.kind === "choice" && isLong(flag.choices) ? `: ${flag.choices.join(", ")}` : "";
 }
 
 /** A boolean is off unless given; of one that is on, the flag that turns it off is shown. */
@@ -47,7 +38,7 @@ export function helpText<F extends Flags>(command: CommandLine<F>): string {
     const shown = flag.kind === "boolean" && flag.default === true ? `no-${name}` : `${name}${placeholder(flag)}`;
     return [
       `--${flag.kind === "switch" ? "[no-]" : ""}${shown}`,
-      flag.help + choicesNote(flag) + defaultNote(flag),
+      flag.help + defaultNote(flag),
     ] as const;
   });
   const parts = [
