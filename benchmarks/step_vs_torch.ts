@@ -1,9 +1,9 @@
 /**
  * The training step of the preset mnist beside PyTorch eager, run in turn; the better of PyTorch's two layouts counts.
  *
- *     deno task bench:torch --python PATH [--rounds 5] [--out benchmarks/results/step_mnist.json]
+ *     deno task bench:torch [--rounds 5] [--bs 64] [--out benchmarks/results/step_mnist.json]
  *
- * PATH is a Python with the packages of tests/fixtures/requirements.txt.
+ * The python3 on PATH must have the packages of tests/fixtures/requirements.txt.
  *
  * @module
  */
@@ -54,9 +54,8 @@ async function run(command: string, args: string[]): Promise<string> {
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
-const args = parseArgs(Deno.args, { string: ["python", "rounds", "out", "bs"] }) as Record<string, string | undefined>;
+const args = parseArgs(Deno.args, { string: ["rounds", "out", "bs"] }) as Record<string, string | undefined>;
 const {
-  python = "python3",
   rounds = "5",
   out = "benchmarks/results/step_mnist.json",
   bs: batch = String(presets.mnist.bs),
@@ -88,7 +87,7 @@ for (let round = 0; round < Number(rounds); round++) {
       "--batch",
       batch,
     ];
-    theirs[layout]!.push(JSON.parse(await run(python, peer)));
+    theirs[layout]!.push(JSON.parse(await run("python3", peer)));
   }
   console.error(
     `round ${round + 1}: ${ours.at(-1)?.img_per_s} against ${theirs["nhwc"]!.at(-1)?.img_per_s} / ${

@@ -131,14 +131,14 @@ const flags = {
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads (default: LIBTRAIN_THREADS, or every core)" },
   steps: { kind: "integer", min: 1, default: 50, help: "Steps measured" },
   warmup: { kind: "integer", min: 3, default: 10, help: "Steps before those" },
-  capture: { kind: "boolean", default: true, help: "Replay each step by one native call" },
+  capture: { kind: "boolean", default: true, help: "Enqueue each step op by op" },
 } as const;
 
 /** The command line of `deno task bench`. */
 export const benchCommand: Command<typeof flags> = {
   name: "deno task bench",
-  about: "Measures the speed of one training step: forward, backward, optimizer, loss read back",
-  words: { name: "WHAT", help: "What to measure: step", max: 1 },
+  about: "Measures the speed of one training step: forward, backward, optimizer, loss read back.",
+  words: { name: "WHAT", help: "What to measure: step", max: 1, required: true },
   examples: ["deno task bench step --bs 128 --json"],
   flags,
   async run({ flags, words, report }): Promise<number> {

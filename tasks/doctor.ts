@@ -41,7 +41,7 @@ export async function doctor(): Promise<Diagnosis> {
   try {
     device = deviceInfo();
     findings.push({ topic: "library", state: "ok", detail: libraryPath().pathname });
-    findings.push(processor(device), await arithmetic(), cuda(device));
+    findings.push(processor(device), await kernels(), cuda(device));
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     findings.push({ topic: "library", state: "failed", detail, cure: "deno task build" });
@@ -60,6 +60,18 @@ function processor({ cpu }: DeviceInfo): Finding {
   };
 }
 
+/** The library loads: what fails here is a setting, or the build. */
+async function kernels(): Promise<Finding> {
+  try {
+    return await arithmetic();
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    const setting = /LIBTRAIN_\w+/.exec(detail)?.[0];
+    const cure = setting === undefined ? "deno task build" : `set it so, or \`unset ${setting}\``;
+    return { topic: "kernels", state: "failed", detail, cure };
+  }
+}
+
 /** A sum through the queue and back shows that the library works, not only that it loads. */
 async function arithmetic(): Promise<Finding> {
   using device = new Device("cpu");
@@ -76,8 +88,9 @@ function cuda({ cuda }: DeviceInfo): Finding {
   return {
     topic: "CUDA",
     state: "note",
-    detail: cuda.reason ?? "not available",
-    cure: "--device cpu works without it",
+    // The reason is worded for a call that asked for CUDA, with what to do instead.
+    detail: cuda.reason?.replace(/^CUDA was asked for, but (.*): use --device cpu.*$/, "$1") ?? "not available",
+    cure: "the CPU works without it",
   };
 }
 
@@ -108,13 +121,13 @@ const flags = {} as const;
 /** The command line of `deno task doctor`. */
 export const doctorCommand: Command<typeof flags> = {
   name: "deno task doctor",
-  about: "Says what this machine has for training, what is missing, and what to do about it",
+  about: "Says what this machine has for training, what is missing, and what to do about it.",
   flags,
   async run({ report }): Promise<number> {
     const diagnosis = await doctor();
     const marks = { ok: "ok    ", note: "note  ", failed: "FAILED" };
     for (const { topic, state, detail, cure } of diagnosis.findings) {
-      report.line(`${marks[state]}  ${topic.padEnd(10)}  ${detail}${cure === undefined ? "" : ` (${cure})`}`);
+      report.line(`${marks[state]}  ${topic.padEnd(10)}  ${detail}${cure === undefined ? "" : `: ${cure}`}`);
     }
     report.line(
       diagnosis.healthy ? "Training works here: deno task train" : "Training does not work here yet: see above",

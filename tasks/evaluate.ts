@@ -70,7 +70,7 @@ export const evaluateCommand: Command<typeof flags> = {
   name: "deno task evaluate",
   about: "Measures a trained run: top-1, top-5 and loss on its validation data.",
   flags,
-  words: { name: "run", help: "A run's folder, or a checkpoint", max: 1 },
+  words: { name: "run", help: "A run's folder, or a checkpoint", max: 1, required: true },
   examples: ["deno task evaluate runs/20250131-120000-mnist"],
   run,
 };

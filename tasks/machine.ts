@@ -1,6 +1,6 @@
 import project from "../deno.json" with { type: "json" };
 import type { Device } from "../mod.ts";
-import { deviceInfoText } from "../lib/ffi/native.ts";
+import { deviceInfo } from "../lib/tensor/device_info.ts";
 
 /** The toolkit's version. */
 export const version: string = project.version;
@@ -9,7 +9,7 @@ const isaNames: Readonly<Record<string, string>> = { avx2: "AVX2", avx512: "AVX-
 
 /** The processor, and the instruction set that kernels use on it. */
 export function cpuFacts(): { model: string; isa: string } {
-  const { cpu } = JSON.parse(deviceInfoText()) as { cpu: { model: string; available: string[] } };
+  const { cpu } = deviceInfo();
   const forced = Deno.env.get("LIBTRAIN_ISA") ?? "";
   const isa = forced === "" ? cpu.available.at(-1) ?? "portable" : forced;
   return { model: cpu.model, isa: isaNames[isa] ?? isa };

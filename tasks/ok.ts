@@ -29,13 +29,15 @@ function steps(options: { tests: boolean }): Step[] {
   const deno = Deno.execPath();
   const generate = ["run", "-q", "--no-prompt", "-P=generate", "tools/generate.ts", "--check"];
   const clippy = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
+  // mod.ts re-exports some rooms under a name, which the linter takes for private unless it reads them too.
+  const rooms = ["tensor", "nn", "optim", "models", "data", "train"].map((room) => `lib/${room}/mod.ts`);
   return [
     { name: "deno fmt", program: deno, args: ["fmt", "--check"], fix: "run `deno fmt`" },
     { name: "cargo fmt", program: "cargo", args: ["fmt", "--all", "--check"], fix: "run `cargo fmt --all`" },
     { name: "deno lint", program: deno, args: ["lint"] },
     { name: "generated files", program: deno, args: generate, fix: "run `deno task generate` and commit what changed" },
     { name: "deno check", program: deno, args: ["check", "-q"] },
-    { name: "deno doc", program: deno, args: ["doc", "--lint", "mod.ts"], quiet: true },
+    { name: "deno doc", program: deno, args: ["doc", "--lint", "mod.ts", ...rooms], quiet: true },
     { name: "cargo clippy", program: "cargo", args: clippy },
     ...(options.tests ? [{ name: "tests", program: deno, args: ["task", "test"] }] : []),
   ];

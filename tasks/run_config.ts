@@ -63,6 +63,11 @@ export function buildTrainer(config: RunConfig, model: models.XResNet): Trainer 
 
 /** The batches to train on. */
 export function trainBatches({ bs, augmentation, seed, dtype }: RunConfig, set: data.Dataset): data.Batches {
+  if (bs > set.length) {
+    throw new RangeError(
+      `Expected at most ${set.length} images a step, all that there are to train on, got ${bs}: lower --bs or raise --limit`,
+    );
+  }
   return set.batches(bs, { ...augmentation, seed, dtype });
 }
 

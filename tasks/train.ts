@@ -175,10 +175,18 @@ async function run({ flags: given, report }: CommandContext<typeof flags>): Prom
   return result.stopped ? stop.exitCode ?? exitCodes.interrupted : exitCodes.done;
 }
 
+/** A preset's own values, as flags. */
+function settingsOf(name: PresetName): string {
+  const { epochs, bs, schedule: { lr }, optimizer: { mom, sqrMom, eps, wd } } = presets[name];
+  return `  ${name}: --epochs ${epochs} --bs ${bs} --lr ${lr} --mom ${mom} --sqrmom ${sqrMom} --eps ${eps} --wd ${wd}`;
+}
+
 /** `deno task train`. */
 export const trainCommand: Command<typeof flags> = {
   name: "deno task train",
-  about: "Trains a preset into a new folder below runs.",
+  about: `Trains a preset into a new folder below runs. What is not given is the preset's:\n${
+    presetNames.map(settingsOf).join("\n")
+  }`,
   flags,
   examples: ["deno task train", "deno task train --seed 1 --epochs 2", "deno task train --json > result.json"],
   run,

@@ -64,7 +64,9 @@ export class TrainReport implements TrainListener, Disposable {
     } else {
       const errors = Math.round((1 - top1!) * n!);
       this.#report.line(
-        `top-1     ${formatPercent(top1!, 2)} after the last epoch · ${errors} of ${formatNumber(n!)} wrong · ` +
+        `top-1     ${formatPercent(top1!, 2)} after the last epoch · ${formatNumber(errors)} of ${
+          formatNumber(n!)
+        } wrong · ` +
           `${formatDuration(trainSeconds * 1000)} of training`,
       );
     }

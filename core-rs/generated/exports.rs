@@ -438,21 +438,27 @@ op_export!(lt_cross_entropy_backward, cross_entropy, CrossEntropyBackward, Row {
     mutates: &[false, false, false],
     view: false,
 });
+op_export!(lt_assert_finite, assert_finite, AssertFinite, Row {
+    name: "assert_finite",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
 op_export!(lt_sgd_step, sgd_step, SgdStep, Row {
     name: "sgd_step",
-    inputs: &["lr", "steps", "momentumBuffer", "pairs..."],
-    mutates: &[false, true, true, true],
+    inputs: &["lr", "steps", "momentumBuffer", "parameter...", "gradient..."],
+    mutates: &[false, true, true, true, false],
     view: false,
 });
 op_export!(lt_adamw_step, adamw_step, AdamwStep, Row {
     name: "adamw_step",
-    inputs: &["lr", "steps", "average", "averageSquare", "pairs..."],
-    mutates: &[false, true, true, true, true],
+    inputs: &["lr", "steps", "average", "averageSquare", "parameter...", "gradient..."],
+    mutates: &[false, true, true, true, true, false],
     view: false,
 });
 op_export!(lt_ranger_step, ranger_step, RangerStep, Row {
     name: "ranger_step",
-    inputs: &["lr", "steps", "average", "averageSquare", "slow", "pairs..."],
-    mutates: &[false, true, true, true, true, true],
+    inputs: &["lr", "steps", "average", "averageSquare", "slow", "parameter...", "gradient..."],
+    mutates: &[false, true, true, true, true, true, false],
     view: false,
 });

@@ -392,16 +392,20 @@ int32_t lt_cross_entropy(uint32_t queue_slot, uint32_t queue_generation, const u
  * inputs: logits, target, dloss; params: labelSmoothing: f64; outputs: dlogits */
 int32_t lt_cross_entropy_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* Nothing; a late error where a value is infinite or not a number.
+ * inputs: x; params: none; outputs: none */
+int32_t lt_assert_finite(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* SGD with momentum and decoupled weight decay over all segments.
- * inputs: lr, steps, momentumBuffer, pairs...; params: mom: f64, dampening: bool, nesterov: bool, segments: f64[]; outputs: none; writes steps, momentumBuffer, pairs... */
+ * inputs: lr, steps, momentumBuffer, parameter..., gradient...; params: mom: f64, dampening: bool, nesterov: bool, segments: f64[]; outputs: none; writes steps, momentumBuffer, parameter... */
 int32_t lt_sgd_step(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* AdamW (Loshchilov and Hutter 2019) over all segments.
- * inputs: lr, steps, average, averageSquare, pairs...; params: mom: f64, sqrMom: f64, eps: f64, segments: f64[]; outputs: none; writes steps, average, averageSquare, pairs... */
+ * inputs: lr, steps, average, averageSquare, parameter..., gradient...; params: mom: f64, sqrMom: f64, eps: f64, segments: f64[]; outputs: none; writes steps, average, averageSquare, parameter... */
 int32_t lt_adamw_step(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* Ranger over all segments: RAdam (Liu 2020) inside Lookahead (Zhang 2019; k = 0 turns it off), with optional gradient centralisation (Yong 2020).
- * inputs: lr, steps, average, averageSquare, slow, pairs...; params: mom: f64, sqrMom: f64, eps: f64, rectify: bool, k: u32, alpha: f64, centralise: bool, segments: f64[]; outputs: none; writes steps, average, averageSquare, slow, pairs... */
+ * inputs: lr, steps, average, averageSquare, slow, parameter..., gradient...; params: mom: f64, sqrMom: f64, eps: f64, rectify: bool, k: u32, alpha: f64, centralise: bool, segments: f64[]; outputs: none; writes steps, average, averageSquare, slow, parameter... */
 int32_t lt_ranger_step(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 #ifdef __cplusplus

@@ -57,8 +57,13 @@ export interface CommandLine<F extends Flags> {
   /** One sentence about what it does. */
   readonly about: string;
   readonly flags: F;
-  /** Words without `--` that it accepts, `max` 0 (none) unless given. */
-  readonly words?: { readonly name: string; readonly help: string; readonly max: number };
+  /** Words without `--` that it accepts, `max` 0 (none) unless given; what is `required` the command itself asks for. */
+  readonly words?: {
+    readonly name: string;
+    readonly help: string;
+    readonly max: number;
+    readonly required?: boolean;
+  };
   /** Whole command lines to show as examples. */
   readonly examples?: readonly string[];
 }

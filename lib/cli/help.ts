@@ -14,9 +14,9 @@ function placeholder(flag: Flag): string {
   }
 }
 
+/** A boolean is off unless given; of one that is on, the flag that turns it off is shown. */
 function defaultNote(flag: Flag): string {
-  if (flag.default === undefined || flag.default === false) return "";
-  return ` (default ${flag.default === true ? "on" : flag.default})`;
+  return flag.default === undefined || flag.kind === "boolean" ? "" : ` (default ${flag.default})`;
 }
 
 /** Pads the left column so that the right one starts at the same place in every row. */
@@ -25,9 +25,14 @@ function columns(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
 }
 
+function shownWords({ name, max, required = false }: NonNullable<CommandLine<Flags>["words"]>): string {
+  const text = `${name}${max > 1 ? " …" : ""}`;
+  return required ? `<${text}>` : `[${text}]`;
+}
+
 /** The text that `--help` prints for a command. */
 export function helpText<F extends Flags>(command: CommandLine<F>): string {
-  const words = command.words === undefined ? "" : ` [${command.words.name}${command.words.max > 1 ? " …" : ""}]`;
+  const words = command.words === undefined ? "" : ` ${shownWords(command.words)}`;
   const flagRows = Object.entries(command.flags).map(([name, flag]) => {
     const shown = flag.kind === "boolean" && flag.default === true ? `--no-${name}` : `--${name}${placeholder(flag)}`;
     return [shown, flag.help + defaultNote(flag)] as const;

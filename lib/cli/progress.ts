@@ -1,7 +1,8 @@
 import { formatDuration, formatRate } from "./format.ts";
 import type { Report } from "./report.ts";
 
-const width = 29;
+const fullWidth = 29;
+const leastWidth = 8;
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 const redrawMs = 100;
 const plainMs = 60_000;
@@ -17,8 +18,8 @@ export interface ProgressState {
   readonly facts?: readonly string[];
 }
 
-/** The bar alone: `▕███▌      ▏`, `fraction` from 0 to 1. */
-export function bar(fraction: number): string {
+/** The bar alone: `▕███▌      ▏`, `fraction` from 0 to 1; `width` characters between its ends. */
+export function bar(fraction: number, width = fullWidth): string {
   const steps = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8);
   const filled = "█".repeat(Math.floor(steps / 8)) + eighths[steps % 8];
   return `▕${filled.padEnd(width)}▏`;
@@ -103,7 +104,11 @@ export class Progress {
       facts.push(`${formatRate(perMs * 1000)} ${this.#unit}/s`);
       facts.push(`${formatDuration((state.total - state.done) / perMs)} left`);
     }
-    const shown = this.#report.streams.terminal ? `${bar(fraction)} ` : "";
-    return `${state.label} ${shown}${facts.join(" · ")}`;
+    const { terminal, columns } = this.#report.streams;
+    if (!terminal) return `${state.label} ${facts.join(" · ")}`;
+    // On a narrow terminal the bar gives way to the facts: five characters are its ends, two spaces and the last column.
+    const room = columns - state.label.length - facts.join(" · ").length - 5;
+    const width = Math.min(fullWidth, Math.max(leastWidth, room));
+    return `${state.label} ${bar(fraction, width)} ${facts.join(" · ")}`;
   }
 }

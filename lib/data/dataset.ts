@@ -25,9 +25,13 @@ export interface BatchOptions {
 
 /** What a batch is made of. */
 export interface BatchParts {
+  /** f32 [n, h, w, c], 0 to 1. */
   readonly images: Tensor;
+  /** i32 [n], 0 to classes - 1. */
   readonly labels: Tensor;
+  /** The samples' numbers in the data set. */
   readonly index: Int32Array;
+  /** The epoch that it is from, from 0. */
   readonly epoch: number;
 }
 
@@ -63,14 +67,17 @@ export class Batch implements BatchParts {
     this.labels.dispose();
   }
 
+  /** A batch does not outlive its block: `using kept = batch.clone()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** Samples, epoch and shape. */
   toString(): string {
     return `Batch(${this.index.length} samples of epoch ${this.epoch}, images [${this.images.shape.join(", ")}])`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
@@ -80,18 +87,28 @@ export class Batch implements BatchParts {
 export interface BatchesConfig {
   /** Samples in the data set. */
   readonly dataset: number;
+  /** Samples in a full batch. */
   readonly batchSize: number;
+  /** What order and augmentation follow from. */
   readonly seed: number;
+  /** Pixels by which an image is moved at most. */
   readonly shift: number;
+  /** Probability of mirroring an image. */
   readonly flip: number;
+  /** Whether each epoch has an order of its own. */
   readonly shuffle: boolean;
+  /** Whether a last batch that is not full is left out. */
   readonly dropLast: boolean;
+  /** The dtype of the images. */
   readonly dtype: string;
 }
 
 /**
  * How a data set is cut into batches. Each `for await` over it is one epoch: first the one of the option `epoch`, then the
  * one after it, and so on; `at()` gives any epoch from any batch on, always the same.
+ *
+ * The next batch comes once at most two of the steps before it are still under way on the device: a loop that reads nothing
+ * neither fills the queue nor keeps the event loop from turning. A late error of those steps is thrown there.
  */
 export interface Batches extends AsyncIterable<Batch> {
   /** Batches in an epoch. */
@@ -118,5 +135,6 @@ export interface Dataset {
   batches(size: number, options?: BatchOptions): Batches;
   /** Lets go of what it holds on the device. */
   dispose(): void;
+  /** A data set does not outlive its block: `using set = data.fromArrays(…)`. */
   [Symbol.dispose](): void;
 }

@@ -9,6 +9,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Batch, type Batches, type BatchesConfig, type BatchOptions, type Dataset } from "./dataset.ts";
 import { shuffledOrder } from "./order.ts";
+import { Pace } from "./pace.ts";
 
 /** Images and labels in memory. */
 export interface Arrays {
@@ -180,6 +181,7 @@ class MemoryBatches implements Batches {
     const { batchSize } = this.config;
     const order = this.dataset.order(this.config, epoch);
     using uploaded = this.dataset.upload(order);
+    const pace = new Pace(uploaded.device);
     for (; batch < this.length; batch++) {
       const start = batch * batchSize;
       const index = order.slice(start, Math.min(start + batchSize, order.length));
@@ -193,6 +195,7 @@ class MemoryBatches implements Batches {
       } finally {
         parts.dispose();
       }
+      await pace.step();
     }
   }
 

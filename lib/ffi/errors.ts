@@ -2,16 +2,19 @@
 
 /** An error that callers may want to catch by its class. */
 export class LibtrainError extends Error {
+  /** The class's name, for messages. */
   override name = "LibtrainError";
 }
 
 /** A tensor, graph or device was used after it was disposed. */
 export class DisposedError extends LibtrainError {
+  /** The class's name, for messages. */
   override name = "DisposedError";
 }
 
 /** The device's memory could not be had; weights and optimizer state are as they were. */
 export class OutOfMemoryError extends LibtrainError {
+  /** The class's name, for messages. */
   override name = "OutOfMemoryError";
 }
 
@@ -21,12 +24,14 @@ export class OutOfMemoryError extends LibtrainError {
  * `device.recover()` goes on with the state before the error.
  */
 export class LateError extends LibtrainError {
+  /** The class's name, for messages. */
   override name = "LateError";
   /** The op that failed. */
   readonly op: string;
   /** The number of its command in the device's queue. */
   readonly record: number;
 
+  /** An error of an op, with the record that failed. */
   constructor(message: string, options: { op: string; record: number; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.op = options.op;
@@ -36,11 +41,13 @@ export class LateError extends LibtrainError {
 
 /** A device that this machine does not have, or something that it cannot do. */
 export class DeviceError extends LibtrainError {
+  /** The class's name, for messages. */
   override name = "DeviceError";
 }
 
 /** The call does not fit the state of the device or of the graph. */
 export class StateError extends LibtrainError {
+  /** The class's name, for messages. */
   override name = "StateError";
 }
 
@@ -51,6 +58,7 @@ export class DataError extends LibtrainError {
 
 /** The native library failed in a way that is its own fault. */
 export class InternalError extends LibtrainError {
+  /** The class's name, for messages. */
   override name = "InternalError";
 }
 

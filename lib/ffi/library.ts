@@ -36,7 +36,7 @@ export function symbols(): Library["symbols"] {
 }
 
 function open(): Library {
-  requireDeno();
+  requireDeno(Deno.version.deno);
   const path = libraryPath();
   let opened: Library;
   try {
@@ -51,24 +51,27 @@ function open(): Library {
   }
   const out = new Uint32Array(64);
   const status = opened.symbols.lt_abi_version(out, out.byteLength);
-  if (status !== 0 || out[0] !== ABI_VERSION) {
-    throw new LibtrainError(
-      `Expected a native library of ABI version ${ABI_VERSION}, got ${
-        out[0]
-      } at ${path.pathname}: run \`deno task build\``,
-    );
-  }
+  requireAbi(status === 0 ? out[0]! : 0, path);
   return opened;
 }
 
-function requireDeno(): void {
-  const parts = Deno.version.deno.split(/[.+-]/).map(Number);
+/** Throws where a library speaks another version of the ABI than these files. */
+export function requireAbi(found: number, path: URL): void {
+  if (found === ABI_VERSION) return;
+  throw new LibtrainError(
+    `Expected a native library of ABI version ${ABI_VERSION}, got ${found} at ${path.pathname}: run \`deno task build\``,
+  );
+}
+
+/** Throws where Deno is too old. */
+export function requireDeno(version: string): void {
+  const parts = version.split(/[.+-]/).map(Number);
   for (const [index, wanted] of MINIMUM_DENO.entries()) {
     const part = parts[index] ?? 0;
     if (part > wanted) return;
     if (part < wanted) {
       throw new LibtrainError(
-        `Expected Deno ${MINIMUM_DENO.join(".")} or newer, got ${Deno.version.deno}: run \`deno upgrade\``,
+        `Expected Deno ${MINIMUM_DENO.join(".")} or newer, got ${version}: run \`deno upgrade\``,
       );
     }
   }

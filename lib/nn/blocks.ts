@@ -12,13 +12,16 @@ export function activate(x: Tensor, activation: ActivationName): Tensor {
 
 /** An activation as a layer. */
 export class Activation extends Module {
+  /** The activation. */
   readonly activation: ActivationName;
 
+  /** Makes the parameters. */
   constructor(activation: ActivationName) {
     super();
     this.activation = activation;
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return activate(x, this.activation);
   }
@@ -26,13 +29,16 @@ export class Activation extends Module {
 
 /** Modules one after the other. */
 export class Sequential extends Module {
+  /** The modules, in order. */
   readonly layers: Module[];
 
+  /** Makes the parameters. */
   constructor(...layers: Module[]) {
     super();
     this.layers = layers;
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return this.layers.reduce((y, layer) => layer.forward(y), x);
   }
@@ -48,9 +54,12 @@ export interface ConvNormOptions extends Omit<Conv2dLayerOptions, "bias"> {
 
 /** Convolution without bias, batch norm, activation; the last two in one pass. */
 export class ConvNorm extends Module {
+  /** The convolution. */
   readonly conv: Conv2d;
+  /** The batch norm. */
   readonly norm: BatchNorm2d;
 
+  /** Makes the parameters. */
   constructor(inChannels: number, outChannels: number, options: ConvNormOptions = {}) {
     super();
     this.conv = new Conv2d(inChannels, outChannels, { ...options, bias: false });
@@ -65,8 +74,11 @@ export class ConvNorm extends Module {
 
 /** Squeeze-and-excitation (Hu 2018): x · sigmoid(expand(act(reduce(mean of x over the image)))). */
 export class SqueezeExcitation extends Module {
+  /** The activation. */
   readonly activation: ActivationName;
+  /** To the hidden width. */
   readonly reduce: Linear;
+  /** Back to all channels. */
   readonly expand: Linear;
 
   /** The hidden width is channels / reduction, rounded up to a multiple of 8 as in fastai. */
@@ -83,6 +95,7 @@ export class SqueezeExcitation extends Module {
     this.expand = new Linear(hidden, channels, options);
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const [n = 0, , , c = 0] = x.shape;
     const hidden = activate(this.reduce.forward(x.mean([1, 2])), this.activation);

@@ -31,12 +31,18 @@ export interface Conv2dLayerOptions extends LayerOptions {
 
 /** 2-D convolution: [n, h, w, in] to [n, oh, ow, out]; weight [out, kh, kw, in / groups]. */
 export class Conv2d extends Module {
+  /** Pixels between windows. */
   readonly stride: readonly [number, number];
+  /** What surrounds the image. */
   readonly padding: readonly [number, number];
+  /** Groups of channels that see only themselves. */
   readonly groups: number;
+  /** The weight. */
   weight: Parameter;
+  /** The bias. */
   bias: Parameter | null;
 
+  /** Makes the parameters. */
   constructor(inChannels: number, outChannels: number, options: Conv2dLayerOptions = {}) {
     super();
     const [kh, kw] = pair("Conv2d", "kernel", options.kernel ?? 3);
@@ -54,6 +60,7 @@ export class Conv2d extends Module {
     this.bias = options.bias ?? true ? Parameter.of(zeros([outChannels], options)) : null;
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { stride, padding, groups, bias } = this;
     return conv2d(x, this.weight, { stride, padding, groups, bias });
@@ -62,9 +69,12 @@ export class Conv2d extends Module {
 
 /** y = x · weightᵀ + bias: [.., in] to [.., out]; weight [out, in]. */
 export class Linear extends Module {
+  /** The weight. */
   weight: Parameter;
+  /** The bias. */
   bias: Parameter | null;
 
+  /** Makes the parameters. */
   constructor(inFeatures: number, outFeatures: number, options: LayerOptions & { bias?: boolean } = {}) {
     super();
     const init = options.init ?? new Init();
@@ -72,6 +82,7 @@ export class Linear extends Module {
     this.bias = options.bias ?? true ? Parameter.of(zeros([outFeatures], options)) : null;
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return linear(x, this.weight, { bias: this.bias });
   }
@@ -91,14 +102,22 @@ export interface BatchNormLayerOptions extends ModuleOptions {
 
 /** Batch normalisation over all axes but the last, with its activation and residual fused. */
 export class BatchNorm2d extends Module {
+  /** Added to the variance. */
   readonly eps: number;
+  /** The batch's share of the running statistics. */
   readonly momentum: number;
+  /** The activation. */
   readonly activation: ActivationName;
+  /** The weight. */
   weight: Parameter;
+  /** The bias. */
   bias: Parameter;
+  /** Running mean, for evaluation. */
   runningMean: Buffer;
+  /** Running unbiased variance, for evaluation. */
   runningVariance: Buffer;
 
+  /** Makes the parameters. */
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
     super();
     this.eps = options.eps ?? 1e-5;
@@ -110,6 +129,7 @@ export class BatchNorm2d extends Module {
     this.runningVariance = Buffer.of(ones([channels], options));
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor, residual: Tensor | null = null): Tensor {
     const { weight, bias, runningMean, runningVariance, training, momentum, eps, activation } = this;
     return batchNorm(x, { weight, bias, runningMean, runningVariance, training, momentum, eps, activation, residual });

@@ -8,4 +8,6 @@ export * from "./init.ts";
 export * from "./layers.ts";
 export * from "./pools.ts";
 export * from "./blocks.ts";
+export * from "./spectral_norm.ts";
+export * from "./self_attention.ts";
 export * from "./summary.ts";

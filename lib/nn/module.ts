@@ -1,17 +1,26 @@
 /** Modules: parameters, buffers and children under names, and the mode they run in. */
 import { aliasTensor } from "../ffi/native.ts";
-import { guard } from "../tensor/capture.ts";
 import type { Device } from "../tensor/device.ts";
+import { guard } from "../tensor/recording.ts";
 import type { DtypeName } from "../ffi/codes.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** A tensor that training changes: a leaf of the graph with storage of its own, owned by its module. */
 export class Parameter extends Tensor {
+  #decays = this.rank > 1;
+
   /** Takes a tensor's values over; the tensor is disposed. */
-  static of(values: Tensor): Parameter {
+  static of(values: Tensor, options: { decays?: boolean } = {}): Parameter {
     const { raw } = aliasTensor(values.device.handle, values.handle);
     values.dispose();
-    return new Parameter(values.device, raw, false).requireGrad();
+    const parameter = new Parameter(values.device, raw, false).requireGrad();
+    parameter.#decays = options.decays ?? parameter.#decays;
+    return parameter;
+  }
+
+  /** Whether weight decay applies; by default not to those of one axis, which are biases and norms. */
+  get decays(): boolean {
+    return this.#decays;
   }
 }
 
@@ -27,6 +36,7 @@ export class Buffer extends Tensor {
 
 /** Where and in what dtype a module makes its parameters. */
 export interface ModuleOptions {
+  /** Where to make them; by default the default device. */
   device?: Device;
   /** By default f32. */
   dtype?: DtypeName;
@@ -38,8 +48,8 @@ export type NamedTensors<Kind extends Tensor> = Map<string, Kind>;
 /**
  * Something with parameters and a forward.
  *
- * Fields that hold a {@linkcode Parameter}, a {@linkcode Buffer}, a module or an array of modules become part of the state
- * under their names, joined by dots.
+ * Fields that hold a {@linkcode Parameter}, a {@linkcode Buffer} or a module, or arrays of these, become part of the state
+ * under their names (in arrays, their index), joined by dots.
  *
  * @example
  * ```ts
@@ -57,6 +67,8 @@ export type NamedTensors<Kind extends Tensor> = Map<string, Kind>;
  */
 export abstract class Module {
   #training = true;
+  /** Ends the walk where a module is inside itself. */
+  #switching = false;
 
   /** The result for one batch. */
   abstract forward(x: Tensor): Tensor;
@@ -70,8 +82,14 @@ export abstract class Module {
 
   /** Sets training mode here and in all children; returns the module. */
   train(on = true): this {
+    if (this.#switching) return this;
     this.#training = on;
-    for (const child of this.children().values()) child.train(on);
+    this.#switching = true;
+    try {
+      for (const child of this.children().values()) child.train(on);
+    } finally {
+      this.#switching = false;
+    }
     return this;
   }
 
@@ -83,18 +101,20 @@ export abstract class Module {
   /** The modules directly inside, by name; those in arrays by their index. */
   children(): Map<string, Module> {
     const found = new Map<string, Module>();
-    const visit = (name: string, value: unknown): void => {
-      if (value instanceof Module) found.set(name, value);
-      else if (Array.isArray(value)) value.forEach((element, index) => visit(`${name}.${index}`, element));
-    };
-    for (const [name, value] of Object.entries(this)) visit(name, value);
+    for (const [name, value] of fieldsOf(this)) if (value instanceof Module) found.set(name, value);
     return found;
   }
 
-  /** This module and all inside it, by path; the root's path is empty. */
+  /** This module and all inside it, by path; the root's path is empty, and a shared one appears once. */
   *modules(path = ""): Generator<[path: string, module: Module]> {
+    yield* this.#modules(path, new Set());
+  }
+
+  *#modules(path: string, seen: Set<Module>): Generator<[path: string, module: Module]> {
+    if (seen.has(this)) return;
+    seen.add(this);
     yield [path, this];
-    for (const [name, child] of this.children()) yield* child.modules(path === "" ? name : `${path}.${name}`);
+    for (const [name, child] of this.children()) yield* child.#modules(joined(path, name), seen);
   }
 
   /** Every parameter by path; a shared one appears once. */
@@ -116,10 +136,10 @@ export abstract class Module {
     const found = new Map<string, Kind>();
     const seen = new Set<Kind>();
     for (const [path, module] of this.modules()) {
-      for (const [name, value] of Object.entries(module)) {
+      for (const [name, value] of fieldsOf(module)) {
         if (!(value instanceof kind) || seen.has(value)) continue;
         seen.add(value);
-        found.set(path === "" ? name : `${path}.${name}`, value);
+        found.set(joined(path, name), value);
       }
     }
     return found;
@@ -130,6 +150,7 @@ export abstract class Module {
     for (const tensor of this.state().values()) tensor.dispose();
   }
 
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -142,13 +163,31 @@ export abstract class Module {
     })`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
 }
 
+/** The values of a module's fields by name; those in arrays by their index. */
+function* fieldsOf(module: Module): Generator<[name: string, value: unknown]> {
+  for (const [name, value] of Object.entries(module)) yield* elementsOf(name, value);
+}
+
+function* elementsOf(name: string, value: unknown): Generator<[name: string, value: unknown]> {
+  if (!Array.isArray(value)) yield [name, value];
+  else for (const [index, element] of value.entries()) yield* elementsOf(`${name}.${index}`, element);
+}
+
+function joined(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
 /**
- * Puts other modules in the place of all of a class, anywhere inside; what was replaced is disposed.
+ * Puts other modules in the place of all of a class, anywhere inside; what is no longer part of the root is disposed.
+ *
+ * What is inside a replaced module or its replacement is left alone, so that a replacement may wrap what it replaces. A
+ * module in several places is replaced by the same one in all of them.
  *
  * @example
  * ```ts
@@ -165,33 +204,41 @@ export function replaceModules<Old extends Module>(
   kind: abstract new (...args: never) => Old,
   replacement: (old: Old, path: string) => Module,
 ): number {
-  let count = 0;
+  const replaced = new Map<Module, Module>();
+  const visited = new Set<Module>([root]);
   const visit = (holder: Record<string | number, unknown>, name: string | number, path: string): void => {
     const value = holder[name];
-    if (value instanceof kind) {
-      holder[name] = swapped(value, replacement(value, path));
-      count++;
-    } else if (Array.isArray(value)) {
+    if (Array.isArray(value)) {
       value.forEach((_, index) => visit(value as unknown as Record<number, unknown>, index, `${path}.${index}`));
+    } else if (value instanceof kind && value !== root) {
+      const fresh = replaced.get(value) ?? replacement(value, path).train(value.training);
+      replaced.set(value, fresh);
+      holder[name] = fresh;
+    } else if (value instanceof Module && !visited.has(value)) {
+      visited.add(value);
+      visitFields(value, `${path}.`);
     }
   };
-  for (const [path, module] of [...root.modules()]) {
+  const visitFields = (module: Module, prefix: string): void => {
     const fields = module as unknown as Record<string, unknown>;
-    for (const name of Object.keys(module)) visit(fields, name, path === "" ? name : `${path}.${name}`);
+    for (const name of Object.keys(module)) visit(fields, name, prefix + name);
+  };
+  try {
+    visitFields(root, "");
+  } finally {
+    disposeRemoved(root, replaced.keys());
   }
-  structure++;
-  return count;
+  return replaced.size;
 }
 
-function swapped(old: Module, fresh: Module): Module {
-  fresh.train(old.training);
-  if (fresh !== old) old.dispose();
-  return fresh;
-}
-
-let structure = 0;
-
-/** Goes up whenever modules are replaced. */
-export function structureVersion(): number {
-  return structure;
+/** Disposes of modules, but for what is still inside the root. */
+function disposeRemoved(root: Module, removed: Iterable<Module>): void {
+  const modules = new Set([...root.modules()].map(([, module]) => module));
+  const tensors = new Set(root.state().values());
+  for (const old of removed) {
+    if (modules.has(old)) continue;
+    const state = [...old.state().values()];
+    if (!state.some((tensor) => tensors.has(tensor))) old.dispose();
+    else for (const tensor of state) if (!tensors.has(tensor)) tensor.dispose();
+  }
 }

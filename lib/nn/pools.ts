@@ -15,8 +15,10 @@ import { Module } from "./module.ts";
 
 /** The largest value of each window. */
 export class MaxPool2d extends Module {
+  /** How the window moves. */
   readonly options: Pool2dOptions;
 
+  /** Takes its settings. */
   constructor(options: Pool2dOptions) {
     super();
     this.options = options;
@@ -27,6 +29,7 @@ export class MaxPool2d extends Module {
     return pair("MaxPool2d", "stride", this.options.stride ?? this.options.kernel)[0];
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return maxPool2d(x, this.options);
   }
@@ -34,8 +37,10 @@ export class MaxPool2d extends Module {
 
 /** The mean of each window. */
 export class AvgPool2d extends Module {
+  /** How the window moves. */
   readonly options: Pool2dOptions & { countIncludePad?: boolean };
 
+  /** Takes its settings. */
   constructor(options: Pool2dOptions & { countIncludePad?: boolean }) {
     super();
     this.options = options;
@@ -46,6 +51,7 @@ export class AvgPool2d extends Module {
     return pair("AvgPool2d", "stride", this.options.stride ?? this.options.kernel)[0];
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return avgPool2d(x, this.options);
   }
@@ -53,10 +59,14 @@ export class AvgPool2d extends Module {
 
 /** Low-pass filter, then subsample (Zhang 2019). */
 export class BlurPool2d extends Module {
+  /** Pixels between windows. */
   readonly stride: number;
+  /** The blur filter. */
   readonly filter: BlurFilter;
+  /** What surrounds the image. */
   readonly padding: "zeros" | "reflect";
 
+  /** Takes its settings. */
   constructor(options: BlurPoolOptions = {}) {
     super();
     this.stride = options.stride ?? 2;
@@ -64,6 +74,7 @@ export class BlurPool2d extends Module {
     this.padding = options.padding ?? "zeros";
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return blurPool(x, { stride: this.stride, filter: this.filter, padding: this.padding });
   }
@@ -73,10 +84,14 @@ export class BlurPool2d extends Module {
 export class MaxBlurPool2d extends Module {
   /** The max window's size. */
   readonly kernel: number;
+  /** Pixels between windows. */
   readonly stride: number;
+  /** The blur filter. */
   readonly filter: BlurFilter;
+  /** What surrounds the image. */
   readonly padding: "zeros" | "reflect";
 
+  /** Takes its settings. */
   constructor(options: BlurPoolOptions & { kernel?: number } = {}) {
     super();
     this.kernel = options.kernel ?? 2;
@@ -85,6 +100,7 @@ export class MaxBlurPool2d extends Module {
     this.padding = options.padding ?? "zeros";
   }
 
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return maxBlurPool(x, { kernel: this.kernel, stride: this.stride, filter: this.filter, padding: this.padding });
   }
@@ -92,6 +108,7 @@ export class MaxBlurPool2d extends Module {
 
 /** The mean of each channel over the image: [n, h, w, c] to [n, c]. */
 export class GlobalAvgPool2d extends Module {
+  /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return globalAvgPool2d(x);
   }

@@ -8,9 +8,13 @@ import { Module } from "./module.ts";
 
 /** One layer of a summary. */
 export interface SummaryRow {
+  /** Where it is in the model. */
   path: string;
+  /** Its class. */
   kind: string;
+  /** Sizes of its output. */
   outputShape: readonly number[];
+  /** Elements of its parameters. */
   parameters: number;
   /** Multiply-adds of its products for the whole batch. */
   macs: number;

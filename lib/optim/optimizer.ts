@@ -1,7 +1,7 @@
 /** Optimizers bound to a model: one native call updates every parameter. */
 import type { OpParams } from "../ffi/generated/symbols.ts";
-import { StateError } from "../ffi/errors.ts";
-import { type Module, type Parameter, structureVersion } from "../nn/module.ts";
+import { DisposedError, LateError, StateError } from "../ffi/errors.ts";
+import type { Module, Parameter } from "../nn/module.ts";
 import { apply } from "../tensor/apply.ts";
 import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
 import { full, tensor, zeros } from "../tensor/create.ts";
@@ -31,6 +31,7 @@ export interface BindOptions {
 
 /** What an optimizer needs to know of its op. */
 export interface StepRule {
+  /** The op that updates all parameters. */
   op: "ranger_step" | "adamw_step" | "sgd_step";
   /** The flat state tensors, in the order of the op's inputs. */
   states: readonly string[];
@@ -70,14 +71,17 @@ export class BoundOptimizer {
   readonly #model: Module;
   readonly #rule: StepRule;
   readonly #groups: readonly ParameterGroup[];
+  /** Undefined once it is disposed. */
   #tables: Tables | undefined;
-  #structure = -1;
   /** Goes up when the tables are made anew. */
   #version = 0;
   #lr: number;
   #lrTensor: Tensor | undefined;
   #steps = 0;
+  /** Until the first use, weights may still be loaded: the states that begin as copies of them are made again then. */
+  #used = false;
 
+  /** Binds to a model's parameters; `Optimizer.bind` calls it. */
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
     this.#model = model;
     this.#rule = rule;
@@ -86,6 +90,9 @@ export class BoundOptimizer {
     if (model.namedParameters().size === 0) {
       throw new StateError("bind(): Expected a model with parameters, got one without");
     }
+    // Now and not at the first step, which would take blocks that the second step's activations need.
+    this.#rebuild(model.namedParameters());
+    this.#lrTensor!.device.afterRecovery(this);
   }
 
   /** The learning rate. */
@@ -96,21 +103,45 @@ export class BoundOptimizer {
   set lr(lr: number) {
     refuseInCapture("set a learning rate");
     checkedRate(lr);
+    this.#alive();
     if (lr === this.#lr) return;
     this.#lr = lr;
     this.#lrTensor?.fill(lr);
   }
 
-  /** Steps enqueued so far. */
+  /** Steps enqueued so far; after `device.recover()` without those that were skipped. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Updates every parameter that has a gradient, and consumes the gradients. Only enqueues. */
+  /** Updates every parameter that has a gradient, and consumes the gradients, even where it throws. Only enqueues. */
   step(): void {
     const tables = this.#current();
-    const { segments, states, steps } = tables;
-    const gradients = segments.map(({ parameter }) => parameter.takeGrad());
+    const gradients = tables.segments.map(({ parameter }) => parameter.takeGrad());
+    try {
+      this.#enqueue(tables, gradients);
+    } finally {
+      for (const gradient of gradients) gradient?.dispose();
+    }
+    this.#steps++;
+    hostEffect(() => this.#steps++);
+    const version = this.#version;
+    const before = this.#recordedWith();
+    guard(() => {
+      const now = this.#recordedWith();
+      return this.#version === version && now.length === before.length && now.every((part, i) => part === before[i]);
+    });
+  }
+
+  /** What a recorded step was made for: the model's modules and parameters, and which of those are trained. */
+  #recordedWith(): unknown[] {
+    this.#alive();
+    const parameters = [...this.#model.namedParameters().values()];
+    const modules = [...this.#model.modules()].map(([, module]) => module);
+    return [...modules, ...parameters, ...parameters.map((parameter) => parameter.requiresGrad)];
+  }
+
+  #enqueue({ segments, states, steps }: Tables, gradients: readonly (Tensor | null)[]): void {
     if (gradients.every((gradient) => gradient === null)) {
       throw new StateError("step(): Expected gradients, got none: call backward() on a loss of this model first");
     }
@@ -125,11 +156,6 @@ export class BoundOptimizer {
       & OpParams["ranger_step"]
       & OpParams["sgd_step"];
     noGrad(() => apply(this.#rule.op, inputs, params));
-    for (const gradient of gradients) gradient?.dispose();
-    this.#steps++;
-    hostEffect(() => this.#steps++);
-    const version = this.#version;
-    guard(() => this.#version === version && this.#structure === structureVersion());
   }
 
   /** Sets what a group of parameters does from now on: learning-rate scale, weight decay, freezing. */
@@ -161,23 +187,70 @@ export class BoundOptimizer {
     return named;
   }
 
+  /** Makes the state now rather than at the first step, which is then as short as the others. */
+  prepare(): void {
+    this.#current();
+  }
+
   /** Goes on from a count of steps, after the state was written: for resuming. */
   resumeAt(steps: number): void {
     this.#steps = steps;
   }
 
-  /** The tables, made anew where the model's parameters are others than before. */
-  #current(): Tables {
-    const parameters = this.#model.namedParameters();
-    const known = this.#tables?.segments;
-    const same = known !== undefined && known.length === parameters.size &&
-      known.every(({ path, parameter }) => parameters.get(path) === parameter);
-    if (this.#tables === undefined || !same) this.#rebuild(parameters);
-    this.#structure = structureVersion();
-    return this.#tables!;
+  /** @internal A late error may have skipped the last change of the rate, and steps. */
+  async recovered(): Promise<void> {
+    if (this.#tables === undefined) return;
+    const { segments, steps } = this.#tables;
+    this.#lrTensor!.fill(this.#lr);
+    const enqueued = this.#steps;
+    const calls = scope(() => noGrad(() => steps.rows(segments.length, 1))).detachFromScope();
+    try {
+      // Steps that are enqueued while this waits come on top.
+      this.#steps += await calls.item() - enqueued;
+    } catch (error) {
+      // The device has failed anew, and its next recovery comes here again; or the count itself was never computed.
+      if (!(error instanceof LateError || error instanceof StateError)) throw error;
+    } finally {
+      calls.dispose();
+    }
   }
 
-  /** New tables and state tensors; the state of parameters that stay, or keep name and shape, is kept. */
+  #alive(): Tables {
+    if (this.#tables === undefined) throw new DisposedError("Cannot use an optimizer after it was disposed");
+    return this.#tables;
+  }
+
+  /** Whether the tables are of these parameters. */
+  #covers(parameters: ReadonlyMap<string, Parameter>): boolean {
+    const { segments } = this.#alive();
+    return segments.length === parameters.size &&
+      segments.every(({ path, parameter }) => parameters.get(path) === parameter);
+  }
+
+  /** The tables, made anew where the model's parameters are others than before. */
+  #current(): Tables {
+    this.#alive();
+    const parameters = this.#model.namedParameters();
+    if (!this.#covers(parameters)) this.#rebuild(parameters);
+    const tables = this.#alive();
+    if (!this.#used) scope(() => noGrad(() => this.#copyWeights(tables)));
+    this.#used = true;
+    return tables;
+  }
+
+  /** Starts the states that begin as copies of the parameters. */
+  #copyWeights({ segments, states }: Tables): void {
+    for (const name of this.#rule.copies ?? []) {
+      for (const { parameter, start } of segments) {
+        states.get(name)!.rows(start, parameter.size).assign(parameter.detach().reshape([parameter.size]));
+      }
+    }
+  }
+
+  /**
+   * New tables and state tensors. State is kept for parameters that stay, and for others that take over the name and
+   * shape of one that is gone; except the copies of its values, which would pull the new ones back to the old.
+   */
   #rebuild(parameters: Map<string, Parameter>): void {
     refuseInCapture("change the parameters of a bound model");
     const before = this.#tables;
@@ -185,7 +258,7 @@ export class BoundOptimizer {
     const segments = [...parameters].map(([path, parameter]): Segment => {
       const old = before?.segments.find((segment) => segment.path === path);
       const group = this.#groups.find((group) => matches(group, path, parameter));
-      const plain = { lrScale: 1, wd: parameter.rank > 1 ? this.#rule.wd : 0, frozen: false };
+      const plain = { lrScale: 1, wd: parameter.decays ? this.#rule.wd : 0, frozen: false };
       const settings = old ?? settingsOf(group ?? { match: /$/ }, plain);
       const { lrScale, wd, frozen } = settings;
       const segment = { path, parameter, start, lrScale, wd, frozen };
@@ -213,16 +286,18 @@ export class BoundOptimizer {
   }
 
   #fillTables({ segments, states, steps }: Tables, before: Tables | undefined): void {
+    const staying = new Set(segments.map(({ parameter }) => parameter));
     segments.forEach(({ path, parameter, start }, index) => {
-      const old = before?.segments.findIndex((segment) =>
-        segment.path === path && segment.parameter.size === parameter.size
-      ) ?? -1;
+      const heir = (old: Segment): boolean =>
+        old.path === path && !staying.has(old.parameter) && String(old.parameter.shape) === String(parameter.shape);
+      const old = before?.segments.find((segment) => segment.parameter === parameter) ?? before?.segments.find(heir);
       for (const [name, flat] of states) {
         const target = flat.rows(start, parameter.size);
-        if (old >= 0) target.assign(before!.states.get(name)!.rows(before!.segments[old]!.start, parameter.size));
-        else if (this.#rule.copies?.includes(name)) target.assign(parameter.detach().reshape([parameter.size]));
+        const copy = this.#rule.copies?.includes(name) ?? false;
+        if (copy && old?.parameter !== parameter) target.assign(parameter.detach().reshape([parameter.size]));
+        else if (old) target.assign(before!.states.get(name)!.rows(old.start, parameter.size));
       }
-      if (old >= 0) steps.rows(index, 1).assign(before!.steps.rows(old, 1));
+      if (old) steps.rows(index, 1).assign(before!.steps.rows(before!.segments.indexOf(old), 1));
     });
     if (before !== undefined) steps.rows(segments.length, 1).assign(before.steps.rows(before.segments.length, 1));
   }
@@ -235,14 +310,17 @@ export class BoundOptimizer {
     this.#tables = undefined;
   }
 
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** A one-line description. */
   toString(): string {
     return `BoundOptimizer(${this.#rule.op.replace("_step", "")}, lr ${this.#lr}, ${this.#steps} steps)`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
@@ -254,7 +332,8 @@ function checkedRate(lr: number): number {
 }
 
 function matches(group: ParameterGroup, path: string, parameter: Parameter): boolean {
-  return group.match instanceof RegExp ? group.match.test(path) : group.match(path, parameter);
+  // search() and not test(), which goes on from where a pattern with the flag g matched last.
+  return group.match instanceof RegExp ? path.search(group.match) >= 0 : group.match(path, parameter);
 }
 
 function settingsOf(

@@ -28,15 +28,24 @@ function cosineBetween(start: number, end: number, position: number): number {
   return start + (1 + Math.cos(Math.PI * (1 - position))) * (end - start) / 2;
 }
 
-/** Checks rates and positions, naming the one that is off. */
-function check(op: string, rates: Record<string, number>, positions: Record<string, number> = {}): void {
+/** Checks numbers by what they are, naming the one that is off. */
+function check(
+  op: string,
+  rates: Record<string, number>,
+  positions: Record<string, number> = {},
+  divisors: Record<string, number> = {},
+): void {
+  const refuse = (name: string, wanted: string, value: number): never => {
+    throw new RangeError(`${op}(): Expected \`${name}\` ${wanted}, got ${value}`);
+  };
   for (const [name, value] of Object.entries(rates)) {
-    if (!Number.isFinite(value) || value < 0) {
-      throw new RangeError(`${op}(): Expected \`${name}\` from 0, got ${value}`);
-    }
+    if (!Number.isFinite(value) || value < 0) refuse(name, "from 0", value);
   }
   for (const [name, value] of Object.entries(positions)) {
-    if (!(value >= 0 && value <= 1)) throw new RangeError(`${op}(): Expected \`${name}\` from 0 to 1, got ${value}`);
+    if (!(value >= 0 && value <= 1)) refuse(name, "from 0 to 1", value);
+  }
+  for (const [name, value] of Object.entries(divisors)) {
+    if (!Number.isFinite(value) || value <= 0) refuse(name, "above 0", value);
   }
 }
 
@@ -53,7 +62,7 @@ function check(op: string, rates: Record<string, number>, positions: Record<stri
  */
 export function flatCos(options: { lr: number; start?: number; divFinal?: number }): Schedule {
   const { lr, start = 0.75, divFinal = 1e5 } = options;
-  check("flatCos", { lr, divFinal }, { start });
+  check("flatCos", { lr }, { start }, { divFinal });
   return schedule({ name: "flat-cos", lr, start, divFinal }, (position) => {
     if (position < start || start === 1) return lr;
     return cosineBetween(lr, lr / divFinal, (position - start) / (1 - start));
@@ -63,7 +72,7 @@ export function flatCos(options: { lr: number; start?: number; divFinal?: number
 /** Cosine up from lr / div, then down to lr / divFinal: fastai's fit_one_cycle (Smith 2018). */
 export function oneCycle(options: { lr: number; start?: number; div?: number; divFinal?: number }): Schedule {
   const { lr, start = 0.25, div = 25, divFinal = 1e5 } = options;
-  check("oneCycle", { lr, div, divFinal }, { start });
+  check("oneCycle", { lr }, { start }, { div, divFinal });
   return schedule(
     { name: "one-cycle", lr, start, div, divFinal },
     (position) =>
@@ -92,7 +101,7 @@ export function constant(options: { lr: number }): Schedule {
 /** Straight up from lr / div during the first `warmup` of the steps, then another schedule over the rest. */
 export function linearWarmup(options: { lr: number; warmup?: number; div?: number; then?: Schedule }): Schedule {
   const { lr, warmup = 0.1, div = 25, then = constant({ lr }) } = options;
-  check("linearWarmup", { lr, div }, { warmup });
+  check("linearWarmup", { lr }, { warmup }, { div });
   return schedule({ name: `warm-up, ${then.config["name"]}`, lr, warmup, div }, (position) => {
     if (position < warmup) return lr / div + (lr - lr / div) * position / warmup;
     return warmup === 1 ? lr : then.at((position - warmup) / (1 - warmup));

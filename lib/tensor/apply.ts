@@ -1,12 +1,12 @@
 /** The one way from TypeScript to an op: call, wrap the outputs, record for backward. */
-import { callOp } from "../ffi/call.ts";
-import type { OpDescriptor } from "../ffi/generated/symbols.ts";
+import { callOp, type Handle } from "../ffi/call.ts";
 import { type DifferentiableOp, type OpName, type OpParams, OPS } from "../ffi/generated/symbols.ts";
 import { StateError } from "../ffi/errors.ts";
 import { defaultDevice, type Device } from "./device.ts";
 import { gradEnabled, GraphNode, SavedTensor } from "./graph.ts";
+import { noteOp } from "./recording.ts";
 import { type RuleCall, ruleOf } from "./rules.ts";
-import { setNode, Tensor } from "./tensor.ts";
+import { setNode, shareStorage, Tensor } from "./tensor.ts";
 
 /** Where an op without inputs runs. */
 export interface ApplyOptions {
@@ -21,15 +21,31 @@ export function apply<Name extends OpName>(
   options: ApplyOptions = {},
 ): Tensor[] {
   const device = inputs.find((input) => input !== null)?.device ?? options.device ?? defaultDevice();
-  const handles = inputs.map((input) => input === null ? null : input.handle);
+  const handles = inputs.map((input, index) => input === null ? null : handleOf(name, input, index));
+  noteOp(name, device, inputs);
   const { ticket, outputs } = callOp(device.handle, name, handles, params);
   if (device.debug) device.remember(ticket);
   if (ticket % STALL_CHECK === 0 && ticket > 0) device.queue.warnIfStalled();
   const tensors = outputs.map((raw) => new Tensor(device, raw));
+  if (OPS[name].view) shareStorage(tensors[0]!, inputs[0]!);
   if (gradEnabled() && tensors.length > 0 && inputs.some((input) => input?.requiresGrad)) {
     record(name, inputs, tensors, params);
   }
   return tensors;
+}
+
+/** A tensor's handle; anything else would pass as an absent input. */
+function handleOf(op: OpName, input: Tensor, index: number): Handle {
+  if (!(input instanceof Tensor)) {
+    throw new TypeError(`${op}(): Expected \`${inputName(op, index)}\` as a Tensor, got ${typeof input}`);
+  }
+  return input.handle;
+}
+
+/** An input's name in the op table. */
+function inputName(op: OpName, index: number): string {
+  const names: readonly string[] = OPS[op].inputs;
+  return (names[index] ?? names.at(-1) ?? "input").replace(/\?$|\.\.\.$/, "");
 }
 
 /** Commands between two looks at whether the queue ran full. */
@@ -65,14 +81,12 @@ function nodeOfRule<Name extends DifferentiableOp>(
 ): GraphNode {
   const rule = ruleOf(name);
   const needs = inputs.map((input) => input?.requiresGrad ?? false);
-  const names = (OPS[name] as OpDescriptor).inputs;
-  const nameOf = (index: number): string => (names[index] ?? names.at(-1) ?? "input").replace(/\?$|\.\.\.$/, "");
   const inputIndexes = rule.saveInputs?.(needs, params) ?? [];
   const outputIndexes = rule.saveOutputs?.(needs, params) ?? [];
   const savedInputs = new Map<number, SavedTensor>();
   for (const index of inputIndexes) {
     const input = inputs[index];
-    if (input) savedInputs.set(index, new SavedTensor(input, name, nameOf(index)));
+    if (input) savedInputs.set(index, new SavedTensor(input, name, inputName(name, index)));
   }
   const savedOutputs = new Map(
     outputIndexes.map((index) => [index, new SavedTensor(outputs[index]!, name, OPS[name].outputs[index] ?? "output")]),

@@ -3,39 +3,15 @@ import type { Handle } from "../ffi/call.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
 import { abortCapture, beginCapture, endCapture, releaseGraph, replayGraph } from "../ffi/native.ts";
 import { defaultDevice, type Device } from "./device.ts";
-import { ownedIn, scope } from "./scope.ts";
-import { Tensor } from "./tensor.ts";
+import { noGrad } from "./graph.ts";
+import { capturing, recorded, Recording } from "./recording.ts";
+import { ownedIn, scope, scopeAndMade } from "./scope.ts";
+import { aliasOf, Tensor } from "./tensor.ts";
+
+export { guard, hostEffect, refuseInCapture } from "./recording.ts";
 
 /** What a step may return. */
 export type StepResult = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>> | void;
-
-/** What a recording depends on besides its arguments, and what it does besides enqueuing. */
-class Recording {
-  readonly guards: (() => boolean)[] = [];
-  readonly effects: (() => void)[] = [];
-}
-
-let recording: Recording | undefined;
-
-/** Whether a step is being recorded. */
-export function capturing(): boolean {
-  return recording !== undefined;
-}
-
-/** Notes something that a recording read; once it no longer holds, the step is recorded anew. */
-export function guard(holds: () => boolean): void {
-  recording?.guards.push(holds);
-}
-
-/** Notes something that happens in JavaScript at every step. */
-export function hostEffect(effect: () => void): void {
-  recording?.effects.push(effect);
-}
-
-/** Throws where something cannot be recorded. */
-export function refuseInCapture(what: string): void {
-  if (recording !== undefined) throw new StateError(`Cannot ${what} inside capture(): do it before or after the step`);
-}
 
 interface Graph {
   handle: Handle;
@@ -52,7 +28,9 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
   (...args: Args): Result;
   /** How many recordings it holds: one for each combination of shapes and dtypes. */
   readonly recordings: number;
+  /** Lets go of what was recorded. */
   dispose(): void;
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void;
 }
 
@@ -94,20 +72,22 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
   function call(...args: Args): Result {
     if (disposed) throw new DisposedError("Cannot use a captured step after it was disposed");
     if (capturing()) throw new StateError("Cannot call a captured step inside capture(): call the plain function");
+    const device = deviceOf(args);
     const key = args.map((arg) => `${arg.dtype}[${arg.shape}]@${arg.device.handle.slot}`).join(";");
     const graph = graphs.get(key);
-    if (graph !== undefined && graph.recording.guards.every((holds) => holds())) return replay(graph, args) as Result;
+    if (graph !== undefined && graph.recording.holds()) return replay(graph, args) as Result;
     if (graph !== undefined) {
       // What the step depends on has changed: run it once eagerly again, as new state may be made.
       forget(key);
       warm.delete(key);
     }
     if (!warm.has(key)) {
+      const result = runOnce(step, args, device);
       warm.add(key);
-      return scope(() => step(...args) as never);
+      return result;
     }
-    const { graph: recorded, result } = record(step, args);
-    graphs.set(key, recorded);
+    const { graph: made, result } = record(step, args, device);
+    graphs.set(key, made);
     return result;
   }
 
@@ -122,45 +102,105 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
   }) as Captured<Args, Result>;
 }
 
+/** The device of a step: that of all its arguments. */
+function deviceOf(args: readonly Tensor[]): Device {
+  const device = args[0]?.device ?? defaultDevice();
+  if (args.some((arg) => arg.device !== device)) {
+    throw new TypeError("capture(): Expected arguments of one device, got several: copy their values with tensor()");
+  }
+  return device;
+}
+
+/** A step's result, and what tensors of it the step made. */
+interface Outcome<Result> {
+  result: Result;
+  tensors: Tensor[];
+  made: ReadonlySet<unknown>;
+}
+
+/** Runs a step in a scope, and checks what it returns. */
+function outcomeOf<Args extends readonly Tensor[], Result extends StepResult>(
+  step: (...args: Args) => Result,
+  args: readonly Tensor[],
+  device: Device,
+): Outcome<Result> {
+  const { result, made } = scopeAndMade<Result>(() => step(...args as unknown as Args) as never);
+  try {
+    const tensors = ownedIn(result).map((value) => checkedResult(value, device));
+    return { result, tensors, made };
+  } catch (error) {
+    for (const value of made) value.dispose();
+    throw error;
+  }
+}
+
+function checkedResult(value: unknown, device: Device): Tensor {
+  if (!(value instanceof Tensor)) {
+    throw new TypeError(
+      `capture(): Expected the step to return tensors, or arrays and plain objects of them, got ${value}`,
+    );
+  }
+  if (value.device !== device) {
+    throw new TypeError(`capture(): Expected results on the device of the arguments, got ${value} of another`);
+  }
+  // Throws where it is disposed.
+  void value.handle;
+  return value;
+}
+
+/** The first call: the plain step, whose result is the caller's as every later one's. */
+function runOnce<Args extends readonly Tensor[], Result extends StepResult>(
+  step: (...args: Args) => Result,
+  args: Args,
+  device: Device,
+): Result {
+  const { result, tensors, made } = outcomeOf(step, args, device);
+  if (tensors.every((tensor) => made.has(tensor))) return result;
+  return rebuilt(result, tensors, tensors.map((tensor) => made.has(tensor) ? tensor : copyOf(tensor))) as Result;
+}
+
+function copyOf(tensor: Tensor): Tensor {
+  return scope(() => noGrad(() => tensor.clone()));
+}
+
 function record<Args extends readonly Tensor[], Result extends StepResult>(
   step: (...args: Args) => Result,
   args: Args,
+  device: Device,
 ): { graph: Graph; result: Result } {
-  const device = args[0]?.device ?? defaultDevice();
   const queue = device.handle;
   const slots = args.map((arg) => scope(() => arg.clone()).detachFromScope());
-  const own = new Recording();
+  const outputs: Tensor[] = [];
+  const own = new Recording(device, slots);
   beginCapture(queue);
-  recording = own;
-  let inner: Result;
   try {
-    inner = scope(() => step(...slots as unknown as Args) as never);
+    const { result, tensors, made } = recorded(own, () => outcomeOf(step, slots, device));
+    // What the step did not make, another may dispose of: the graph holds handles of its own.
+    for (const tensor of tensors) outputs.push(made.has(tensor) ? tensor : aliasOf(tensor));
+    for (const output of outputs) output.detachFromScope();
+    own.requireNoGradients();
+    const { graph: handle } = endCapture(
+      queue,
+      slots.map((slot) => slot.handle),
+      outputs.map((output) => output.handle),
+    );
+    const shape = (fresh: Tensor[]): StepResult => rebuilt(result, tensors, fresh);
+    const graph: Graph = { handle, device, recording: own, slots, outputs, shape };
+    // The recording has run; its results are copied out as every replay's are.
+    return { graph, result: shape(outputs.map(copyOf)) as Result };
   } catch (error) {
-    abortCapture(queue);
-    slots.forEach((slot) => slot.dispose());
+    if (device.queue.alive) abortCapture(queue);
+    for (const tensor of [...slots, ...outputs]) tensor.dispose();
     throw error;
-  } finally {
-    recording = undefined;
   }
-  const outputs = ownedIn(inner).map((output) => Tensor.release(output as Tensor));
-  const { graph: handle } = endCapture(queue, slots.map((slot) => slot.handle), outputs.map((output) => output.handle));
-  const graph: Graph = {
-    handle,
-    device,
-    recording: own,
-    slots,
-    outputs,
-    shape: (fresh) => rebuilt(inner, outputs, fresh),
-  };
-  // The recording has run; its results are copied out as every replay's are.
-  const fresh = outputs.map((output) => scope(() => output.detach().clone()));
-  return { graph, result: graph.shape(fresh) as Result };
 }
 
 function replay(graph: Graph, args: readonly Tensor[]): StepResult {
-  const { outputs } = replayGraph(graph.device.handle, graph.handle, args.map((arg) => arg.handle));
-  const fresh = outputs.map((raw) => new Tensor(graph.device, raw));
-  for (const effect of graph.recording.effects) effect();
+  const { device } = graph;
+  const { ticket, outputs } = replayGraph(device.handle, graph.handle, args.map((arg) => arg.handle));
+  if (device.debug) device.remember(ticket);
+  const fresh = outputs.map((raw) => new Tensor(device, raw));
+  graph.recording.runEffects();
   return graph.shape(fresh);
 }
 

@@ -3,7 +3,9 @@ import type { DtypeName } from "../ffi/codes.ts";
 import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
 import { defaultDevice, type Device } from "./device.ts";
-import { Tensor, type TensorData } from "./tensor.ts";
+import { noteDevice, refuseInCapture } from "./recording.ts";
+import { Tensor } from "./tensor.ts";
+import { ARRAYS, type TensorData } from "./typed_arrays.ts";
 
 /** How to make a tensor. */
 export interface TensorOptions {
@@ -24,8 +26,6 @@ export interface RandomOptions extends TensorOptions {
 /** Numbers in nested arrays. */
 export type Nested = number | readonly Nested[];
 
-const ARRAYS = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array };
-
 /**
  * A tensor from numbers, nested arrays or a typed array, whose values are copied.
  *
@@ -44,9 +44,10 @@ export function tensor(data: Nested | TensorData, shape?: readonly number[], opt
   checkShape("tensor", sizes);
   const wanted = sizes.reduce((product, size) => product * size, 1);
   if (values.length !== wanted) {
-    throw new TypeError(`tensor(): Expected ${wanted} values for shape [${sizes}], got ${values.length}`);
+    throw new TypeError(`tensor(): Expected ${wanted} values for shape [${sizes.join(", ")}], got ${values.length}`);
   }
   const device = options.device ?? defaultDevice();
+  noteDevice("tensor", device);
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return new Tensor(device, createTensor(device.handle, dtype, sizes, bytes));
 }
@@ -55,6 +56,9 @@ function flatten(
   data: Nested | TensorData,
   wanted?: DtypeName,
 ): { values: TensorData; implied: number[]; dtype: DtypeName } {
+  if (wanted !== undefined && !Object.hasOwn(ARRAYS, wanted)) {
+    throw new RangeError(`tensor(): Expected \`dtype\` as one of ${Object.keys(ARRAYS).join(", ")}, got "${wanted}"`);
+  }
   if (ArrayBuffer.isView(data)) {
     const own = dtypeOfArray(data);
     if (wanted !== undefined && wanted !== own) {
@@ -98,7 +102,11 @@ function nestedShape(data: Nested, numbers: number[]): number[] {
   if (!Array.isArray(data)) throw new TypeError(`tensor(): Expected numbers in nested arrays, got ${typeof data}`);
   const shapes = data.map((element: Nested) => nestedShape(element, numbers));
   const ragged = shapes.find((shape) => String(shape) !== String(shapes[0]));
-  if (ragged) throw new TypeError(`tensor(): Expected rows of one shape, got [${shapes[0]}] and [${ragged}]`);
+  if (ragged) {
+    throw new TypeError(
+      `tensor(): Expected rows of one shape, got [${shapes[0]!.join(", ")}] and [${ragged.join(", ")}]`,
+    );
+  }
   return [data.length, ...(shapes[0] ?? [])];
 }
 
@@ -106,7 +114,7 @@ function nestedShape(data: Nested, numbers: number[]): number[] {
 export function checkShape(op: string, shape: readonly number[]): void {
   const bad = shape.find((size) => !Number.isInteger(size) || size < 0 || size > 2 ** 32 - 1);
   if (bad !== undefined) {
-    throw new RangeError(`${op}(): Expected sizes as whole numbers from 0, got ${bad} in [${shape}]`);
+    throw new RangeError(`${op}(): Expected sizes as whole numbers from 0, got ${bad} in [${shape.join(", ")}]`);
   }
 }
 
@@ -130,6 +138,7 @@ let draws = 0;
 /** Seed and stream of a draw; without a seed, draws of a process differ from each other and repeat from run to run. */
 function keyOf(options: RandomOptions): { seed: number; stream: number } {
   const { seed = 0, stream } = options;
+  if (options.seed === undefined && stream === undefined) refuseInCapture("draw random numbers without a seed");
   return { seed, stream: stream ?? (options.seed === undefined ? ++draws : 0) };
 }
 

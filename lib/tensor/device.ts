@@ -1,6 +1,6 @@
 /** Devices: where tensors live and ops run. */
 import type { Handle } from "../ffi/call.ts";
-import { DeviceError } from "../ffi/errors.ts";
+import { DeviceError, LateError } from "../ffi/errors.ts";
 import { NativeQueue, type QueueStats } from "../ffi/queue.ts";
 
 /** What can be asked for; `auto` is the CPU. */
@@ -12,6 +12,12 @@ export interface DeviceOptions {
   threads?: number;
   /** Whether late errors name the line that enqueued the op; costs a stack trace a call. */
   debug?: boolean;
+}
+
+/** @internal Something that keeps numbers on the host which a late error may have left unlike those on the device. */
+export interface Recoverable {
+  /** Puts them right; called once the device goes on. */
+  recovered(): Promise<void>;
 }
 
 /** How many lines of enqueued ops debug mode remembers. */
@@ -30,10 +36,14 @@ const REMEMBERED_LINES = 8192;
  * ```
  */
 export class Device {
+  /** cpu or cuda. */
   readonly kind: "cpu" | "cuda";
+  /** Whether late errors name the line that enqueued the op. */
   readonly debug: boolean;
   #queue: NativeQueue;
   #lines = new Map<number, string>();
+  /** Weak, as a device outlives what uses it. */
+  readonly #recoverables = new Set<WeakRef<Recoverable>>();
 
   /** Throws a DeviceError that says what is missing where the machine has no such device. */
   constructor(kind: DeviceKind = "auto", options: DeviceOptions = {}) {
@@ -49,12 +59,12 @@ export class Device {
     this.#queue = new NativeQueue(this.kind === "cuda" ? 1 : 0, threads);
   }
 
-  /** The native queue, for the rooms below the public face. */
+  /** @internal The native queue. */
   get queue(): NativeQueue {
     return this.#queue;
   }
 
-  /** The native queue's handle; throws once the device is disposed. */
+  /** @internal The native queue's handle; throws once the device is disposed. */
   get handle(): Handle {
     return this.#queue.handle;
   }
@@ -69,17 +79,31 @@ export class Device {
     try {
       await this.#queue.wait(ticket);
     } catch (error) {
-      if (error instanceof Error && "record" in error) {
-        const line = this.#lines.get(error.record as number);
-        if (line !== undefined) error.message += `\n    enqueued ${line}`;
-      }
-      throw error;
+      if (!(error instanceof LateError)) throw error;
+      // All who wait get the same error, and each may add to its own.
+      const line = this.#lines.get(error.record);
+      const { op, record, cause } = error;
+      throw new LateError(line === undefined ? error.message : `${error.message}\n    enqueued ${line}`, {
+        op,
+        record,
+        cause,
+      });
     }
   }
 
   /** Goes on after a late error, with the state before it; tensors that were skipped stay unreadable. */
   async recover(): Promise<void> {
     await this.#queue.recover();
+    for (const reference of this.#recoverables) {
+      const recoverable = reference.deref();
+      if (recoverable === undefined) this.#recoverables.delete(reference);
+      else await recoverable.recovered();
+    }
+  }
+
+  /** @internal Has something told whenever the device goes on after a late error. */
+  afterRecovery(recoverable: Recoverable): void {
+    this.#recoverables.add(new WeakRef(recoverable));
   }
 
   /** Counts of live tensors, memory and work. */
@@ -106,16 +130,19 @@ export class Device {
     if (current === this) current = undefined;
   }
 
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** A one-line description. */
   toString(): string {
     return this.#queue.alive
       ? `Device(${this.kind}, ${this.stats().chunksByThread.length} threads)`
       : `Device(${this.kind}, disposed)`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

@@ -1,8 +1,9 @@
 /** The autograd graph: nodes hang on tensors, and backward walks from one of them. */
 import { aliasTensor, tensorVersion } from "../ffi/native.ts";
 import { StateError } from "../ffi/errors.ts";
-import { aliasOf, nodeOf, Tensor } from "./tensor.ts";
-import { scope } from "./scope.ts";
+import { noteGradient } from "./recording.ts";
+import { aliasOf, nodeOf, storageOf, Tensor } from "./tensor.ts";
+import { ownedHere, scope } from "./scope.ts";
 
 let enabled = true;
 let nextId = 0;
@@ -92,7 +93,7 @@ export class GraphNode {
   readonly op: string;
   readonly edges: readonly (Edge | null)[];
   readonly outputs: number;
-  readonly outputShapes: readonly (readonly number[])[];
+  readonly #inputs: readonly ({ shape: readonly number[]; dtype: string } | null)[];
   #backward: NodeOptions["backward"] | undefined;
   #saved: readonly SavedTensor[];
   /** Live results and consumers; with the last one gone, nothing can ask for this node's backward. */
@@ -103,7 +104,7 @@ export class GraphNode {
     this.#saved = options.saved;
     this.#backward = options.backward;
     this.outputs = options.outputs.length;
-    this.outputShapes = options.outputs.map((tensor) => tensor.shape);
+    this.#inputs = options.inputs.map((input) => input && { shape: input.shape, dtype: input.dtype });
     this.edges = options.inputs.map((input) => {
       if (input === null || !input.requiresGrad) return null;
       const origin = nodeOf(input);
@@ -117,8 +118,15 @@ export class GraphNode {
     this.#references++;
   }
 
+  /** Lets go of this node; with the last reference gone, of its saved tensors and of the nodes before it. */
   release(): void {
-    if (--this.#references === 0) this.#finish();
+    // A list and no recursion, as a chain of nodes may be longer than JavaScript's stack is deep.
+    const released: GraphNode[] = [this];
+    for (let node = released.pop(); node !== undefined; node = released.pop()) {
+      if (--node.#references !== 0) continue;
+      node.releaseSaved();
+      for (const edge of node.edges) if (edge !== null && "node" in edge) released.push(edge.node);
+    }
   }
 
   /** The gradients of the inputs; afterwards the saved tensors are gone. */
@@ -134,13 +142,28 @@ export class GraphNode {
         `${this.op}(): Expected a backward that returns ${this.edges.length} gradients, got ${gradients.length}`,
       );
     }
+    gradients.forEach((gradient, index) => this.#checkGradient(gradient, index));
     return gradients;
   }
 
-  /** Lets go of the saved tensors, and of the nodes before, once. */
-  #finish(): void {
-    this.releaseSaved();
-    for (const edge of this.edges) if (edge !== null && "node" in edge) edge.node.release();
+  /** A gradient must be as its input is; a script's own backward may return anything. */
+  #checkGradient(gradient: Tensor | null, index: number): void {
+    const input = this.#inputs[index];
+    if (gradient === null || !input) return;
+    if (!(gradient instanceof Tensor)) {
+      throw new TypeError(`${this.op}(): Expected a Tensor or null for input ${index}, got ${typeof gradient}`);
+    }
+    const { shape, dtype } = gradient;
+    if (dtype !== input.dtype) {
+      throw new TypeError(`${this.op}(): Expected a gradient of dtype ${input.dtype} for input ${index}, got ${dtype}`);
+    }
+    if (shape.length !== input.shape.length || shape.some((size, axis) => size !== input.shape[axis])) {
+      throw new TypeError(
+        `${this.op}(): Expected a gradient of shape [${input.shape.join(", ")}] for input ${index}, got [${
+          shape.join(", ")
+        }]`,
+      );
+    }
   }
 
   releaseSaved(): void {
@@ -150,14 +173,19 @@ export class GraphNode {
   }
 }
 
-/** Collects gradients per output of a node. */
+/** The gradients of one backward on their way: for outputs of nodes, and for leaves. */
 class Pending {
   readonly #gradients = new Map<GraphNode, (Tensor | null)[]>();
+  readonly #leaves = new Map<Tensor, Tensor>();
 
   add({ node, output }: { node: GraphNode; output: number }, gradient: Tensor): void {
     const list = this.#gradients.get(node) ?? Array.from({ length: node.outputs }, () => null);
     this.#gradients.set(node, list);
     list[output] = accumulated(list[output] ?? null, gradient);
+  }
+
+  addToLeaf(leaf: Tensor, gradient: Tensor): void {
+    this.#leaves.set(leaf, accumulated(this.#leaves.get(leaf) ?? null, gradient));
   }
 
   take(node: GraphNode): (Tensor | null)[] {
@@ -166,18 +194,43 @@ class Pending {
     return list;
   }
 
+  /**
+   * Gives the leaves their gradients, all or none.
+   *
+   * A gradient in a buffer from before this backward, or in that of another leaf's gradient, is copied: who writes to
+   * one must not change the other.
+   */
+  commit(since: number): void {
+    const taken = new Set<number>();
+    const sums: [leaf: Tensor, gradient: Tensor][] = [];
+    for (const [leaf, gradient] of this.#leaves) {
+      if (leaf.disposed) continue;
+      const storage = storageOf(gradient);
+      const shared = storage < since || taken.has(storage);
+      taken.add(storage);
+      sums.push([leaf, leaf.grad !== null ? leaf.grad.add(gradient) : shared ? gradient.clone() : gradient]);
+    }
+    for (const [leaf, gradient] of sums) {
+      noteGradient(leaf);
+      leaf.setGrad(gradient);
+    }
+  }
+
   dispose(): void {
     for (const list of this.#gradients.values()) list.forEach((gradient) => gradient?.dispose());
+    for (const [leaf, gradient] of this.#leaves) if (leaf.grad !== gradient) gradient.dispose();
   }
 }
 
 /** The sum of a gradient and what came before; owns its arguments. */
 function accumulated(before: Tensor | null, gradient: Tensor): Tensor {
   if (before === null) return gradient;
-  const sum = Tensor.release(before.add(gradient));
-  before.dispose();
-  gradient.dispose();
-  return sum;
+  try {
+    return Tensor.release(before.add(gradient));
+  } finally {
+    before.dispose();
+    gradient.dispose();
+  }
 }
 
 /** Every node that a tensor depends on, latest first: an order in which consumers come before what they consume. */
@@ -189,20 +242,20 @@ function nodesBefore(root: GraphNode): GraphNode[] {
   return [...seen].sort((a, b) => b.id - a.id);
 }
 
-/** Runs backward from a tensor with its upstream gradient (owned by this call). */
-export function runBackward(root: Tensor, upstream: Tensor): void {
+/** Runs backward from a tensor with its upstream gradient (owned by this call); buffers below `since` belong to others. */
+export function runBackward(root: Tensor, upstream: Tensor, since: number): void {
   const origin = nodeOf(root);
-  if (origin === null) {
-    if (!root.requiresGrad) upstream.dispose();
-    else addToLeaf(root, upstream);
-    return;
-  }
   const pending = new Pending();
-  pending.add(origin, upstream);
+  if (origin === null) pending.addToLeaf(root, upstream);
+  else pending.add(origin, upstream);
   try {
-    noGrad(() => {
-      for (const node of nodesBefore(origin.node)) runNode(node, pending);
-    });
+    // The scope frees what an error leaves half done.
+    scope(() =>
+      noGrad(() => {
+        if (origin !== null) { for (const node of nodesBefore(origin.node)) runNode(node, pending); }
+        pending.commit(since);
+      })
+    );
   } finally {
     pending.dispose();
   }
@@ -211,34 +264,29 @@ export function runBackward(root: Tensor, upstream: Tensor): void {
 function runNode(node: GraphNode, pending: Pending): void {
   const dy = pending.take(node);
   if (dy.every((gradient) => gradient === null)) return;
-  const gradients = scope(() => distinct(node.run(dy), dy));
-  for (const [index, edge] of node.edges.entries()) {
-    const gradient = gradients[index] ?? null;
-    if (gradient === null) continue;
-    Tensor.release(gradient);
-    if (edge === null) gradient.dispose();
-    else if ("leaf" in edge) addToLeaf(edge.leaf, gradient);
-    else pending.add(edge, gradient);
+  try {
+    const gradients = scope(() => distinct(node.run(dy)));
+    for (const [index, edge] of node.edges.entries()) {
+      const gradient = gradients[index] ?? null;
+      if (gradient === null) continue;
+      Tensor.release(gradient);
+      if (edge === null) gradient.dispose();
+      else if ("leaf" in edge) pending.addToLeaf(edge.leaf, gradient);
+      else pending.add(edge, gradient);
+    }
+    node.releaseSaved();
+  } finally {
+    for (const gradient of dy) gradient?.dispose();
   }
-  node.releaseSaved();
-  for (const gradient of dy) gradient?.dispose();
 }
 
-/** A rule may hand its upstream gradient on, or one tensor twice; each receiver gets a handle of its own. */
-function distinct(gradients: readonly (Tensor | null)[], dy: readonly (Tensor | null)[]): (Tensor | null)[] {
-  const given = new Set(dy);
+/** A rule may hand on what it was lent, or one tensor twice; each receiver gets a handle of its own. */
+function distinct(gradients: readonly (Tensor | null)[]): (Tensor | null)[] {
+  const given = new Set<Tensor>();
   return gradients.map((gradient) => {
     if (gradient === null) return null;
-    const result = given.has(gradient) ? aliasOf(gradient) : gradient;
+    const result = given.has(gradient) || !ownedHere(gradient) ? aliasOf(gradient) : gradient;
     given.add(gradient);
     return result;
   });
-}
-
-function addToLeaf(leaf: Tensor, gradient: Tensor): void {
-  if (leaf.disposed) {
-    gradient.dispose();
-    return;
-  }
-  leaf.setGrad(accumulated(leaf.takeGrad(), gradient));
 }

@@ -3,12 +3,14 @@
  *
  * @module
  */
-export { type ActivationName, type DtypeName } from "../ffi/codes.ts";
+export { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName } from "../ffi/codes.ts";
 export * from "../ffi/errors.ts";
 export { type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
 export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
-export { type ReduceOptions, Tensor, type TensorData } from "./tensor.ts";
+export { Tensor } from "./tensor.ts";
+export { type ReduceOptions, type TensorMethods } from "./tensor_methods.ts";
+export { type TensorData, type TypedArrayOf } from "./typed_arrays.ts";
 export {
   full,
   type Nested,

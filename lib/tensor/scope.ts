@@ -5,16 +5,26 @@ interface Owned {
   dispose(): void;
 }
 
+/** What a scope owns: a tensor. */
+interface Ownable extends Owned {
+  detachFromScope(): unknown;
+}
+
 /** The tensors made since a scope began. */
 class Scope {
   readonly #owned = new Set<Owned>();
 
-  add(value: Owned): void {
+  add(value: Ownable): void {
     this.#owned.add(value);
   }
 
-  remove(value: Owned): void {
-    this.#owned.delete(value);
+  /** Whether it was there. */
+  remove(value: Owned): value is Ownable {
+    return this.#owned.delete(value);
+  }
+
+  has(value: Owned): boolean {
+    return this.#owned.has(value);
   }
 
   /** Disposes of everything, latest first. */
@@ -30,7 +40,7 @@ const scopes: Scope[] = [];
 export type Sync<Result> = Result extends PromiseLike<unknown> ? never : Result;
 
 /** Puts a new tensor under the innermost scope; false if there is none. */
-export function own(value: Owned): boolean {
+export function own(value: Ownable): boolean {
   const scope = scopes.at(-1);
   scope?.add(value);
   return scope !== undefined;
@@ -39,6 +49,11 @@ export function own(value: Owned): boolean {
 /** Takes a tensor out of every scope, so that its holder owns it. */
 export function disown(value: Owned): void {
   for (const scope of scopes) scope.remove(value);
+}
+
+/** Whether the innermost scope owns a tensor. */
+export function ownedHere(value: Owned): boolean {
+  return scopes.at(-1)?.has(value) ?? false;
 }
 
 /** Whether a result holds a promise: its work would outlive the scope. */
@@ -74,9 +89,15 @@ export function ownedIn(result: unknown, found: Owned[] = []): Owned[] {
  * ```
  */
 export function scope<Result>(fn: () => Sync<Result>): Result {
+  return scopeAndMade<Result>(fn).result;
+}
+
+/** {@linkcode scope}, which also says what of the result was made inside. */
+export function scopeAndMade<Result>(fn: () => Sync<Result>): { result: Result; made: ReadonlySet<Owned> } {
   const inner = new Scope();
   const depth = scopes.push(inner);
-  let kept: Owned[] = [];
+  const made = new Set<Owned>();
+  let returned: Owned[] = [];
   try {
     const result = fn() as Result;
     if (isPromise(result)) {
@@ -84,13 +105,17 @@ export function scope<Result>(fn: () => Sync<Result>): Result {
         "scope(): Expected a synchronous function, got one that returns a promise: await outside the scope",
       );
     }
-    kept = ownedIn(result);
-    return result;
+    returned = ownedIn(result);
+    return { result, made };
   } finally {
     scopes.length = depth - 1;
-    for (const value of kept) {
-      inner.remove(value);
-      scopes.at(-1)?.add(value);
+    const around = scopes.at(-1);
+    for (const value of returned) {
+      // What was made elsewhere stays with whoever owns it.
+      if (!inner.remove(value)) continue;
+      made.add(value);
+      if (around === undefined) value.detachFromScope();
+      else around.add(value);
     }
     inner.close();
   }

@@ -4,48 +4,25 @@ import type { DtypeName } from "../ffi/codes.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
 import { aliasTensor, beginRead, releaseRead, releaseTensor, takeRead } from "../ffi/native.ts";
 import type { Device } from "./device.ts";
+import { unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";
 import { disown, own } from "./scope.ts";
 import * as ops from "./ops/methods.ts";
-
-/** The typed array of a dtype's values. */
-export type TypedArrayOf<Dtype extends DtypeName> = Dtype extends "f32" ? Float32Array<ArrayBuffer>
-  : Dtype extends "f64" ? Float64Array<ArrayBuffer>
-  : Dtype extends "i32" ? Int32Array<ArrayBuffer>
-  : Uint8Array<ArrayBuffer>;
-
-/** Values read back from a device. */
-export type TensorData = TypedArrayOf<DtypeName>;
-
-/** How to reduce over axes. */
-export interface ReduceOptions {
-  /** Keep the reduced axes with size 1. */
-  keepDims?: boolean;
-}
+import { TensorMethods } from "./tensor_methods.ts";
+import { ARRAYS, type TensorData } from "./typed_arrays.ts";
 
 interface Origin {
   node: GraphNode;
   output: number;
 }
 
-/** Warns of tensors that were never disposed: V8 cannot see native memory, so this is a net, not a plan. */
-const forgotten = new FinalizationRegistry<{ device: Device; handle: Handle; what: string }>(
-  ({ device, handle, what }) => {
-    if (!device.queue.alive) return;
-    releaseTensor(device.handle, handle);
-    if (warned) return;
-    warned = true;
-    console.warn(
-      `A Tensor (${what}) was never disposed, its memory was found by chance: use \`using\`, dispose() or scope()`,
-    );
-  },
-);
-let warned = false;
-
-const ARRAYS = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array };
+/** Buffers met so far; each has the number at which it was met. */
+let storages = 0;
 
 let nodeGetter: (tensor: Tensor) => Origin | null;
 let nodeSetter: (tensor: Tensor, origin: Origin) => void;
+let storageGetter: (tensor: Tensor) => number;
+let storageSetter: (tensor: Tensor, storage: number) => void;
 
 /**
  * An n-dimensional array on a device, row-major and dense; images are [n, h, w, c].
@@ -62,7 +39,7 @@ let nodeSetter: (tensor: Tensor, origin: Origin) => void;
  * console.log(await y.data()); // Float32Array [10, 20, 30, 40]
  * ```
  */
-export class Tensor {
+export class Tensor extends TensorMethods {
   /** The sizes of the axes. */
   readonly shape: readonly number[];
   /** The element type. */
@@ -73,6 +50,7 @@ export class Tensor {
   #origin: Origin | null = null;
   #grad: Tensor | null = null;
   #tracked = false;
+  #storage = storages++;
 
   static {
     nodeGetter = (tensor) => tensor.#origin;
@@ -81,15 +59,20 @@ export class Tensor {
       tensor.#tracked = true;
       origin.node.retain();
     };
+    storageGetter = (tensor) => tensor.#storage;
+    storageSetter = (tensor, storage) => {
+      tensor.#storage = storage;
+    };
   }
 
   /** Takes a native tensor over; scripts use `tensor()`, `zeros()`, `randn()` and ops instead. */
   constructor(device: Device, raw: RawTensor, owned = true) {
+    super();
     this.device = device;
     this.shape = raw.shape;
     this.dtype = raw.dtype;
     this.#handle = { slot: raw.slot, generation: raw.generation };
-    if (owned && !own(this)) this.#watch();
+    if (!owned || !own(this)) this.#watch();
   }
 
   /** A tensor that no scope owns: its holder disposes of it. */
@@ -112,18 +95,17 @@ export class Tensor {
 
   #watch(): void {
     if (this.#handle === null) return;
-    forgotten.register(
-      this,
-      { device: this.device, handle: this.#handle, what: `${this.dtype} [${this.shape}]` },
-      this,
-    );
+    const { device, dtype, shape } = this;
+    watch(this, { device, handle: this.#handle, kind: this.constructor.name, dtype, shape });
   }
 
-  /** The native handle; throws once the tensor is disposed. */
+  /** @internal The native handle; throws once the tensor is disposed. */
   get handle(): Handle {
     if (this.#handle === null) {
       throw new DisposedError(
-        `Cannot use a Tensor (${this.dtype} [${this.shape}]) after it was disposed: read it before the scope ends, or return it from the scope`,
+        `Cannot use a Tensor (${this.dtype} [${
+          this.shape.join(", ")
+        }]) after it was disposed: read it before the scope ends, or return it from the scope`,
       );
     }
     return this.#handle;
@@ -150,7 +132,7 @@ export class Tensor {
     const handle = this.#handle;
     this.#handle = null;
     disown(this);
-    forgotten.unregister(this);
+    unwatch(this);
     if (this.device.queue.alive) releaseTensor(this.device.handle, handle);
     this.#origin?.node.release();
     this.#origin = null;
@@ -158,6 +140,7 @@ export class Tensor {
     this.#grad = null;
   }
 
+  /** For `using`: {@linkcode dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -180,7 +163,9 @@ export class Tensor {
 
   /** Waits for the value of a tensor with one element. */
   async item(): Promise<number> {
-    if (this.size !== 1) throw new TypeError(`item(): Expected a tensor with one element, got shape [${this.shape}]`);
+    if (this.size !== 1) {
+      throw new TypeError(`item(): Expected a tensor with one element, got shape [${this.shape.join(", ")}]`);
+    }
     return (await this.data())[0]!;
   }
 
@@ -212,7 +197,7 @@ export class Tensor {
   setGrad(gradient: Tensor | null): void {
     if (this.#grad !== gradient) this.#grad?.dispose();
     this.#grad = gradient;
-    if (gradient !== null) disown(gradient);
+    gradient?.detachFromScope();
   }
 
   /** Gives the gradient away: the caller disposes of it. */
@@ -225,6 +210,8 @@ export class Tensor {
   /**
    * Adds the gradients of this scalar to the `grad` of every leaf it came from, and frees the graph behind it.
    *
+   * A scalar that is not finite is a late error: what is enqueued after it, an optimizer's step too, changes nothing.
+   *
    * For a tensor of more elements, `upstream` is the gradient to start from.
    */
   backward(upstream?: Tensor): void {
@@ -234,186 +221,27 @@ export class Tensor {
       );
     }
     if (upstream === undefined && this.size !== 1) {
-      throw new TypeError(`backward(): Expected a scalar, or an upstream gradient for shape [${this.shape}]`);
+      throw new TypeError(
+        `backward(): Expected a scalar, or an upstream gradient for shape [${this.shape.join(", ")}]`,
+      );
     }
     if (upstream !== undefined && String(upstream.shape) !== String(this.shape)) {
       throw new TypeError(
-        `backward(): Expected an upstream gradient of shape [${this.shape}], got [${upstream.shape}]`,
+        `backward(): Expected an upstream gradient of shape [${this.shape.join(", ")}], got [${
+          upstream.shape.join(", ")
+        }]`,
       );
     }
+    // A loss that is not finite fails the queue here, so that the optimizer's step after it changes nothing.
+    if (upstream === undefined) ops.assertFinite(this);
+    const since = storages;
     const start = upstream === undefined ? ops.fullLike(this, 1) : aliasOf(upstream);
-    runBackward(this, Tensor.release(start));
+    runBackward(this, Tensor.release(start), since);
   }
 
   /** The same values outside the graph. */
   detach(): Tensor {
     return aliasOf(this);
-  }
-
-  // ---- arithmetic: with a tensor (broadcasting) or a number ----
-
-  /** this + other */
-  add(other: Tensor | number): Tensor {
-    return ops.add(this, other);
-  }
-
-  /** this - other */
-  sub(other: Tensor | number): Tensor {
-    return ops.sub(this, other);
-  }
-
-  /** this · other */
-  mul(other: Tensor | number): Tensor {
-    return ops.mul(this, other);
-  }
-
-  /** this / other */
-  div(other: Tensor | number): Tensor {
-    return ops.div(this, other);
-  }
-
-  /** The larger of the two, element by element. */
-  maximum(other: Tensor | number): Tensor {
-    return ops.maximum(this, other);
-  }
-
-  /** The smaller of the two, element by element. */
-  minimum(other: Tensor | number): Tensor {
-    return ops.minimum(this, other);
-  }
-
-  /** 1 where equal, else 0; has no gradient. */
-  equal(other: Tensor | number): Tensor {
-    return ops.equal(this, other);
-  }
-
-  /** 1 where this > other, else 0; has no gradient. */
-  greater(other: Tensor | number): Tensor {
-    return ops.greater(this, other);
-  }
-
-  /** scale · this + shift, with numbers. */
-  affine(scale: number, shift: number): Tensor {
-    return ops.affine(this, scale, shift);
-  }
-
-  /** -this */
-  neg(): Tensor {
-    return ops.affine(this, -1, 0);
-  }
-
-  /** this to a constant power. */
-  pow(exponent: number): Tensor {
-    return ops.power(this, exponent);
-  }
-
-  /** Limited to low..high. */
-  clamp(low: number, high: number): Tensor {
-    return ops.clamp(this, low, high);
-  }
-
-  /** e to the power this. */
-  exp(): Tensor {
-    return ops.unary("exp", this);
-  }
-
-  /** The natural logarithm. */
-  log(): Tensor {
-    return ops.unary("log", this);
-  }
-
-  /** The square root. */
-  sqrt(): Tensor {
-    return ops.unary("sqrt", this);
-  }
-
-  /** The absolute value. */
-  abs(): Tensor {
-    return ops.unary("abs", this);
-  }
-
-  /** -1, 0 or 1; has no gradient. */
-  sign(): Tensor {
-    return ops.unary("sign", this);
-  }
-
-  /** max(this, 0) */
-  relu(): Tensor {
-    return ops.unary("relu", this);
-  }
-
-  /** 1 / (1 + exp(-this)) */
-  sigmoid(): Tensor {
-    return ops.unary("sigmoid", this);
-  }
-
-  /** The hyperbolic tangent. */
-  tanh(): Tensor {
-    return ops.unary("tanh", this);
-  }
-
-  // ---- reductions: over the given axes, or all ----
-
-  /** The sum over axes (negative ones count from the end). */
-  sum(axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
-    return ops.reduce("sum", this, axes, options);
-  }
-
-  /** The mean over axes. */
-  mean(axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
-    return ops.reduce("mean", this, axes, options);
-  }
-
-  /** The largest value over axes; ties share the gradient. */
-  max(axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
-    return ops.reduce("max", this, axes, options);
-  }
-
-  /** The index (i32) of the first largest value along an axis, by default the last. */
-  argmax(axis = -1): Tensor {
-    return ops.argmax(this, axis);
-  }
-
-  // ---- shape ----
-
-  /** Another shape over the same values; one size may be -1. */
-  reshape(shape: readonly number[]): Tensor {
-    return ops.reshape(this, shape);
-  }
-
-  /** The axes in another order; by default reversed. */
-  transpose(permutation?: readonly number[]): Tensor {
-    return ops.transpose(this, permutation);
-  }
-
-  /** Repeated along axes of size 1, and missing leading ones, to a shape. */
-  broadcastTo(shape: readonly number[]): Tensor {
-    return ops.broadcastTo(this, shape);
-  }
-
-  /** A box copied out: for each axis where it starts and its size. */
-  slice(starts: readonly number[], sizes: readonly number[]): Tensor {
-    return ops.slice(this, starts, sizes);
-  }
-
-  /** Rows start..start+count of the first axis, sharing the buffer. */
-  rows(start: number, count: number): Tensor {
-    return ops.rows(this, start, count);
-  }
-
-  /** The values in another dtype. */
-  to(dtype: DtypeName): Tensor {
-    return ops.cast(this, dtype);
-  }
-
-  /** The matrix product of the last two axes. */
-  matmul(other: Tensor): Tensor {
-    return ops.matmul(this, other);
-  }
-
-  /** A copy of the values; gradients flow through. */
-  clone(): Tensor {
-    return ops.clone(this);
   }
 
   // ---- writing in place ----
@@ -431,11 +259,12 @@ export class Tensor {
   }
 
   /** Shape, dtype and device. */
-  toString(): string {
+  override toString(): string {
     const state = this.disposed ? ", disposed" : this.requiresGrad ? ", requires grad" : "";
     return `${this.constructor.name}([${this.shape.join(", ")}], ${this.dtype}, ${this.device.kind}${state})`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
@@ -451,7 +280,19 @@ export function setNode(tensor: Tensor, origin: Origin): void {
   nodeSetter(tensor, origin);
 }
 
+/** The number of a tensor's buffer, which its views and aliases share; later buffers have higher ones. */
+export function storageOf(tensor: Tensor): number {
+  return storageGetter(tensor);
+}
+
+/** Notes that a view lies in another tensor's buffer. */
+export function shareStorage(view: Tensor, source: Tensor): void {
+  storageSetter(view, storageOf(source));
+}
+
 /** A second handle to a tensor's values, outside the graph. */
 export function aliasOf(tensor: Tensor): Tensor {
-  return new Tensor(tensor.device, aliasTensor(tensor.device.handle, tensor.handle).raw);
+  const alias = new Tensor(tensor.device, aliasTensor(tensor.device.handle, tensor.handle).raw);
+  shareStorage(alias, tensor);
+  return alias;
 }

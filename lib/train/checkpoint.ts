@@ -6,6 +6,7 @@ const format = "libtrain-state-1";
 
 /** What a checkpoint holds: the state, and what is needed to build the model and the optimizer that it belongs to. */
 export interface Checkpoint {
+  /** Everything that decides how the training goes on. */
   readonly state: State;
   /** The run's configuration, as given to {@linkcode saveCheckpoint}. */
   readonly config: Readonly<Record<string, unknown>>;

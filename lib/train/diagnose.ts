@@ -1,9 +1,10 @@
 /** Finding where numbers that are not finite come from. */
-import { LibtrainError } from "../ffi/errors.ts";
+import { LibtrainError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { lateError } from "./kept.ts";
 
 /** A loss or a gradient was not finite: the step changed no weight and no optimizer state. */
 export class NonFiniteError extends LibtrainError {
@@ -18,6 +19,7 @@ export class NonFiniteError extends LibtrainError {
   /** What was not finite first, say `the output of "stages.0.0" (ResBlock)`. */
   readonly where: string;
 
+  /** Says where and when. */
   constructor(
     at: { epoch: number; step: number; index: Int32Array; where: string },
     options: { cause?: unknown } = {},
@@ -69,9 +71,9 @@ function observe(model: Module, probes: Probe[]): () => void {
   return () => undo.forEach((restore) => restore());
 }
 
-/** Runs forward and backward of a batch in the model's present mode, and notes every value on the way. */
-function replayed(model: Module, images: Tensor, lossOf: (logits: Tensor) => Tensor): Probe[] {
-  const probes: Probe[] = [{ what: "a value of the images", value: probe(images) }];
+/** Enqueues forward and backward of a batch in the model's present mode, and notes every value on the way. */
+function replay(model: Module, images: Tensor, lossOf: (logits: Tensor) => Tensor, probes: Probe[]): void {
+  probes.push({ what: "a value of the images", value: probe(images) });
   for (const [path, parameter] of model.namedParameters()) {
     probes.push({ what: `the parameter "${path}"`, value: probe(parameter) });
   }
@@ -82,34 +84,48 @@ function replayed(model: Module, images: Tensor, lossOf: (logits: Tensor) => Ten
       probes.push({ what: "the loss", value: probe(loss) });
       loss.backward();
     });
+    for (const [path, { grad }] of [...model.namedParameters()].reverse()) {
+      if (grad !== null) probes.push({ what: `the gradient of "${path}"`, value: probe(grad) });
+    }
   } finally {
     restore();
+    for (const parameter of model.namedParameters().values()) parameter.setGrad(null);
   }
-  for (const [path, parameter] of [...model.namedParameters()].reverse()) {
-    if (parameter.grad !== null) probes.push({ what: `the gradient of "${path}"`, value: probe(parameter.grad) });
-    parameter.setGrad(null);
+}
+
+/** The first probe that is not finite; those that were skipped after a late error cannot be read. */
+async function firstOf(probes: readonly Probe[]): Promise<string | undefined> {
+  try {
+    for (const { what, value } of probes) if (!Number.isFinite(await value.item())) return what;
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
   }
-  return probes;
+  return undefined;
 }
 
 /**
  * Runs a batch again, module by module, and says what is not finite first: the images, a parameter, a module's output, the
- * loss or a gradient; undefined where all is finite. Parameters and buffers are left as they were.
+ * loss or a gradient; undefined where all is finite, as far as it runs: an op may fail again. The device goes on
+ * afterwards, and parameters and buffers are left as they were.
  */
 export async function firstNonFinite(
   model: Module,
   images: Tensor,
   lossOf: (logits: Tensor) => Tensor,
 ): Promise<string | undefined> {
+  const { device } = images;
   const buffers = [...model.namedBuffers().values()];
   const kept = noGrad(() => scope(() => buffers.map((buffer) => buffer.clone()))).map((copy) => copy.detachFromScope());
-  const probes = replayed(model, images, lossOf);
-  buffers.forEach((buffer, place) => buffer.assign(kept[place]!));
-  kept.forEach((copy) => copy.dispose());
-  let found: string | undefined;
-  for (const { what, value } of probes) {
-    if (found === undefined && !Number.isFinite(await value.item())) found = what;
-    value.dispose();
+  const probes: Probe[] = [];
+  try {
+    try {
+      replay(model, images, lossOf, probes);
+    } finally {
+      if (await lateError(device) !== undefined) await device.recover();
+      buffers.forEach((buffer, place) => buffer.assign(kept[place]!));
+    }
+    return await firstOf(probes);
+  } finally {
+    for (const value of [...kept, ...probes.map(({ value }) => value)]) value.dispose();
   }
-  return found;
 }

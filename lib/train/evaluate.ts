@@ -1,14 +1,15 @@
 /** Measuring a model. */
 import type { Batch } from "../data/dataset.ts";
-import { StateError } from "../ffi/errors.ts";
+import { Pace } from "../data/pace.ts";
+import { LateError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
+import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { crossEntropy } from "../tensor/ops/softmax.ts";
 import { concat } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
-import { Pace } from "./pace.ts";
 
 /** How well a model does. */
 export interface Evaluation {
@@ -37,7 +38,8 @@ export async function inEvaluation<Result>(model: Module, body: () => Promise<Re
 /**
  * Measures a model: top-1, top-5 and loss over all samples of the batches, in evaluation mode.
  *
- * Rejects with the signal's reason when it aborts, and with a StateError when the loss is not finite.
+ * Rejects with the signal's reason when it aborts, with a StateError when the loss is not finite, and with a LateError
+ * when an op fails as it runs, say by a label that is no class of the model's; the device goes on afterwards.
  *
  * @example
  * ```ts
@@ -54,12 +56,14 @@ export async function evaluate(
   batches: AsyncIterable<Batch>,
   options: { signal?: AbortSignal } = {},
 ): Promise<Evaluation> {
-  return await inEvaluation(model, async () => {
+  let device: Device | undefined;
+  const body = async (): Promise<Evaluation> => {
     using meter = new Meter([false, true, true]);
     let pace: Pace | undefined;
     let classes = 0;
     for await (const { images, labels, index } of batches) {
       options.signal?.throwIfAborted();
+      device = images.device;
       const values = noGrad(() =>
         scope(() => {
           const logits = model.forward(images);
@@ -68,7 +72,7 @@ export async function evaluate(
         })
       ).detachFromScope();
       await meter.add(values, index.length);
-      pace ??= new Pace(images.device);
+      pace ??= new Pace(device);
       await pace.step();
     }
     await meter.flush();
@@ -80,7 +84,13 @@ export async function evaluate(
       );
     }
     return { top1: top1!, top5: classes > 5 ? top5 : null, loss, n: meter.samples };
-  });
+  };
+  try {
+    return await inEvaluation(model, body);
+  } catch (error) {
+    if (error instanceof LateError) await device?.recover();
+    throw error;
+  }
 }
 
 function measured(logits: Tensor, labels: Tensor): Tensor {

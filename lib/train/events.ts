@@ -5,8 +5,9 @@ import type { Evaluation } from "./evaluate.ts";
 export interface FitBegin {
   /** Epochs in all. */
   readonly epochs: number;
-  /** Batches and samples in an epoch. */
+  /** Batches in an epoch. */
   readonly batches: number;
+  /** Samples in an epoch. */
   readonly samples: number;
   /** Steps done before: more than 0 where it goes on. */
   readonly step: number;
@@ -16,44 +17,55 @@ export interface FitBegin {
 export interface EpochBegin {
   /** Which epoch, from 1. */
   readonly epoch: number;
+  /** Epochs in all. */
   readonly epochs: number;
   /** Samples of the epoch that are done. */
   readonly done: number;
+  /** Samples in an epoch. */
   readonly samples: number;
 }
 
 /** A step was enqueued. */
 export interface BatchEnd {
+  /** Which epoch, from 1. */
   readonly epoch: number;
+  /** Epochs in all. */
   readonly epochs: number;
   /** Steps done, over all epochs. */
   readonly step: number;
   /** The learning rate of this step. */
   readonly lr: number;
-  /** Samples of the epoch that are done, and how many it has. */
+  /** Samples of the epoch that are done. */
   readonly done: number;
+  /** Samples in an epoch. */
   readonly samples: number;
-  /** Mean loss and top-1 of the epoch so far, some steps late; null before they were read first. */
+  /** Mean loss of the epoch so far, some steps late; null before it was read first. */
   readonly loss: number | null;
+  /** Share of correct answers of the epoch so far, 0 to 1, as late as the loss. */
   readonly top1: number | null;
 }
 
 /** An epoch is over, and was measured where there was something to measure with. */
 export interface EpochEnd {
+  /** Which epoch, from 1. */
   readonly epoch: number;
+  /** Epochs in all. */
   readonly epochs: number;
   /** The last step's learning rate. */
   readonly lr: number;
   /** Mean over the epoch, with label smoothing, in training mode. */
   readonly trainLoss: number;
+  /** Share of correct answers over the epoch in training mode, 0 to 1. */
   readonly trainTop1: number;
+  /** What was measured after it; null where there was nothing to measure with. */
   readonly evaluation: Evaluation | null;
   /** Time of its steps, without evaluation and saving. */
   readonly trainSeconds: number;
+  /** Images a second in its steps. */
   readonly imagesPerSecond: number;
 }
 
-/** What a training came to; everything after the first line is null or missing without a `valid`. */
+/** What a training came to; what was measured is null where it was stopped or there was no `valid`. */
 export interface FitResult {
   /** Top-1 after the last epoch, 0 to 1; null where nothing was measured. */
   readonly top1: number | null;
@@ -67,11 +79,13 @@ export interface FitResult {
   readonly epochs: number;
   /** Steps done. */
   readonly steps: number;
-  /** Mean training loss and top-1 of the last epoch. */
+  /** Mean training loss of the last epoch; null where none was finished. */
   readonly trainLoss: number | null;
+  /** Share of correct answers of the last epoch in training mode, 0 to 1. */
   readonly trainTop1: number | null;
   /** Time of the steps, without evaluation and saving. */
   readonly trainSeconds: number;
+  /** Images a second in all steps. */
   readonly imagesPerSecond: number;
   /** True where the signal stopped it before its end. */
   readonly stopped: boolean;
@@ -79,11 +93,17 @@ export interface FitResult {
 
 /** The events by name. */
 export interface TrainerEvents {
+  /** Before the first step. */
   readonly fitBegin: FitBegin;
+  /** Before an epoch's first step. */
   readonly epochBegin: EpochBegin;
+  /** After each step was enqueued. */
   readonly batchEnd: BatchEnd;
+  /** After an epoch was measured; `epoch` counts from 1. */
   readonly evaluateEnd: Evaluation & { readonly epoch: number };
+  /** After an epoch, once all of it is saved. */
   readonly epochEnd: EpochEnd;
+  /** At the end. */
   readonly fitEnd: FitResult;
 }
 

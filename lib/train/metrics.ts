@@ -13,7 +13,7 @@ export function countTop1(logits: Tensor, labels: Tensor): Tensor {
 /**
  * How many of the logits [n, classes] have their label (i32 [n]) among the `k` largest: a scalar of the logits' dtype.
  *
- * Ties go to the lower class, and a label whose logit is not a number is never among them.
+ * Ties go to the lower class. For a `k` below the number of classes, a label whose logit is not a number is never counted.
  */
 export function countTopK(logits: Tensor, labels: Tensor, k: number): Tensor {
   const [n = 0, classes = 0] = logits.shape;
@@ -34,6 +34,12 @@ export function countTopK(logits: Tensor, labels: Tensor, k: number): Tensor {
 const readEvery = 20;
 const readAfterMs = 1000;
 
+/** A batch's values on the device, and its number of samples. */
+interface Measured {
+  readonly values: Tensor;
+  readonly n: number;
+}
+
 /**
  * Means over samples of values that live on the device. They are read a few steps at a time and without waiting for
  * them, so `sums` lag behind until `flush()`.
@@ -43,8 +49,13 @@ export class Meter {
   readonly sums: number[];
   /** Samples read so far. */
   samples = 0;
+  /** Batches taken over so far. */
+  batches = 0;
   readonly #summed: readonly boolean[];
-  #pending: { values: Tensor; n: number }[] = [];
+  /** Batches that are not read, in order. */
+  #pending: Measured[] = [];
+  /** Those whose reading is under way; kept so that an error in what came after them does not lose them. */
+  readonly #taken = new Set<Measured>();
   #reading: Promise<void> = Promise.resolve();
   #readAt = performance.now();
 
@@ -57,6 +68,7 @@ export class Meter {
   /** Takes the values of a batch of `n` samples over, one number for each flag. */
   async add(values: Tensor, n: number): Promise<void> {
     this.#pending.push({ values, n });
+    this.batches++;
     if (this.#pending.length < readEvery && performance.now() - this.#readAt < readAfterMs) return;
     await this.#reading;
     this.#read();
@@ -78,27 +90,46 @@ export class Meter {
     const taken = this.#pending;
     this.#readAt = performance.now();
     if (taken.length === 0) return;
-    this.#pending = [];
     const together = noGrad(() => scope(() => concat(taken.map(({ values }) => values)))).detachFromScope();
-    for (const { values } of taken) values.dispose();
+    this.#pending = [];
+    for (const measured of taken) this.#taken.add(measured);
     const read = together.data();
     together.dispose();
-    this.#reading = read.then((values) => {
-      taken.forEach(({ n }, step) => {
-        this.#summed.forEach((summed, value) => {
-          this.sums[value]! += values[step * this.#summed.length + value]! * (summed ? 1 : n);
-        });
-        this.samples += n;
-      });
+    this.#reading = read.then((values) => this.#add(taken, values), (error: unknown) => {
+      this.#pending.unshift(...taken.filter((measured) => this.#taken.delete(measured)));
+      throw error;
     });
     // An error is met at the next wait; until then nobody else listens.
     this.#reading.catch(() => {});
   }
 
+  #add(taken: readonly Measured[], numbers: ArrayLike<number>): void {
+    taken.forEach((measured, batch) => {
+      const { values, n } = measured;
+      this.#summed.forEach((summed, value) => {
+        this.sums[value]! += numbers[batch * this.#summed.length + value]! * (summed ? 1 : n);
+      });
+      this.samples += n;
+      this.#taken.delete(measured);
+      values.dispose();
+    });
+  }
+
+  /** Once the device goes on after a late error: forgets the batches from the `count`th on, and reads those before. */
+  async rewind(count: number): Promise<void> {
+    await this.#reading.catch(() => {});
+    this.#reading = Promise.resolve();
+    const forgotten = this.#pending.splice(Math.max(0, this.#pending.length - (this.batches - count)));
+    for (const { values } of forgotten) values.dispose();
+    this.batches = count;
+    await this.flush();
+  }
+
   /** Lets go of values that were not read. */
   dispose(): void {
-    for (const { values } of this.#pending) values.dispose();
+    for (const { values } of [...this.#pending, ...this.#taken]) values.dispose();
     this.#pending = [];
+    this.#taken.clear();
   }
 
   [Symbol.dispose](): void {

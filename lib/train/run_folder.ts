@@ -118,4 +118,14 @@ export class RunFolder {
   async result(result: FitResult): Promise<void> {
     await Deno.writeTextFile(join(this.path, "result.json"), json({ ...result, ...this.#facts }));
   }
+
+  /** Its path. */
+  toString(): string {
+    return `RunFolder(${this.path})`;
+  }
+
+  /** Shown where it is printed. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
 }

@@ -7,7 +7,8 @@ import type { BoundOptimizer } from "../optim/optimizer.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor, TensorData } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { TensorData } from "../tensor/typed_arrays.ts";
 import type { SafeDtype, SafeTensor } from "./safetensors.ts";
 
 /** Where a training is. */
@@ -24,9 +25,11 @@ export interface Counters {
   readonly firstEpoch: number;
   /** Steps that the optimizer has done. */
   readonly optimizerSteps: number;
-  /** Sums over the samples of the epoch so far. */
+  /** Sum of the losses over the samples of the epoch so far. */
   readonly lossSum: number;
+  /** Correct answers of the epoch so far. */
   readonly correct: number;
+  /** Samples of the epoch so far. */
   readonly seen: number;
   /** Time of all steps. */
   readonly trainSeconds: number;
@@ -59,12 +62,15 @@ export const startingCounters: Counters = {
 export interface State {
   /** Values by name, on the host. */
   readonly tensors: ReadonlyMap<string, SafeTensor>;
+  /** Where it is. */
   readonly counters: Counters;
 }
 
 /** Whose state it is; without an optimizer, the model's alone. */
 export interface StateOwners {
+  /** Its parameters and buffers count. */
   readonly model: Module;
+  /** Its state counts too. */
   readonly optimizer?: BoundOptimizer;
 }
 

@@ -1,23 +1,21 @@
 /** The training loop. */
 import type { Batch, Batches } from "../data/dataset.ts";
+import { Pace } from "../data/pace.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { BoundOptimizer, ParameterGroup } from "../optim/optimizer.ts";
 import type { Optimizer } from "../optim/optimizers.ts";
 import type { Schedule } from "../optim/schedules.ts";
-import { capture, type Captured } from "../tensor/capture.ts";
 import type { Device } from "../tensor/device.ts";
-import { noGrad } from "../tensor/graph.ts";
-import { concat } from "../tensor/ops/shape.ts";
-import { crossEntropy } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
-import { countTop1, Meter } from "./metrics.ts";
-import { Pace } from "./pace.ts";
+import { type Kept, keptSteps, lateError, release } from "./kept.ts";
+import { Meter } from "./metrics.ts";
 import type { RunFolder } from "./run_folder.ts";
+import { TrainingStep } from "./step.ts";
 import { type Counters, readTensors, startingCounters, type State, writeTensors } from "./state.ts";
 
 /** How a model is trained. */
@@ -46,24 +44,13 @@ export interface FitOptions {
   runFolder?: RunFolder;
 }
 
-/** A step that the device may still be busy with, and what is needed to run it again. */
-interface Kept {
-  /** The last command of the step in the device's queue. */
-  readonly ticket: number;
-  readonly before: Pick<Counters, "batch" | "step" | "optimizerSteps">;
-  readonly index: Int32Array;
-  readonly images: Tensor;
-  readonly labels: Tensor;
-}
-
-/** Steps kept: those in flight, and the one that was just waited for. */
-const keptSteps = 3;
-
 /**
  * Trains a model with cross entropy.
  *
  * Losses stay on the device and are read some steps late, at most two steps are in flight, and the event loop stays free.
- * A loss or gradient that is not finite changes no weight and rejects with a {@linkcode NonFiniteError}.
+ * A loss or gradient that is not finite changes no weight and rejects with a {@linkcode NonFiniteError}; another op that
+ * fails as it runs, with its {@linkcode LateError}. In both cases counters, weights and optimizer state are those before
+ * the step, and device and trainer can go on.
  *
  * @example
  * ```ts
@@ -88,13 +75,13 @@ export class Trainer {
   readonly optimizer: BoundOptimizer;
   readonly #device: Device;
   readonly #schedule: Schedule;
-  readonly #labelSmoothing: number;
   readonly #listeners = new Listeners();
-  readonly #captured: Captured<[Tensor, Tensor], Tensor> | undefined;
+  readonly #step: TrainingStep;
   #at: { -readonly [Name in keyof Counters]: Counters[Name] } = { ...startingCounters };
   #meter = new Meter([false, true]);
   #fitting = false;
 
+  /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module, options: TrainerOptions) {
     const { optimizer, schedule, groups, labelSmoothing = 0 } = options;
     if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
@@ -102,10 +89,15 @@ export class Trainer {
     }
     this.model = model;
     this.optimizer = optimizer.bind(model, { groups });
+    this.optimizer.prepare();
     this.#device = model.namedParameters().values().next().value!.device;
     this.#schedule = schedule;
-    this.#labelSmoothing = labelSmoothing;
-    if (options.capture ?? true) this.#captured = capture((images, labels) => this.#step(images, labels));
+    this.#step = new TrainingStep({
+      model,
+      optimizer: this.optimizer,
+      labelSmoothing,
+      capture: options.capture ?? true,
+    });
   }
 
   /** Calls a function at every event of a kind; the function returned stops that. The training waits for promises. */
@@ -157,37 +149,25 @@ export class Trainer {
 
   /** Disposes of the optimizer's state and the recorded step; the model stays. */
   dispose(): void {
-    this.#captured?.dispose();
+    this.#step.dispose();
     this.#meter.dispose();
     this.optimizer.dispose();
   }
 
+  /** Ends `using trainer = new Trainer(…)`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** Model, epochs and steps. */
   toString(): string {
     const { epoch, epochs, step } = this.#at;
     return `Trainer(${this.model.constructor.name}, ${epoch} of ${epochs} epochs, ${step} steps)`;
   }
 
+  /** What the console shows. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
-  }
-
-  #loss(logits: Tensor, labels: Tensor): Tensor {
-    return crossEntropy(logits, labels, { labelSmoothing: this.#labelSmoothing });
-  }
-
-  /** One step; gives the loss and the number of correct answers. */
-  #step(images: Tensor, labels: Tensor): Tensor {
-    const logits = this.model.forward(images);
-    const loss = this.#loss(logits, labels);
-    loss.backward();
-    this.optimizer.step();
-    return noGrad(() =>
-      concat([loss, countTop1(logits, labels)].map((value) => value.detach().to("f32").reshape([1])))
-    );
   }
 
   #begin(train: Batches, epochs: number): void {
@@ -329,7 +309,7 @@ export class Trainer {
     try {
       for await (const batch of train.at({ epoch: at.firstEpoch + at.epoch, batch: at.batch })) {
         const lr = rate(at.step);
-        const values = this.#enqueue(batch, lr, kept);
+        const values = await this.#enqueue(batch, lr, kept);
         await this.#meter.add(values, batch.index.length);
         await pace.step();
         while (kept.length > keptSteps) release(kept.shift()!);
@@ -357,14 +337,15 @@ export class Trainer {
   }
 
   /** Enqueues the step of a batch and counts it. */
-  #enqueue({ images, labels, index }: Batch, lr: number, kept: Kept[]): Tensor {
+  async #enqueue({ images, labels, index }: Batch, lr: number, kept: Kept[]): Promise<Tensor> {
     const at = this.#at;
-    const { batch, step, optimizerSteps } = at;
+    const { batch, step, images: seen } = at;
     this.optimizer.lr = lr;
-    const values = this.#captured?.(images, labels) ?? scope(() => this.#step(images, labels));
+    const values = await this.#step.enqueue(images, labels);
     kept.push({
       ticket: this.#device.queue.enqueued(),
-      before: { batch, step, optimizerSteps },
+      before: { batch, step, images: seen },
+      measured: this.#meter.batches,
       index,
       images: scope(() => images.detach()).detachFromScope(),
       labels: scope(() => labels.detach()).detachFromScope(),
@@ -376,25 +357,25 @@ export class Trainer {
     return values;
   }
 
-  /** The error to throw instead of a late one: the device goes on, and the step that failed is run again to see where. */
+  /**
+   * The error to throw instead of one. After a late error, which may hide behind another, the device goes on, the counters
+   * go back to before the step that failed, and that is run again to see where.
+   */
   async #explained(error: unknown, kept: readonly Kept[]): Promise<unknown> {
-    if (!(error instanceof LateError)) return error;
+    const late = error instanceof LateError ? error : await lateError(this.#device);
+    if (late === undefined) return error;
     await this.#device.recover();
-    this.#meter.dispose();
-    const failed = kept.find(({ ticket }) => error.record <= ticket);
+    this.#at.optimizerSteps = this.optimizer.steps;
+    const failed = kept.find(({ ticket }) => late.record <= ticket);
+    await this.#meter.rewind(failed?.measured ?? this.#meter.batches);
     if (failed === undefined) return error;
     const { before, images, labels, index } = failed;
     Object.assign(this.#at, before);
-    this.optimizer.resumeAt(before.optimizerSteps);
-    const where = await firstNonFinite(this.model, images, (logits) => this.#loss(logits, labels));
+    if (error !== late) return error;
+    const where = await firstNonFinite(this.model, images, (logits) => this.#step.loss(logits, labels));
     if (where === undefined) return error;
     return new NonFiniteError({ epoch: this.#at.epoch + 1, step: before.step + 1, index, where }, { cause: error });
   }
-}
-
-function release({ images, labels }: Kept): void {
-  images.dispose();
-  labels.dispose();
 }
 
 /** A training that goes on must be the one that was begun. */

@@ -49,3 +49,32 @@ export function assertClose(
   }
   return worst;
 }
+
+/** A step of float32 at a number: what rounding alone may make of it. */
+function ulp32(value: number): number {
+  return 2 ** (Math.floor(Math.log2(Math.abs(value))) - 23);
+}
+
+/**
+ * Throws where a run in f32 is further from the same run in f64 than `factor` times another's: `theirs` is the other's
+ * largest difference up to that step, and at least one step of float32, as it may be right by chance.
+ */
+export function assertNoFurther(
+  losses: readonly number[],
+  stored: { readonly f64: ArrayLike<number>; readonly f32: ArrayLike<number> },
+  factor: number,
+  what: string,
+): void {
+  let theirs = 0;
+  const rows = losses.map((loss, step) => {
+    const exact = stored.f64[step]!;
+    theirs = Math.max(theirs, Math.abs(stored.f32[step]! - exact), ulp32(exact));
+    return { step, ours: Math.abs(loss - exact), theirs };
+  });
+  const table = rows.map(({ step, ours, theirs }) =>
+    `step ${step}: ours ${ours.toExponential(2)}, theirs ${theirs.toExponential(2)}, ratio ${
+      (ours / theirs).toFixed(2)
+    }`
+  );
+  if (rows.some(({ ours, theirs }) => !(ours <= factor * theirs))) throw new Error(`${what}:\n${table.join("\n")}`);
+}

@@ -45,11 +45,12 @@ export! {
     ) |out| {
         let op = "capture_end";
         let queue = queue_of(op, queue_slot, queue_generation)?;
+        // First, so that a call that fails ends the recording too.
+        let capture = queue.capture.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let capture = capture.ok_or_else(|| Error::state(op, "Nothing is being captured"))?;
         let inputs = tensors(op, "inputs", &queue, inputs, inputs_bytes)?;
         let outputs = tensors(op, "outputs", &queue, outputs, outputs_bytes)?;
         out.reserve(3)?;
-        let capture = queue.capture.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let capture = capture.ok_or_else(|| Error::state(op, "Nothing is being captured"))?;
         let graph = Arc::new(capture.finish(inputs, outputs));
         let records = graph.records() as u32;
         out.push_handle(table().insert(Entry::Graph(graph, queue.id)))?;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::abi::exports::{lt_crop_batch, lt_relu};
+use crate::abi::exports::{lt_crop_batch, lt_fill, lt_relu};
 use crate::abi::queue::{lt_queue_create, lt_queue_destroy, lt_queue_stats, lt_queue_wait};
 use crate::abi::tensor::{lt_read_begin, lt_read_take, lt_tensor_create, lt_tensor_release};
 use crate::image::fixtures::{file, pixels};
@@ -125,6 +125,12 @@ fn from_archive_to_batch() {
     let cmyk = pixels("cmyk");
     let wanted = (0..45 * 45 * 3).map(|i| cmyk.pixels[(i / 135 * 67 + 11) * 3 + i % 135] as f32 / 255.0);
     assert!(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).zip(wanted).all(|(a, b)| a == b));
+
+    // Writing in place changes the mapping, not the file.
+    let before = std::fs::read(&path).unwrap();
+    called(|out, n| lt_fill(cpu.0, cpu.1, label.as_ptr(), 8, [1.0].as_ptr(), 8, out, n)).unwrap();
+    assert_eq!(cpu.read(label, 8), [1, 0, 0, 0, 1, 0, 0, 0]);
+    assert!(std::fs::read(&path).unwrap() == before);
 
     // The mapping lives as long as one of its tensors; other ops refuse its dtype as always.
     assert_eq!(

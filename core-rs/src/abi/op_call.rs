@@ -32,7 +32,7 @@ impl Call<'_> {
         let op = T::parse(&mut params)?;
         params.finish()?;
         let metas: Vec<Option<Meta>> = tensors.iter().map(|t| t.as_ref().map(|t| t.meta)).collect();
-        let outputs = op.outputs(&Inputs::new(name, self.row.inputs, &metas))?;
+        let outputs = op.outputs(&Inputs::new(self.row, &metas))?;
         if !self.row.view {
             check_device::<T>(name, queue.backend().device(), metas.iter().flatten().chain(&outputs))?;
         }
@@ -56,7 +56,7 @@ impl Call<'_> {
         let record = Record {
             kernel: Arc::new(Named { name, op }),
             inputs: tensors.iter().map(|t| t.as_ref().map(Tensor::operand)).collect(),
-            mutates: self.row.mutates,
+            row: self.row,
             outputs: made.iter().map(Tensor::operand).collect(),
         };
         for (index, tensor) in tensors.iter().enumerate() {
@@ -79,8 +79,7 @@ impl Call<'_> {
     fn look_up(&self) -> Result<(Arc<Queue>, Vec<Option<Tensor>>)> {
         let (name, names) = (self.row.name, self.row.inputs);
         let given = handles(name, self.inputs)?;
-        let repeats = names.last().is_some_and(|last| last.ends_with("..."));
-        if given.len() > names.len() && !repeats {
+        if given.len() > 0 && self.row.entry(given.len() - 1).is_none() {
             return Err(Error::argument(
                 name,
                 format!("Expected at most {} tensors, got {}", names.len(), given.len()),
@@ -108,12 +107,12 @@ impl Call<'_> {
 
     /// A tensor written in place must not be another argument too.
     fn check_written(&self, tensors: &[Option<Tensor>]) -> Result<()> {
-        let flags = self.row.mutates;
-        if !flags.contains(&true) {
+        if !self.row.mutates.contains(&true) {
             return Ok(());
         }
-        let written = |index: usize| *flags.get(index).or(flags.last()).unwrap_or(&false);
-        let mut ranges: Vec<_> = tensors.iter().enumerate().filter_map(|(i, t)| t.as_ref().map(|t| (i, t))).collect();
+        let written = |index: usize| self.row.mutates(index);
+        let there = tensors.iter().enumerate().filter_map(|(i, t)| t.as_ref().map(|t| (i, t)));
+        let mut ranges: Vec<_> = there.filter(|(_, tensor)| !tensor.meta.shape.is_empty()).collect();
         ranges.sort_by_key(|(_, t)| (Arc::as_ptr(&t.storage), t.offset * t.meta.dtype.size()));
         // Sorted by start, a range can only overlap those before it that reach past its start: those still open.
         let mut open: Vec<(usize, &Tensor)> = Vec::new();
@@ -123,7 +122,9 @@ impl Call<'_> {
                 return Err(Error::argument(
                     self.row.name,
                     format!(
-                        "Expected tensors {other} and {index} not to share memory, as one is written in place: clone() one of them"
+                        "Expected `{}` and `{}` not to share memory, as one is written in place: clone() one of them",
+                        self.row.input_name(*other.min(&index)),
+                        self.row.input_name(*other.max(&index)),
                     ),
                 ));
             }

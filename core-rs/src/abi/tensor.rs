@@ -130,9 +130,8 @@ export! {
         let handle = Handle { slot, generation };
         let read = table().read(op, handle)?;
         let target = slice_mut(op, "data", data, data_bytes)?;
-        let Some(values) = read.values() else {
-            return Err(Error::state(op, "The values are not there yet: wait for the ticket first"));
-        };
+        let values = read.values();
+        let values = values.ok_or_else(|| Error::state(op, "The values are not there yet: wait for the ticket first"))??;
         if values.len() != target.len() {
             return Err(Error::argument(op, format!("Expected `data` of {} bytes, got {}", values.len(), target.len())));
         }

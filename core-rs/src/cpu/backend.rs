@@ -8,6 +8,29 @@ use std::alloc::{Layout, alloc, dealloc};
 
 /// Bytes; the width of a cache line and of an AVX-512 register.
 const ALIGNMENT: usize = 64;
+/// Bytes of a huge page: of x86-64, and of 64-bit ARM with the usual small pages.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Blocks that hold whole huge pages begin with one.
+fn layout(bytes: usize) -> Option<Layout> {
+    Layout::from_size_align(bytes, if bytes < HUGE_PAGE { ALIGNMENT } else { HUGE_PAGE }).ok()
+}
+
+/// Asks for huge pages where `bytes` fill them: far fewer page faults and TLB misses, no memory wasted at the end.
+fn advise_huge_pages(block: *mut u8, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    if bytes >= HUGE_PAGE {
+        /// `MADV_HUGEPAGE` of `<sys/mman.h>`
+        const ADVICE: i32 = 14;
+        unsafe extern "C" {
+            fn madvise(start: *mut u8, len: usize, advice: i32) -> i32;
+        }
+        // SAFETY: the range is inside the block; the advice changes no contents, and a refusal does no harm.
+        unsafe { madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, ADVICE) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (block, bytes);
+}
 
 impl Backend for CpuContext {
     fn device(&self) -> Device {
@@ -15,17 +38,21 @@ impl Backend for CpuContext {
     }
 
     fn allocate(&self, bytes: usize) -> Option<*mut u8> {
-        let layout = Layout::from_size_align(bytes, ALIGNMENT).ok().filter(|layout| layout.size() > 0)?;
+        let layout = layout(bytes).filter(|layout| layout.size() > 0)?;
         if bytes > physical_memory() {
             return None;
         }
         // SAFETY: the layout's size is not zero.
         let pointer = unsafe { alloc(layout) };
-        (!pointer.is_null()).then_some(pointer)
+        if pointer.is_null() {
+            return None;
+        }
+        advise_huge_pages(pointer, bytes);
+        Some(pointer)
     }
 
     unsafe fn free(&self, pointer: *mut u8, bytes: usize) {
-        let layout = Layout::from_size_align(bytes, ALIGNMENT).expect("the layout it was allocated with");
+        let layout = layout(bytes).expect("the layout it was allocated with");
         // SAFETY: allocated in `allocate` with this layout, freed once.
         unsafe { dealloc(pointer, layout) };
     }
@@ -63,7 +90,7 @@ impl Backend for CpuContext {
 }
 
 /// Bytes of RAM; no single block can be larger. Where it is unknown the allocator decides alone.
-fn physical_memory() -> usize {
+pub(crate) fn physical_memory() -> usize {
     static BYTES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     *BYTES.get_or_init(|| {
         let kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {

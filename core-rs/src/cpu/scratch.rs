@@ -1,5 +1,6 @@
 //! Per-thread buffers that are reused from call to call, so kernels do not allocate.
 
+use super::backend::physical_memory;
 use std::cell::RefCell;
 
 /// Floats per cache line.
@@ -11,6 +12,12 @@ struct Line(#[allow(dead_code, reason = "read through the slice")] [f32; LINE]);
 
 thread_local! {
     static FREE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a kernel unwinds with where the system has no memory for its buffers.
+pub struct ScratchRefused {
+    /// Bytes that were asked for.
+    pub bytes: usize,
 }
 
 /// A cache-line aligned buffer borrowed from the current thread's store; dropping it
@@ -26,6 +33,12 @@ impl Scratch {
         let mut lines = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
         let needed = len.div_ceil(LINE);
         if lines.len() < needed {
+            let bytes = needed.saturating_mul(size_of::<Line>());
+            let refused = bytes > physical_memory() || lines.try_reserve_exact(needed - lines.len()).is_err();
+            if refused {
+                // Unwinds without the panic hook's report: the queue makes a typed error of it.
+                std::panic::resume_unwind(Box::new(ScratchRefused { bytes }));
+            }
             lines.resize(needed, Line([0.0; LINE]));
         }
         Scratch { lines, len }

@@ -1,5 +1,6 @@
 //! What a shape rule sees of an op's inputs, with messages that name them.
 
+use super::Row;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::shape::{Meta, Shape};
@@ -7,13 +8,13 @@ use crate::shape::{Meta, Shape};
 /// The inputs' shapes and dtypes under their names in the op table.
 pub struct Inputs<'a> {
     pub op: &'static str,
-    names: &'static [&'static str],
+    row: &'static Row,
     metas: &'a [Option<Meta>],
 }
 
 impl<'a> Inputs<'a> {
-    pub fn new(op: &'static str, names: &'static [&'static str], metas: &'a [Option<Meta>]) -> Self {
-        Inputs { op, names, metas }
+    pub fn new(row: &'static Row, metas: &'a [Option<Meta>]) -> Self {
+        Inputs { op: row.name, row, metas }
     }
 
     pub fn count(&self) -> usize {
@@ -22,13 +23,7 @@ impl<'a> Inputs<'a> {
 
     /// An input's name; those that repeat are numbered.
     pub fn name(&self, index: usize) -> String {
-        match self.names.get(index).or(self.names.last()) {
-            Some(name) if name.ends_with("...") => {
-                format!("{}[{}]", name.trim_end_matches("..."), index + 1 - self.names.len())
-            }
-            Some(name) => name.trim_end_matches('?').to_string(),
-            None => format!("input {index}"),
-        }
+        self.row.input_name(index)
     }
 
     /// An input that must be there.
@@ -59,7 +54,7 @@ impl<'a> Inputs<'a> {
         if meta.dtype != dtype {
             return Err(Error::dtype(
                 self.op,
-                format!("Expected `{}` of dtype {dtype}, got {}: cast() converts", self.name(index), meta.dtype),
+                format!("Expected `{}` of dtype {dtype}, got {}: to() converts", self.name(index), meta.dtype),
             ));
         }
         Ok(meta)

@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod adamw_step;
+pub mod assert_finite;
 pub mod assign;
 pub mod avg_pool2d;
 pub mod batch_norm;
@@ -97,9 +98,65 @@ impl<T: Op> Kernel for Named<T> {
 /// A row of the op table, as the exports carry it.
 pub struct Row {
     pub name: &'static str,
-    /// Names of the inputs, for messages; a last "parts..." repeats.
+    /// Names of the inputs, for messages; the last ones that end with "..." repeat, in turn.
     pub inputs: &'static [&'static str],
-    /// Which inputs are written in place; the last one counts for all that repeat.
+    /// Which inputs are written in place.
     pub mutates: &'static [bool],
     pub view: bool,
+}
+
+impl Row {
+    /// How many inputs at the end repeat.
+    fn repeating(&self) -> usize {
+        self.inputs.iter().rev().take_while(|name| name.ends_with("...")).count()
+    }
+
+    /// The row's entry for an input, and which repetition of it; `None` past the last of a row without repeats.
+    pub fn entry(&self, input: usize) -> Option<(usize, usize)> {
+        let (all, cycle) = (self.inputs.len(), self.repeating());
+        match input {
+            _ if input < all - cycle => Some((input, 0)),
+            _ if cycle == 0 => None,
+            _ => {
+                let after = input - (all - cycle);
+                Some((all - cycle + after % cycle, after / cycle))
+            }
+        }
+    }
+
+    /// Whether the op writes an input in place.
+    pub fn mutates(&self, input: usize) -> bool {
+        self.entry(input).is_some_and(|(entry, _)| self.mutates[entry])
+    }
+
+    /// An input's name; those that repeat are numbered.
+    pub fn input_name(&self, input: usize) -> String {
+        match self.entry(input) {
+            None => format!("input {input}"),
+            Some((entry, repetition)) => match self.inputs[entry].strip_suffix("...") {
+                Some(name) => format!("{name}[{repetition}]"),
+                None => self.inputs[entry].trim_end_matches('?').to_string(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Row;
+
+    #[test]
+    fn inputs_at_the_end_repeat_in_turn() {
+        let row = Row {
+            name: "step",
+            inputs: &["lr", "parameter...", "gradient..."],
+            mutates: &[false, true, false],
+            view: false,
+        };
+        let names: Vec<_> = (0..5).map(|input| row.input_name(input)).collect();
+        assert_eq!(names, ["lr", "parameter[0]", "gradient[0]", "parameter[1]", "gradient[1]"]);
+        assert_eq!((0..5).map(|input| row.mutates(input)).collect::<Vec<_>>(), [false, true, false, true, false]);
+        let fixed = Row { name: "one", inputs: &["x?"], mutates: &[false], view: false };
+        assert_eq!((fixed.input_name(0).as_str(), fixed.entry(1)), ("x", None));
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 /// A recording under way: every record also runs at once.
 ///
-/// Tensors made meanwhile come from a pool of the capture alone. Blocks freed during the recording are reused by later
+/// Tensors made meanwhile come from a pool of the capture alone, which takes over what the queue's pool has free. Blocks freed during the recording are reused by later
 /// records of it, which is right at every replay as well; nobody else gets them while the graph lives.
 pub struct Capture {
     pub pool: Arc<Pool>,
@@ -22,8 +22,8 @@ pub struct Capture {
 
 impl Capture {
     /// `pool` is the queue's.
-    pub fn new(pool: &Pool) -> Capture {
-        Capture { pool: pool.sibling(), records: Vec::new(), outside: Vec::new(), written: Vec::new() }
+    pub fn new(pool: &Arc<Pool>) -> Capture {
+        Capture { pool: pool.child(), records: Vec::new(), outside: Vec::new(), written: Vec::new() }
     }
 
     /// Notes a record and the storages it uses; `tensors` are its inputs.
@@ -85,14 +85,8 @@ pub struct Replay {
 
 impl Replay {
     pub fn run(&self, backend: &dyn Backend) -> Result<()> {
-        let result = self.try_run(backend);
-        if result.is_err() {
-            self.poison();
-        }
-        result
-    }
-
-    fn try_run(&self, backend: &dyn Backend) -> Result<()> {
+        // Before, as a kernel that panics does not come back here.
+        self.poison();
         for (source, target) in &self.arguments {
             copy(source, target, backend)?;
         }

@@ -44,7 +44,7 @@ impl Block {
         counters.system_allocations.fetch_add(1, Ordering::Relaxed);
         counters.reserved.fetch_add(capacity as u64, Ordering::Relaxed);
         let memory = Memory::Device { capacity, backend, counters };
-        Ok(Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(false) }))
+        Ok(Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(true) }))
     }
 
     fn mapped(mut map: MmapMut) -> Arc<Block> {
@@ -85,28 +85,34 @@ pub struct Counters {
 /// Blocks kept for reuse, by size class.
 pub struct Pool {
     free: Mutex<HashMap<usize, Vec<Arc<Block>>>>,
+    /// Where to look for blocks before the system is asked.
+    parent: Option<Arc<Pool>>,
     backend: Arc<dyn Backend>,
     counters: Arc<Counters>,
 }
 
 impl Pool {
     pub fn new(backend: Arc<dyn Backend>, counters: Arc<Counters>) -> Arc<Pool> {
-        Arc::new(Pool { free: Mutex::new(HashMap::new()), backend, counters })
+        Arc::new(Pool { free: Mutex::default(), parent: None, backend, counters })
     }
 
-    /// An empty pool of the same device, counted together with this one.
-    pub fn sibling(&self) -> Arc<Pool> {
-        Pool::new(self.backend.clone(), self.counters.clone())
+    /// An empty pool of the same device, counted together with this one. It takes this one's free blocks before it asks
+    /// the system, and keeps them.
+    pub fn child(self: &Arc<Pool>) -> Arc<Pool> {
+        let (backend, counters) = (self.backend.clone(), self.counters.clone());
+        Arc::new(Pool { free: Mutex::default(), parent: Some(self.clone()), backend, counters })
+    }
+
+    fn take_free(&self, class: usize) -> Option<Arc<Block>> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.get_mut(&class).and_then(Vec::pop)
     }
 
     /// A block of at least `bytes`, with undefined contents.
     fn take(&self, op: &'static str, bytes: usize) -> Result<Arc<Block>> {
         let class = size_class(bytes);
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        match free.get_mut(&class).and_then(Vec::pop) {
-            Some(block) => Ok(block),
-            None => Block::allocate(op, class, self),
-        }
+        let free = self.take_free(class).or_else(|| self.parent.as_ref()?.take_free(class));
+        free.map_or_else(|| Block::allocate(op, class, self), Ok)
     }
 
     fn give_back(&self, block: Arc<Block>) {

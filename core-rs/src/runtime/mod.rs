@@ -7,3 +7,5 @@ pub mod memory;
 pub mod queue;
 pub mod record;
 pub mod tensor;
+#[cfg(test)]
+mod tests;

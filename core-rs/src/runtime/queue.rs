@@ -5,12 +5,12 @@ use super::capture::{Capture, Replay};
 use super::memory::{Counters, Pool, Storage};
 use super::record::Record;
 use super::tensor::Operand;
+use crate::cpu::scratch::ScratchRefused;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Commands that may wait; a call that finds the queue full waits itself.
@@ -51,9 +51,10 @@ impl Command {
             Command::Run(record) => record.run(backend),
             Command::Replay(replay) => replay.run(backend),
             Command::Read { source, storage, into } => {
-                let poisoned = source.block.poisoned.load(Ordering::Relaxed);
-                if poisoned {
-                    return Err(Error::state("read", "This tensor was never computed, as an earlier op failed"));
+                if source.block.poisoned.load(Ordering::Relaxed) {
+                    // The reader's error alone: the op that failed has told everybody.
+                    into.refuse(Error::state("read", "This tensor was never computed, as an earlier op failed"));
+                    return Ok(());
                 }
                 // SAFETY: the storage is held and of this queue's device.
                 into.fill(|target| unsafe { backend.download(source.pointer(), source.meta.bytes(), target) })?;
@@ -83,27 +84,29 @@ impl Command {
 /// Host memory that a read goes to; reserved when the read is enqueued.
 pub struct ReadSlot {
     bytes: Mutex<Vec<u8>>,
-    done: AtomicBool,
-    /// The ticket after which the values are there.
-    pub ticket: AtomicU64,
+    outcome: OnceLock<Result<()>>,
 }
 
 impl ReadSlot {
     pub fn new(op: &'static str, bytes: usize) -> Result<ReadSlot> {
         let mut buffer = Vec::new();
         buffer.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { op, asked: bytes, held: 0 })?;
-        Ok(ReadSlot { bytes: Mutex::new(buffer), done: AtomicBool::new(false), ticket: AtomicU64::new(0) })
+        Ok(ReadSlot { bytes: Mutex::new(buffer), outcome: OnceLock::new() })
     }
 
     fn fill(&self, download: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         download(&mut locked(&self.bytes))?;
-        self.done.store(true, Ordering::Release);
+        let _ = self.outcome.set(Ok(()));
         Ok(())
     }
 
-    /// The values, once they are there.
-    pub fn values(&self) -> Option<MutexGuard<'_, Vec<u8>>> {
-        self.done.load(Ordering::Acquire).then(|| self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+    fn refuse(&self, error: Error) {
+        let _ = self.outcome.set(Err(error));
+    }
+
+    /// The values or what went wrong, once the read has run.
+    pub fn values(&self) -> Option<Result<MutexGuard<'_, Vec<u8>>>> {
+        Some(self.outcome.get()?.clone().map(|()| locked(&self.bytes)))
     }
 }
 
@@ -136,7 +139,6 @@ struct Shared {
 pub struct Queue {
     pub id: u32,
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
     pub pool: Arc<Pool>,
     pub counters: Arc<Counters>,
     pub handles: AtomicU64,
@@ -163,7 +165,7 @@ impl Queue {
             backend: backend.clone(),
         });
         let runner = shared.clone();
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name(format!("libtrain-queue-{id}"))
             .stack_size(8 << 20)
             .spawn(move || runner.run_all())
@@ -174,7 +176,6 @@ impl Queue {
         Ok(Queue {
             id,
             shared,
-            thread: Mutex::new(Some(thread)),
             pool: Pool::new(backend, counters.clone()),
             counters,
             handles: AtomicU64::new(0),
@@ -213,29 +214,28 @@ impl Queue {
     }
 
     pub fn completed(&self) -> u64 {
-        self.shared.completed.load(Ordering::Acquire)
+        self.shared.completed.load(Ordering::SeqCst)
     }
 
     pub fn stalls(&self) -> u64 {
         self.shared.stalls.load(Ordering::Relaxed)
     }
 
-    /// Waits until the command of the ticket has passed; fails with the late error if there is one.
+    /// Waits until the command of the ticket has passed; fails with the late error if there is one, and where the queue is
+    /// closed before.
     pub fn wait(&self, ticket: u64) -> Result<()> {
         let shared = &*self.shared;
         if self.completed() < ticket {
             shared.waiters.fetch_add(1, Ordering::SeqCst);
             let mut guard = locked(&shared.progress);
             while self.completed() < ticket && !locked(&shared.waiting).closed {
-                // The time-out only guards against a queue closed meanwhile.
-                guard = shared
-                    .progressed
-                    .wait_timeout(guard, Duration::from_millis(100))
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
+                guard = shared.progressed.wait(guard).unwrap_or_else(PoisonError::into_inner);
             }
             drop(guard);
             shared.waiters.fetch_sub(1, Ordering::SeqCst);
+            if self.completed() < ticket {
+                return Err(Error::StaleHandle { op: "queue_wait", what: "queue", index: 0 });
+            }
         }
         // A device that works ahead of its queue may still be busy, or only now find out what went wrong.
         if let Err(error) = shared.backend.finish()
@@ -261,14 +261,15 @@ impl Queue {
         self.shared.failed.store(false, Ordering::Release);
     }
 
-    /// Ends the thread after the command it is running.
+    /// Lets the thread end after the command it is running; what waits is dropped. Does not wait for it: everything that
+    /// the command uses is kept by the command.
     pub fn close(&self) {
-        locked(&self.shared.waiting).closed = true;
-        self.shared.work.notify_all();
-        self.shared.space.notify_all();
-        if let Some(thread) = locked(&self.thread).take() {
-            let _ = thread.join();
-        }
+        let shared = &*self.shared;
+        locked(&shared.waiting).closed = true;
+        shared.work.notify_all();
+        shared.space.notify_all();
+        let _guard = locked(&shared.progress);
+        shared.progressed.notify_all();
     }
 }
 
@@ -287,8 +288,7 @@ impl Shared {
                 command.skip();
             } else {
                 let result = catch_unwind(AssertUnwindSafe(|| command.run(&*self.backend)));
-                let result =
-                    result.unwrap_or_else(|panic| Err(Error::Panic { op: name, message: panic_message(&*panic) }));
+                let result = result.unwrap_or_else(|panic| Err(error_of_panic(name, &*panic)));
                 if let Err(error) = result {
                     self.fail(name, ticket, error);
                 }
@@ -352,6 +352,14 @@ fn op_of(error: &Error) -> Option<&'static str> {
         | Error::State { op, .. }
         | Error::Data { op, .. } => Some(op),
         _ => None,
+    }
+}
+
+/// What a kernel's panic means: memory that it could not have, or a fault of its own.
+fn error_of_panic(op: &'static str, panic: &(dyn std::any::Any + Send)) -> Error {
+    match panic.downcast_ref::<ScratchRefused>() {
+        Some(refused) => Error::OutOfMemory { op, asked: refused.bytes, held: 0 },
+        None => Error::Panic { op, message: panic_message(panic) },
     }
 }
 

@@ -4,7 +4,7 @@ use super::backend::Backend;
 use super::tensor::Operand;
 use crate::dtype::Element;
 use crate::error::{Error, Result};
-use crate::ops::Kernel;
+use crate::ops::{Kernel, Row};
 use crate::shape::Meta;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,8 +14,7 @@ use std::sync::atomic::Ordering;
 pub struct Record {
     pub kernel: Arc<dyn Kernel>,
     pub inputs: Vec<Option<Operand>>,
-    /// Which inputs the op writes in place.
-    pub mutates: &'static [bool],
+    pub row: &'static Row,
     pub outputs: Vec<Operand>,
 }
 
@@ -29,15 +28,13 @@ impl Record {
             let message = format!("Input {index} was never computed, as an earlier op failed");
             return Err(Error::state(self.kernel.name(), message));
         }
-        let result = backend.run(self);
-        if result.is_ok() {
-            for output in &self.outputs {
-                output.block.poisoned.store(false, Ordering::Relaxed);
-            }
-        } else {
-            self.poison();
+        // Before, as a kernel that panics does not come back here.
+        self.poison();
+        backend.run(self)?;
+        for output in &self.outputs {
+            output.block.poisoned.store(false, Ordering::Relaxed);
         }
-        result
+        Ok(())
     }
 
     /// Marks the outputs as never computed; what is written in place keeps its old values.
@@ -47,9 +44,9 @@ impl Record {
         }
     }
 
+    /// Whether the op writes an input in place.
     pub fn mutates(&self, input: usize) -> bool {
-        // A repeated last input shares its flag with those that follow it.
-        self.mutates.get(input).or(self.mutates.last()).copied().unwrap_or(false)
+        self.row.mutates(input)
     }
 }
 

@@ -139,6 +139,7 @@ export const SYMBOLS = {
   lt_log_softmax_backward: OP,
   lt_cross_entropy: OP,
   lt_cross_entropy_backward: OP,
+  lt_assert_finite: OP,
   lt_sgd_step: OP,
   lt_adamw_step: OP,
   lt_ranger_step: OP,
@@ -816,30 +817,39 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  assert_finite: {
+    symbol: "lt_assert_finite",
+    inputs: ["x"],
+    params: [],
+    outputs: [],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   sgd_step: {
     symbol: "lt_sgd_step",
-    inputs: ["lr", "steps", "momentumBuffer", "pairs..."],
+    inputs: ["lr", "steps", "momentumBuffer", "parameter...", "gradient..."],
     params: [["mom", "f64"], ["dampening", "bool"], ["nesterov", "bool"], ["segments", "f64[]"]],
     outputs: [],
-    mutates: ["steps", "momentumBuffer", "pairs..."],
+    mutates: ["steps", "momentumBuffer", "parameter..."],
     differentiable: false,
     view: false,
   },
   adamw_step: {
     symbol: "lt_adamw_step",
-    inputs: ["lr", "steps", "average", "averageSquare", "pairs..."],
+    inputs: ["lr", "steps", "average", "averageSquare", "parameter...", "gradient..."],
     params: [["mom", "f64"], ["sqrMom", "f64"], ["eps", "f64"], ["segments", "f64[]"]],
     outputs: [],
-    mutates: ["steps", "average", "averageSquare", "pairs..."],
+    mutates: ["steps", "average", "averageSquare", "parameter..."],
     differentiable: false,
     view: false,
   },
   ranger_step: {
     symbol: "lt_ranger_step",
-    inputs: ["lr", "steps", "average", "averageSquare", "slow", "pairs..."],
+    inputs: ["lr", "steps", "average", "averageSquare", "slow", "parameter...", "gradient..."],
     params: [["mom", "f64"], ["sqrMom", "f64"], ["eps", "f64"], ["rectify", "bool"], ["k", "u32"], ["alpha", "f64"], ["centralise", "bool"], ["segments", "f64[]"]],
     outputs: [],
-    mutates: ["steps", "average", "averageSquare", "slow", "pairs..."],
+    mutates: ["steps", "average", "averageSquare", "slow", "parameter..."],
     differentiable: false,
     view: false,
   },
@@ -999,6 +1009,8 @@ export interface OpParams {
   cross_entropy: { labelSmoothing: number };
   /** The gradient of cross_entropy for the logits; dloss is a scalar */
   cross_entropy_backward: { labelSmoothing: number };
+  /** Nothing; a late error where a value is infinite or not a number */
+  assert_finite: Record<string, never>;
   /** SGD with momentum and decoupled weight decay over all segments */
   sgd_step: { mom: number; dampening: boolean; nesterov: boolean; segments: readonly number[] };
   /** AdamW (Loshchilov and Hutter 2019) over all segments */

@@ -7,10 +7,13 @@ import type { Tensor } from "../tensor.ts";
 
 /** What is fused with a batch norm. */
 export interface BatchNormOptions {
+  /** Scales each channel. */
   weight: Tensor;
+  /** Shifts each channel. */
   bias: Tensor;
   /** Running statistics, written in training and read in evaluation. */
   runningMean: Tensor;
+  /** Running unbiased variance, for evaluation. */
   runningVariance: Tensor;
   /** Whether to use the batch's own statistics, and update the running ones. */
   training: boolean;

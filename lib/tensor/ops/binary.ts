@@ -3,54 +3,80 @@ import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
 import { sumTo } from "./reduce.ts";
-import { affine } from "./unary.ts";
+import { affine, checkFloat } from "./unary.ts";
 import { fullLike } from "./writing.ts";
 
 type ArithmeticOp = "add" | "sub" | "mul" | "div" | "maximum" | "minimum";
 
 /** a + b */
 export function add(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? affine(a, 1, b) : applyOne("add", [a, b], {});
+  return typeof b === "number" ? shifted("add", a, b) : applyOne("add", [a, b], {});
 }
 
 /** a - b */
 export function sub(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? affine(a, 1, -b) : applyOne("sub", [a, b], {});
+  return typeof b === "number" ? shifted("sub", a, -b) : applyOne("sub", [a, b], {});
 }
 
 /** a · b */
 export function mul(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? affine(a, b, 0) : applyOne("mul", [a, b], {});
+  if (typeof b !== "number") return applyOne("mul", [a, b], {});
+  checkNumber("mul", a, b);
+  return affine(a, b, 0);
 }
 
 /** a / b */
 export function div(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? affine(a, 1 / b, 0) : applyOne("div", [a, b], {});
+  if (typeof b !== "number") return applyOne("div", [a, b], {});
+  checkNumber("div", a, b);
+  if (b === 0) throw new RangeError("div(): Expected `b` as a number other than 0, got 0");
+  // One pass where 1 / b is exact, as for a power of two; else the quotient would be rounded twice.
+  return isPowerOfTwo(b) ? affine(a, 1 / b, 0) : withOperand("div", a, b);
+}
+
+function shifted(op: "add" | "sub", a: Tensor, by: number): Tensor {
+  checkNumber(op, a, op === "sub" ? -by : by);
+  return affine(a, 1, by);
+}
+
+/** Names the method that a script called, as the op below is another. */
+function checkNumber(op: string, a: Tensor, b: number): void {
+  if (!Number.isFinite(b)) throw new RangeError(`${op}(): Expected \`b\` as a finite number, got ${b}`);
+  checkFloat(op, a);
+}
+
+/** Whether a finite number other than 0, and its inverse, are powers of two in f32 too. */
+function isPowerOfTwo(value: number): boolean {
+  const exponent = Math.log2(Math.abs(value));
+  return Math.abs(exponent) <= 126 && 2 ** Math.round(exponent) === Math.abs(value);
 }
 
 /** The larger of the two; NaN where either is NaN. */
 export function maximum(a: Tensor, b: Tensor | number): Tensor {
-  return applyOne("maximum", [a, operand(a, b)], {});
+  return withOperand("maximum", a, b);
 }
 
 /** The smaller of the two; NaN where either is NaN. */
 export function minimum(a: Tensor, b: Tensor | number): Tensor {
-  return applyOne("minimum", [a, operand(a, b)], {});
+  return withOperand("minimum", a, b);
 }
 
 /** 1 where a = b, else 0. */
 export function equal(a: Tensor, b: Tensor | number): Tensor {
-  return applyOne("equal", [a, operand(a, b)], {});
+  return withOperand("equal", a, b);
 }
 
 /** 1 where a > b, else 0. */
 export function greater(a: Tensor, b: Tensor | number): Tensor {
-  return applyOne("greater", [a, operand(a, b)], {});
+  return withOperand("greater", a, b);
 }
 
-/** A number takes the tensor's dtype. */
-function operand(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? fullLike(a, b, []) : b;
+/** An op of two tensors; a number takes the first one's dtype. */
+function withOperand(op: "div" | "maximum" | "minimum" | "equal" | "greater", a: Tensor, b: Tensor | number): Tensor {
+  if (typeof b !== "number") return applyOne(op, [a, b], {});
+  if (!Number.isFinite(b)) throw new RangeError(`${op}(): Expected \`b\` as a finite number, got ${b}`);
+  using scalar = fullLike(a, b, []);
+  return applyOne(op, [a, scalar], {});
 }
 
 /** A gradient of the broadcast shape, summed to the shape of input `index`; null where none is needed. */

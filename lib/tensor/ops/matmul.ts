@@ -5,7 +5,9 @@ import type { Tensor } from "../tensor.ts";
 
 /** Which operands to read transposed. */
 export interface MatmulOptions {
+  /** Whether to read the first operand transposed. */
   transposeA?: boolean;
+  /** Whether to read the second operand transposed. */
   transposeB?: boolean;
 }
 

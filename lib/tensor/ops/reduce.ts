@@ -1,7 +1,8 @@
 /** Reductions over axes, their opposite, and their gradients. */
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
-import type { ReduceOptions, Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import type { ReduceOptions } from "../tensor_methods.ts";
 import { equal } from "./binary.ts";
 
 /** An axis counted from the start; negative ones count from the end. */

@@ -9,11 +9,11 @@ import { axisOf } from "./reduce.ts";
 /** The same values under another shape; one size may be -1. */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const open = shape.filter((size) => size === -1).length;
-  if (open > 1) throw new TypeError(`reshape(): Expected at most one size of -1, got [${shape}]`);
+  if (open > 1) throw new TypeError(`reshape(): Expected at most one size of -1, got [${shape.join(", ")}]`);
   const known = shape.reduce((product, size) => size === -1 ? product : product * size, 1);
   const resolved = shape.map((size) => size === -1 ? x.size / known : size);
   if (open === 1 && !Number.isInteger(x.size / known)) {
-    throw new TypeError(`reshape(): Expected sizes that divide ${x.size} elements, got [${shape}]`);
+    throw new TypeError(`reshape(): Expected sizes that divide ${x.size} elements, got [${shape.join(", ")}]`);
   }
   return applyOne("reshape", [x], { shape: resolved });
 }
@@ -35,7 +35,9 @@ export function slice(x: Tensor, starts: readonly number[], sizes: readonly numb
 
 /** How many values to add around each axis. */
 export interface PadOptions {
+  /** Values before each axis. */
   before: readonly number[];
+  /** Values after each axis. */
   after: readonly number[];
   /** By default 0. */
   value?: number;

@@ -20,6 +20,18 @@ export function affine(x: Tensor, scale: number, shift: number): Tensor {
   return applyOne("affine", [x], { scale, shift });
 }
 
+/** -x */
+export function neg(x: Tensor): Tensor {
+  checkFloat("neg", x);
+  return affine(x, -1, 0);
+}
+
+/** Throws where a tensor is not of floats, naming the method that a script called. */
+export function checkFloat(op: string, x: Tensor): void {
+  if (x.dtype === "f32" || x.dtype === "f64") return;
+  throw new TypeError(`${op}(): Expected a tensor of dtype f32 or f64, got ${x.dtype}: to() converts`);
+}
+
 /** x to a constant power. */
 export function power(x: Tensor, exponent: number): Tensor {
   return applyOne("power", [x], { exponent });

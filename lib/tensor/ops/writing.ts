@@ -17,3 +17,8 @@ export function fill(target: Tensor, value: number): void {
 export function fullLike(x: Tensor, value: number, shape: readonly number[] = x.shape): Tensor {
   return applyOne("full", [], { dtype: x.dtype, value, shape }, { device: x.device });
 }
+
+/** Makes values that are not finite a late error. */
+export function assertFinite(x: Tensor): void {
+  noGrad(() => apply("assert_finite", [x], {}));
+}

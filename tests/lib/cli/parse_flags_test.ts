@@ -104,4 +104,7 @@ Deno.test("helpText: names every flag with its default and shows the examples", 
       "Examples:\n  deno task train --epochs 1",
     ]
   ) assertStringIncludes(text, part);
+  assertEquals(text.includes("default on"), false);
+  const required = helpText({ ...command, words: { name: "run", help: "A run's folder", max: 1, required: true } });
+  assertStringIncludes(required, "Usage: deno task train <run> [flags]");
 });

@@ -42,6 +42,16 @@ Deno.test("Progress: a frame is never wider than the terminal", () => {
   assertEquals([...streams.text.err.replace("\r\x1b[K", "")].length, 29);
 });
 
+Deno.test("Progress: on a narrow terminal the bar gives way to the facts", () => {
+  const { streams, clock, progress } = rig({ terminal: true, columns: 60 });
+  clock.now = 100;
+  progress.update({ label: "epoch 1/5", done: 1, total: 2, facts: ["loss 1.842"] });
+  assertEquals(
+    streams.text.err.replace("\r\x1b[K", ""),
+    `epoch 1/5 ${bar(0.5, 8)} 50 % · loss 1.842 · 10.0 img/s · 0.1 s left`.slice(0, 59),
+  );
+});
+
 Deno.test("Progress: a line takes the bar away first, and so does the end of the block", () => {
   const { streams, clock, progress } = rig({ terminal: true });
   {

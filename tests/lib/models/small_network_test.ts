@@ -39,20 +39,6 @@ for (const network of NETWORKS) {
 
   for (const captured of [false, true]) {
     const how = captured ? "captured" : "eager";
-    Deno.test(`small network ${network}: ten losses in f64, ${how}, as PyTorch's`, async () => {
-      const stored = await readTraining(network);
-      using device = new Device("cpu", { threads: 2 });
-      using model = networkOf(stored, "f64", device);
-      const losses = await train(stored, model, { dtype: "f64", device, captured });
-      const tolerance = { atol: 1e-9, rtol: 1e-9 };
-      assertClose(losses, stored.tensor("losses.f64").data as Float64Array, tolerance, "losses");
-      for (const [name, tensor] of model.state()) {
-        const expected = stored.tensor(`final.${name}`).data as Float64Array;
-        // RAdam divides by the root of a small average of squares, which enlarges the differences of ten steps.
-        assertClose(await tensor.data(), expected, { atol: 1e-7, rtol: 1e-7 }, `final ${name}`);
-      }
-    });
-
     Deno.test(`small network ${network}: ten losses in f32, ${how}, no further from f64 than 3 times PyTorch`, async () => {
       const stored = await readTraining(network);
       for (const set of instructionSets()) {
@@ -63,6 +49,23 @@ for (const network of NETWORKS) {
       }
     });
   }
+}
+
+for (const [network, captured] of [["a", false], ["a", true], ["b", false]] as const) {
+  // Captured steps are the eager ones bit for bit, so one network is enough on the slow reference kernels.
+  Deno.test(`small network ${network}: ten losses in f64, ${captured ? "captured" : "eager"}, as PyTorch's`, async () => {
+    const stored = await readTraining(network);
+    using device = new Device("cpu", { threads: 2 });
+    using model = networkOf(stored, "f64", device);
+    const losses = await train(stored, model, { dtype: "f64", device, captured });
+    const tolerance = { atol: 1e-9, rtol: 1e-9 };
+    assertClose(losses, stored.tensor("losses.f64").data as Float64Array, tolerance, "losses");
+    for (const [name, tensor] of model.state()) {
+      const expected = stored.tensor(`final.${name}`).data as Float64Array;
+      // RAdam divides by the root of a small average of squares, which enlarges the differences of ten steps.
+      assertClose(await tensor.data(), expected, { atol: 1e-7, rtol: 1e-7 }, `final ${name}`);
+    }
+  });
 }
 
 /** Our distance to the f64 losses against PyTorch's own in f32, which may be 0: at least a step of float32 counts. */

@@ -1,6 +1,7 @@
 //! Images as the kernels read them: in place, or as a zero-padded copy of a part.
 
 use crate::cpu::scratch::Scratch;
+use std::ops::Range;
 
 /// Some adjacent channels of a batch of NHWC images.
 #[derive(Clone, Copy)]
@@ -26,6 +27,12 @@ pub struct Rect {
     pub cols: usize,
 }
 
+impl Rect {
+    pub fn area(&self) -> usize {
+        self.rows * self.cols
+    }
+}
+
 /// The same rectangle of one or more consecutive images, readable everywhere.
 pub struct Part<'a> {
     copy: Option<Scratch>,
@@ -46,6 +53,12 @@ impl Part<'_> {
 }
 
 impl<'a> Image<'a> {
+    /// The channels in `range` alone, as far as there are as many.
+    pub fn some_channels(&self, range: Range<usize>) -> Image<'a> {
+        let end = range.end.min(self.channels);
+        Image { first: self.first + range.start, channels: end - range.start, ..*self }
+    }
+
     fn contains(&self, rect: Rect) -> bool {
         let within = |start: isize, len: usize, size: usize| start >= 0 && start as usize + len <= size;
         within(rect.top, rect.rows, self.h) && within(rect.left, rect.cols, self.w)

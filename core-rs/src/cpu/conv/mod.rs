@@ -2,6 +2,8 @@
 //! windows straight from (zero-padded copies of) the images; no patch matrix is built.
 
 mod depthwise;
+mod geometry;
+mod grouped;
 mod image;
 mod weight_grad;
 mod window;
@@ -11,6 +13,8 @@ use super::gemm::{Mat, Product, multiply, pack::pack_b_panel, tiling::even_part}
 use super::isa::Isa;
 use super::pool::{Pool, SliceParts, for_each_chunk_mut};
 use super::scratch::Scratch;
+use geometry::{Geometry, Phase, phases};
+use grouped::GroupedKernels;
 use image::Image;
 use window::Window;
 
@@ -114,6 +118,9 @@ pub fn conv2d_forward(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], w: &[
     if depthwise::applies(shape) {
         return depthwise::forward(isa, pool, shape, x, w, y);
     }
+    if grouped::applies(shape) {
+        return grouped::forward(GroupedKernels::of(isa), pool, shape, (x, w, y));
+    }
     forward(Kernels::of(isa), pool, shape, (x, w, y));
 }
 
@@ -134,17 +141,10 @@ fn forward(kernels: &'static Kernels, pool: &Pool, shape: &ConvShape, (x, w, y):
         let window = Window {
             kernels,
             source: shape.images(x, group),
-            taps: (shape.kh, shape.kw),
-            stride: (shape.stride_h, shape.stride_w),
-            pad: (shape.pad_h as isize, shape.pad_w as isize),
-            rows: shape.oh,
-            cols: shape.ow,
+            geometry: Geometry::forward(shape),
             weights: weights.as_slice(),
             channels: group_out,
             first: group * group_out,
-            image_stride: shape.oh * shape.ow * shape.out,
-            row_stride: shape.ow * shape.out,
-            col_stride: shape.out,
         };
         window.run(pool, &y);
     }
@@ -152,36 +152,6 @@ fn forward(kernels: &'static Kernels, pool: &Pool, shape: &ConvShape, (x, w, y):
 
 /// Floats that one task sets to zero.
 const ZERO_CHUNK: usize = 1 << 15;
-
-/// The pixels of an image along one axis that a strided window meets at the same phase, as a
-/// window of stride 1 over the result gradient.
-struct Phase {
-    /// The first image pixel.
-    start: usize,
-    /// How many image pixels, each `stride` after the last.
-    count: usize,
-    /// The first weight tap that meets them; the others follow `stride` apart.
-    tap: usize,
-    /// How many taps meet them.
-    taps: usize,
-    /// Padding of the window over the gradient (negative: it begins inside).
-    pad: isize,
-}
-
-impl Phase {
-    fn new(phase: usize, size: usize, kernel: usize, stride: usize, pad: usize) -> Phase {
-        let start = (phase + stride - pad % stride) % stride;
-        let taps = kernel.saturating_sub(phase).div_ceil(stride);
-        Phase {
-            start,
-            count: size.saturating_sub(start).div_ceil(stride),
-            tap: phase,
-            taps,
-            // Pixel i meets tap t in window (i + pad) / stride - t; taps run backwards.
-            pad: taps as isize - 1 - ((start + pad) / stride) as isize,
-        }
-    }
-}
 
 /// `dx` = gradient with respect to the images, from the result gradient `dy`.
 ///
@@ -191,6 +161,9 @@ pub fn conv2d_backward_input(isa: Isa, pool: &Pool, shape: &ConvShape, dy: &[f32
     shape.check(dx, w, dy);
     if depthwise::applies(shape) {
         return depthwise::backward_input(isa, pool, shape, dy, w, dx);
+    }
+    if grouped::applies(shape) {
+        return grouped::backward_input(GroupedKernels::of(isa), pool, shape, (dy, w, dx));
     }
     backward_input(Kernels::of(isa), pool, shape, (dy, w, dx));
 }
@@ -207,20 +180,19 @@ fn backward_input(
         let (a, b) = (Mat::row_major(dy, k), Mat::row_major(w, n));
         return multiply(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, dx);
     }
-    if shape.kh < shape.stride_h || shape.kw < shape.stride_w {
-        // Some pixels are in no window.
-        for_each_chunk_mut(pool, dx, ZERO_CHUNK, |_, dx| dx.fill(0.0));
-    }
+    zero_gaps(pool, shape, dx);
     let dx = SliceParts::new(dx);
-    let phases = |size: usize, kernel: usize, stride: usize, pad: usize| {
-        (0..stride.min(kernel)).map(move |phase| Phase::new(phase, size, kernel, stride, pad))
-    };
     for group in 0..shape.groups {
-        for v in phases(shape.h, shape.kh, shape.stride_h, shape.pad_h) {
-            for h in phases(shape.w, shape.kw, shape.stride_w, shape.pad_w) {
-                backward_phase(kernels, pool, shape, group, (&v, &h), (dy, w, &dx));
-            }
+        for (v, h) in phases(shape) {
+            backward_phase(kernels, pool, shape, group, (&v, &h), (dy, w, &dx));
         }
+    }
+}
+
+/// Zeroes an image gradient if some of its pixels are in no window.
+fn zero_gaps(pool: &Pool, shape: &ConvShape, dx: &mut [f32]) {
+    if geometry::leaves_gaps(shape) {
+        for_each_chunk_mut(pool, dx, ZERO_CHUNK, |_, dx| dx.fill(0.0));
     }
 }
 
@@ -237,9 +209,7 @@ fn backward_phase(
     let (nr, reduction) = (kernels.nr(), v.taps * h.taps * group_out);
     let weights = pack_weights(pool, kernels, reduction, group_in, &|cols, panel| {
         for (i, panel) in panel.chunks_exact_mut((group_out * nr).max(1)).enumerate() {
-            let (tap_v, tap_h) = (v.taps - 1 - i / h.taps, h.taps - 1 - i % h.taps);
-            let ky = v.tap + tap_v * shape.stride_h;
-            let kx = h.tap + tap_h * shape.stride_w;
+            let (ky, kx) = (v.weight_tap(i / h.taps), h.weight_tap(i % h.taps));
             let start = group * group_out * patch + (ky * shape.kw + kx) * group_in;
             let tap = Mat { data: &w[start..], row_stride: patch, col_stride: 1 };
             pack_b_panel(&tap, 0..group_out, cols.clone(), nr, panel);
@@ -248,17 +218,10 @@ fn backward_phase(
     let window = Window {
         kernels,
         source: shape.results(dy, group),
-        taps: (v.taps, h.taps),
-        stride: (1, 1),
-        pad: (v.pad, h.pad),
-        rows: v.count,
-        cols: h.count,
+        geometry: Geometry::backward(shape, v, h),
         weights: weights.as_slice(),
         channels: group_in,
-        first: (v.start * shape.w + h.start) * shape.c + group * group_in,
-        image_stride: shape.h * shape.w * shape.c,
-        row_stride: shape.stride_h * shape.w * shape.c,
-        col_stride: shape.stride_w * shape.c,
+        first: group * group_in,
     };
     window.run(pool, dx);
 }
@@ -294,6 +257,9 @@ pub fn conv2d_backward_weight(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32
     shape.check(x, dw, dy);
     if depthwise::applies(shape) {
         return depthwise::backward_weight(isa, pool, shape, x, dy, dw);
+    }
+    if grouped::applies(shape) {
+        return grouped::backward_weight(GroupedKernels::of(isa), pool, shape, (x, dy, dw));
     }
     backward_weight(Kernels::of(isa), pool, shape, (x, dy, dw));
 }

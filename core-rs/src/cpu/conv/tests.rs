@@ -25,13 +25,16 @@ fn each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
-fn assert_close(what: &str, s: &ConvShape, mr: usize, got: &[f32], want: &[f64], terms: usize) {
+fn assert_close(what: &str, s: &ConvShape, got: &[f32], want: &[f64], terms: usize) {
     let bound = 1e-6 * (terms as f64 + 1.0).sqrt() * 4.0;
     for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
         let error = (f64::from(got) - want).abs();
-        assert!(error < bound, "{what} {mr} {s:?} at {i}: {got}, want {want}");
+        assert!(error < bound, "{what} {s:?} at {i}: {got}, want {want}");
     }
 }
+
+/// Computes y, dx and dw.
+type Passes<'a> = dyn Fn(&Pool, &mut [f32], &mut [f32], &mut [f32]) + 'a;
 
 fn check(s: &ConvShape) {
     let (x, w) = (noise(s.n * s.h * s.w * s.c, 1), noise(s.out * s.patch(), 2));
@@ -45,22 +48,36 @@ fn check(s: &ConvShape) {
         dw64[iw] += f64::from(dy[iy]) * f64::from(x[ix]);
     });
     let pools = [Pool::new(1), Pool::new(2)];
-    for kernels in all_kernels() {
-        let mr = kernels.mr;
+    let compare = |what: &str, run: &Passes| {
         let results = pools.each_ref().map(|pool| {
             let mut y = vec![f32::NAN; dy.len()];
             let mut dx = vec![f32::NAN; x.len()];
             let mut dw = vec![f32::NAN; w.len()];
-            forward(kernels, pool, s, (&x, &w, &mut y));
-            backward_input(kernels, pool, s, (&dy, &w, &mut dx));
-            backward_weight(kernels, pool, s, (&x, &dy, &mut dw));
+            run(pool, &mut y, &mut dx, &mut dw);
             (y, dx, dw)
         });
         let (y, dx, dw) = &results[0];
-        assert_close("y", s, mr, y, &y64, s.patch());
-        assert_close("dx", s, mr, dx, &dx64, s.kh * s.kw * s.group_out());
-        assert_close("dw", s, mr, dw, &dw64, s.pixels());
-        assert!(results[0] == results[1], "threads matter: {mr} {s:?}");
+        assert_close(&format!("y {what}"), s, y, &y64, s.patch());
+        assert_close(&format!("dx {what}"), s, dx, &dx64, s.kh * s.kw * s.group_out());
+        assert_close(&format!("dw {what}"), s, dw, &dw64, s.pixels());
+        assert!(results[0] == results[1], "threads matter: {what} {s:?}");
+    };
+    for kernels in all_kernels() {
+        compare(&format!("{} rows", kernels.mr), &|pool, y, dx, dw| {
+            forward(kernels, pool, s, (&x, &w, y));
+            backward_input(kernels, pool, s, (&dy, &w, dx));
+            backward_weight(kernels, pool, s, (&x, &dy, dw));
+        });
+    }
+    if !grouped::applies(s) {
+        return;
+    }
+    for kernels in grouped::all_kernels() {
+        compare(&format!("grouped, {} lanes", kernels.lanes), &|pool, y, dx, dw| {
+            grouped::forward(kernels, pool, s, (&x, &w, y));
+            grouped::backward_input(kernels, pool, s, (&dy, &w, dx));
+            grouped::backward_weight(kernels, pool, s, (&x, &dy, dw));
+        });
     }
 }
 
@@ -109,6 +126,40 @@ fn groups_and_depthwise() {
     }
     check(&shape([2, 9, 7, 6], 6, (3, 3), (1, 1), (1, 1), 6));
     check(&shape([2, 9, 7, 6], 12, (3, 3), (2, 2), (1, 1), 6));
+}
+
+#[test]
+fn groups_of_few_channels() {
+    // Channels in and out of a group, groups.
+    for (from, to, groups) in [
+        (4, 4, 8),
+        (8, 8, 5),
+        (16, 16, 3),
+        (32, 32, 2),
+        (4, 4, 3),
+        (1, 2, 7),
+        (3, 5, 5),
+        (5, 3, 4),
+        (2, 12, 3),
+        (20, 36, 2),
+    ] {
+        for (k, stride, pad) in [(3, 1, 1), (3, 2, 1), (1, 1, 0), (5, 3, 1), (2, 3, 0)] {
+            for (n, h, w) in [(2, 6, 5), (1, 9, 14)] {
+                check(&shape([n, h, w, from * groups], to * groups, (k, k), (stride, stride), (pad, pad), groups));
+            }
+        }
+    }
+    check(&shape([2, 5, 7, 24], 12, (3, 1), (1, 2), (2, 0), 3));
+    check(&shape([1, 1, 3, 16], 16, (1, 3), (1, 1), (0, 2), 4));
+}
+
+#[test]
+fn many_groups_over_several_tasks() {
+    // Bands of rows, images together, and parts of the channels.
+    check(&shape([2, 32, 32, 128], 128, (3, 3), (1, 1), (1, 1), 32));
+    check(&shape([2, 32, 32, 64], 64, (3, 3), (2, 2), (1, 1), 8));
+    check(&shape([9, 8, 8, 256], 256, (3, 3), (1, 1), (1, 1), 16));
+    check(&shape([19, 4, 4, 256], 256, (3, 3), (1, 1), (1, 1), 8));
 }
 
 #[test]

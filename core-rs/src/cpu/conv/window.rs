@@ -1,7 +1,8 @@
 //! The gathering convolution that serves both the forward pass and the input gradient: every
 //! destination pixel is a weighted sum over a window of source pixels.
 
-use super::image::{Image, Part, Rect};
+use super::geometry::Geometry;
+use super::image::{Image, Part};
 use crate::cpu::gemm::microkernel::{Kernels, Tile};
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::pool::{Pool, SliceParts};
@@ -12,28 +13,13 @@ use std::ops::Range;
 pub struct Window<'a> {
     pub kernels: &'static Kernels,
     pub source: Image<'a>,
-    /// Window height and width.
-    pub taps: (usize, usize),
-    /// Source pixels from one window to the next.
-    pub stride: (usize, usize),
-    /// How far the first window begins before the source.
-    pub pad: (isize, isize),
-    /// Destination rows per image.
-    pub rows: usize,
-    /// Destination pixels per row.
-    pub cols: usize,
+    pub geometry: Geometry,
     /// Panels of `[taps_h * taps_w * source channels][nr]`.
     pub weights: &'a [f32],
     /// Destination channels.
     pub channels: usize,
-    /// Where the destination begins.
+    /// The first destination channel.
     pub first: usize,
-    /// Distance between destination images.
-    pub image_stride: usize,
-    /// Distance between destination rows.
-    pub row_stride: usize,
-    /// Distance between destination pixels.
-    pub col_stride: usize,
 }
 
 /// Destination pixels per task, about: enough to reuse each weight panel in the L1 cache.
@@ -63,36 +49,25 @@ impl Window<'_> {
     /// Computes the convolution into `destination`.
     pub fn run(&self, pool: &Pool, destination: &SliceParts<f32>) {
         let images = self.source.n;
-        let pixels = self.rows * self.cols;
+        let pixels = self.geometry.rows * self.geometry.cols;
         if images * pixels * self.channels == 0 {
             return;
         }
-        let source = self.rect(0..self.rows).area() * self.source.channels;
+        let source = self.geometry.rect(0..self.geometry.rows).area() * self.source.channels;
         let by_pixels = pixels.div_ceil(TASK_PIXELS);
-        let bands = by_pixels.max(source.div_ceil(2 * TASK_SOURCE)).min(self.rows);
+        let bands = by_pixels.max(source.div_ceil(2 * TASK_SOURCE)).min(self.geometry.rows);
         let together = (TASK_PIXELS / pixels).min(TASK_SOURCE / source.max(1)).max(1);
         let groups = images.div_ceil(together);
         pool.run(groups * bands, &|task| {
             let images = even_part(images, groups, task / bands);
-            let rows = even_part(self.rows, bands, task % bands);
+            let rows = even_part(self.geometry.rows, bands, task % bands);
             self.run_task(images, rows, destination);
         });
     }
 
-    /// The source pixels that the windows of some destination rows cover.
-    fn rect(&self, rows: Range<usize>) -> Rect {
-        let covered = |count: usize, stride: usize, taps: usize| (count - 1) * stride + taps;
-        Rect {
-            top: (rows.start * self.stride.0) as isize - self.pad.0,
-            left: -self.pad.1,
-            rows: covered(rows.len(), self.stride.0, self.taps.0),
-            cols: covered(self.cols, self.stride.1, self.taps.1),
-        }
-    }
-
     fn run_task(&self, images: Range<usize>, rows: Range<usize>, to: &SliceParts<f32>) {
-        let rect = self.rect(rows.clone());
-        let part = if self.source.readable_in_place(rect, self.taps.1) {
+        let rect = self.geometry.rect(rows.clone());
+        let part = if self.source.readable_in_place(rect, self.geometry.taps.1) {
             self.source.in_place(images.start, rect)
         } else {
             self.source.padded(images.start, images.len(), rect, 0)
@@ -101,12 +76,15 @@ impl Window<'_> {
         pixels.clear();
         for image in images.clone() {
             for row in rows.clone() {
-                let source =
-                    (image - images.start) * part.image_stride + (row - rows.start) * self.stride.0 * part.row_stride;
-                let destination = self.first + image * self.image_stride + row * self.row_stride;
-                pixels.extend((0..self.cols).map(|col| Pixel {
-                    source: source + col * self.stride.1 * part.pixel,
-                    destination: destination + col * self.col_stride,
+                let source = (image - images.start) * part.image_stride
+                    + (row - rows.start) * self.geometry.stride.0 * part.row_stride;
+                let destination = self.geometry.first
+                    + self.first
+                    + image * self.geometry.image_stride
+                    + row * self.geometry.row_stride;
+                pixels.extend((0..self.geometry.cols).map(|col| Pixel {
+                    source: source + col * self.geometry.stride.1 * part.pixel,
+                    destination: destination + col * self.geometry.col_stride,
                 }));
             }
         }
@@ -122,13 +100,13 @@ impl Window<'_> {
 
     /// Floats in one segment: a row of the window.
     fn steps(&self) -> usize {
-        self.taps.1 * self.source.channels
+        self.geometry.taps.1 * self.source.channels
     }
 
     /// Cuts the reduction so that each block of a weight panel fits the L1 cache. There is
     /// always a block, which for an empty window writes zeros.
     fn reduction_blocks(&self) -> impl Iterator<Item = ReductionBlock> {
-        let (segments, steps, limit) = (self.taps.0, self.steps(), self.kernels.kc);
+        let (segments, steps, limit) = (self.geometry.taps.0, self.steps(), self.kernels.kc);
         let (cuts, step_cuts) = if segments * steps <= limit + limit / 2 {
             (1, 1)
         } else {
@@ -150,7 +128,7 @@ impl Window<'_> {
         to: &SliceParts<f32>,
     ) {
         let (nr, steps) = (self.kernels.nr(), self.steps());
-        let reduction = self.taps.0 * steps;
+        let reduction = self.geometry.taps.0 * steps;
         let panel = &self.weights[channels.start / nr * nr * reduction..];
         let panel = &panel[(block.segments.start * steps + block.steps.start) * nr..];
         let source = part.data().as_ptr();
@@ -175,11 +153,5 @@ impl Window<'_> {
             // pixels within the destination, and `Kernels::of` checked the processor.
             unsafe { self.kernels.by_rows(range.len(), channels.len())(&tile) };
         }
-    }
-}
-
-impl Rect {
-    fn area(&self) -> usize {
-        self.rows * self.cols
     }
 }

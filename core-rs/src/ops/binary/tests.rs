@@ -1,5 +1,6 @@
 use super::*;
 use crate::cpu::pool::Pool;
+use crate::ops::Row;
 use crate::shape::Shape;
 
 const SHAPES: [(&[usize], &[usize]); 14] = [
@@ -80,7 +81,8 @@ fn nan_wins_on_both_sides() {
 fn comparisons_of_integers_give_f32_and_dtypes_must_match() {
     let outputs = |a, b| {
         let metas = [a, b].map(|dtype| Some(Meta::new(Shape::scalar(), dtype)));
-        let inputs = Inputs::new("equal", &["a", "b"], &metas);
+        let inputs =
+            Inputs::new(&Row { name: "equal", inputs: &["a", "b"], mutates: &[false, false], view: false }, &metas);
         Compare::<Equal>(PhantomData).outputs(&inputs).map(|outputs| outputs[0].dtype)
     };
     assert_eq!(outputs(Dtype::I32, Dtype::I32).unwrap(), Dtype::F32);

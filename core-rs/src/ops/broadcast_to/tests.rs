@@ -1,5 +1,6 @@
 use super::strided::broadcast_strides;
 use super::*;
+use crate::ops::Row;
 
 #[test]
 fn broadcasts_match_the_definition() {
@@ -37,7 +38,8 @@ fn only_x_may_give_way() {
         let shape = Shape::new("test", from).unwrap();
         let metas = [Some(Meta::new(shape, crate::dtype::Dtype::U8))];
         let op = BroadcastTo::parse(&mut Params::new("broadcast_to", to)).unwrap();
-        op.outputs(&Inputs::new("broadcast_to", &["x"], &metas)).is_ok()
+        op.outputs(&Inputs::new(&Row { name: "broadcast_to", inputs: &["x"], mutates: &[false], view: false }, &metas))
+            .is_ok()
     };
     assert!(check(&[3, 1], &[2.0, 3.0, 4.0]) && check(&[], &[]));
     assert!(!check(&[3], &[1.0]) && !check(&[2, 3], &[3.0]) && !check(&[2], &[3.0]));

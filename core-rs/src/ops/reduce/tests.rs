@@ -1,5 +1,6 @@
 use super::*;
 use crate::cpu::pool::Pool;
+use crate::ops::Row;
 
 /// Shapes with the axes to reduce: every pattern of neighbours, sizes around the blocks, cut axes, empty ones.
 const CASES: [(&[usize], &[usize]); 21] = [
@@ -99,7 +100,12 @@ fn shapes_and_bad_axes() {
     let outputs = |dims: &[usize], params: &[f64]| {
         let metas = [Some(Meta::new(Shape::new("mean", dims)?, Dtype::F32))];
         let op = Reduce::<Mean>::parse(&mut Params::new("mean", params))?;
-        Ok::<_, Error>(op.outputs(&Inputs::new("mean", &["x"], &metas))?[0].shape.dims().to_vec())
+        Ok::<_, Error>(
+            op.outputs(&Inputs::new(&Row { name: "mean", inputs: &["x"], mutates: &[false], view: false }, &metas))?[0]
+                .shape
+                .dims()
+                .to_vec(),
+        )
     };
     assert_eq!(outputs(&[2, 3, 4], &[0.0]).unwrap(), []);
     assert_eq!(outputs(&[2, 3, 4], &[1.0]).unwrap(), [1, 1, 1]);

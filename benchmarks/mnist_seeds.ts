@@ -1,0 +1,52 @@
+/**
+ * The preset mnist with seeds 0, 1 and 2, one after the other: accuracy and time of each, as a committed result.
+ *
+ *     deno task bench:mnist [--seeds 0,1,2] [--out benchmarks/results/mnist_seeds.json]
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+
+/** What `deno task train --json` prints, as far as it is used here. */
+interface RunResult {
+  top1: number;
+  trainSeconds: number;
+  dirty: boolean | null;
+  [name: string]: unknown;
+}
+
+const root = new URL("../", import.meta.url);
+const flags = parseArgs(Deno.args, { string: ["seeds", "out"] }) as Record<string, string | undefined>;
+const { seeds = "0,1,2", out = "benchmarks/results/mnist_seeds.json" } = flags;
+const runs: RunResult[] = [];
+for (const seed of seeds.split(",")) {
+  const args = [
+    "run",
+    "-q",
+    "--no-prompt",
+    "-P=train",
+    "tasks/train.ts",
+    "--preset",
+    "mnist",
+    "--seed",
+    seed,
+    "--json",
+  ];
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: root,
+    stdout: "piped",
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) throw new Error(`Training with seed ${seed} ended with ${code}`);
+  runs.push(JSON.parse(new TextDecoder().decode(stdout)));
+}
+const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const result = {
+  what: "preset mnist: test top-1 after the last epoch and seconds of training",
+  meanTop1: Number(mean(runs.map(({ top1 }) => top1)).toFixed(5)),
+  meanTrainSeconds: Number(mean(runs.map(({ trainSeconds }) => trainSeconds)).toFixed(1)),
+  runs,
+};
+Deno.writeTextFileSync(new URL(out, root), JSON.stringify(result, null, 1) + "\n");
+console.log(`mean top-1 ${(100 * result.meanTop1).toFixed(2)} %, mean ${result.meanTrainSeconds} s of training`);

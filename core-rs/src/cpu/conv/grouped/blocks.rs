@@ -1,0 +1,95 @@
+//! How the channels of all groups are cut into vectors, and the weights in that order.
+
+use super::kernels::GroupedKernels;
+
+/// Destination channels in vectors; groups that share vectors make a set.
+#[derive(Clone, Copy)]
+pub struct Blocks {
+    pub groups: usize,
+    /// Source channels of a group.
+    pub from: usize,
+    /// Destination channels of a group.
+    pub to: usize,
+    pub lanes: usize,
+}
+
+impl Blocks {
+    pub fn new(kernels: &GroupedKernels, groups: usize, from: usize, to: usize) -> Blocks {
+        Blocks { groups, from, to, lanes: kernels.lanes }
+    }
+
+    /// Channels of a group if a vector holds several, else 1.
+    pub fn width(&self) -> usize {
+        let fits = self.from == self.to && 2 * self.to <= self.lanes && matches!(self.to, 2 | 4 | 8);
+        if fits { self.to } else { 1 }
+    }
+
+    fn groups_per_set(&self) -> usize {
+        if self.width() > 1 { self.lanes / self.to } else { 1 }
+    }
+
+    pub fn sets(&self) -> usize {
+        self.groups.div_ceil(self.groups_per_set())
+    }
+
+    /// Source channels of a set; the last may have fewer.
+    pub fn set_source(&self) -> usize {
+        self.groups_per_set() * self.from
+    }
+
+    /// Destination channels of a set; the last may have fewer.
+    pub fn set_channels(&self) -> usize {
+        self.groups_per_set() * self.to
+    }
+
+    /// Vectors of a set.
+    pub fn vectors(&self) -> usize {
+        self.set_channels().div_ceil(self.lanes)
+    }
+
+    /// Destination channels of a vector of a set: the first, and how many.
+    pub fn channels(&self, set: usize, vector: usize) -> (usize, usize) {
+        let first = set * self.set_channels() + vector * self.lanes;
+        let end = ((set + 1) * self.set_channels()).min(self.groups * self.to);
+        (first, (end - first).min(self.lanes))
+    }
+
+    /// Floats of a set's weights.
+    pub fn set_weights(&self, taps: usize) -> usize {
+        self.vectors() * taps * self.from * self.lanes
+    }
+
+    /// Packs a set's weights as `[vector][tap][source channel][lane]`, zero in lanes without a channel.
+    pub fn pack_weights(&self, set: usize, weights: &Weights, to: &mut [f32]) {
+        let size = to.len() / self.vectors();
+        for (vector, to) in to.chunks_exact_mut(size).enumerate() {
+            let (first, channels) = self.channels(set, vector);
+            if channels < self.lanes {
+                to.fill(0.0);
+            }
+            for lane in 0..channels {
+                let (group, channel) = ((first + lane) / self.to, (first + lane) % self.to);
+                let start = group * weights.group + channel * weights.to;
+                for (tap, to) in to.chunks_exact_mut(self.from * self.lanes).enumerate() {
+                    let start = start + (weights.tap)(tap);
+                    for (source, to) in to.chunks_exact_mut(self.lanes).enumerate() {
+                        to[lane] = weights.data[start + source * weights.from];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Weights as [`Blocks::pack_weights`] reads them; distances in floats.
+pub struct Weights<'a> {
+    pub data: &'a [f32],
+    /// Distance between groups.
+    pub group: usize,
+    /// Distance between destination channels of a group.
+    pub to: usize,
+    /// Distance between source channels of a group.
+    pub from: usize,
+    /// Where the weights of a tap of the window begin.
+    pub tap: &'a (dyn Fn(usize) -> usize + Sync),
+}

@@ -1,0 +1,105 @@
+/** What an xresnet is made of. */
+import type { ActivationName } from "../ffi/codes.ts";
+import { Init } from "../nn/init.ts";
+import type { LayerOptions } from "../nn/layers.ts";
+import type { ModuleOptions } from "../nn/module.ts";
+
+/** What subsamples: max pools, max pools with a blur (Zhang 2019), or fastai's default (max in the stem, mean in shortcuts). */
+export type PoolKind = "max" | "maxblur" | "avg";
+
+/** Options of {@linkcode XResNet}. */
+export interface XResNetOptions extends ModuleOptions {
+  /** Size of the output. */
+  classes: number;
+  /** Channels of the images; by default 3. */
+  inChannels?: number;
+  /** The activation; by default relu. */
+  act?: ActivationName;
+  /** What subsamples; by default avg, as in fastai. */
+  pool?: PoolKind;
+  /** Channels of the stem's three convolutions; by default [32, 32, 64]. */
+  stem?: readonly number[];
+  /** Stride of the stem's first convolution; by default 2. */
+  stemStride?: number;
+  /** Whether a pool follows the stem; by default true. */
+  stemPool?: boolean;
+  /** Width of each stage before the expansion; by default [64, 128, 256, 512]. */
+  widths?: readonly number[];
+  /** Multiplies the widths, rounded down; the stem keeps its own; by default 1. */
+  widen?: number;
+  /** Blocks of each stage. */
+  blocks: readonly number[];
+  /** 1: two 3x3 convolutions a block; 4: 1x1, 3x3, 1x1 with four times the width out. */
+  expansion: number;
+  /** Groups of the 3x3 convolution; by default 1. */
+  groups?: number;
+  /** Inner width of a block: "plain" and "se" follow fastai's ResBlock and SEBlock, "resnext" its SEResNeXtBlock. */
+  form?: "plain" | "se" | "resnext";
+  /** For "resnext": inner width is ⌊width · baseWidth / 64⌋ · groups; by default 4. */
+  baseWidth?: number;
+  /** Whether the first of the last four stages ends with simple self-attention; by default false. */
+  sa?: boolean;
+  /** Whether the attention's matrix is made symmetric; by default false. */
+  sym?: boolean;
+  /** Squeeze-and-excitation's reduction; 0 for none; by default 0. */
+  reduction?: number;
+  /** Whether the last norm of each block starts with weight 0; by default true. */
+  zeroGamma?: boolean;
+  /** The initial weights follow from it. */
+  seed?: number;
+}
+
+/** Options with nothing left open, and `widths` already widened. */
+export type Filled = Required<Omit<XResNetOptions, "seed" | "device" | "dtype">> & LayerOptions;
+
+/** The options without those that are undefined, which would hide a default. */
+export function given<Options extends object>(options: Options): Options {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
+}
+
+/** Fills in what was left out; throws a RangeError for what no network can be made of. */
+export function fill(options: XResNetOptions): Filled {
+  const { device, dtype, seed, ...rest } = options;
+  const filled = {
+    inChannels: 3,
+    act: "relu" as const,
+    pool: "avg" as const,
+    stem: [32, 32, 64],
+    stemStride: 2,
+    stemPool: true,
+    widths: [64, 128, 256, 512],
+    groups: 1,
+    form: "plain" as const,
+    baseWidth: 4,
+    reduction: 0,
+    widen: 1,
+    sa: false,
+    sym: false,
+    zeroGamma: true,
+    ...given(rest),
+    device,
+    dtype,
+    init: new Init(seed),
+  };
+  if (!["max", "maxblur", "avg"].includes(filled.pool)) {
+    throw new RangeError(`XResNet: Expected \`pool\` as max, maxblur or avg, got "${filled.pool}"`);
+  }
+  if (filled.blocks.length > filled.widths.length || filled.blocks.length === 0 || filled.stem.length === 0) {
+    throw new RangeError(
+      `XResNet: Expected a width for each of ${filled.blocks.length} stages, and a stem, got ${filled.widths.length} and ${filled.stem.length}`,
+    );
+  }
+  if (!Number.isInteger(filled.classes) || filled.classes < 1) {
+    throw new RangeError(`XResNet: Expected \`classes\` as a whole number from 1, got ${filled.classes}`);
+  }
+  if (!(filled.widen > 0 && filled.widen < Infinity)) {
+    throw new RangeError(`XResNet: Expected \`widen\` above 0, got ${filled.widen}`);
+  }
+  const widths = filled.widths.map((width) => Math.floor(width * filled.widen));
+  if (widths.some((width) => !(width >= 1))) {
+    throw new RangeError(
+      `XResNet: Expected widths from 1, got ${filled.widths.join(", ")} times ${filled.widen}: raise widen`,
+    );
+  }
+  return { ...filled, widths };
+}

@@ -1,0 +1,129 @@
+/** Residual blocks of the xresnet family. */
+import type { ActivationName } from "../ffi/codes.ts";
+import { activate, ConvNorm, SqueezeExcitation } from "../nn/blocks.ts";
+import { BatchNorm2d, Conv2d } from "../nn/layers.ts";
+import { Module } from "../nn/module.ts";
+import { AvgPool2d, MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
+import { SimpleSelfAttention } from "../nn/self_attention.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Filled, PoolKind } from "./options.ts";
+
+/** Where a block stands. */
+export interface BlockPlace {
+  /** Channels in. */
+  from: number;
+  /** The stage's width, before the expansion. */
+  width: number;
+  /** Of its 3x3 convolution and its shortcut. */
+  stride: number;
+  /** Whether self-attention ends it. */
+  attention: boolean;
+}
+
+/** A residual block: act(attention(squeeze(convs(x))) + shortcut(x)). */
+export class ResBlock extends Module {
+  /** The activation after the sum. */
+  readonly act: ActivationName;
+  /** The convolutions with their norms. */
+  readonly convs: ConvNorm[];
+  /** Squeeze-and-excitation, where there is one. */
+  readonly squeeze: SqueezeExcitation | null;
+  /** Self-attention, where there is one. */
+  readonly attention: SimpleSelfAttention | null;
+  /** What the input goes through where its shape changes. */
+  readonly shortcut: Shortcut | null;
+
+  /** Makes the parameters. */
+  constructor(place: BlockPlace, options: Filled) {
+    super();
+    const { from, width, stride, attention } = place;
+    const { act, expansion, groups, zeroGamma, reduction } = options;
+    const out = width * expansion;
+    const [first, second] = innerWidths(width, options);
+    const inner = { ...options, activation: act };
+    const fused = reduction === 0 && !attention;
+    const last = { ...options, activation: fused ? act : "none" as const, zeroWeight: zeroGamma };
+    this.act = act;
+    this.convs = expansion === 1
+      ? [
+        new ConvNorm(from, second, { ...inner, kernel: 3, stride, groups }),
+        new ConvNorm(second, out, { ...last, kernel: 3, groups: 1 }),
+      ]
+      : [
+        new ConvNorm(from, first, { ...inner, kernel: 1, groups: 1 }),
+        new ConvNorm(first, second, { ...inner, kernel: 3, stride, groups }),
+        new ConvNorm(second, out, { ...last, kernel: 1, groups: 1 }),
+      ];
+    this.squeeze = reduction > 0 ? new SqueezeExcitation(out, { ...options, reduction, activation: act }) : null;
+    this.attention = attention ? new SimpleSelfAttention(out, options) : null;
+    this.shortcut = from !== out || stride !== 1 ? new Shortcut({ from, out, stride }, options) : null;
+  }
+
+  /** The result for one batch. */
+  override forward(x: Tensor): Tensor {
+    const identity = this.shortcut?.forward(x) ?? x;
+    const last = this.convs.length - 1;
+    const inner = this.convs.slice(0, last).reduce((y, conv) => conv.forward(y), x);
+    const end = this.convs[last]!;
+    if (this.squeeze === null && this.attention === null) return end.forward(inner, identity);
+    const squeezed = this.squeeze?.forward(end.forward(inner)) ?? end.forward(inner);
+    return activate((this.attention?.forward(squeezed) ?? squeezed).add(identity), this.act);
+  }
+}
+
+/** A block's input in the shape of its output: pool, then 1x1 convolution. */
+export class Shortcut extends Module {
+  /** What subsamples, where there is a stride. */
+  readonly pool: Module | null;
+  /** The convolution. */
+  readonly conv: Conv2d | null;
+  /** The batch norm. */
+  readonly norm: BatchNorm2d | null;
+
+  /** Makes the parameters. */
+  constructor(channels: { from: number; out: number; stride: number }, options: Filled) {
+    super();
+    const { from, out, stride } = channels;
+    this.pool = stride === 1 ? null : shortcutPool(options.pool, stride);
+    this.conv = from === out ? null : new Conv2d(from, out, { ...options, kernel: 1, groups: 1, bias: false });
+    this.norm = from === out ? null : new BatchNorm2d(out, options);
+  }
+
+  /** The result for one batch. */
+  override forward(x: Tensor): Tensor {
+    const [, height = 0, width = 0] = x.shape;
+    if (this.pool instanceof MaxBlurPool2d && (height % 2 === 1 || width % 2 === 1)) {
+      throw new RangeError(
+        `XResNet: Expected images whose size stays even until the last stride with pool maxblur, got ${height} x ${width} ` +
+          `before one: pad them, or use pool avg or max`,
+      );
+    }
+    const pooled = this.pool?.forward(x) ?? x;
+    return this.conv === null ? pooled : this.norm!.forward(this.conv.forward(pooled));
+  }
+}
+
+/** The widths inside a block: before its 3x3 convolution and after it. */
+function innerWidths(width: number, options: Filled): [number, number] {
+  const { form, expansion, baseWidth, groups } = options;
+  if (form === "se") return [width * 2, width * expansion];
+  if (form === "plain") return [width, width];
+  const inner = Math.floor(width * baseWidth / 64) * groups;
+  if (inner === 0) {
+    throw new RangeError(
+      `XResNet: Expected an inner width from 1, got ⌊${width} · ${baseWidth} / 64⌋ · ${groups} = 0: raise baseWidth`,
+    );
+  }
+  return [inner, inner];
+}
+
+function shortcutPool(kind: PoolKind, stride: number): Module {
+  switch (kind) {
+    case "max":
+      return new MaxPool2d({ kernel: stride, ceilMode: true });
+    case "maxblur":
+      return new MaxBlurPool2d({ stride });
+    case "avg":
+      return new AvgPool2d({ kernel: stride, ceilMode: true });
+  }
+}

@@ -1,0 +1,179 @@
+/** The ops that tensors have as methods; for tensor.ts alone to import, as ops and tensors import each other. */
+import type { DtypeName } from "../ffi/codes.ts";
+import * as ops from "./ops/methods.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** How to reduce over axes. */
+export interface ReduceOptions {
+  /** Keep the reduced axes with size 1. */
+  keepDims?: boolean;
+}
+
+/** The part of {@linkcode Tensor} that computes: its methods give new tensors and enqueue only. */
+export abstract class TensorMethods {
+  // ---- arithmetic: with a tensor (broadcasting) or a number ----
+
+  /** this + other */
+  add(this: Tensor, other: Tensor | number): Tensor {
+    return ops.add(this, other);
+  }
+
+  /** this - other */
+  sub(this: Tensor, other: Tensor | number): Tensor {
+    return ops.sub(this, other);
+  }
+
+  /** this · other */
+  mul(this: Tensor, other: Tensor | number): Tensor {
+    return ops.mul(this, other);
+  }
+
+  /** this / other; a number must not be 0 */
+  div(this: Tensor, other: Tensor | number): Tensor {
+    return ops.div(this, other);
+  }
+
+  /** The larger of the two, element by element. */
+  maximum(this: Tensor, other: Tensor | number): Tensor {
+    return ops.maximum(this, other);
+  }
+
+  /** The smaller of the two, element by element. */
+  minimum(this: Tensor, other: Tensor | number): Tensor {
+    return ops.minimum(this, other);
+  }
+
+  /** 1 where equal, else 0; has no gradient. */
+  equal(this: Tensor, other: Tensor | number): Tensor {
+    return ops.equal(this, other);
+  }
+
+  /** 1 where this > other, else 0; has no gradient. */
+  greater(this: Tensor, other: Tensor | number): Tensor {
+    return ops.greater(this, other);
+  }
+
+  /** scale · this + shift, with numbers. */
+  affine(this: Tensor, scale: number, shift: number): Tensor {
+    return ops.affine(this, scale, shift);
+  }
+
+  /** -this */
+  neg(this: Tensor): Tensor {
+    return ops.neg(this);
+  }
+
+  /** this to a constant power. */
+  pow(this: Tensor, exponent: number): Tensor {
+    return ops.power(this, exponent);
+  }
+
+  /** Limited to low..high. */
+  clamp(this: Tensor, low: number, high: number): Tensor {
+    return ops.clamp(this, low, high);
+  }
+
+  /** e to the power this. */
+  exp(this: Tensor): Tensor {
+    return ops.unary("exp", this);
+  }
+
+  /** The natural logarithm. */
+  log(this: Tensor): Tensor {
+    return ops.unary("log", this);
+  }
+
+  /** The square root. */
+  sqrt(this: Tensor): Tensor {
+    return ops.unary("sqrt", this);
+  }
+
+  /** The absolute value. */
+  abs(this: Tensor): Tensor {
+    return ops.unary("abs", this);
+  }
+
+  /** -1, 0 or 1; has no gradient. */
+  sign(this: Tensor): Tensor {
+    return ops.unary("sign", this);
+  }
+
+  /** max(this, 0) */
+  relu(this: Tensor): Tensor {
+    return ops.unary("relu", this);
+  }
+
+  /** 1 / (1 + exp(-this)) */
+  sigmoid(this: Tensor): Tensor {
+    return ops.unary("sigmoid", this);
+  }
+
+  /** The hyperbolic tangent. */
+  tanh(this: Tensor): Tensor {
+    return ops.unary("tanh", this);
+  }
+
+  // ---- reductions: over the given axes, or all ----
+
+  /** The sum over axes (negative ones count from the end). */
+  sum(this: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+    return ops.reduce("sum", this, axes, options);
+  }
+
+  /** The mean over axes. */
+  mean(this: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+    return ops.reduce("mean", this, axes, options);
+  }
+
+  /** The largest value over axes; ties share the gradient. */
+  max(this: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+    return ops.reduce("max", this, axes, options);
+  }
+
+  /** The index (i32) of the first largest value along an axis, by default the last. */
+  argmax(this: Tensor, axis = -1): Tensor {
+    return ops.argmax(this, axis);
+  }
+
+  // ---- shape ----
+
+  /** Another shape over the same values; one size may be -1. */
+  reshape(this: Tensor, shape: readonly number[]): Tensor {
+    return ops.reshape(this, shape);
+  }
+
+  /** The axes in another order; by default reversed. */
+  transpose(this: Tensor, permutation?: readonly number[]): Tensor {
+    return ops.transpose(this, permutation);
+  }
+
+  /** Repeated along axes of size 1, and missing leading ones, to a shape. */
+  broadcastTo(this: Tensor, shape: readonly number[]): Tensor {
+    return ops.broadcastTo(this, shape);
+  }
+
+  /** A box copied out: for each axis where it starts and its size. */
+  slice(this: Tensor, starts: readonly number[], sizes: readonly number[]): Tensor {
+    return ops.slice(this, starts, sizes);
+  }
+
+  /** Rows start..start+count of the first axis, sharing the buffer. */
+  rows(this: Tensor, start: number, count: number): Tensor {
+    return ops.rows(this, start, count);
+  }
+
+  /** The values in another dtype. */
+  to(this: Tensor, dtype: DtypeName): Tensor {
+    return ops.cast(this, dtype);
+  }
+
+  /** The matrix product of the last two axes. */
+  matmul(this: Tensor, other: Tensor): Tensor {
+    return ops.matmul(this, other);
+  }
+
+  /** A copy of the values; gradients flow through. */
+  clone(this: Tensor): Tensor {
+    return ops.clone(this);
+  }
+}

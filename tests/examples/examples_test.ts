@@ -1,0 +1,89 @@
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { exampleNames } from "../../tasks/example.ts";
+
+const root = new URL("../../", import.meta.url);
+
+/** Runs `tasks/example.ts` with the permissions of the task; gives its lines. */
+async function run(...args: string[]): Promise<{ code: number; lines: string[]; errors: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=examples", "tasks/example.ts", ...args],
+    cwd: fromFileUrl(root),
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  return { code, lines: text(stdout).trimEnd().split("\n"), errors: text(stderr) };
+}
+
+async function lines(...args: string[]): Promise<string[]> {
+  const { code, lines, errors } = await run(...args);
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  return lines;
+}
+
+/** The numbers that a pattern finds, one a line. */
+function numbers(lines: readonly string[], pattern: RegExp): number[] {
+  return lines.flatMap((line) => pattern.exec(line)?.[1] ?? []).map(Number);
+}
+
+Deno.test("examples: the task knows every one, and each has fewer than 60 lines", async () => {
+  const found: string[] = [];
+  for await (const { name } of Deno.readDir(new URL("examples/", root))) {
+    found.push(name);
+    const text = await Deno.readTextFile(new URL(`examples/${name}`, root));
+    const count = text.trimEnd().split("\n").length;
+    assert(count < 60, `${name} has ${count} lines`);
+  }
+  assertEquals(found.sort(), exampleNames.map((name) => `${name}.ts`).sort());
+});
+
+Deno.test("examples: an unknown name ends with status 2 and names those that there are", async () => {
+  const { code, errors } = await run("loops");
+  assertEquals(code, 2);
+  assertEquals(
+    errors,
+    'error: Expected the name of an example, one of recipe, loop, new_op, antialiasing, got "loops"\n',
+  );
+});
+
+Deno.test("example recipe: the loss falls and digits are told apart", async () => {
+  const shown = await lines("recipe", "--limit", "2048", "--epochs", "2");
+  const losses = numbers(shown, /^epoch \d: loss ([\d.]+)/);
+  assertEquals(losses.length, 2);
+  assert(losses[1]! < 0.85 * losses[0]!, `losses ${losses}`);
+  const [top1 = 0] = numbers(shown, /^top-1 ([\d.]+) % after 128 steps$/);
+  assert(top1 > 60, `top-1 ${top1} %`);
+});
+
+Deno.test("example loop: the loss falls, the same op by op and captured", async () => {
+  const args = ["loop", "--limit", "1600", "--epochs", "2"];
+  const losses = (shown: readonly string[]): number[] => numbers(shown, /^step \d+: loss ([\d.]+)$/);
+  const eager = losses(await lines(...args));
+  assertEquals(eager.length, 2);
+  assert(eager[1]! < 0.9 * eager[0]!, `losses ${eager}`);
+  assertEquals(losses(await lines(...args, "--capture")), eager);
+});
+
+Deno.test("example new_op: gradients are checked, and the straight-through network learns", async () => {
+  const shown = await lines("new_op", "--limit", "1024", "--epochs", "3");
+  assertEquals(shown[0], "swishGate: gradients as by differences");
+  assert(/^a wrong one: .* for element 0 of input 0, got /.test(shown[1]!), shown[1]);
+  const losses = numbers(shown, /^epoch \d: loss ([\d.]+)$/);
+  assert(losses.length === 3 && losses[2]! < 0.5 * losses[0]!, `losses ${losses}`);
+  const [top1 = 0] = numbers(shown, /^top-1 ([\d.]+) %$/);
+  assert(top1 > 65, `top-1 ${top1} %`);
+});
+
+Deno.test("example antialiasing: xresnet50 loses its max pools, and answers stay the same more often", async () => {
+  const shown = await lines("antialiasing", "--limit", "1024", "--epochs", "3");
+  assertEquals(shown[0], "xresnet50: 4 max pools replaced");
+  const kinds = shown.map((line) => line.split(/ {2,}/)[1]);
+  assertEquals(kinds.filter((kind) => kind === "MaxBlurPool2d").length, 4);
+  assertEquals(kinds.filter((kind) => kind === "MaxPool2d").length, 0);
+  // timm counts 25,576,264 parameters for resnet50d, the same layers with 1,000 classes: 990 · 2,049 more.
+  assert(shown.some((line) => /^total +23,547,754 +1,412,845,568$/.test(line)), "no line of totals");
+  const accuracies = numbers(shown, /^max(?:blur)?: top-1 ([\d.]+) %/);
+  assert(accuracies.length === 2 && accuracies.every((top1) => top1 > 35), `top-1 ${accuracies} %`);
+  const [plain = 100, blurred = 0] = numbers(shown, /same answer when moved ([\d.]+) %$/);
+  assert(blurred > plain, `same answer: ${blurred} % blurred, ${plain} % plain`);
+});

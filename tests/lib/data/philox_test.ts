@@ -1,0 +1,21 @@
+import { assertEquals } from "@std/assert";
+import { philox, type PhiloxBlock } from "../../../lib/data/philox.ts";
+
+/** Known answers of Random123 1.14, kat_vectors, philox4x32 10. */
+const known: readonly { counter: PhiloxBlock; key: readonly [number, number]; answer: PhiloxBlock }[] = [
+  { counter: [0, 0, 0, 0], key: [0, 0], answer: [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8] },
+  {
+    counter: [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+    key: [0xffffffff, 0xffffffff],
+    answer: [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+  },
+  {
+    counter: [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+    key: [0xa4093822, 0x299f31d0],
+    answer: [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+  },
+];
+
+Deno.test("philox: gives the known answers of Random123", () => {
+  for (const { counter, key, answer } of known) assertEquals(philox(key, counter), answer);
+});

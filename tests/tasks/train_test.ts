@@ -1,0 +1,205 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { runCommand } from "../../lib/cli/command.ts";
+import { Device, loadCheckpoint } from "../../mod.ts";
+import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
+import { buildModel, buildTrainer, type RunConfig } from "../../tasks/run_config.ts";
+import { configOf, train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
+import { keptStreams } from "../lib/cli/streams.ts";
+import { tempFolder } from "../temp_folder.ts";
+
+const root = fromFileUrl(new URL("../..", import.meta.url));
+
+/** A training of a few steps. */
+const short: TrainOptions = { epochs: 1, limit: 256, bs: 64, threads: 1 };
+
+async function json(path: string): Promise<Record<string, unknown>> {
+  return JSON.parse(await Deno.readTextFile(path));
+}
+
+Deno.test("train: an option takes the place of the preset's value, and nothing else changes", () => {
+  const plain = configOf({});
+  assertEquals([plain.preset, plain.seed, plain.threads, plain.capture, plain.dtype], ["mnist", 0, null, true, "f32"]);
+  const options = {
+    epochs: 3,
+    bs: 16,
+    lr: 0.1,
+    mom: 0.9,
+    sqrMom: 0.999,
+    eps: 1e-8,
+    wd: 0.5,
+    seed: 4,
+    limit: 9,
+    threads: 2,
+  };
+  const { optimizer, schedule, data, ...rest } = configOf(options);
+  assertEquals([rest.epochs, rest.bs, rest.seed, rest.threads, data.limit, schedule.lr], [3, 16, 4, 2, 9, 0.1]);
+  assertEquals(optimizer, { ...plain.optimizer, mom: 0.9, sqrMom: 0.999, eps: 1e-8, wd: 0.5 });
+  assertEquals(schedule, { ...plain.schedule, lr: 0.1 });
+  assertEquals(rest.model, plain.model);
+});
+
+Deno.test("train and evaluate: a run's folder is enough to measure it again, alike", async () => {
+  using folder = tempFolder();
+  const result = await train({ ...short, out: folder.path, seed: 3 });
+  assert(result.run.startsWith(folder.path));
+  const { top1, top5, loss, n } = result;
+  assertEquals([result.epochs, result.steps, n, result.stopped], [1, 4, 256, false]);
+  assertEquals(await evaluate(result.run, { threads: 1 }), { top1: top1!, top5: top5!, loss: loss!, n: n! });
+  const file = join(result.run, "checkpoint", "state.safetensors");
+  assertEquals((await evaluate(file, { threads: 2, bs: 256 })).top1, top1);
+
+  const kept = await json(join(result.run, "result.json"));
+  for (const name of ["top1", "top5", "loss", "n", "epochs", "trainSeconds", "imagesPerSecond", "seed", "device"]) {
+    assertEquals(typeof kept[name], name === "device" ? "string" : "number", name);
+  }
+  assertEquals([kept["seed"], kept["device"], kept["dtype"], kept["top1"]], [3, "cpu", "f32", top1]);
+  assert("commit" in kept && "dirty" in kept && typeof kept["cpu"] === "string");
+});
+
+Deno.test("train: config.json alone rebuilds model and trainer of the saved state", async () => {
+  using folder = tempFolder();
+  const { run } = await train({ ...short, out: folder.path });
+  const config = await json(join(run, "config.json")) as unknown as RunConfig;
+  using device = new Device("cpu", { threads: 1 });
+  using model = buildModel(config, device);
+  using trainer = buildTrainer(config, model);
+  const { state, config: inside } = await loadCheckpoint(join(run, "checkpoint", "state.safetensors"));
+  assertEquals(inside, await json(join(run, "config.json")));
+  trainer.load(state);
+  assertEquals([trainer.counters.step, trainer.optimizer.steps], [4, 4]);
+});
+
+Deno.test("train: f64 trains to about the same loss as f32", async () => {
+  using folder = tempFolder();
+  const options = { ...short, limit: 16, bs: 8, out: folder.path };
+  const [single, double] = [await train(options), await train({ ...options, dtype: "f64" })];
+  assert(Math.abs(single.trainLoss! - double.trainLoss!) < 1e-4, `${single.trainLoss} and ${double.trainLoss}`);
+});
+
+Deno.test("train: nothing is written where the options do not fit", async () => {
+  using folder = tempFolder();
+  await assertRejects(
+    () => train({ ...short, limit: 10, out: folder.path }),
+    RangeError,
+    "Expected at most 10 images a step",
+  );
+  assertEquals([...Deno.readDirSync(folder.path)], []);
+});
+
+Deno.test("train: shows header, data, a row an epoch, the result and what to do next", async () => {
+  using folder = tempFolder();
+  const streams = keptStreams();
+  const args = ["--epochs", "1", "--limit", "256", "--threads", "1", "--out", folder.path];
+  assertEquals(await runCommand(args, trainCommand, { streams }), 0);
+  const lines = streams.text.out.trimEnd().split("\n");
+  const [run] = [...Deno.readDirSync(folder.path)].map(({ name }) => join(folder.path, name));
+  assert(
+    /^libtrain \d.* · cpu \(.*, 1 thread\) · f32 · mnistNet [\d,]+ parameters · seed 0$/.test(lines[0]!),
+    lines[0],
+  );
+  assertEquals(lines[1], "data      mnist · 256 train · 256 val");
+  assert(/^epoch +train loss +val loss +top-1 +img\/s +time$/.test(lines[3]!), lines[3]);
+  assert(/^1 +\d\.\d{4} +\d\.\d{4} +\d+\.\d\d % .* s$/.test(lines[4]!), lines[4]);
+  assert(/^top-1 +\d+\.\d\d % after the last epoch · \d+ of 256 wrong · /.test(lines[5]!), lines[5]);
+  assertStringIncludes(streams.text.out, `next      deno task evaluate ${run}`);
+});
+
+Deno.test("train: on a terminal there is a bar with loss, top-1, rate and time left", async () => {
+  using folder = tempFolder();
+  const streams = keptStreams({ terminal: true, columns: 200 });
+  const args = ["--epochs", "1", "--limit", "2048", "--threads", "1", "--out", folder.path];
+  assertEquals(await runCommand(args, trainCommand, { streams }), 0);
+  const drawn = streams.text.err.split("\r\x1b[K");
+  const bar = /^epoch 1\/1 ▕[█▏▎▍▌▋▊▉ ]{29}▏ \d+ % · loss \d\.\d{3} · top-1 \d+\.\d % · [\d,.]+ img\/s · .* left$/;
+  assert(drawn.some((text) => bar.test(text)), drawn.at(-2));
+});
+
+Deno.test("evaluate: a table for people, one object for programs, errors that say what to do", async () => {
+  using folder = tempFolder();
+  const { run, top1, n } = await train({ ...short, out: folder.path });
+  const plain = keptStreams();
+  assertEquals(await runCommand([run], evaluateCommand, { streams: plain }), 0);
+  assertStringIncludes(plain.text.out, `top-1 ${(100 * top1!).toFixed(2)} %`);
+  const streams = keptStreams();
+  assertEquals(await runCommand([run, "--json"], evaluateCommand, { streams }), 0);
+  const answer = JSON.parse(streams.text.out);
+  assertEquals([Object.keys(answer), answer.top1, answer.n], [["top1", "top5", "loss", "n"], top1, n]);
+  assertEquals(await runCommand([], evaluateCommand, { streams: keptStreams() }), 2);
+  const missing = keptStreams();
+  assertEquals(await runCommand([join(folder.path, "none")], evaluateCommand, { streams: missing }), 1);
+  assertStringIncludes(missing.text.err, "Cannot find ");
+});
+
+interface Ended {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs the task as `deno task train` does; `onText` sees stderr so far, at each piece. */
+async function runTask(args: string[], onText?: (err: string, child: Deno.ChildProcess) => void): Promise<Ended> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=train", "tasks/train.ts", ...args],
+    cwd: root,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let err = "";
+  const reading = (async (): Promise<void> => {
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      err += text;
+      onText?.(err, child);
+    }
+  })();
+  const [out, , { code }] = await Promise.all([new Response(child.stdout).text(), reading, child.status]);
+  return { code, out, err };
+}
+
+Deno.test("deno task train: a wrong flag, and a folder that it may not write, end with 2", async () => {
+  const flag = await runTask(["--epoch", "3"]);
+  assertEquals([flag.code, flag.out], [2, ""]);
+  assertStringIncludes(flag.err, "Unknown flag --epoch: did you mean --epochs?");
+  const out = await runTask(["--out", "/somewhere/else"]);
+  assertEquals([out.code, out.out], [2, ""]);
+  assertStringIncludes(out.err, '--allow-write="/somewhere/else" tasks/train.ts --out "/somewhere/else"');
+});
+
+for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`deno task train: ${name} ends with ${code}, one object on stdout and a state to go on from`, async () => {
+    using folder = tempFolder();
+    let sent = false;
+    const args = ["--json", "--limit", "512", "--epochs", "500", "--threads", "1", "--out", folder.path];
+    const ended = await runTask(args, (err, child) => {
+      // After the first epoch's row.
+      if (sent || !/^1 +\d/m.test(err)) return;
+      sent = true;
+      child.kill(name);
+    });
+    assertEquals(ended.code, code, ended.err);
+    const result = JSON.parse(ended.out);
+    assertEquals([result.stopped, result.top1], [true, null]);
+    assert(result.steps >= 8 && result.steps < 4000, `${result.steps} steps`);
+    const { state, config } = await loadCheckpoint(join(result.run, "checkpoint", "state.safetensors"));
+    assertEquals([state.counters.step, config["preset"]], [result.steps, "mnist"]);
+    assertEquals((await evaluate(result.run, { threads: 1 })).n, 512);
+  });
+}
+
+Deno.test("deno task train: a second signal ends it at once, in the middle of a step", async () => {
+  using folder = tempFolder();
+  let first = 0;
+  // In f64 a step of so many images takes many seconds.
+  const size = ["--dtype", "f64", "--bs", "2048", "--limit", "2048"];
+  const ended = await runTask(["--json", ...size, "--threads", "1", "--out", folder.path], (err, child) => {
+    if (first > 0 || !err.includes("train loss")) return;
+    first = performance.now() + 1000;
+    // By then the first step is under way.
+    setTimeout(() => child.kill("SIGINT"), 1000);
+    setTimeout(() => child.kill("SIGINT"), 1600);
+  });
+  assert(performance.now() - first < 5000, "it does not wait for the step");
+  assertEquals([ended.code, ended.out], [130, ""]);
+  assertStringIncludes(ended.err, "SIGINT: stopping after this step");
+});
