@@ -294,6 +294,12 @@ op_export!(lt_image_batch, image_batch, ImageBatch, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_crop_batch, crop_batch, CropBatch, Row {
+    name: "crop_batch",
+    inputs: &["pixels", "table", "index"],
+    mutates: &[false, false, false],
+    view: false,
+});
 op_export!(lt_matmul, matmul, Matmul, Row {
     name: "matmul",
     inputs: &["a", "b"],

@@ -82,6 +82,24 @@ int32_t lt_graph_replay(uint32_t queue_slot, uint32_t queue_generation, uint32_t
 /* Lets go of a graph. */
 int32_t lt_graph_release(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
 
+/* Starts to prepare a data set: pixel caches in a folder, from an image folder or an archive. */
+int32_t lt_image_job_start(const uint8_t *source, uint32_t source_bytes, const uint8_t *folder, uint32_t folder_bytes, const double *options, uint32_t options_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* How far a job is, and what it came to. */
+int32_t lt_image_job_poll(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Asks a job to end; it leaves nothing behind. */
+int32_t lt_image_job_cancel(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Lets go of a job, cancelling it where it still runs. */
+int32_t lt_image_job_release(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* A pixel cache as tensors over the mapped file: pixels, table, labels, header. */
+int32_t lt_image_cache_open(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *path, uint32_t path_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* One JPEG or PNG as a tensor of RGB bytes. */
+int32_t lt_image_decode(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *bytes, uint32_t bytes_bytes, uint32_t size, uint32_t *out, uint32_t out_bytes);
+
 /* max(x, 0).
  * inputs: x; params: none; outputs: y */
 int32_t lt_relu(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -277,6 +295,10 @@ int32_t lt_normal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t
 /* Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images.
  * inputs: images, index; params: seed: u32, epoch: u32, shift: u32, flip: f64; outputs: y */
 int32_t lt_image_batch(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Images of a pixel cache (rows `index` of `table`: offset upper and lower half, height, width) cut by `mode` (0 centre, 1 random along the long side, 2 RandomResizedCrop from minScale on), resized to `size` as PIL does, mirrored with probability `flip`, in 0..1, with RandomErasing of probability `erase`; Philox keyed by (seed, epoch), counter = row number in table.
+ * inputs: pixels, table, index; params: seed: u32, epoch: u32, size: u32, mode: u32, minScale: f64, flip: f64, erase: f64, eraseCount: u32; outputs: y */
+int32_t lt_crop_batch(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* The matrix product of the last two axes; ranks 2 and 2, or 3 and 3 with equal batch.
  * inputs: a, b; params: transposeA: bool, transposeB: bool; outputs: y */

@@ -26,6 +26,8 @@ pub enum Status {
     DeviceUnavailable = 10,
     /// The call does not fit the queue's state (capture nested, recording ended twice, …).
     State = 11,
+    /// A file, archive or image that cannot be used, or a disk that takes no more.
+    Data = 12,
 }
 
 /// What a call can fail with; `op` is the op's or export's name.
@@ -42,6 +44,7 @@ pub enum Error {
     Unsupported { op: &'static str, message: String },
     DeviceUnavailable { message: String },
     State { op: &'static str, message: String },
+    Data { op: &'static str, message: String },
 }
 
 impl Error {
@@ -70,6 +73,10 @@ impl Error {
         Error::State { op, message: message.into() }
     }
 
+    pub fn data(op: &'static str, message: impl Into<String>) -> Self {
+        Error::Data { op, message: message.into() }
+    }
+
     pub fn status(&self) -> Status {
         match self {
             Error::InvalidArgument { .. } => Status::InvalidArgument,
@@ -83,6 +90,7 @@ impl Error {
             Error::Unsupported { .. } => Status::Unsupported,
             Error::DeviceUnavailable { .. } => Status::DeviceUnavailable,
             Error::State { .. } => Status::State,
+            Error::Data { .. } => Status::Data,
         }
     }
 }
@@ -94,7 +102,8 @@ impl fmt::Display for Error {
             | Error::Shape { op, message }
             | Error::Dtype { op, message }
             | Error::Unsupported { op, message }
-            | Error::State { op, message } => write!(f, "{op}(): {message}"),
+            | Error::State { op, message }
+            | Error::Data { op, message } => write!(f, "{op}(): {message}"),
             Error::StaleHandle { op, what, index } => {
                 write!(
                     f,

@@ -7,6 +7,7 @@ pub mod cuda;
 pub mod device_info;
 pub mod dtype;
 pub mod error;
+pub mod image;
 pub mod ops;
 pub mod optimizer;
 pub mod random;

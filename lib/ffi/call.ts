@@ -1,6 +1,6 @@
 /** Op calls: numbers checked and packed, results unpacked. */
 import { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName, dtypeOf } from "./codes.ts";
-import { type OpDescriptor, type OpName, type OpParams, OPS, type SYMBOLS } from "./generated/symbols.ts";
+import { type OpDescriptor, type OpName, type OpParams, OPS } from "./generated/symbols.ts";
 import { check, symbols } from "./library.ts";
 
 /** A handle of the library: a slot and the generation of what it holds. */
@@ -28,10 +28,7 @@ export const out: Uint32Array<ArrayBuffer> = new Uint32Array(64 * 1024);
 let inputWords = new Uint32Array(64);
 let paramValues = new Float64Array(64);
 
-type OpSymbol = Exclude<
-  keyof typeof SYMBOLS,
-  `lt_${"queue" | "tensor" | "read" | "capture" | "graph" | "abi" | "device" | "inject"}_${string}`
->;
+type OpSymbol = (typeof OPS)[OpName]["symbol"];
 
 /** Calls an op on a queue; throws what the library refuses. */
 export function callOp<Name extends OpName>(

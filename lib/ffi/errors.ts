@@ -51,6 +51,11 @@ export class StateError extends LibtrainError {
   override name = "StateError";
 }
 
+/** A file, archive or image that cannot be used, or a disk that takes no more. */
+export class DataError extends LibtrainError {
+  override name = "DataError";
+}
+
 /** The native library failed in a way that is its own fault. */
 export class InternalError extends LibtrainError {
   /** The class's name, for messages. */
@@ -82,6 +87,8 @@ export function errorOf(status: number, message: string): Error {
       return new DeviceError(message);
     case 11:
       return new StateError(message);
+    case 12:
+      return new DataError(message);
     default:
       return new InternalError(message);
   }

@@ -2,8 +2,9 @@
 
 pub mod buffers;
 mod capture;
-mod exports;
+pub(crate) mod exports;
 pub mod guard;
+mod image;
 pub mod op_call;
 mod queue;
 mod tensor;

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// The message of everything that cannot be recorded.
-fn refuse_while_recording(op: &'static str, queue: &Queue, what: &str) -> Result<()> {
+pub(super) fn refuse_while_recording(op: &'static str, queue: &Queue, what: &str) -> Result<()> {
     if queue.capture.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
         return Err(Error::state(
             op,
@@ -50,10 +50,16 @@ export! {
         let mut copy = Vec::new();
         copy.try_reserve_exact(source.len()).map_err(|_| Error::OutOfMemory { op, asked: source.len(), held: 0 })?;
         copy.extend_from_slice(source);
-        let tensor = Tensor { storage: Storage::allocate(op, meta.bytes(), &queue.pool)?, offset: 0, meta, queue: queue.id };
-        queue.push(Command::Write { target: tensor.operand(), data: copy });
-        push_tensor(&queue, tensor, out)
+        write(op, &queue, meta, copy, out)
     }
+}
+
+/// Enqueues the writing of host values, as many bytes as `meta` has; out: the tensor.
+pub(super) fn write(op: &'static str, queue: &Queue, meta: Meta, data: Vec<u8>, out: &mut Out) -> Result<()> {
+    let tensor =
+        Tensor { storage: Storage::allocate(op, meta.bytes(), &queue.pool)?, offset: 0, meta, queue: queue.id };
+    queue.push(Command::Write { target: tensor.operand(), data });
+    push_tensor(queue, tensor, out)
 }
 
 export! {

@@ -13,6 +13,7 @@ pub mod broadcast_to;
 pub mod cast;
 pub mod concat;
 pub mod conv2d;
+pub mod crop_batch;
 pub mod cross_entropy;
 pub mod fill;
 pub mod gather_rows;

@@ -4,6 +4,7 @@ use super::capture::Graph;
 use super::queue::{Queue, ReadSlot};
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
+use crate::image::job::Job;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// What a handle can point at.
@@ -13,6 +14,7 @@ pub enum Entry {
     Tensor(Tensor),
     Read(Arc<ReadSlot>),
     Graph(Arc<Graph>, u32),
+    Job(Arc<Job>),
 }
 
 /// A slot number and the generation of what it holds; generation 0 is no handle.
@@ -92,6 +94,13 @@ impl Table {
         match self.get(handle) {
             Some(Entry::Read(read)) => Ok(read.clone()),
             _ => Err(Error::StaleHandle { op, what: "read", index: 0 }),
+        }
+    }
+
+    pub fn job(&self, op: &'static str, handle: Handle) -> Result<Arc<Job>> {
+        match self.get(handle) {
+            Some(Entry::Job(job)) => Ok(job.clone()),
+            _ => Err(Error::StaleHandle { op, what: "job", index: 0 }),
         }
     }
 

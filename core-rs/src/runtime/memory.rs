@@ -2,6 +2,7 @@
 
 use super::backend::Backend;
 use crate::error::{Error, Result};
+use memmap2::MmapMut;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +16,17 @@ const GRANULE: usize = 64;
 /// records run in order, so whatever is enqueued later runs later.
 pub struct Block {
     pointer: *mut u8,
-    capacity: usize,
+    memory: Memory,
     /// Set where a record that should have written the block was skipped; cleared by the next write.
     pub poisoned: AtomicBool,
-    backend: Arc<dyn Backend>,
-    counters: Arc<Counters>,
+}
+
+/// What a block's memory is.
+enum Memory {
+    /// Asked from the device; goes back to its pool.
+    Device { capacity: usize, backend: Arc<dyn Backend>, counters: Arc<Counters> },
+    /// A mapped file, on the host; writes to it stay private. Unmapped as soon as its last owner is gone.
+    File { _map: MmapMut },
 }
 
 // SAFETY: the pointer is only read or written by the queue's thread and its pool while they run the records in order.
@@ -36,7 +43,13 @@ impl Block {
         let pointer = pointer.ok_or(Error::OutOfMemory { op, asked: capacity, held })?;
         counters.system_allocations.fetch_add(1, Ordering::Relaxed);
         counters.reserved.fetch_add(capacity as u64, Ordering::Relaxed);
-        Ok(Arc::new(Block { pointer, capacity, poisoned: AtomicBool::new(true), backend, counters }))
+        let memory = Memory::Device { capacity, backend, counters };
+        Ok(Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(true) }))
+    }
+
+    fn mapped(mut map: MmapMut) -> Arc<Block> {
+        let pointer = map.as_mut_ptr();
+        Arc::new(Block { pointer, memory: Memory::File { _map: map }, poisoned: AtomicBool::new(false) })
     }
 
     pub fn pointer(&self) -> *mut u8 {
@@ -46,9 +59,11 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        self.counters.reserved.fetch_sub(self.capacity as u64, Ordering::Relaxed);
-        // SAFETY: allocated in `allocate` with this capacity, freed once; no record has it any more.
-        unsafe { self.backend.free(self.pointer, self.capacity) };
+        if let Memory::Device { capacity, backend, counters } = &self.memory {
+            counters.reserved.fetch_sub(*capacity as u64, Ordering::Relaxed);
+            // SAFETY: allocated in `allocate` with this capacity, freed once; no record has it any more.
+            unsafe { backend.free(self.pointer, *capacity) };
+        }
     }
 }
 
@@ -101,8 +116,10 @@ impl Pool {
     }
 
     fn give_back(&self, block: Arc<Block>) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.entry(block.capacity).or_default().push(block);
+        if let Memory::Device { capacity, .. } = block.memory {
+            let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+            free.entry(capacity).or_default().push(block);
+        }
     }
 
     /// Frees the blocks that nothing uses; records still queued keep theirs alive.
@@ -131,16 +148,24 @@ pub struct Storage {
 
 impl Storage {
     pub fn allocate(op: &'static str, bytes: usize, pool: &Arc<Pool>) -> Result<Arc<Storage>> {
-        let block = pool.take(op, bytes)?;
+        Ok(Storage::over(pool.take(op, bytes)?, bytes, pool))
+    }
+
+    /// A mapped file, for a device whose memory is the host's. Its bytes are not counted: the system can take them back.
+    pub fn mapped(map: MmapMut, pool: &Arc<Pool>) -> Arc<Storage> {
+        Storage::over(Block::mapped(map), 0, pool)
+    }
+
+    fn over(block: Arc<Block>, bytes: usize, pool: &Arc<Pool>) -> Arc<Storage> {
         pool.counters.live_storages.fetch_add(1, Ordering::Relaxed);
         pool.counters.live_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        Ok(Arc::new(Storage {
+        Arc::new(Storage {
             block: Some(block),
             bytes,
             pool: pool.clone(),
             version: AtomicU32::new(0),
             last_writer: Mutex::new(""),
-        }))
+        })
     }
 
     pub fn block(&self) -> &Arc<Block> {

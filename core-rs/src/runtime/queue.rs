@@ -349,7 +349,8 @@ fn op_of(error: &Error) -> Option<&'static str> {
         | Error::OutOfMemory { op, .. }
         | Error::Panic { op, .. }
         | Error::Unsupported { op, .. }
-        | Error::State { op, .. } => Some(op),
+        | Error::State { op, .. }
+        | Error::Data { op, .. } => Some(op),
         _ => None,
     }
 }

@@ -54,6 +54,18 @@ export const SYMBOLS = {
   lt_graph_replay: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
   /** Lets go of a graph */
   lt_graph_release: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Starts to prepare a data set: pixel caches in a folder, from an image folder or an archive */
+  lt_image_job_start: { parameters: ["buffer", "u32", "buffer", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
+  /** How far a job is, and what it came to */
+  lt_image_job_poll: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Asks a job to end; it leaves nothing behind */
+  lt_image_job_cancel: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Lets go of a job, cancelling it where it still runs */
+  lt_image_job_release: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** A pixel cache as tensors over the mapped file: pixels, table, labels, header */
+  lt_image_cache_open: { parameters: ["u32", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
+  /** One JPEG or PNG as a tensor of RGB bytes */
+  lt_image_decode: { parameters: ["u32", "u32", "buffer", "u32", "u32", "buffer", "u32"], result: "i32" },
   lt_relu: OP,
   lt_relu_backward: OP,
   lt_mish: OP,
@@ -103,6 +115,7 @@ export const SYMBOLS = {
   lt_uniform: OP,
   lt_normal: OP,
   lt_image_batch: OP,
+  lt_crop_batch: OP,
   lt_matmul: OP,
   lt_conv2d: OP,
   lt_conv2d_backward_input: OP,
@@ -588,6 +601,15 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  crop_batch: {
+    symbol: "lt_crop_batch",
+    inputs: ["pixels", "table", "index"],
+    params: [["seed", "u32"], ["epoch", "u32"], ["size", "u32"], ["mode", "u32"], ["minScale", "f64"], ["flip", "f64"], ["erase", "f64"], ["eraseCount", "u32"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   matmul: {
     symbol: "lt_matmul",
     inputs: ["a", "b"],
@@ -939,6 +961,8 @@ export interface OpParams {
   normal: { dtype: DtypeName; seed: number; stream: number; mean: number; std: number; shape: readonly number[] };
   /** Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images */
   image_batch: { seed: number; epoch: number; shift: number; flip: number };
+  /** Images of a pixel cache (rows `index` of `table`: offset upper and lower half, height, width) cut by `mode` (0 centre, 1 random along the long side, 2 RandomResizedCrop from minScale on), resized to `size` as PIL does, mirrored with probability `flip`, in 0..1, with RandomErasing of probability `erase`; Philox keyed by (seed, epoch), counter = row number in table */
+  crop_batch: { seed: number; epoch: number; size: number; mode: number; minScale: number; flip: number; erase: number; eraseCount: number };
   /** The matrix product of the last two axes; ranks 2 and 2, or 3 and 3 with equal batch */
   matmul: { transposeA: boolean; transposeB: boolean };
   /** 2-D convolution: x [n, h, w, c], weight [out, kh, kw, c / groups], zero padding */

@@ -1,0 +1,207 @@
+//! Exports about images: prepare a data set, open its pixel cache, decode one file.
+//!
+//! Paths are UTF-8 without a zero at the end; whether they may be read or written is for TypeScript to ask first (the
+//! native side has the rights of the whole process). A job belongs to no queue and runs on threads of its own.
+
+use super::buffers::{Out, slice};
+use super::guard::export;
+use super::op_call::push_tensor;
+use super::queue::queue_of;
+use super::tensor::{refuse_while_recording, write};
+use crate::cpu::context::MAX_THREADS;
+use crate::cpu::isa::Isa;
+use crate::dtype::Dtype;
+use crate::error::{Error, Result, Status};
+use crate::image::cache::{Cache, PAGE, Part};
+use crate::image::job::{Fault, Job, Options};
+use crate::image::resize::{Resizer, to_short_side};
+use crate::image::source::archive::Caps;
+use crate::image::{CHANNELS, decode, limits};
+use crate::ops::Params;
+use crate::runtime::backend::Device;
+use crate::runtime::handles::{Entry, Handle, table};
+use crate::runtime::memory::Storage;
+use crate::runtime::tensor::Tensor;
+use crate::shape::{Meta, Shape};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Whole numbers that an f64 holds exactly.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn path(op: &'static str, name: &str, pointer: *const u8, bytes: u32) -> Result<PathBuf> {
+    let text = std::str::from_utf8(slice(op, name, pointer, bytes)?).ok();
+    match text.filter(|text| !text.is_empty() && !text.contains('\0')) {
+        Some(text) => Ok(PathBuf::from(text)),
+        None => Err(Error::argument(op, format!("Expected `{name}` as a path in UTF-8"))),
+    }
+}
+
+/// A short side in pixels, 0 for the source's size, or -1 for a split that is left out.
+fn size(params: &mut Params, name: &str) -> Result<Option<usize>> {
+    let value = params.within(name, -1.0, limits::SIDE as f64)?;
+    match value.fract() == 0.0 {
+        true => Ok((value >= 0.0).then_some(value as usize)),
+        false => Err(Error::argument(params.op(), format!("Expected `{name}` as a whole number, got {value}"))),
+    }
+}
+
+fn options(op: &'static str, values: &[f64], source: PathBuf, folder: PathBuf) -> Result<Options> {
+    let mut params = Params::new(op, values);
+    let sizes = [size(&mut params, "trainSize")?, size(&mut params, "valSize")?];
+    let strict = params.bool("strict")?;
+    let most_unreadable = params.within("mostUnreadable", 0.0, 1.0)?;
+    let threads = params.within("threads", 0.0, MAX_THREADS as f64)? as usize;
+    let caps = Caps {
+        bytes: params.within("maxBytes", 1.0, EXACT)? as u64,
+        entries: params.within("maxEntries", 1.0, EXACT)? as u64,
+    };
+    params.finish()?;
+    if sizes == [None, None] {
+        return Err(Error::argument(op, "Expected `trainSize` or `valSize` not below 0"));
+    }
+    let threads = match threads {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS)),
+        n => n,
+    };
+    Ok(Options { source, folder, sizes, strict, most_unreadable, threads, caps })
+}
+
+export! {
+    /// Starts to prepare a data set. `source`: path of a folder or archive, `folder`: where the cache files go.
+    ///
+    /// `options`, f64: trainSize, valSize (short side in pixels, 0: as it is, -1: leave the split out), strict (1: a
+    /// single unreadable image is an error), mostUnreadable (share, 0.01 for 1 %), threads (0: one a core), maxBytes (of
+    /// an archive, once decompressed), maxEntries. out: the job's handle.
+    fn lt_image_job_start(
+        source: *const u8,
+        source_bytes: u32,
+        folder: *const u8,
+        folder_bytes: u32,
+        values: *const f64,
+        values_bytes: u32,
+    ) |out| {
+        let op = "image_job_start";
+        out.reserve(2)?;
+        let source = path(op, "source", source, source_bytes)?;
+        let folder = path(op, "folder", folder, folder_bytes)?;
+        let options = options(op, slice(op, "options", values, values_bytes)?, source, folder)?;
+        out.push_handle(table().insert(Entry::Job(Arc::new(Job::start(options)?))))
+    }
+}
+
+export! {
+    /// How far a job is. out: state (0 running, 1 done, 2 failed, 3 cancelled), phase (0 hashing or listing, 1 decoding,
+    /// 2 writing), the status code that goes with a failure (else 0), six u64: bytes of the source read in this phase,
+    /// bytes to read, entries seen, images decoded, images unreadable, bytes of pixels; then a text.
+    ///
+    /// The text is empty while it runs. Done: JSON {source: {kind: "archive" | "folder", bytes, key}, files: [{split,
+    /// size, path, reused, images, unreadable, bytes}…], ignored, seconds}; `key` is the SHA-256 of an archive's bytes,
+    /// or of a folder's list of files. Failed: one line.
+    fn lt_image_job_poll(slot: u32, generation: u32) |out| {
+        let job = table().job("image_job_poll", Handle { slot, generation })?;
+        let (state, status, text) = match job.outcome() {
+            None => (0, Status::Ok, String::new()),
+            Some(Ok(text)) => (1, Status::Ok, text.clone()),
+            Some(Err(Fault::Cancelled)) => (3, Status::Ok, String::new()),
+            Some(Err(fault @ Fault::Bad(_))) => (2, Status::Data, fault.to_string()),
+            Some(Err(fault @ Fault::Panic(_))) => (2, Status::Panic, fault.to_string()),
+        };
+        let progress = job.progress();
+        out.push(state)?;
+        out.push(progress.phase.load(Ordering::Relaxed))?;
+        out.push(status as u32)?;
+        for counter in [
+            &progress.bytes,
+            &progress.expected_bytes,
+            &progress.entries,
+            &progress.decoded,
+            &progress.failed,
+            &progress.written,
+        ] {
+            out.push_u64(counter.load(Ordering::Relaxed))?;
+        }
+        out.text(&text)
+    }
+}
+
+export! {
+    /// Asks a job to end soon; poll tells when it has. What it wrote is removed.
+    fn lt_image_job_cancel(slot: u32, generation: u32) |_out| {
+        table().job("image_job_cancel", Handle { slot, generation })?.progress().cancel();
+        Ok(())
+    }
+}
+
+export! {
+    /// Lets go of a job and cancels it where it still runs; a stale handle is no error.
+    fn lt_image_job_release(slot: u32, generation: u32) |_out| {
+        let handle = Handle { slot, generation };
+        let mut table = table();
+        let entry = if table.job("image_job_release", handle).is_ok() { table.remove(handle) } else { None };
+        drop(table);
+        drop(entry);
+        Ok(())
+    }
+}
+
+export! {
+    /// Maps a pixel cache, on a CPU queue. out, as for an op: ticket 0 (nothing is enqueued), 4, and the tensors pixels
+    /// u8 [pages, 4096] (offsets in the table count its bytes), table i32 [images, 4] (offset upper half, lower half,
+    /// height, width), labels i32 [images], header u8 [bytes] (JSON, see `image/cache/mod.rs`).
+    ///
+    /// They share the mapping, which is gone with the last of them; writing to one changes no file.
+    fn lt_image_cache_open(queue_slot: u32, queue_generation: u32, file: *const u8, file_bytes: u32) |out| {
+        let op = "image_cache_open";
+        let queue = queue_of(op, queue_slot, queue_generation)?;
+        refuse_while_recording(op, &queue, "open a pixel cache")?;
+        if queue.backend().device() != Device::Cpu {
+            return Err(Error::unsupported(op, "Expected a CPU device: a pixel cache is mapped into the host's memory"));
+        }
+        let cache = Cache::open(&path(op, "path", file, file_bytes)?).map_err(|reason| Error::data(op, reason))?;
+        let images = cache.images();
+        let mut parts = Vec::new();
+        for part in [Part::Pixels, Part::Table, Part::Labels, Part::Header] {
+            let range = cache.range(part);
+            let (dims, dtype) = match part {
+                Part::Pixels => (vec![range.len() / PAGE, PAGE], Dtype::U8),
+                Part::Table => (vec![images, 4], Dtype::I32),
+                Part::Labels => (vec![images], Dtype::I32),
+                Part::Header => (vec![range.len()], Dtype::U8),
+            };
+            parts.push((range.start / dtype.size(), Meta::new(Shape::new(op, &dims)?, dtype)));
+        }
+        out.reserve(3 + parts.iter().map(|(_, meta)| Out::tensor_words(*meta)).sum::<usize>())?;
+        let storage = Storage::mapped(cache.into_map(), &queue.pool);
+        out.push_u64(0)?;
+        out.push(parts.len() as u32)?;
+        for (offset, meta) in parts {
+            push_tensor(&queue, Tensor { storage: storage.clone(), offset, meta, queue: queue.id }, out)?;
+        }
+        Ok(())
+    }
+}
+
+export! {
+    /// Decodes a JPEG or PNG, with its short side resized to `size` (0: as it is). out: the tensor u8 [h, w, 3], then
+    /// height and width of the file's image.
+    fn lt_image_decode(queue_slot: u32, queue_generation: u32, bytes: *const u8, bytes_bytes: u32, short_side: u32) |out| {
+        let op = "image_decode";
+        let queue = queue_of(op, queue_slot, queue_generation)?;
+        refuse_while_recording(op, &queue, "decode an image")?;
+        out.reserve(9)?;
+        let failed = |reason| Error::data(op, reason);
+        let isa = Isa::detect();
+        let whole = decode::decode(isa, slice(op, "bytes", bytes, bytes_bytes)?).map_err(failed)?;
+        let source = [whole.height, whole.width];
+        let image = to_short_side(isa, &mut Resizer::default(), whole, short_side as usize).map_err(failed)?;
+        let meta = Meta::new(Shape::new(op, &[image.height, image.width, CHANNELS])?, Dtype::U8);
+        write(op, &queue, meta, image.pixels, out)?;
+        source.into_iter().try_for_each(|side| out.push(side as u32))
+    }
+}
+
+#[cfg(test)]
+#[path = "image_tests.rs"]
+mod tests;

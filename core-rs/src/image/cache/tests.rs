@@ -1,0 +1,100 @@
+use super::*;
+use crate::image::Image;
+use crate::image::source::Place;
+use crate::image::source::testing::Temp;
+use std::fs;
+
+/// A small cache file and its bytes.
+fn made(temp: &Temp) -> (std::path::PathBuf, Vec<u8>) {
+    let mut writer = CacheWriter::create(temp, "val.pixels").unwrap();
+    for (class, size) in [("b", 3), ("a", 5)] {
+        let place = Place { split: Split::Val, class: class.into(), file: "1.png".into() };
+        let pixels = vec![size as u8; size * size * 3];
+        writer.add(place, Ok(Image { height: size, width: size, pixels })).unwrap();
+    }
+    assert_eq!(temp.names(""), [format!("val.pixels.{}-0.partial", std::process::id())]);
+    let classes = ["a".to_string(), "b".to_string()];
+    let about = About {
+        key: "key",
+        source_kind: "folder",
+        source_name: "a \"name\"",
+        source_bytes: 1,
+        source_key: &[7; 32],
+        split: "val",
+        size: 0,
+        classes: &classes,
+    };
+    writer.finish(&about).unwrap();
+    let path = writer.commit().unwrap();
+    assert_eq!(temp.names(""), ["val.pixels"]);
+    let bytes = fs::read(&path).unwrap();
+    (path, bytes)
+}
+
+#[test]
+fn what_was_written_is_read() {
+    let temp = Temp::create();
+    let (path, bytes) = made(&temp);
+    let cache = Cache::open(&path).unwrap();
+    assert_eq!((cache.images(), cache.unreadable(), cache.bytes()), (2, 0, bytes.len() as u64));
+    let table: Vec<u8> = [[0, 27, 5, 5], [0, 0, 3, 3]].concat().into_iter().flat_map(i32::to_le_bytes).collect();
+    assert_eq!(cache.part(Part::Table), table);
+    assert_eq!(cache.part(Part::Labels), [0, 0, 0, 0, 1, 0, 0, 0]);
+    assert_eq!((cache.part(Part::Pixels).len(), cache.part(Part::Pixels)[27]), (PAGE, 5));
+    let header = std::str::from_utf8(cache.part(Part::Header)).unwrap();
+    assert!(
+        header.starts_with("{\"format\":\"libtrain pixels\"") && header.contains("\"name\":\"a \\\"name\\\"\""),
+        "{header}"
+    );
+    assert_eq!(cache.range(Part::Table).start % 64, 0);
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let temp = Temp::create();
+    let (path, bytes) = made(&temp);
+    // Every bit of the numbers, the sum and what follows the pixels counts.
+    for at in (0..NUMBERS + SUM).chain(2 * PAGE..bytes.len()) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(&path, &damaged).unwrap();
+        assert!(Cache::open(&path).is_err(), "byte {at}");
+    }
+    for length in [0, 50, 4096, bytes.len() - 1] {
+        fs::write(&path, &bytes[..length]).unwrap();
+        assert!(Cache::open(&path).is_err(), "{length} bytes");
+    }
+    fs::write(&path, [&bytes[..], b"more"].concat()).unwrap();
+    assert!(Cache::open(&path).err().unwrap().contains("Damaged"));
+    assert!(Cache::open(&temp.join("none")).err().unwrap().contains("Cannot be opened"));
+}
+
+#[test]
+fn a_table_that_points_outside_is_refused_even_with_a_right_sum() {
+    let temp = Temp::create();
+    let (path, bytes) = made(&temp);
+    let table = 2 * PAGE;
+    for (at, value) in
+        [(table, 1u32), (table + 4, 4090), (table + 8, 0), (table + 8, 60_000), (table + 12, 400), (table + 32, 2)]
+    {
+        let mut forged = bytes.clone();
+        forged[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        let numbers: [u8; NUMBERS] = forged[..NUMBERS].try_into().unwrap();
+        let sum = sum_of(&numbers, &forged[table..]);
+        forged[NUMBERS..NUMBERS + SUM].copy_from_slice(&sum);
+        fs::write(&path, &forged).unwrap();
+        assert!(Cache::open(&path).err().unwrap().contains("points outside"), "{at} {value}");
+    }
+}
+
+#[test]
+fn another_process_at_work_is_left_alone() {
+    let temp = Temp::create();
+    let first = CacheWriter::create(&temp, "val.pixels").unwrap();
+    let second = CacheWriter::create(&temp, "val.pixels").unwrap();
+    assert_eq!(temp.names("").len(), 2);
+    drop(first);
+    assert_eq!(temp.names("").len(), 1);
+    drop(second);
+    assert_eq!(temp.names("").len(), 0);
+}

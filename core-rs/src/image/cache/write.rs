@@ -1,0 +1,234 @@
+//! Writing a cache file: under another name until it is complete, so that nobody ever sees half of one.
+
+use super::{NUMBERS, PAGE, Preamble, SUM, VERSION, hex, sum_of};
+use crate::device_info::quoted;
+use crate::image::Image;
+use crate::image::job::Fault;
+use crate::image::source::Place;
+use std::fs::{self, File};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// How the names of unfinished files end.
+const PARTIAL: &str = ".partial";
+
+/// What a header says beside the images.
+pub struct About<'a> {
+    pub key: &'a str,
+    pub source_kind: &'a str,
+    pub source_name: &'a str,
+    pub source_bytes: u64,
+    pub source_key: &'a [u8; 32],
+    pub split: &'a str,
+    pub size: usize,
+    /// Sorted.
+    pub classes: &'a [String],
+}
+
+struct Row {
+    place: Place,
+    offset: u64,
+    height: usize,
+    width: usize,
+}
+
+/// A cache file in the making; dropped before [`CacheWriter::commit`] it leaves nothing behind.
+pub struct CacheWriter {
+    file: BufWriter<File>,
+    partial: PathBuf,
+    target: PathBuf,
+    pixel_bytes: u64,
+    rows: Vec<Row>,
+    unreadable: Vec<(Place, String)>,
+    committed: bool,
+}
+
+impl CacheWriter {
+    /// Begins a file that will be `folder/name`; files of that kind that a process left when it was killed are removed.
+    pub fn create(folder: &Path, name: &str) -> Result<CacheWriter, Fault> {
+        fs::create_dir_all(folder).map_err(|error| Fault::file(folder, &error))?;
+        sweep(folder);
+        let target = folder.join(name);
+        for attempt in 0.. {
+            let partial = folder.join(format!("{name}.{}-{attempt}{PARTIAL}", std::process::id()));
+            let file = match File::options().read(true).write(true).create_new(true).open(&partial) {
+                Ok(file) => file,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && attempt < 1000 => continue,
+                Err(error) => return Err(Fault::file(&partial, &error)),
+            };
+            // The lock tells others that somebody is at work. One that swept between the two lines took the file away.
+            if file.try_lock().is_err() || !partial.exists() {
+                continue;
+            }
+            let mut writer = CacheWriter::over(file, partial, target);
+            writer.put(&[0; PAGE])?;
+            return Ok(writer);
+        }
+        unreachable!("the loop only ends by returning")
+    }
+
+    fn over(file: File, partial: PathBuf, target: PathBuf) -> CacheWriter {
+        let file = BufWriter::with_capacity(1 << 20, file);
+        let (rows, unreadable) = (Vec::new(), Vec::new());
+        CacheWriter { file, partial, target, pixel_bytes: 0, rows, unreadable, committed: false }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.file.write_all(bytes).map_err(|error| Fault::file(&self.target, &error))
+    }
+
+    /// Adds an image, or the reason why there is none.
+    pub fn add(&mut self, place: Place, image: Result<Image, String>) -> Result<(), Fault> {
+        match image {
+            Ok(Image { height, width, pixels }) => {
+                self.put(&pixels)?;
+                self.rows.push(Row { place, offset: self.pixel_bytes, height, width });
+                self.pixel_bytes += pixels.len() as u64;
+            }
+            Err(reason) => self.unreadable.push((place, reason)),
+        }
+        Ok(())
+    }
+
+    pub fn images(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn unreadable(&self) -> &[(Place, String)] {
+        &self.unreadable
+    }
+
+    /// The classes of the images.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(|row| row.place.class.as_str())
+    }
+
+    /// Writes what comes after the pixels and everything to disk; the name is still the unfinished one.
+    pub fn finish(&mut self, about: &About) -> Result<(), Fault> {
+        self.rows.sort_by(|a, b| a.place.cmp(&b.place));
+        self.unreadable.sort_by(|a, b| a.0.cmp(&b.0));
+        let padding = self.pixel_bytes.next_multiple_of(PAGE as u64) - self.pixel_bytes;
+        self.put(&vec![0; padding as usize])?;
+        let header = self.header(about);
+        let mut tail = Vec::new();
+        for row in &self.rows {
+            // Both halves of the offset as the i32 with the same bits.
+            let numbers = [(row.offset >> 32) as u32, row.offset as u32, row.height as u32, row.width as u32];
+            numbers.iter().for_each(|number| tail.extend_from_slice(&number.to_le_bytes()));
+        }
+        let labels_at = tail.len();
+        for row in &self.rows {
+            let label = about.classes.binary_search(&row.place.class);
+            let label = label.map_err(|_| Fault::data(format!("{}: not one of the classes", row.place.path())))?;
+            tail.extend_from_slice(&(label as u32).to_le_bytes());
+        }
+        let header_at = tail.len();
+        tail.extend_from_slice(header.as_bytes());
+        let table_at = (PAGE as u64 + self.pixel_bytes).next_multiple_of(PAGE as u64);
+        let preamble = Preamble {
+            version: VERSION,
+            file_bytes: table_at + tail.len() as u64,
+            pixel_bytes: table_at - PAGE as u64,
+            images: self.rows.len() as u64,
+            classes: about.classes.len() as u64,
+            unreadable: self.unreadable.len() as u64,
+            size: about.size as u64,
+            table_at,
+            labels_at: table_at + labels_at as u64,
+            header_at: table_at + header_at as u64,
+            header_bytes: header.len() as u64,
+        };
+        let numbers = preamble.to_bytes();
+        self.put(&tail)?;
+        let failed = |error| Fault::file(&self.target, &error);
+        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let start: [u8; NUMBERS + SUM] = {
+            let mut start = [0; NUMBERS + SUM];
+            start[..NUMBERS].copy_from_slice(&numbers);
+            start[NUMBERS..].copy_from_slice(&sum_of(&numbers, &tail));
+            start
+        };
+        self.put(&start)?;
+        let failed = |error| Fault::file(&self.target, &error);
+        self.file.flush().map_err(failed)?;
+        self.file.get_ref().sync_all().map_err(failed)
+    }
+
+    /// Gives the finished file its name.
+    pub fn commit(mut self) -> Result<PathBuf, Fault> {
+        let failed = |error| Fault::file(&self.target, &error);
+        fs::rename(&self.partial, &self.target).map_err(failed)?;
+        self.committed = true;
+        // The rename itself must outlive a power cut; where folders cannot be synchronised, nothing is lost but the file.
+        if let Some(folder) = self.target.parent().and_then(|folder| File::open(folder).ok()) {
+            let _ = folder.sync_all();
+        }
+        Ok(self.target.clone())
+    }
+
+    fn header(&self, about: &About) -> String {
+        let join = |parts: Vec<String>| parts.join(",");
+        let classes = join(about.classes.iter().map(|class| quoted(class)).collect());
+        let paths = join(self.rows.iter().map(|row| quoted(&row.place.path())).collect());
+        let unreadable = join(
+            self.unreadable
+                .iter()
+                .map(|(place, reason)| format!("{{\"path\":{},\"reason\":{}}}", quoted(&place.path()), quoted(reason)))
+                .collect(),
+        );
+        format!(
+            "{{\"format\":\"libtrain pixels\",\"version\":{VERSION},\"key\":\"{}\",\"source\":{{\"kind\":\"{}\",\"name\":{},\"bytes\":{},\"key\":\"{}\"}},\"split\":\"{}\",\"size\":{},\"classes\":[{classes}],\"paths\":[{paths}],\"unreadable\":[{unreadable}]}}",
+            about.key,
+            about.source_kind,
+            quoted(about.source_name),
+            about.source_bytes,
+            hex(about.source_key),
+            about.split,
+            about.size,
+        )
+    }
+}
+
+impl Drop for CacheWriter {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+/// Removes unfinished files that nobody is writing.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.contains(".pixels.") || !name.ends_with(PARTIAL) {
+            continue;
+        }
+        // The system gives the lock of a process back when it ends, however it ends.
+        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::source::Split;
+
+    #[test]
+    fn a_full_disk_is_told_and_leaves_nothing() {
+        let Ok(full) = File::options().write(true).open("/dev/full") else { return };
+        let partial = std::env::temp_dir().join(format!("libtrain-full-{}{PARTIAL}", std::process::id()));
+        fs::write(&partial, "").unwrap();
+        let mut writer = CacheWriter::over(full, partial.clone(), PathBuf::from("train.pixels"));
+        let place = Place { split: Split::Train, class: "a".into(), file: "b.png".into() };
+        let image = Image { height: 1000, width: 1000, pixels: vec![7; 3_000_000] };
+        let fault = writer.add(place, Ok(image)).unwrap_err();
+        assert_eq!(fault.to_string(), "train.pixels: The disk is full");
+        drop(writer);
+        assert!(!partial.exists());
+    }
+}

@@ -1,0 +1,135 @@
+//! The frame header: size, components, and the blocks of coefficients that the scans fill.
+
+use crate::image::{limits, zeroed};
+
+/// Coefficients of a block of 8 x 8, row by row.
+pub const BLOCK: usize = 64;
+
+/// What the components are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    Grey,
+    Rgb,
+    YCbCr,
+    Cmyk,
+    /// CMYK with the first three as YCbCr
+    Ycck,
+}
+
+/// One component (colour channel).
+pub struct Component {
+    pub id: u8,
+    /// Samples relative to the other components: across, down.
+    pub h: usize,
+    pub v: usize,
+    /// Which quantisation table.
+    pub quantizer: usize,
+    /// The table as it was when the component's first scan began; `None` before.
+    pub quantization: Option<[u16; BLOCK]>,
+    /// Samples that belong to the image.
+    pub width: usize,
+    pub height: usize,
+    /// Blocks in memory: whole units of the interleaved scan.
+    pub blocks_across: usize,
+    pub blocks_down: usize,
+    pub coefficients: Vec<i16>,
+}
+
+/// The frame of an image.
+pub struct Frame {
+    pub progressive: bool,
+    pub width: usize,
+    pub height: usize,
+    pub components: Vec<Component>,
+    /// The largest sampling factors.
+    pub h: usize,
+    pub v: usize,
+    /// Whether a JFIF segment was there.
+    pub jfif: bool,
+    /// The transform of Adobe's segment, if that was there.
+    pub adobe: Option<u8>,
+}
+
+impl Frame {
+    /// Reads the body of a frame header, without asking for memory yet.
+    pub fn parse(body: &[u8], progressive: bool) -> Result<Frame, String> {
+        let [precision, h1, h0, w1, w0, count, rest @ ..] = body else {
+            return Err("Corrupt: the frame header is too short".to_string());
+        };
+        if *precision != 8 {
+            return Err(format!("Expected 8 bits a sample, got {precision}"));
+        }
+        let (height, width) = (u16::from_be_bytes([*h1, *h0]) as usize, u16::from_be_bytes([*w1, *w0]) as usize);
+        limits::check_size(width, height)?;
+        let count = *count as usize;
+        if ![1, 3, 4].contains(&count) || rest.len() != count * 3 {
+            return Err(format!("Expected 1, 3 or 4 components, got {count}"));
+        }
+        let mut components: Vec<Component> = Vec::new();
+        for part in rest.chunks_exact(3) {
+            let (id, h, v, quantizer) = (part[0], (part[1] >> 4) as usize, (part[1] & 15) as usize, part[2] as usize);
+            if !(1..=4).contains(&h) || !(1..=4).contains(&v) || quantizer > 3 {
+                return Err("Corrupt: the frame header has a sampling factor or table number out of range".to_string());
+            }
+            if components.iter().any(|other| other.id == id) {
+                return Err(format!("Corrupt: two components with the number {id}"));
+            }
+            // A single component is never interleaved: its factors mean nothing.
+            let (h, v) = if count == 1 { (1, 1) } else { (h, v) };
+            components.push(Component {
+                id,
+                h,
+                v,
+                quantizer,
+                quantization: None,
+                width: 0,
+                height: 0,
+                blocks_across: 0,
+                blocks_down: 0,
+                coefficients: Vec::new(),
+            });
+        }
+        let h = components.iter().map(|c| c.h).max().unwrap_or(1);
+        let v = components.iter().map(|c| c.v).max().unwrap_or(1);
+        if components.iter().any(|c| !h.is_multiple_of(c.h) || !v.is_multiple_of(c.v)) {
+            return Err("Expected sampling factors that divide the largest".to_string());
+        }
+        let mut frame = Frame { progressive, width, height, components, h, v, jfif: false, adobe: None };
+        let (across, down) = frame.units();
+        for c in &mut frame.components {
+            (c.width, c.height) = ((width * c.h).div_ceil(h), (height * c.v).div_ceil(v));
+            (c.blocks_across, c.blocks_down) = (across * c.h, down * c.v);
+        }
+        Ok(frame)
+    }
+
+    /// Units of an interleaved scan: across, down.
+    pub fn units(&self) -> (usize, usize) {
+        (self.width.div_ceil(8 * self.h), self.height.div_ceil(8 * self.v))
+    }
+
+    /// Asks for the coefficients' memory.
+    pub fn allocate(&mut self) -> Result<(), String> {
+        for c in &mut self.components {
+            if c.coefficients.is_empty() {
+                c.coefficients = zeroed(c.blocks_across * c.blocks_down * BLOCK)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the components are, by the rules of libjpeg.
+    pub fn color(&self) -> Result<Color, String> {
+        let ids: Vec<u8> = self.components.iter().map(|c| c.id).collect();
+        match (self.components.len(), self.adobe) {
+            (1, _) => Ok(Color::Grey),
+            (3, _) if self.jfif => Ok(Color::YCbCr),
+            (3, Some(0)) => Ok(Color::Rgb),
+            (3, None) if ids == *b"RGB" => Ok(Color::Rgb),
+            (3, _) => Ok(Color::YCbCr),
+            (4, None | Some(0)) => Ok(Color::Cmyk),
+            (4, _) => Ok(Color::Ycck),
+            (n, _) => Err(format!("Expected 1, 3 or 4 components, got {n}")),
+        }
+    }
+}
