@@ -6,14 +6,10 @@ import { Device, evaluate as measure, type Evaluation, StateError } from "../mod
 import { headline } from "./machine.ts";
 import { type OpenData, openData } from "./open_data.ts";
 import { validBatches } from "./run_config.ts";
-import { type ModelOptions, openModel } from "./trained_model.ts";
+import { dataOf, type ModelOptions, openModel, type SourceOptions } from "./trained_model.ts";
 
 /** How to measure a trained run. */
-export interface EvaluateOptions extends ModelOptions {
-  /** A data set's name, a folder or an archive; by default that of the training. */
-  data?: string;
-  /** Height and width of the images; by default as in training. */
-  size?: number;
+export interface EvaluateOptions extends ModelOptions, SourceOptions {
   device?: "auto" | "cpu" | "cuda";
   /** CPU threads; by default LIBTRAIN_THREADS or all. */
   threads?: number;
@@ -28,9 +24,9 @@ export interface EvaluateOptions extends ModelOptions {
 /** Measures the model of a run's folder, or of a checkpoint, on the data that it was measured on in training. */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<Evaluation> {
   using device = new Device(options.device ?? "auto", { threads: options.threads });
-  const { model: opened, config, data } = await openModel(path, device, options);
+  const { model: opened, config } = await openModel(path, device, options);
   using model = opened;
-  const { train, valid } = await (options.open ?? openData)(data, device);
+  const { train, valid } = await (options.open ?? openData)(dataOf(path, config, options), device);
   train.dispose();
   using set = valid;
   requireClasses(path, config.model.options.classes, set.classes.length);

@@ -11,11 +11,12 @@ import { requireClasses } from "./evaluate.ts";
 import { headline } from "./machine.ts";
 import { type OpenData, openData } from "./open_data.ts";
 import { checkOutFile, makeFolderOf } from "./out_path.ts";
+import type { DataConfig } from "./run_config.ts";
 import { shiftSvg } from "./shift_figure.ts";
-import { type ModelOptions, openModel, type TrainedModel } from "./trained_model.ts";
+import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
 
 /** What to measure, on what, and where the figure goes. */
-export interface ShiftOptions extends ModelOptions {
+export interface ShiftOptions extends ModelOptions, SourceOptions {
   /** Pixels by which an image moves, from left to right; by default a quarter of its width. */
   shifts?: number;
   /** Images in the figure; by default 4. */
@@ -118,6 +119,7 @@ function samplesFor(figure: number, n: number): number[] {
 
 interface Opened extends TrainedModel {
   readonly path: string;
+  readonly source: DataConfig;
 }
 
 async function measured(
@@ -156,10 +158,10 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
   for (const path of paths) {
     const one = await openModel(path, device, options);
     stack.use(one.model);
-    opened.push({ ...one, path });
+    opened.push({ ...one, path, source: dataOf(path, one.config, options) });
   }
-  const { data: source } = opened[0]!;
-  const other = opened.find(({ data }) => data.path !== source.path || data.size !== source.size);
+  const { source } = opened[0]!;
+  const other = opened.find(({ source: own }) => own.path !== source.path || own.size !== source.size);
   if (other !== undefined) {
     throw new UsageError(
       `Expected runs on the same data and size, got "${other.path}": give --data and --size for all`,
@@ -197,7 +199,7 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
 }
 
 async function openCanvases(
-  source: TrainedModel["data"],
+  source: DataConfig,
   device: Device,
   { shifts, open = openData }: ShiftOptions,
 ): Promise<Canvases> {

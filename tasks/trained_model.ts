@@ -4,24 +4,27 @@ import { type Device, type models, type State, StateError, writeTensors } from "
 import { buildModel, type DataConfig, type ModelConfig, type RunConfig } from "./run_config.ts";
 import { damageNote, findCheckpoint } from "./run_files.ts";
 
-/** Which of a checkpoint's weights to take, and for which data. */
+/** Which of a checkpoint's weights to take. */
 export interface ModelOptions {
   /** Whether to take the average of the weights. */
   ema?: boolean;
-  /** Instead of the data of the training. */
-  data?: string;
-  /** Instead of the size in training. */
-  size?: number;
   /** Told what a reader should know. */
   note?(line: string): void;
 }
 
-/** A model as it was trained, and what it was trained on. */
+/** On which data to use a model. */
+export interface SourceOptions {
+  /** A data set's name, a folder or an archive; by default that of the training. */
+  data?: string;
+  /** Height and width of the images; by default as in training. */
+  size?: number;
+}
+
+/** A model as it was trained. */
 export interface TrainedModel {
   readonly model: models.XResNet;
   /** What is not of the model is missing where the weights were imported. */
   readonly config: ModelConfig & Partial<RunConfig>;
-  readonly data: DataConfig;
 }
 
 /** The averages in a state, under the names of the weights. */
@@ -42,7 +45,6 @@ export async function openModel(path: string, device: Device, options: ModelOpti
   const note = damageNote(found);
   if (note !== undefined) options.note?.(note);
   const config = found.config as unknown as TrainedModel["config"];
-  const data = dataOf(path, config, options);
   const tensors = options.ema ? averages(found.state, path) : found.state.tensors;
   const model = buildModel(config, device);
   try {
@@ -52,10 +54,11 @@ export async function openModel(path: string, device: Device, options: ModelOpti
     if (!(error instanceof StateError)) throw error;
     throw new StateError(`Cannot use "${found.path}": ${error.message}`, { cause: error });
   }
-  return { model, config, data };
+  return { model, config };
 }
 
-function dataOf(path: string, { data }: TrainedModel["config"], options: ModelOptions): DataConfig {
+/** The data to use a model on: those of its training, or others. */
+export function dataOf(path: string, { data }: TrainedModel["config"], options: SourceOptions): DataConfig {
   const source = options.data ?? data?.path;
   if (source === undefined) {
     throw new UsageError(`Expected --data, got none: "${path}" was not trained here, so what it is for is not known`);

@@ -53,6 +53,7 @@ export class StateError extends LibtrainError {
 
 /** A file, archive or image that cannot be used, or a disk that takes no more. */
 export class DataError extends LibtrainError {
+  /** The class's name, for messages. */
   override name = "DataError";
 }
 

@@ -1,0 +1,35 @@
+/** Single images from the bytes of their files. */
+import { decodeImage as decode } from "../ffi/native.ts";
+import { defaultDevice, type Device } from "../tensor/device.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** How to decode an image. */
+export interface DecodeOptions {
+  /** What its shorter side is resized to, pixels, as PIL does (bilinear, antialiased); by default it stays as it is. */
+  size?: number;
+  /** Where the tensor lives; by default the default device. */
+  device?: Device;
+}
+
+/**
+ * The pixels of a JPEG or PNG file, u8 [h, w, 3], turned upright as its EXIF orientation says, grey and CMYK made RGB. The
+ * tensor belongs to the caller.
+ *
+ * Throws a DataError where the bytes are no such file, are cut off, or would make an image too large.
+ *
+ * @example
+ * ```ts
+ * import { data } from "@libtrain/libtrain";
+ *
+ * const bytes = await Deno.readFile("tests/fixtures/images/baseline_420.jpg");
+ * using pixels = data.decodeImage(bytes, { size: 16 });
+ * console.log(Math.min(...pixels.shape.slice(0, 2))); // 16
+ * ```
+ */
+export function decodeImage(bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions = {}): Tensor {
+  const { size = 0, device = defaultDevice() } = options;
+  if (!Number.isInteger(size) || size < 0 || size > 16_384) {
+    throw new RangeError(`decodeImage(): Expected \`size\` as a whole number from 0 to 16384, got ${size}`);
+  }
+  return new Tensor(device, decode(device.handle, bytes, size).raw);
+}

@@ -1,0 +1,96 @@
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { runCommand } from "../../lib/cli/command.ts";
+import { UsageError } from "../../lib/cli/flags.ts";
+import { crossEntropy, data, Device, loadCheckpoint, noGrad, scope, tensor, writeTensors } from "../../mod.ts";
+import { predict, predictCommand } from "../../tasks/predict.ts";
+import { buildModel, type ModelConfig } from "../../tasks/run_config.ts";
+import { train } from "../../tasks/train.ts";
+import { keptStreams } from "../lib/cli/streams.ts";
+import { tempFolder } from "../temp_folder.ts";
+
+const images = fromFileUrl(new URL("../fixtures/images/", import.meta.url));
+
+Deno.test("decodeImage: RGB bytes as PIL gives them, with the shorter side resized where that is asked for", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const bytes = await Deno.readFile(join(images, "baseline_420.jpg"));
+  using whole = data.decodeImage(bytes, { device });
+  const ppm = await Deno.readFile(join(images, "baseline_420.ppm"));
+  assertEquals([whole.dtype, whole.shape[2]], ["u8", 3]);
+  assertEquals([...await whole.data()], [...ppm.subarray(ppm.length - whole.size)]);
+  using small = data.decodeImage(bytes, { device, size: 10 });
+  assertEquals(Math.min(small.shape[0]!, small.shape[1]!), 10);
+});
+
+Deno.test("predict: gives the probabilities of the model on the middle of the image, the likeliest first", async () => {
+  using folder = tempFolder();
+  const { run } = await train({ epochs: 1, limit: 64, bs: 32, threads: 1, out: folder.path });
+  const path = join(images, "grey.jpg");
+  const [found, other] = await predict(run, [path, join(images, "png_grey.png")], { top: 10, threads: 1 });
+  assertEquals([found?.image, found?.guesses.length, other?.guesses.length], [path, 10, 10]);
+  const probabilities = found!.guesses.map(({ probability }) => probability);
+  assertEquals(probabilities, probabilities.toSorted((a, b) => b - a));
+  assertAlmostEquals(probabilities.reduce((sum, value) => sum + value, 0), 1, 1e-5);
+
+  using device = new Device("cpu", { threads: 1 });
+  const { state, config } = await loadCheckpoint(join(run, "checkpoint", "state.safetensors"));
+  using model = buildModel(config as unknown as ModelConfig, device);
+  writeTensors(state.tensors, { model });
+  model.eval();
+  using pixels = data.decodeImage(await Deno.readFile(path), { size: 28, device });
+  const [height = 0, width = 0] = pixels.shape;
+  const bytes = await pixels.data();
+  const middle = Float32Array.from({ length: 784 }, (_, at) => {
+    const [row, column] = [Math.floor(at / 28) + ((height - 28) >> 1), at % 28 + ((width - 28) >> 1)];
+    return bytes[(row * width + column) * 3]! / 255;
+  });
+  const { label, probability } = found!.guesses[0]!;
+  using loss = scope(() =>
+    noGrad(() =>
+      crossEntropy(
+        model.forward(tensor(middle, [1, 28, 28, 1], { device })),
+        tensor(Int32Array.of(label), [1], { device }),
+      )
+    )
+  );
+  assertAlmostEquals(Math.exp(-await loss.item()), probability, 1e-5);
+});
+
+Deno.test("predict: a line an image, one object, and what cannot be used by name", async () => {
+  using folder = tempFolder();
+  const { run } = await train({ epochs: 1, limit: 64, bs: 32, threads: 1, out: folder.path });
+  const path = join(images, "grey.jpg");
+  const command = async (...args: string[]): Promise<{ code: number; out: string; err: string }> => {
+    const streams = keptStreams();
+    const code = await runCommand([...args, "--threads", "1"], predictCommand, { streams });
+    return { code, ...streams.text };
+  };
+  const plain = await command(run, path, "--top", "2");
+  assertEquals(plain.code, 0, plain.err);
+  assert(/^grey\.jpg {2}\d \d+\.\d % · \d \d+\.\d %$/.test(plain.out.trimEnd().split("\n").at(-1)!), plain.out);
+  const json = await command(run, path, path, "--json");
+  const { predictions } = JSON.parse(json.out);
+  assertEquals([predictions.length, predictions[0].guesses.length], [2, 3]);
+  assertEquals(Object.keys(predictions[0].guesses[0]), ["label", "class", "probability"]);
+
+  const broken = join(folder.path, "broken.jpg");
+  await Deno.writeFile(broken, (await Deno.readFile(path)).subarray(0, 200));
+  const text = join(folder.path, "text.png");
+  await Deno.writeTextFile(text, "no image");
+  for (
+    const [args, code, message] of [
+      [[run], 2, "Expected a run's folder or a checkpoint, and images after it"],
+      [[run, join(folder.path, "none.jpg")], 2, `Cannot find the image "${join(folder.path, "none.jpg")}"`],
+      [[run, folder.path], 2, "got the folder"],
+      [[join(folder.path, "none"), path], 2, "Cannot find "],
+      [[run, path, broken], 1, `Cannot use the image "${broken}"`],
+      [[run, text], 1, `Cannot use the image "${text}"`],
+    ] as const
+  ) {
+    const ended = await command(...args);
+    assertEquals(ended.code, code, ended.err);
+    assertStringIncludes(ended.err, message);
+    assertEquals(ended.err.trimEnd().split("\n").length, 1, ended.err);
+  }
+  await assertRejects(() => predict(run, [path], { ema: true }), UsageError, "leave out --ema");
+});
