@@ -195,3 +195,27 @@ impl Drop for Storage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::CpuContext;
+
+    #[test]
+    fn a_child_takes_over_free_blocks_and_keeps_them() {
+        let backend = Arc::new(CpuContext::new(1).expect("a CPU"));
+        let parent = Pool::new(backend, Arc::default());
+        let storage = |pool: &Arc<Pool>| Storage::allocate("test", 3 << 20, pool).expect("a block");
+        let first = storage(&parent);
+        let pointer = first.block().pointer();
+        drop(first);
+        let child = parent.child();
+        let second = storage(&child);
+        assert_eq!(second.block().pointer(), pointer);
+        drop(second);
+        let (third, fourth) = (storage(&parent), storage(&child));
+        assert_ne!(third.block().pointer(), pointer);
+        assert_eq!(fourth.block().pointer(), pointer);
+        assert_eq!(parent.counters.system_allocations.load(Ordering::Relaxed), 2);
+    }
+}

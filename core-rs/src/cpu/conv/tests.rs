@@ -173,6 +173,8 @@ fn training_shapes() {
     check(&shape([1, 4, 5, 96], 40, (3, 3), (1, 1), (1, 1), 1));
     check(&shape([1, 3, 3, 300], 33, (3, 3), (1, 1), (1, 1), 1));
     check(&shape([9, 6, 6, 70], 50, (1, 1), (1, 1), (0, 0), 1));
+    // Fewer pixels than channels.
+    check(&shape([3, 4, 4, 70], 50, (1, 1), (1, 1), (0, 0), 1));
     // Wider than a task.
     check(&shape([1, 2, 700, 3], 4, (3, 3), (1, 1), (1, 1), 1));
 }
