@@ -13,7 +13,7 @@ export class Parameter extends Tensor {
   static of(values: Tensor, options: { decays?: boolean } = {}): Parameter {
     const { raw } = aliasTensor(values.device.handle, values.handle);
     values.dispose();
-    const parameter = new Parameter(values.device, raw, false).requireGrad();
+    const parameter = new Parameter(values.device, raw, false).detachFromScope().requireGrad();
     parameter.#decays = options.decays ?? parameter.#decays;
     return parameter;
   }
@@ -30,7 +30,7 @@ export class Buffer extends Tensor {
   static of(values: Tensor): Buffer {
     const { raw } = aliasTensor(values.device.handle, values.handle);
     values.dispose();
-    return new Buffer(values.device, raw, false);
+    return new Buffer(values.device, raw, false).detachFromScope();
   }
 }
 

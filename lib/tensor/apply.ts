@@ -91,24 +91,38 @@ function nodeOfRule<Name extends DifferentiableOp>(
   const savedOutputs = new Map(
     outputIndexes.map((index) => [index, new SavedTensor(outputs[index]!, name, OPS[name].outputs[index] ?? "output")]),
   );
-  const inputShapes = inputs.map((input) => input?.shape ?? []);
-  const call: RuleCall<Name> = {
-    params,
-    needs,
-    inputShapes,
-    inputCount: inputs.length,
-    has: (index) => (inputs.length > index) && present[index]!,
-    input: (index) => savedOf(savedInputs, index, name).get(),
-    output: (index) => savedOf(savedOutputs, index, name).get(),
-  };
-  const present = inputs.map((input) => input !== null);
   return new GraphNode({
     op: name,
     inputs,
     outputs,
     saved: [...savedInputs.values(), ...savedOutputs.values()],
-    backward: (dy) => rule.backward(dy, call),
+    backward: backwardOf(name, savedInputs, savedOutputs, {
+      params,
+      needs,
+      inputShapes: inputs.map((input) => input?.shape ?? []),
+      present: inputs.map((input) => input !== null),
+    }),
   });
+}
+
+/** A function of its own, as a closure would keep the op's results alive, and they their graph. */
+function backwardOf<Name extends DifferentiableOp>(
+  name: Name,
+  savedInputs: Map<number, SavedTensor>,
+  savedOutputs: Map<number, SavedTensor>,
+  known: Pick<RuleCall<Name>, "params" | "needs" | "inputShapes"> & { present: readonly boolean[] },
+): (dy: readonly (Tensor | null)[]) => readonly (Tensor | null)[] {
+  const { params, needs, inputShapes, present } = known;
+  const call: RuleCall<Name> = {
+    params,
+    needs,
+    inputShapes,
+    inputCount: present.length,
+    has: (index) => present[index] ?? false,
+    input: (index) => savedOf(savedInputs, index, name).get(),
+    output: (index) => savedOf(savedOutputs, index, name).get(),
+  };
+  return (dy) => ruleOf(name).backward(dy, call);
 }
 
 function savedOf(saved: Map<number, SavedTensor>, index: number, op: string): SavedTensor {

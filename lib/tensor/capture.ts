@@ -115,7 +115,7 @@ function deviceOf(args: readonly Tensor[]): Device {
 interface Outcome<Result> {
   result: Result;
   tensors: Tensor[];
-  made: ReadonlySet<unknown>;
+  made: readonly unknown[];
 }
 
 /** Runs a step in a scope, and checks what it returns. */
@@ -155,8 +155,8 @@ function runOnce<Args extends readonly Tensor[], Result extends StepResult>(
   device: Device,
 ): Result {
   const { result, tensors, made } = outcomeOf(step, args, device);
-  if (tensors.every((tensor) => made.has(tensor))) return result;
-  return rebuilt(result, tensors, tensors.map((tensor) => made.has(tensor) ? tensor : copyOf(tensor))) as Result;
+  if (tensors.every((tensor) => made.includes(tensor))) return result;
+  return rebuilt(result, tensors, tensors.map((tensor) => made.includes(tensor) ? tensor : copyOf(tensor))) as Result;
 }
 
 function copyOf(tensor: Tensor): Tensor {
@@ -176,7 +176,7 @@ function record<Args extends readonly Tensor[], Result extends StepResult>(
   try {
     const { result, tensors, made } = recorded(own, () => outcomeOf(step, slots, device));
     // What the step did not make, another may dispose of: the graph holds handles of its own.
-    for (const tensor of tensors) outputs.push(made.has(tensor) ? tensor : aliasOf(tensor));
+    for (const tensor of tensors) outputs.push(made.includes(tensor) ? tensor : aliasOf(tensor));
     for (const output of outputs) output.detachFromScope();
     own.requireNoGradients();
     const { graph: handle } = endCapture(

@@ -47,18 +47,21 @@ export function defineOp<Inputs extends readonly Tensor[]>(
     const kept = [...inputs, result].map((tensor, index) =>
       new SavedTensor(tensor, op, index < inputs.length ? `input ${index}` : "output")
     );
-    const node = new GraphNode({
-      op,
-      inputs,
-      outputs: [result],
-      saved: kept,
-      backward: ([dy]) => {
-        const tensors = kept.map((saved) => saved.get());
-        const output = tensors.pop()!;
-        return definition.backward(dy!, { inputs: tensors as unknown as Inputs, output });
-      },
-    });
+    const backward = backwardOf(definition, kept);
+    const node = new GraphNode({ op, inputs, outputs: [result], saved: kept, backward });
     setNode(result, { node, output: 0 });
     return result;
+  };
+}
+
+/** A function of its own, as a closure would keep the op's result alive, and it its graph. */
+function backwardOf<Inputs extends readonly Tensor[]>(
+  definition: OpDefinition<Inputs>,
+  kept: readonly SavedTensor[],
+): (dy: readonly (Tensor | null)[]) => readonly (Tensor | null)[] {
+  return ([dy]) => {
+    const tensors = kept.map((saved) => saved.get());
+    const output = tensors.pop()!;
+    return definition.backward(dy!, { inputs: tensors as unknown as Inputs, output });
   };
 }

@@ -3,10 +3,14 @@ import type { Handle } from "../ffi/call.ts";
 import { releaseTensor } from "../ffi/native.ts";
 import type { Device } from "./device.ts";
 
-/** What is left of a tensor that was collected. */
-interface Forgotten {
+/** What is left of something that was collected. */
+export interface Remains {
   device: Device;
   handle: Handle;
+  gradient: Handle | null;
+  /** The op that made it, which must not lead back to it. */
+  node: { release(): void } | null;
+  /** What it was, for the warning. */
   kind: string;
   dtype: string;
   shape: readonly number[];
@@ -14,9 +18,11 @@ interface Forgotten {
 
 let warned = false;
 
-const registry = new FinalizationRegistry<Forgotten>(({ device, handle, kind, dtype, shape }) => {
+const registry = new FinalizationRegistry<Remains>(({ device, handle, gradient, node, kind, dtype, shape }) => {
   if (!device.queue.alive) return;
   releaseTensor(device.handle, handle);
+  if (gradient !== null) releaseTensor(device.handle, gradient);
+  node?.release();
   if (warned) return;
   warned = true;
   console.warn(
@@ -26,12 +32,12 @@ const registry = new FinalizationRegistry<Forgotten>(({ device, handle, kind, dt
   );
 });
 
-/** Frees a tensor's memory once it is collected, with a warning at the first. */
-export function watch(tensor: object, rest: Forgotten): void {
-  registry.register(tensor, rest, tensor);
+/** Frees what holds native memory once it is collected, with a warning at the first. */
+export function watch(holder: object, remains: Remains): void {
+  registry.register(holder, remains, holder);
 }
 
 /** Ends {@linkcode watch}. */
-export function unwatch(tensor: object): void {
-  registry.unregister(tensor);
+export function unwatch(holder: object): void {
+  registry.unregister(holder);
 }

@@ -93,10 +93,10 @@ export function scope<Result>(fn: () => Sync<Result>): Result {
 }
 
 /** {@linkcode scope}, which also says what of the result was made inside. */
-export function scopeAndMade<Result>(fn: () => Sync<Result>): { result: Result; made: ReadonlySet<Owned> } {
+export function scopeAndMade<Result>(fn: () => Sync<Result>): { result: Result; made: readonly Owned[] } {
   const inner = new Scope();
   const depth = scopes.push(inner);
-  const made = new Set<Owned>();
+  const made: Owned[] = [];
   let returned: Owned[] = [];
   try {
     const result = fn() as Result;
@@ -113,7 +113,7 @@ export function scopeAndMade<Result>(fn: () => Sync<Result>): { result: Result; 
     for (const value of returned) {
       // What was made elsewhere stays with whoever owns it.
       if (!inner.remove(value)) continue;
-      made.add(value);
+      made.push(value);
       if (around === undefined) value.detachFromScope();
       else around.add(value);
     }

@@ -4,7 +4,7 @@ import type { DtypeName } from "../ffi/codes.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
 import { aliasTensor, beginRead, releaseRead, releaseTensor, takeRead } from "../ffi/native.ts";
 import type { Device } from "./device.ts";
-import { unwatch, watch } from "./forgotten.ts";
+import { type Remains, unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";
 import { disown, own } from "./scope.ts";
 import * as ops from "./ops/methods.ts";
@@ -51,6 +51,8 @@ export class Tensor extends TensorMethods {
   #grad: Tensor | null = null;
   #tracked = false;
   #storage = storages++;
+  /** What to free once this is collected; most tensors are a scope's, and have none. */
+  #remains: Remains | null = null;
 
   static {
     nodeGetter = (tensor) => tensor.#origin;
@@ -58,6 +60,7 @@ export class Tensor extends TensorMethods {
       tensor.#origin = origin;
       tensor.#tracked = true;
       origin.node.retain();
+      if (tensor.#remains !== null) tensor.#remains.node = origin.node;
     };
     storageGetter = (tensor) => tensor.#storage;
     storageSetter = (tensor, storage) => {
@@ -72,7 +75,7 @@ export class Tensor extends TensorMethods {
     this.shape = raw.shape;
     this.dtype = raw.dtype;
     this.#handle = { slot: raw.slot, generation: raw.generation };
-    if (!owned || !own(this)) this.#watch();
+    if (owned && !own(this)) this.#watch();
   }
 
   /** A tensor that no scope owns: its holder disposes of it. */
@@ -94,9 +97,18 @@ export class Tensor extends TensorMethods {
   }
 
   #watch(): void {
-    if (this.#handle === null) return;
+    if (this.#handle === null || this.#remains !== null) return;
     const { device, dtype, shape } = this;
-    watch(this, { device, handle: this.#handle, kind: this.constructor.name, dtype, shape });
+    this.#remains = {
+      device,
+      handle: this.#handle,
+      gradient: this.#grad?.handle ?? null,
+      node: this.#origin?.node ?? null,
+      kind: this.constructor.name,
+      dtype,
+      shape,
+    };
+    watch(this, this.#remains);
   }
 
   /** @internal The native handle; throws once the tensor is disposed. */
@@ -132,7 +144,7 @@ export class Tensor extends TensorMethods {
     const handle = this.#handle;
     this.#handle = null;
     disown(this);
-    unwatch(this);
+    if (this.#remains !== null) unwatch(this);
     if (this.device.queue.alive) releaseTensor(this.device.handle, handle);
     this.#origin?.node.release();
     this.#origin = null;
@@ -197,13 +209,15 @@ export class Tensor extends TensorMethods {
   setGrad(gradient: Tensor | null): void {
     if (this.#grad !== gradient) this.#grad?.dispose();
     this.#grad = gradient;
-    gradient?.detachFromScope();
+    if (gradient !== null) disown(gradient);
+    if (this.#remains !== null) this.#remains.gradient = gradient?.handle ?? null;
   }
 
   /** Gives the gradient away: the caller disposes of it. */
   takeGrad(): Tensor | null {
     const gradient = this.#grad;
     this.#grad = null;
+    if (this.#remains !== null) this.#remains.gradient = null;
     return gradient;
   }
 
