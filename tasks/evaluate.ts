@@ -4,7 +4,7 @@ import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { Device, evaluate as measure, type Evaluation, StateError } from "../mod.ts";
 import { headline } from "./machine.ts";
-import { type OpenData, openData } from "./open_data.ts";
+import { type OpenValid, openValid } from "./open_data.ts";
 import { validBatches } from "./run_config.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions } from "./trained_model.ts";
 
@@ -18,7 +18,7 @@ export interface EvaluateOptions extends ModelOptions, SourceOptions {
   /** Told once everything is set up. */
   ready?(line: string): void;
   /** Opens the data; by default by name or path. */
-  open?: OpenData;
+  open?: OpenValid;
 }
 
 /** Measures the model of a run's folder, or of a checkpoint, on the data that it was measured on in training. */
@@ -26,9 +26,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   using device = new Device(options.device ?? "auto", { threads: options.threads });
   const { model: opened, config } = await openModel(path, device, options);
   using model = opened;
-  const { train, valid } = await (options.open ?? openData)(dataOf(path, config, options), device);
-  train.dispose();
-  using set = valid;
+  using set = await (options.open ?? openValid)(dataOf(path, config, options), device);
   requireClasses(path, config.model.options.classes, set.classes.length);
   options.ready?.(`${headline(device)} · ${config.dtype} · ${config.model.name} of ${path}`);
   return await measure(model, validBatches({ ...config, validBs: options.bs ?? config.validBs ?? 64 }, set));

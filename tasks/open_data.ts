@@ -3,24 +3,52 @@ import { UsageError } from "../lib/cli/flags.ts";
 import { data, type Device } from "../mod.ts";
 import type { DataConfig } from "./run_config.ts";
 
-/** How to open data; a script may give its own. */
-export type OpenData = (config: DataConfig, device: Device) => Promise<data.Splits>;
+/** Who is told of long work, and what ends it. */
+export type OpenWatch = Pick<data.OpenOptions, "signal" | "progress" | "downloading">;
 
-/** The data of a configuration, on a device. */
-export async function openData({ path, size, limit }: DataConfig, device: Device): Promise<data.Splits> {
-  if (path === "mnist") {
-    if (size !== null && size !== 28) throw new UsageError(`mnist has images of 28 x 28 only, got --size ${size}`);
-    return await data.mnist({ device, limit: limit ?? undefined });
-  }
-  return await openImages(path);
+/** How to open data; a script may give its own. */
+export type OpenData = (config: DataConfig, device: Device, watch?: OpenWatch) => Promise<data.Splits>;
+
+/** How to open what is measured with. */
+export type OpenValid = (config: DataConfig, device: Device, watch?: OpenWatch) => Promise<data.Dataset>;
+
+/** MNIST, where it is that. */
+async function digits({ path, size, limit }: DataConfig, device: Device): Promise<data.Splits | undefined> {
+  if (path !== "mnist") return undefined;
+  if (size !== null && size !== 28) throw new UsageError(`mnist has images of 28 x 28 only, got --size ${size}`);
+  return await data.mnist({ device, limit: limit ?? undefined });
 }
 
-async function openImages(path: string): Promise<data.Splits> {
+/** Options for image files; a path that is not there is the user's mistake. */
+async function imagesOf<Opened>(
+  { path, size, limit, keep }: DataConfig,
+  device: Device,
+  opening: { watch?: OpenWatch; with: (path: string, options: data.OpenOptions) => Promise<Opened> },
+): Promise<Opened> {
+  if (size === null) throw new UsageError(`Expected --size with --data "${path}", got none: images have many sizes`);
   try {
-    await Deno.stat(path);
+    return await opening.with(path, {
+      ...opening.watch,
+      size,
+      limit: limit ?? undefined,
+      keep: keep ?? "size",
+      device,
+    });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new UsageError(`Cannot find "${path}": give mnist, a folder with train/ and val/, or an archive of one`);
+    if (error instanceof Deno.errors.NotFound) throw new UsageError(error.message);
+    throw error;
   }
-  throw new Error(`Cannot open "${path}": image folders and archives are not read yet`);
+}
+
+/** The data of a configuration, on a device. */
+export async function openData(config: DataConfig, device: Device, watch?: OpenWatch): Promise<data.Splits> {
+  return await digits(config, device) ?? await imagesOf(config, device, { watch, with: data.open });
+}
+
+/** The validation data of a configuration; for image files there need be no others. */
+export async function openValid(config: DataConfig, device: Device, watch?: OpenWatch): Promise<data.Dataset> {
+  const all = await digits(config, device);
+  if (all === undefined) return await imagesOf(config, device, { watch, with: data.openValid });
+  all.train.dispose();
+  return all.valid;
 }

@@ -16,8 +16,10 @@ export interface DataConfig {
   readonly path: string;
   /** Height and width of the images; null where the data have one size. */
   readonly size: number | null;
-  /** Only the first images of each part; null for all. */
+  /** Only so many images of each part; null for all. */
   readonly limit: number | null;
+  /** What the cache keeps of training images, see data.open; by default `size`. */
+  readonly keep?: "size" | "source";
 }
 
 const optimizers = { ranger: optim.ranger, adamw: optim.adamw, sgd: optim.sgd };
@@ -71,6 +73,8 @@ export interface RunConfig extends RunPlan {
   readonly classes: readonly string[];
   /** [h, w, c] of the images. */
   readonly imageShape: readonly [number, number, number];
+  /** What the images were read from; null for arrays. */
+  readonly source: data.DataSource | null;
   /** The instruction set of the kernels: another one gives other bits. */
   readonly isa: string;
   /** The version of the code; null outside a git checkout. */
@@ -97,10 +101,10 @@ function known<Table extends object>(table: Table, what: string, name: unknown):
 /** A plan with what the data say of the model. */
 export function withData<Plan extends RunPlan>(
   plan: Plan,
-  { classes, imageShape }: Pick<data.Dataset, "classes" | "imageShape">,
-): Plan & Pick<RunConfig, "classes" | "imageShape"> {
+  { classes, imageShape, source }: Pick<data.Dataset, "classes" | "imageShape" | "source">,
+): Plan & Pick<RunConfig, "classes" | "imageShape" | "source"> {
   const options = { ...plan.model.options, classes: classes.length, inChannels: imageShape[2] };
-  return { ...plan, model: { ...plan.model, options }, classes, imageShape };
+  return { ...plan, model: { ...plan.model, options }, classes, imageShape, source: source ?? null };
 }
 
 /** The model of a configuration, with its initial weights. */

@@ -9,7 +9,7 @@ import { type Consistency, shiftConsistency, shiftCurve, widened } from "../lib/
 import { data, Device, noGrad, scope, StateError, type Tensor } from "../mod.ts";
 import { requireClasses } from "./evaluate.ts";
 import { headline } from "./machine.ts";
-import { type OpenData, openData } from "./open_data.ts";
+import { type OpenValid, openValid } from "./open_data.ts";
 import { checkOutFile, makeFolderOf } from "./out_path.ts";
 import type { DataConfig } from "./run_config.ts";
 import { shiftSvg } from "./shift_figure.ts";
@@ -37,7 +37,7 @@ export interface ShiftOptions extends ModelOptions, SourceOptions {
   /** Told how many of how many images are done. */
   progress?(path: string, done: number, total: number): void;
   /** Opens the data; by default by name or path. */
-  open?: OpenData;
+  open?: OpenValid;
 }
 
 /** One model's measurements. */
@@ -201,14 +201,13 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
 async function openCanvases(
   source: DataConfig,
   device: Device,
-  { shifts, open = openData }: ShiftOptions,
+  { shifts, open = openValid }: ShiftOptions,
 ): Promise<Canvases> {
   const marginOf = (size: number): number => shifts ?? 2 * Math.round(size / 8);
   const margin = source.size === null ? undefined : marginOf(source.size);
   // Where images can be had larger, what comes into view is theirs; else it is black.
   const size = margin === undefined ? null : source.size! + margin;
-  const { train, valid } = await open({ ...source, size }, device);
-  train.dispose();
+  const valid = await open({ ...source, size }, device);
   const [height, width] = valid.imageShape;
   if (height !== width) {
     valid.dispose();

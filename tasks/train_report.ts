@@ -2,7 +2,8 @@
 import { formatDuration, formatNumber, formatPercent, formatRate } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
 import type { Report } from "../lib/cli/report.ts";
-import type { BatchEnd, EpochBegin, EpochEnd } from "../mod.ts";
+import type { BatchEnd, data, EpochBegin, EpochEnd } from "../mod.ts";
+import { showDownload, showPreparing } from "./data_report.ts";
 import type { RunsResult } from "./train_runs.ts";
 import type { TrainListener, TrainResult } from "./training.ts";
 
@@ -26,10 +27,19 @@ export class TrainReport implements TrainListener, Disposable {
     this.#progress = new Progress(report);
   }
 
+  downloading({ bytes, expectedBytes }: data.DownloadProgress): void {
+    showDownload(this.#progress, { bytes, expectedBytes });
+  }
+
+  preparing(state: data.PrepareProgress): void {
+    showPreparing(this.#progress, state);
+  }
+
   ready(
     { config, headline, parameters, train, valid, folder, from }: Parameters<NonNullable<TrainListener["ready"]>>[0],
   ): void {
     const { dtype, seed, data, model } = config;
+    this.#progress.clear();
     this.#report.line(`${headline} · ${dtype} · ${model.name} ${count(parameters)} parameters · seed ${seed}`);
     this.#report.line(`data      ${data.path} · ${formatNumber(train)} train · ${formatNumber(valid)} val`);
     this.#report.line(`run       ${folder}`);

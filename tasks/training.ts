@@ -43,6 +43,10 @@ export interface TrainOptions extends PlanOptions {
 /** What a training tells whoever shows it. */
 export interface TrainListener
   extends Partial<{ [Name in keyof TrainerEvents]: (event: TrainerEvents[Name]) => void }> {
+  /** Images are being decoded. */
+  preparing?: data.ReadOptions["progress"];
+  /** An archive comes over the network. */
+  downloading?: data.LocateOptions["downloading"];
   /** Everything is set up. */
   ready?(ready: {
     config: RunConfig;
@@ -114,7 +118,9 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
 }
 
 /** A configuration without what the data, the machine and the code said. */
-function planPart({ classes: _, imageShape: _shape, isa: _isa, commit: _commit, ...plan }: RunConfig): RunPlan {
+function planPart(
+  { classes: _, imageShape: _shape, source: _source, isa: _isa, commit: _commit, ...plan }: RunConfig,
+): RunPlan {
   return plan;
 }
 
@@ -124,7 +130,11 @@ async function trainPlan(
   options: TrainOptions,
 ): Promise<TrainResult> {
   using device = new Device(plan.device, { threads: plan.threads ?? undefined });
-  const sets = await (options.open ?? openData)(plan.data, device);
+  const sets = await (options.open ?? openData)(plan.data, device, {
+    signal: options.signal,
+    progress: (state) => options.listener?.preparing?.(state),
+    downloading: (state) => options.listener?.downloading?.(state),
+  });
   using train = sets.train;
   using valid = sets.valid;
   const { model: cpu, isa } = cpuFacts();

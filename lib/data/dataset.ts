@@ -3,14 +3,30 @@ import type { DtypeName } from "../ffi/codes.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+/** Which square of an image is taken. */
+export type CropKind = "random" | "centre" | "resized";
+
 /** How to make batches. */
 export interface BatchOptions {
   /** Order and augmentation follow from it and from the epoch; 0 to 2^32 - 1, by default 0. */
   seed?: number;
-  /** Moves each image by up to so many pixels along both axes, zeros coming in; by default 0. */
+  /** Moves each image by up to so many pixels along both axes, zeros coming in; by default 0. For images in arrays. */
   shift?: number;
   /** Probability of mirroring an image left to right, 0 to 1; by default 0. */
   flip?: number;
+  /**
+   * Which square of an image is taken, for image files; by default `random` for a training set, else `centre`.
+   *
+   * `random` and `centre` are as high and wide as the shorter side, anywhere along the longer one or in its middle.
+   * `resized` is fastai's RandomResizedCrop: an area of `minScale` to 1 of the image's, a ratio of 3/4 to 4/3.
+   */
+  crop?: CropKind;
+  /** The smallest share of an image's area that the crop `resized` takes, above 0 to 1; by default 0.35. */
+  minScale?: number;
+  /** Probability that boxes of noise are laid over an image, for image files (fastai's RandomErasing); by default 0. */
+  erase?: number;
+  /** The most boxes, 1 to 16; by default 1. */
+  eraseCount?: number;
   /** Whether each epoch has an order of its own; by default true for a training set, else false. */
   shuffle?: boolean;
   /** Whether to leave out a last batch that is not full; by default as `shuffle`. */
@@ -95,6 +111,14 @@ export interface BatchesConfig {
   readonly shift: number;
   /** Probability of mirroring an image. */
   readonly flip: number;
+  /** Which square of an image is taken; not set for images in arrays. */
+  readonly crop?: CropKind;
+  /** The smallest share of an image's area that is taken. */
+  readonly minScale?: number;
+  /** Probability of boxes of noise; not set for images in arrays. */
+  readonly erase?: number;
+  /** How many boxes at most. */
+  readonly eraseCount?: number;
   /** Whether each epoch has an order of its own. */
   readonly shuffle: boolean;
   /** Whether a last batch that is not full is left out. */
@@ -123,8 +147,20 @@ export interface Batches extends AsyncIterable<Batch> {
   at(position: { epoch: number; batch?: number }): AsyncIterableIterator<Batch>;
 }
 
+/** What a data set was read from. */
+export interface DataSource {
+  /** The file's or folder's name. */
+  readonly name: string;
+  /** SHA-256 of an archive in hex; null for a folder. */
+  readonly sha256: string | null;
+}
+
 /** Images with labels. */
 export interface Dataset {
+  /** What it was read from; not set for arrays. */
+  readonly source?: DataSource;
+  /** The file of each image, `split/class/file`; not set for arrays. */
+  readonly names?: readonly string[];
   /** The names of the classes; a label is a place in this list. */
   readonly classes: readonly string[];
   /** Number of images. */

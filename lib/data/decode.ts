@@ -1,5 +1,5 @@
 /** Single images from the bytes of their files. */
-import { decodeImage as decode } from "../ffi/native.ts";
+import { decodeImage as decode } from "../ffi/image.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
 

@@ -9,9 +9,17 @@ export {
   type BatchesConfig,
   type BatchOptions,
   type BatchParts,
+  type CropKind,
   type Dataset,
+  type DataSource,
 } from "./dataset.ts";
 export { decodeImage, type DecodeOptions } from "./decode.ts";
 export { DataFileError } from "./idx.ts";
 export { type Arrays, type DatasetOptions, fromArrays } from "./memory.ts";
 export { mnist, type Splits } from "./mnist.ts";
+export { download, type DownloadOptions, type DownloadProgress } from "./download.ts";
+export { adopt, locate, type LocateOptions } from "./locate.ts";
+export { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts";
+export { open, type OpenOptions, openValid } from "./open.ts";
+export { type PrepareProgress, type ReadOptions } from "./prepare.ts";
+export { fromSamples, type RawImage, type Sample, type SamplesOptions } from "./samples.ts";

@@ -134,29 +134,6 @@ export function releaseGraph(queue: Handle, graph: Handle): void {
   );
 }
 
-/** Decodes a JPEG or PNG to u8 [h, w, 3], its short side resized to `shortSide` (0: as it is); and the file's own size. */
-export function decodeImage(
-  queue: Handle,
-  bytes: Uint8Array<ArrayBuffer>,
-  shortSide: number,
-): { raw: RawTensor; height: number; width: number } {
-  check(
-    symbols().lt_image_decode(
-      queue.slot,
-      queue.generation,
-      bytes,
-      bytes.byteLength,
-      shortSide,
-      out,
-      out.byteLength,
-    ),
-    out,
-  );
-  const raw = tensorAt(0);
-  const word = 4 + raw.shape.length;
-  return { raw, height: out[word]!, width: out[word + 1]! };
-}
-
 /** What the library says of this machine, as JSON text. */
 export function deviceInfoText(): string {
   check(symbols().lt_device_info(out, out.byteLength), out);

@@ -6,7 +6,7 @@ import { data, StateError } from "../../mod.ts";
 import { evaluate } from "../../tasks/evaluate.ts";
 import { importWeights } from "../../tasks/import.ts";
 import { exportWeights } from "../../tasks/export.ts";
-import type { OpenData } from "../../tasks/open_data.ts";
+import type { OpenData, OpenValid } from "../../tasks/open_data.ts";
 import { shift } from "../../tasks/shift.ts";
 import { train } from "../../tasks/train.ts";
 import { tempFolder } from "../temp_folder.ts";
@@ -31,10 +31,20 @@ function opener(names = classes, sizes: (number | null)[] = []): OpenData {
   };
 }
 
+/** The validation part of what an opener gives. */
+function validOf(open: OpenData): OpenValid {
+  return async (config, device) => {
+    const { train, valid } = await open(config, device);
+    train.dispose();
+    return valid;
+  };
+}
+
 Deno.test("tasks on images: train, resume, evaluate, shift, export and import take the classes and sizes of the data", async () => {
   using folder = tempFolder();
   const sizes: (number | null)[] = [];
   const open = opener(classes, sizes);
+  const valid = validOf(open);
   const options = {
     preset: "imagenette-128-5",
     arch: "xresnet18",
@@ -55,10 +65,10 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   const config = JSON.parse(await Deno.readTextFile(join(run, "config.json")));
   assertEquals(config.classes, classes);
   assertEquals([config.model.options.classes, config.model.options.inChannels, config.imageShape], [3, 3, [32, 32, 3]]);
-  const again = await evaluate(run, { open, threads: 2 });
+  const again = await evaluate(run, { open: valid, threads: 2 });
   assertEquals([again.top1, again.loss], [top1, loss]);
 
-  const moved = await shift([run], { open, threads: 2, images: 1, shifts: 4 });
+  const moved = await shift([run], { open: valid, threads: 2, images: 1, shifts: 4 });
   assertEquals([moved.runs[0]!.n, moved.shifts, moved.images[0]?.class], [9, [-2, -1, 0, 1, 2], "red"]);
   assertEquals(sizes.at(-1), 36, "real pixels come into view: images are opened larger by the shifts");
 
@@ -66,10 +76,10 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   await exportWeights(run, { out: weights });
   const checkpoint = join(folder.path, "i.safetensors");
   await importWeights(weights, { arch: "xresnet18", act: "relu", pool: "maxblur", out: checkpoint });
-  await assertRejects(() => evaluate(checkpoint, { open }), UsageError, "Expected --data, got none");
-  assertEquals((await evaluate(checkpoint, { open, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
+  await assertRejects(() => evaluate(checkpoint, { open: valid }), UsageError, "Expected --data, got none");
+  assertEquals((await evaluate(checkpoint, { open: valid, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
   const others = opener(["a", "b", "c", "d"]);
-  await assertRejects(() => evaluate(run, { open: others }), StateError, "Expected data of 3 classes");
+  await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of 3 classes");
   await assertRejects(() => train({ resume: run, open: others, epochs: 2, force: true }), StateError, "Cannot load");
   const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), RangeError);
   assertStringIncludes(message.message, "at most 24 images a step");

@@ -1,0 +1,195 @@
+/** What data sets have in common whose images live on the device, or are mapped there. */
+import { DisposedError } from "../ffi/errors.ts";
+import { tensor } from "../tensor/create.ts";
+import type { Device } from "../tensor/device.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { gatherRows } from "../tensor/ops/shape.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Batch, type Batches, type BatchesConfig, type BatchOptions, type Dataset } from "./dataset.ts";
+import { shuffledOrder } from "./order.ts";
+import { Pace } from "./pace.ts";
+
+/** What batches do to images. */
+export type Augmentation = Pick<
+  BatchesConfig,
+  "shift" | "flip" | "crop" | "minScale" | "erase" | "eraseCount"
+>;
+
+/** What a data set of this kind is made of. */
+export interface DeviceSetParts {
+  readonly classes: readonly string[];
+  /** [h, w, c] */
+  readonly imageShape: readonly [number, number, number];
+  /** i32 [n] */
+  readonly labels: Tensor;
+  /** What else it holds on the device. */
+  readonly tensors: readonly Tensor[];
+  /** Whether its batches are shuffled unless told otherwise. */
+  readonly training: boolean;
+}
+
+/** A data set whose batches are made by an op from what it holds on the device. */
+export abstract class DeviceDataset implements Dataset {
+  /** The names of the classes; a label is a place in this list. */
+  readonly classes: readonly string[];
+  /** Number of images. */
+  readonly length: number;
+  /** [h, w, c] */
+  readonly imageShape: readonly [number, number, number];
+  /** Whether its batches are shuffled unless told otherwise. */
+  protected readonly training: boolean;
+  readonly #labels: Tensor;
+  readonly #tensors: readonly Tensor[];
+
+  /** Takes the tensors over. */
+  constructor({ classes, imageShape, labels, tensors, training }: DeviceSetParts) {
+    this.classes = classes;
+    this.length = labels.shape[0]!;
+    this.imageShape = imageShape;
+    this.training = training;
+    this.#labels = labels;
+    this.#tensors = tensors;
+  }
+
+  /** Where it lives. */
+  get device(): Device {
+    return this.#labels.device;
+  }
+
+  /** What batches do to images beside the order, checked: the part of the settings that is this kind's own. */
+  protected abstract augmentation(options: BatchOptions): Augmentation;
+
+  /** Enqueues the images, f32 [n, h, w, c], of the samples whose numbers are in `rows`, i32 [n]. */
+  protected abstract images(rows: Tensor, config: BatchesConfig, epoch: number): Tensor;
+
+  /** The data set in batches of `size`. */
+  batches(size: number, options: BatchOptions = {}): Batches {
+    const { seed = 0, shuffle = this.training, epoch = 0, from = 0, dtype = "f32" } = options;
+    const dropLast = options.dropLast ?? shuffle;
+    whole("size", size, 1, this.length);
+    whole("seed", seed, 0, 2 ** 32 - 1);
+    whole("epoch", epoch, 0, 2 ** 32 - 1);
+    share("flip", options.flip ?? 0);
+    const own = this.augmentation(options);
+    const config: BatchesConfig = { dataset: this.length, batchSize: size, seed, ...own, shuffle, dropLast, dtype };
+    const batches = new DeviceBatches(this, config, { epoch, batch: from });
+    whole("from", from, 0, batches.length);
+    return batches;
+  }
+
+  /** The samples' numbers in the order of an epoch. */
+  order({ shuffle, seed }: BatchesConfig, epoch: number): Int32Array<ArrayBuffer> {
+    if (shuffle) return shuffledOrder(this.length, { seed, epoch });
+    return Int32Array.from({ length: this.length }, (_, index) => index);
+  }
+
+  /** Enqueues a batch of the samples whose numbers are in `rows`, i32 [n]. */
+  enqueue(rows: Tensor, config: BatchesConfig, epoch: number): { images: Tensor; labels: Tensor } {
+    const made = noGrad(() =>
+      scope(() => {
+        const images = this.images(rows, config, epoch);
+        return { images: config.dtype === "f64" ? images.to("f64") : images, labels: gatherRows(this.#labels, rows) };
+      })
+    );
+    return { images: made.images.detachFromScope(), labels: made.labels.detachFromScope() };
+  }
+
+  /** A tensor beside the images. */
+  upload(order: Int32Array<ArrayBuffer>): Tensor {
+    if (this.#labels.disposed) throw new DisposedError("Cannot make batches of a data set after it was disposed");
+    return scope(() => tensor(order, undefined, { device: this.device })).detachFromScope();
+  }
+
+  /** Lets go of what it holds on the device. */
+  dispose(): void {
+    for (const held of [this.#labels, ...this.#tensors]) held.dispose();
+  }
+
+  /** A data set does not outlive its block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** How many images of which shape, and where. */
+  toString(): string {
+    const state = this.#labels.disposed ? "disposed" : this.device.kind;
+    return `Dataset(${this.length.toLocaleString("en-US")} images [${this.imageShape.join(", ")}], ` +
+      `${this.classes.length} classes, ${state})`;
+  }
+
+  /** What the console shows. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+class DeviceBatches implements Batches {
+  readonly dataset: DeviceDataset;
+  readonly config: BatchesConfig;
+  readonly length: number;
+  readonly samples: number;
+  #next: { epoch: number; batch: number };
+
+  constructor(dataset: DeviceDataset, config: BatchesConfig, first: { epoch: number; batch: number }) {
+    const { batchSize, dropLast } = config;
+    this.dataset = dataset;
+    this.config = config;
+    this.length = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
+    this.samples = dropLast ? this.length * batchSize : dataset.length;
+    this.#next = first;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Batch> {
+    const position = this.#next;
+    this.#next = { epoch: position.epoch + 1, batch: 0 };
+    return this.at(position);
+  }
+
+  async *at({ epoch, batch = 0 }: { epoch: number; batch?: number }): AsyncGenerator<Batch, void, undefined> {
+    whole("epoch", epoch, 0, 2 ** 32 - 1);
+    whole("batch", batch, 0, this.length);
+    const { batchSize } = this.config;
+    const order = this.dataset.order(this.config, epoch);
+    using uploaded = this.dataset.upload(order);
+    const pace = new Pace(uploaded.device);
+    for (; batch < this.length; batch++) {
+      const start = batch * batchSize;
+      const index = order.slice(start, Math.min(start + batchSize, order.length));
+      const parts = scope(() => {
+        const { images, labels } = this.dataset.enqueue(uploaded.rows(start, index.length), this.config, epoch);
+        return new Batch({ images, labels, index, epoch });
+      });
+      // On a break or throw in the loop, the generator is returned here, so the batch goes then too.
+      try {
+        yield parts;
+      } finally {
+        parts.dispose();
+      }
+      await pace.step();
+    }
+  }
+
+  toString(): string {
+    const { batchSize, shuffle, seed } = this.config;
+    return `Batches(${this.length} of ${batchSize}${shuffle ? `, shuffled with seed ${seed}` : ""})`;
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+/** Refuses what is no whole number in a range. */
+export function whole(name: string, value: number, low: number, high: number): void {
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new RangeError(
+      `batches(): Expected \`${name}\` as a whole number from ${low} to ${high}, got ${value}`,
+    );
+  }
+}
+
+/** Refuses what is no share. */
+export function share(name: string, value: number): void {
+  if (!(value >= 0 && value <= 1)) throw new RangeError(`batches(): Expected \`${name}\` from 0 to 1, got ${value}`);
+}

@@ -1,0 +1,93 @@
+/** Fetching an archive. */
+import { createHash } from "node:crypto";
+import { dirname } from "@std/path";
+import { DataError } from "../ffi/errors.ts";
+
+/** How far a download is. */
+export interface DownloadProgress {
+  /** Bytes that came. */
+  readonly bytes: number;
+  /** Bytes in all; null where the server does not say. */
+  readonly expectedBytes: number | null;
+}
+
+/** What to fetch, and where it goes. */
+export interface DownloadOptions {
+  /** Where from. */
+  readonly url: string;
+  /** The file, whose folder is made. */
+  readonly file: string;
+  /** What its MD5 must be, in hex; null where nothing is known. */
+  readonly md5: string | null;
+  /** Ends it early. */
+  readonly signal?: AbortSignal;
+  /** Told after each part that came. */
+  readonly progress?: (state: DownloadProgress) => void;
+  /** By default the global one. */
+  readonly fetch?: (url: string, init: { signal?: AbortSignal }) => Promise<Response>;
+}
+
+/**
+ * Downloads a file and gives its MD5. It appears under its name only once it is whole and its sum is right; else a
+ * DataError says what was wrong, and nothing stays.
+ */
+export async function download(options: DownloadOptions): Promise<string> {
+  const { url, file, md5, signal, progress, fetch: get = fetch } = options;
+  await Deno.mkdir(dirname(file), { recursive: true });
+  const response = await get(url, { signal }).catch((error: Error) => {
+    signal?.throwIfAborted();
+    throw new DataError(`Cannot download ${url}: ${error.message}`, { cause: error });
+  });
+  if (!response.ok || response.body === null) {
+    await response.body?.cancel();
+    throw new DataError(`Cannot download ${url}: the server answered ${response.status} ${response.statusText}`);
+  }
+  const length = response.headers.get("content-length");
+  const expectedBytes = length === null ? null : Number(length);
+  const partial = `${file}.partial`;
+  try {
+    const found = await written(response.body, partial, (bytes) => progress?.({ bytes, expectedBytes }));
+    if (expectedBytes !== null && found.bytes !== expectedBytes) {
+      throw new DataError(`Cannot download ${url}: it ended after ${found.bytes} of ${expectedBytes} bytes`);
+    }
+    if (md5 !== null && found.md5 !== md5) {
+      throw new DataError(`Expected ${url} to have the MD5 ${md5}, got ${found.md5}: it was damaged or replaced`);
+    }
+    await Deno.rename(partial, file);
+    return found.md5;
+  } catch (error) {
+    await Deno.remove(partial).catch(() => {});
+    signal?.throwIfAborted();
+    if (error instanceof DataError) throw error;
+    throw new DataError(`Cannot download ${url}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function written(
+  body: ReadableStream<Uint8Array>,
+  path: string,
+  told: (bytes: number) => void,
+): Promise<{ bytes: number; md5: string }> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const hash = createHash("md5");
+  let bytes = 0;
+  for await (const part of body) {
+    hash.update(part);
+    for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
+    bytes += part.length;
+    told(bytes);
+  }
+  await file.sync();
+  return { bytes, md5: hash.digest("hex") };
+}
+
+/** MD5 of a file, in hex. */
+export async function md5Of(path: string, options: { signal?: AbortSignal } = {}): Promise<string> {
+  const hash = createHash("md5");
+  using file = await Deno.open(path);
+  for await (const part of file.readable) {
+    options.signal?.throwIfAborted();
+    hash.update(part);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,85 @@
+/** Where the files of a data set are: a path, or what is known by a name. */
+import { join, resolve } from "@std/path";
+import { DataError } from "../ffi/errors.ts";
+import { download, type DownloadProgress, md5Of } from "./download.ts";
+import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
+import { defaultCache, type ReadOptions } from "./prepare.ts";
+
+/** Where to look, and who is told. */
+export interface LocateOptions extends Pick<ReadOptions, "cache" | "signal"> {
+  /** Told how far a download is. */
+  downloading?(state: DownloadProgress): void;
+}
+
+/** What is noted of a set whose archive lies elsewhere. */
+interface Note {
+  readonly archive: string;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}
+
+function noteFile(name: string, cache: string): string {
+  return join(cache, `${name}.json`);
+}
+
+/** The archive of a known set on this machine; undefined where there is none. */
+async function archiveOf({ name }: KnownSet, cache: string): Promise<string | undefined> {
+  const own = join(cache, `${name}.tgz`);
+  if (await isThere(own)) return own;
+  if (!await isThere(noteFile(name, cache))) return undefined;
+  const { archive } = JSON.parse(await Deno.readTextFile(noteFile(name, cache))) as Note;
+  return await isThere(archive) ? archive : undefined;
+}
+
+/** The path of a folder or an archive for a path or a name; downloads where that is allowed and needed. */
+export async function locate(nameOrPath: string, options: LocateOptions = {}): Promise<string> {
+  if (await isThere(nameOrPath)) return nameOrPath;
+  const set = knownSet(nameOrPath);
+  if (set === undefined) {
+    const names = knownSets.map(({ name }) => name).join(", ");
+    throw new Deno.errors.NotFound(
+      `Cannot find "${nameOrPath}": give a folder with train/ and val/, an archive of one, or ${names}`,
+    );
+  }
+  const { cache = defaultCache, signal } = options;
+  const archive = await archiveOf(set, cache);
+  if (archive !== undefined) return archive;
+  const { host } = new URL(set.url);
+  const { state } = await Deno.permissions.query({ name: "net", host });
+  if (state !== "granted") {
+    throw new DataError(
+      `Data set ${set.name} is not on this machine: run \`deno task data ${set.name}\`, which downloads it, or, with its ` +
+        `archive at hand, \`deno task data ${set.name} --archive ${set.name}.tgz\``,
+    );
+  }
+  const file = join(cache, `${set.name}.tgz`);
+  await download({ url: set.url, file, md5: set.md5, signal, progress: (state) => options.downloading?.(state) });
+  return file;
+}
+
+/**
+ * Takes a file for the archive of a known set from now on, once its MD5 is right; gives the sum, which for sets without a
+ * known one is not checked.
+ */
+export async function adopt(set: KnownSet, archive: string, options: LocateOptions = {}): Promise<string> {
+  const { cache = defaultCache, signal } = options;
+  const md5 = await md5Of(archive, { signal });
+  if (set.md5 !== null && md5 !== set.md5) {
+    throw new DataError(
+      `Expected "${archive}" to have the MD5 ${set.md5} of ${set.name}, got ${md5}: give the official archive, or open ` +
+        `this one by its path`,
+    );
+  }
+  await Deno.mkdir(cache, { recursive: true });
+  const note: Note = { archive: resolve(archive) };
+  await Deno.writeTextFile(noteFile(set.name, cache), `${JSON.stringify(note)}\n`);
+  return md5;
+}

@@ -1,0 +1,152 @@
+/** Data sets from anything that gives images one after the other. */
+import { DataError } from "../ffi/errors.ts";
+import { tensor } from "../tensor/create.ts";
+import { defaultDevice, type Device } from "../tensor/device.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Dataset } from "./dataset.ts";
+import { decodeImage } from "./decode.ts";
+import { ImageDataset } from "./image_set.ts";
+import { placesOf } from "./memory.ts";
+
+/** Pixels as they are. */
+export interface RawImage {
+  /** h · w · 3 bytes, RGB, row-major. */
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** [h, w, 3] */
+  readonly shape: readonly [number, number, 3];
+}
+
+/** One image with its label. */
+export interface Sample {
+  /** The bytes of a JPEG or PNG file, or pixels. */
+  readonly image: Uint8Array<ArrayBuffer> | RawImage;
+  /** A class's name, or its place among the classes. */
+  readonly label: string | number;
+}
+
+/** How to collect samples. */
+export interface SamplesOptions {
+  /** Height and width of the images in a batch, pixels; the shorter side of encoded images is resized to it. */
+  size: number;
+  /** The names of the classes; by default the labels' own, sorted, or as many as numbers need. */
+  classes?: readonly string[];
+  /** Whether its batches are shuffled unless told otherwise; by default false. */
+  training?: boolean;
+  /** By default the default device. */
+  device?: Device;
+}
+
+/** Bytes of a row of the pixels' tensor. */
+const page = 4096;
+
+/**
+ * A data set from any iterable or async iterable of samples: files listed by the script's own rules, rows of a database, a
+ * generator. The images are kept in memory, decoded.
+ *
+ * Throws a DataError for bytes that are no image, and a RangeError for labels that are no class.
+ *
+ * @example
+ * ```ts
+ * import { data } from "@libtrain/libtrain";
+ *
+ * async function* samples() {
+ *   for (const [name, label] of [["baseline_420", "colour"], ["grey", "grey"]] as const) {
+ *     yield { image: await Deno.readFile(`tests/fixtures/images/${name}.jpg`), label };
+ *   }
+ * }
+ * using set = await data.fromSamples(samples(), { size: 32 });
+ * console.log(set.classes); // ["colour", "grey"]
+ * for await (const { images } of set.batches(2)) console.log(images.shape); // [2, 32, 32, 3]
+ * ```
+ */
+export async function fromSamples(
+  samples: Iterable<Sample> | AsyncIterable<Sample>,
+  options: SamplesOptions,
+): Promise<Dataset> {
+  const { size, training = false, device = defaultDevice() } = options;
+  if (!Number.isInteger(size) || size < 1 || size > 4096) {
+    throw new RangeError(`fromSamples(): Expected \`size\` as a whole number from 1 to 4096, got ${size}`);
+  }
+  const images: RawImage[] = [];
+  const labels: (string | number)[] = [];
+  for await (const { image, label } of samples) {
+    images.push(
+      image instanceof Uint8Array ? await pixelsOf(image, labels.length, options) : checked(image, labels.length),
+    );
+    labels.push(label);
+  }
+  if (images.length === 0) throw new DataError("fromSamples(): Expected at least one sample, got none");
+  const classes = options.classes ?? classesOf(labels);
+  const numbers = labels.map((label) => typeof label === "number" ? label : classes.indexOf(label));
+  const strange = numbers.indexOf(-1);
+  if (strange >= 0 && typeof labels[strange] === "string") {
+    throw new RangeError(
+      `fromSamples(): Expected labels among ${classes.join(", ")}, got "${labels[strange]}" for image ${strange}`,
+    );
+  }
+  const places = placesOf("fromSamples", numbers, classes.length);
+  const { pixels, table } = packed(images);
+  const made = (
+    values: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
+    shape: number[],
+  ): ReturnType<typeof tensor> => scope(() => tensor(values, shape, { device })).detachFromScope();
+  return new ImageDataset({
+    pixels: made(pixels, [pixels.length / page, page]),
+    table: made(table, [images.length, 4]),
+    labels: made(places, [images.length]),
+    classes,
+    size,
+    training,
+  });
+}
+
+async function pixelsOf(
+  bytes: Uint8Array<ArrayBuffer>,
+  at: number,
+  { size, device }: SamplesOptions,
+): Promise<RawImage> {
+  try {
+    using pixels = decodeImage(bytes, { size, device });
+    const [height = 0, width = 0] = pixels.shape;
+    return { data: await pixels.data() as Uint8Array<ArrayBuffer>, shape: [height, width, 3] };
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    throw new DataError(`fromSamples(): Cannot use image ${at}: ${error.message}`, { cause: error });
+  }
+}
+
+function checked(image: RawImage, at: number): RawImage {
+  const [height, width, channels] = image.shape;
+  const sides = [height, width].every((side) => Number.isInteger(side) && side >= 1 && side <= 16_384);
+  if (!sides || channels !== 3 || image.data.length !== height * width * 3) {
+    throw new TypeError(
+      `fromSamples(): Expected image ${at} as [h, w, 3] with as many bytes, got ${image.data.length} bytes for [${
+        image.shape.join(", ")
+      }]`,
+    );
+  }
+  return image;
+}
+
+function classesOf(labels: readonly (string | number)[]): string[] {
+  if (labels.every((label) => typeof label === "string")) return [...new Set(labels)].sort();
+  if (labels.every((label) => typeof label === "number")) {
+    const highest = labels.reduce((most, label) => Math.max(most, label), 0);
+    return Array.from({ length: highest + 1 }, (_, place) => `${place}`);
+  }
+  throw new TypeError("fromSamples(): Expected `classes` where some labels are names and some numbers, got none");
+}
+
+/** All pixels in one buffer, and where each image is in it. */
+function packed(images: readonly RawImage[]): { pixels: Uint8Array<ArrayBuffer>; table: Int32Array<ArrayBuffer> } {
+  const bytes = images.reduce((sum, { data }) => sum + data.length, 0);
+  const pixels = new Uint8Array(Math.ceil(bytes / page) * page);
+  const table = new Int32Array(4 * images.length);
+  let offset = 0;
+  images.forEach(({ data, shape: [height, width] }, at) => {
+    pixels.set(data, offset);
+    table.set([Math.floor(offset / 2 ** 32), offset | 0, height, width], 4 * at);
+    offset += data.length;
+  });
+  return { pixels, table };
+}

@@ -1,0 +1,157 @@
+/** Typed forms of the library's functions about images. */
+import { type Handle, out, type RawTensor, readResult, tensorAt, u64At } from "./call.ts";
+import { errorOf } from "./errors.ts";
+import { check, symbols, textAt } from "./library.ts";
+
+/** What a job is to prepare. */
+export interface ImageJobOptions {
+  /** A folder or an archive. */
+  readonly source: string;
+  /** Where the cache files go. */
+  readonly folder: string;
+  /** Short side of the training images, pixels; 0 for the size they have, null to leave them out. */
+  readonly trainSize: number | null;
+  /** The same of the validation images. */
+  readonly validSize: number | null;
+  /** Whether a single image that cannot be read is an error. */
+  readonly strict: boolean;
+  /** The largest share of images that cannot be read, 0 to 1. */
+  readonly maxUnreadable: number;
+  /** Threads that decode; 0 for one a core. */
+  readonly threads: number;
+  /** Bytes of an archive once decompressed, at most. */
+  readonly maxBytes: number;
+  /** Entries of an archive, at most. */
+  readonly maxEntries: number;
+}
+
+const states = ["running", "done", "failed", "cancelled"] as const;
+const phases = ["looking", "decoding", "writing"] as const;
+
+/** How far a job is. */
+export interface ImageJobProgress {
+  /** Looking for what is there, decoding it, or writing the last of it. */
+  readonly phase: (typeof phases)[number];
+  /** Bytes of the source read in this phase. */
+  readonly bytes: number;
+  /** Bytes of the source. */
+  readonly expectedBytes: number;
+  /** Files and folders seen. */
+  readonly entries: number;
+  /** Images decoded. */
+  readonly decoded: number;
+  /** Images that cannot be read. */
+  readonly unreadable: number;
+  /** Bytes of pixels written. */
+  readonly written: number;
+}
+
+/** A job's state, with its result or its error. */
+export interface ImageJobState {
+  readonly state: (typeof states)[number];
+  readonly progress: ImageJobProgress;
+  /** Once it is done: JSON. */
+  readonly result: string;
+  /** Once it has failed. */
+  readonly error: Error | null;
+}
+
+/** Starts to prepare a data set. */
+export function startImageJob(options: ImageJobOptions): Handle {
+  const [source, folder] = [options.source, options.folder].map((path) => new TextEncoder().encode(path));
+  const { trainSize, validSize, strict, maxUnreadable, threads, maxBytes, maxEntries } = options;
+  const sizes = [trainSize ?? -1, validSize ?? -1];
+  const values = new Float64Array([...sizes, strict ? 1 : 0, maxUnreadable, threads, maxBytes, maxEntries]);
+  check(
+    symbols().lt_image_job_start(
+      source!,
+      source!.byteLength,
+      folder!,
+      folder!.byteLength,
+      values,
+      values.byteLength,
+      out,
+      out.byteLength,
+    ),
+    out,
+  );
+  return { slot: out[0]!, generation: out[1]! };
+}
+
+/** How far a job is. */
+export function pollImageJob(job: Handle): ImageJobState {
+  check(symbols().lt_image_job_poll(job.slot, job.generation, out, out.byteLength), out);
+  const state = states[out[0]!]!;
+  const progress = {
+    phase: phases[out[1]!]!,
+    bytes: u64At(3),
+    expectedBytes: u64At(5),
+    entries: u64At(7),
+    decoded: u64At(9),
+    unreadable: u64At(11),
+    written: u64At(13),
+  };
+  const text = textAt(out, 15);
+  return {
+    state,
+    progress,
+    result: state === "done" ? text : "",
+    error: state === "failed" ? errorOf(out[2]!, text) : null,
+  };
+}
+
+/** Asks a job to end soon. */
+export function cancelImageJob(job: Handle): void {
+  check(symbols().lt_image_job_cancel(job.slot, job.generation, out, out.byteLength), out);
+}
+
+/** Lets go of a job, which is cancelled where it still runs. */
+export function releaseImageJob(job: Handle): void {
+  check(symbols().lt_image_job_release(job.slot, job.generation, out, out.byteLength), out);
+}
+
+/** The tensors of a pixel cache, which share its mapping. */
+export interface RawImageCache {
+  /** u8 [pages, 4096] */
+  readonly pixels: RawTensor;
+  /** i32 [images, 4]: offset (upper half, lower half), height, width. */
+  readonly table: RawTensor;
+  /** i32 [images] */
+  readonly labels: RawTensor;
+  /** u8 [bytes]: JSON. */
+  readonly header: RawTensor;
+}
+
+/** Maps a pixel cache. */
+export function openImageCache(queue: Handle, path: string): RawImageCache {
+  const bytes = new TextEncoder().encode(path);
+  check(
+    symbols().lt_image_cache_open(queue.slot, queue.generation, bytes, bytes.byteLength, out, out.byteLength),
+    out,
+  );
+  const [pixels, table, labels, header] = readResult().outputs;
+  return { pixels: pixels!, table: table!, labels: labels!, header: header! };
+}
+
+/** Decodes a JPEG or PNG to u8 [h, w, 3], its short side resized to `shortSide` (0: as it is); and the file's own size. */
+export function decodeImage(
+  queue: Handle,
+  bytes: Uint8Array<ArrayBuffer>,
+  shortSide: number,
+): { raw: RawTensor; height: number; width: number } {
+  check(
+    symbols().lt_image_decode(
+      queue.slot,
+      queue.generation,
+      bytes,
+      bytes.byteLength,
+      shortSide,
+      out,
+      out.byteLength,
+    ),
+    out,
+  );
+  const raw = tensorAt(0);
+  const word = 4 + raw.shape.length;
+  return { raw, height: out[word]!, width: out[word + 1]! };
+}

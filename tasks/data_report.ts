@@ -1,0 +1,23 @@
+/** Progress of getting a data set ready, as tasks show it. */
+import { formatNumber } from "../lib/cli/format.ts";
+import type { Progress } from "../lib/cli/progress.ts";
+import type { data } from "../mod.ts";
+
+const MB = 1e6;
+
+/** Shows how far the decoding is, in megabytes of the source. */
+export function showPreparing(
+  progress: Progress,
+  { phase, bytes, expectedBytes, decoded, unreadable }: data.PrepareProgress,
+): void {
+  const facts = phase === "looking" ? [] : [`${formatNumber(decoded)} images`];
+  if (unreadable > 0) facts.push(`${formatNumber(unreadable)} unreadable`);
+  const label = { looking: "looking  ", decoding: "decoding ", writing: "writing  " }[phase];
+  progress.update({ label, done: bytes / MB, total: expectedBytes / MB, facts });
+}
+
+/** Shows how far a download is. */
+export function showDownload(progress: Progress, { bytes, expectedBytes }: data.DownloadProgress): void {
+  const facts = [`${formatNumber(Math.round(bytes / MB))} MB`];
+  progress.update({ label: "download ", done: bytes / MB, total: (expectedBytes ?? bytes) / MB, facts });
+}
