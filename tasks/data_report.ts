@@ -2,6 +2,7 @@
 import { formatNumber } from "../lib/cli/format.ts";
 import type { Progress } from "../lib/cli/progress.ts";
 import type { data } from "../mod.ts";
+import type { OpenWatch } from "./open_data.ts";
 
 const MB = 1e6;
 
@@ -20,4 +21,14 @@ export function showPreparing(
 export function showDownload(progress: Progress, { bytes, expectedBytes }: data.DownloadProgress): void {
   const facts = [`${formatNumber(Math.round(bytes / MB))} MB`];
   progress.update({ label: "download ", done: bytes / MB, total: (expectedBytes ?? bytes) / MB, facts });
+}
+
+/** What shows the opening of a data set on a bar. */
+export function watchOf(progress: Progress, note: (line: string) => void, signal?: AbortSignal): OpenWatch {
+  return {
+    signal,
+    warn: (line) => note(`warning: ${line}`),
+    progress: (state) => showPreparing(progress, state),
+    downloading: (state) => showDownload(progress, state),
+  };
 }

@@ -2,10 +2,15 @@ import { type Command, type CommandContext, runCommand } from "../lib/cli/comman
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
-import { Device, evaluate as measure, type Evaluation, StateError } from "../mod.ts";
+import { Progress } from "../lib/cli/progress.ts";
+import { writeFileAtomic } from "../lib/train/atomic_file.ts";
+import { type Answers, type data, Device, evaluate as measure, type Evaluation, StateError } from "../mod.ts";
+import { watchOf } from "./data_report.ts";
 import { headline } from "./machine.ts";
-import { type OpenValid, openValid } from "./open_data.ts";
+import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
+import { checkOutFile, makeFolderOf } from "./out_path.ts";
 import { validBatches } from "./run_config.ts";
+import { stopSignals } from "./stop_signals.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions } from "./trained_model.ts";
 
 /** How to measure a trained run. */
@@ -15,8 +20,15 @@ export interface EvaluateOptions extends ModelOptions, SourceOptions {
   threads?: number;
   /** Images at a time; by default as in training. */
   bs?: number;
+  /** A CSV file to write: file, label, prediction and its probability of every image. */
+  predictions?: string;
+  signal?: AbortSignal;
   /** Told once everything is set up. */
   ready?(line: string): void;
+  /** Told how many of how many images are done. */
+  progress?(done: number, total: number): void;
+  /** Told of long work before. */
+  watch?: OpenWatch;
   /** Opens the data; by default by name or path. */
   open?: OpenValid;
 }
@@ -26,10 +38,34 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   using device = new Device(options.device ?? "auto", { threads: options.threads });
   const { model: opened, config } = await openModel(path, device, options);
   using model = opened;
-  using set = await (options.open ?? openValid)(dataOf(path, config, options), device);
+  using set = await (options.open ?? openValid)(dataOf(path, config, options), device, options.watch);
   requireClasses(path, config.model.options.classes, set.classes.length);
   options.ready?.(`${headline(device)} · ${config.dtype} · ${config.model.name} of ${path}`);
-  return await measure(model, validBatches({ ...config, validBs: options.bs ?? config.validBs ?? 64 }, set));
+  const batches = validBatches({ ...config, validBs: options.bs ?? config.validBs ?? 64 }, set);
+  let answers: Answers | undefined;
+  const result = await measure(model, batches, {
+    signal: options.signal,
+    progress: (done) => options.progress?.(done, batches.samples),
+    answers: options.predictions === undefined ? undefined : (all): void => void (answers = all),
+  });
+  if (options.predictions !== undefined) await writePredictions(options.predictions, answers!, set);
+  return result;
+}
+
+/** One row an image, in the order of the data. */
+async function writePredictions(path: string, answers: Answers, { names, classes }: data.Dataset): Promise<void> {
+  const rows = Array.from(answers.index, (sample, at) => {
+    const [label, predicted] = [answers.labels[at]!, answers.predicted[at]!].map((place) => cell(classes[place]!));
+    return `${cell(names?.[sample] ?? `${sample}`)},${label},${predicted},${answers.probability[at]!.toFixed(6)}\n`;
+  });
+  const text = `image,label,prediction,probability\n${rows.join("")}`;
+  await makeFolderOf(path);
+  await writeFileAtomic(path, [new TextEncoder().encode(text)]);
+}
+
+/** A field of a CSV file (RFC 4180). */
+function cell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Refuses data whose classes are not the model's. */
@@ -45,6 +81,7 @@ const flags = {
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], default: "auto", help: "Where to compute" },
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
   bs: { kind: "integer", min: 1, help: "Images at a time, as in training unless given" },
+  predictions: { kind: "string", placeholder: "file", help: "Write every image's prediction to a CSV file" },
 } as const satisfies Flags;
 
 async function run({ flags: options, words, report }: CommandContext<typeof flags>): Promise<number> {
@@ -54,8 +91,33 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
       "Expected a run's folder or a checkpoint, got none: `deno task train` prints its run's folder",
     );
   }
-  const ready = (line: string): void => report.line(line);
-  const result = await evaluate(path, { ...options, ready, note: (line) => report.note(line) });
+  if (options.predictions !== undefined) checkOutFile("evaluate", options.predictions, "predictions");
+  using stop = stopSignals((line) => report.note(line), "stopping");
+  using shown = new Progress(report);
+  const note = (line: string): void => {
+    shown.clear();
+    report.note(line);
+  };
+  const ready = (line: string): void => {
+    shown.clear();
+    report.line(line);
+    shown.start();
+  };
+  let result: Evaluation;
+  try {
+    result = await evaluate(path, {
+      ...options,
+      signal: stop.signal,
+      ready,
+      note,
+      progress: (done, total) => shown.update({ label: "measure", done, total }),
+      watch: watchOf(shown, note, stop.signal),
+    });
+  } catch (error) {
+    if (error === stop.signal.reason) return stop.exitCode ?? exitCodes.interrupted;
+    throw error;
+  }
+  shown.clear();
   const { top1, top5, loss, n } = result;
   const second = top5 === null ? "" : ` · top-5 ${formatPercent(top5, 2)}`;
   report.line(`top-1 ${formatPercent(top1, 2)}${second} · loss ${loss.toFixed(4)} · ${formatNumber(n)} images`);

@@ -4,7 +4,7 @@ import { data, type Device } from "../mod.ts";
 import type { DataConfig } from "./run_config.ts";
 
 /** Who is told of long work, and what ends it. */
-export type OpenWatch = Pick<data.OpenOptions, "signal" | "progress" | "downloading">;
+export type OpenWatch = Pick<data.OpenOptions, "signal" | "warn" | "progress" | "downloading">;
 
 /** How to open data; a script may give its own. */
 export type OpenData = (config: DataConfig, device: Device, watch?: OpenWatch) => Promise<data.Splits>;

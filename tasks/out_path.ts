@@ -2,18 +2,19 @@ import { dirname } from "@std/path";
 import { UsageError } from "../lib/cli/flags.ts";
 
 /** Refuses an `--out` that a task has no permission to write below `folder`, with the command that has. */
-export function checkOut(task: string, out: string, folder = out): void {
+export function checkOut(task: string, out: string, options: { folder?: string; flag?: string } = {}): void {
+  const { folder = out, flag = "out" } = options;
   const state = Deno.permissions.querySync({ name: "write", path: folder }).state;
   if (state === "granted") return;
   throw new UsageError(
     `Cannot write to "${out}": \`deno task ${task}\` may write below runs and .cache only. To allow it, run ` +
-      `\`deno run -P=${task} --allow-write="${folder}" tasks/${task}.ts --out "${out}"\``,
+      `\`deno run -P=${task} --allow-write="${folder}" tasks/${task}.ts --${flag} "${out}"\``,
   );
 }
 
 /** {@linkcode checkOut} for a file, which is written under another name beside it first. */
-export function checkOutFile(task: string, out: string): void {
-  checkOut(task, out, dirname(out));
+export function checkOutFile(task: string, out: string, flag?: string): void {
+  checkOut(task, out, { folder: dirname(out), flag });
 }
 
 /** Makes the folder that a file will be in. One that is there is left alone: making it would ask for a permission. */

@@ -7,11 +7,13 @@ import { Progress } from "../lib/cli/progress.ts";
 import { writeFileAtomic } from "../lib/train/atomic_file.ts";
 import { type Consistency, shiftConsistency, shiftCurve, widened } from "../lib/train/shift.ts";
 import { data, Device, noGrad, scope, StateError, type Tensor } from "../mod.ts";
+import { watchOf } from "./data_report.ts";
 import { requireClasses } from "./evaluate.ts";
 import { headline } from "./machine.ts";
-import { type OpenValid, openValid } from "./open_data.ts";
+import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
 import { checkOutFile, makeFolderOf } from "./out_path.ts";
 import type { DataConfig } from "./run_config.ts";
+import { stopSignals } from "./stop_signals.ts";
 import { shiftSvg } from "./shift_figure.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
 
@@ -36,6 +38,8 @@ export interface ShiftOptions extends ModelOptions, SourceOptions {
   ready?(line: string): void;
   /** Told how many of how many images are done. */
   progress?(path: string, done: number, total: number): void;
+  /** Told of long work before. */
+  watch?: OpenWatch;
   /** Opens the data; by default by name or path. */
   open?: OpenValid;
 }
@@ -201,13 +205,13 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
 async function openCanvases(
   source: DataConfig,
   device: Device,
-  { shifts, open = openValid }: ShiftOptions,
+  { shifts, watch, open = openValid }: ShiftOptions,
 ): Promise<Canvases> {
   const marginOf = (size: number): number => shifts ?? 2 * Math.round(size / 8);
   const margin = source.size === null ? undefined : marginOf(source.size);
   // Where images can be had larger, what comes into view is theirs; else it is black.
   const size = margin === undefined ? null : source.size! + margin;
-  const valid = await open({ ...source, size }, device);
+  const valid = await open({ ...source, size }, device, watch);
   const [height, width] = valid.imageShape;
   if (height !== width) {
     valid.dispose();
@@ -249,13 +253,31 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
   const out = options.out ?? await defaultOut(first);
   checkOutFile("shift", out);
   using progress = new Progress(report);
-  const result = await shift(words, {
-    ...options,
-    out,
-    ready: (line) => report.line(line),
-    note: (line) => report.note(line),
-    progress: (path, done, total) => progress.update({ label: basename(path), done, total }),
-  });
+  using stop = stopSignals((line) => report.note(line), "stopping");
+  const note = (line: string): void => {
+    progress.clear();
+    report.note(line);
+  };
+  const ready = (line: string): void => {
+    progress.clear();
+    report.line(line);
+    progress.start();
+  };
+  let result: ShiftResult;
+  try {
+    result = await shift(words, {
+      ...options,
+      out,
+      ready,
+      note,
+      signal: stop.signal,
+      progress: (path, done, total) => progress.update({ label: basename(path), done, total }),
+      watch: watchOf(progress, note, stop.signal),
+    });
+  } catch (error) {
+    if (error === stop.signal.reason) return stop.exitCode ?? exitCodes.interrupted;
+    throw error;
+  }
   progress.clear();
   for (const { path, pool, consistency, consistencyDiagonal } of result.runs) {
     report.line(

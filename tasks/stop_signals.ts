@@ -11,8 +11,14 @@ export interface StopSignals extends Disposable {
   readonly exitCode: number | undefined;
 }
 
-/** Listens until it is disposed: the first SIGINT or SIGTERM aborts, a second one ends the process at once. */
-export function stopSignals(note: (line: string) => void): StopSignals {
+/**
+ * Listens until it is disposed: the first SIGINT or SIGTERM aborts, a second one ends the process at once. `what` says what
+ * the first one does.
+ */
+export function stopSignals(
+  note: (line: string) => void,
+  what = "stopping after this step; once more ends at once, without saving",
+): StopSignals {
   const controller = new AbortController();
   let exitCode: number | undefined;
   let first = 0;
@@ -24,7 +30,7 @@ export function stopSignals(note: (line: string) => void): StopSignals {
       }
       first = performance.now();
       exitCode = code;
-      note(`${name}: stopping after this step; once more ends at once, without saving`);
+      note(`${name}: ${what}`);
       controller.abort();
     };
     Deno.addSignalListener(name, stop);

@@ -7,8 +7,8 @@ import { type PresetName, presetNames, presets } from "./presets.ts";
 import { archNames, optimizerNames } from "./run_config.ts";
 import { stopSignals } from "./stop_signals.ts";
 import { TrainReport } from "./train_report.ts";
-import { groupIn, trainRuns } from "./train_runs.ts";
-import { train, type TrainOptions } from "./training.ts";
+import { groupIn, type RunsResult, trainRuns } from "./train_runs.ts";
+import { train, type TrainOptions, type TrainResult } from "./training.ts";
 
 export { train, type TrainListener, type TrainOptions, type TrainResult } from "./training.ts";
 export { type RunsResult, trainRuns } from "./train_runs.ts";
@@ -90,7 +90,14 @@ async function run({ flags: given, report }: CommandContext<typeof flags>): Prom
   using shown = new TrainReport(report);
   const options = { ...optionsOf(given), signal: stop.signal, listener: shown };
   const several = runs !== undefined || resume !== undefined && await groupIn(resume) !== undefined;
-  const result = several ? await trainRuns(runs, options) : await train(options);
+  let result: TrainResult | RunsResult;
+  try {
+    result = several ? await trainRuns(runs, options) : await train(options);
+  } catch (error) {
+    // Stopped before the first step, while the data were prepared.
+    if (error === stop.signal.reason) return stop.exitCode ?? exitCodes.interrupted;
+    throw error;
+  }
   if ("results" in result) shown.endRuns(result);
   else shown.end(result);
   report.result({ ...result });

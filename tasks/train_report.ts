@@ -2,7 +2,7 @@
 import { formatDuration, formatNumber, formatPercent, formatRate } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
 import type { Report } from "../lib/cli/report.ts";
-import type { BatchEnd, data, EpochBegin, EpochEnd } from "../mod.ts";
+import type { BatchEnd, data, EpochBegin, EpochEnd, EvaluateBatch } from "../mod.ts";
 import { showDownload, showPreparing } from "./data_report.ts";
 import type { RunsResult } from "./train_runs.ts";
 import type { TrainListener, TrainResult } from "./training.ts";
@@ -21,6 +21,8 @@ function row(cells: readonly string[]): string {
 export class TrainReport implements TrainListener, Disposable {
   readonly #report: Report;
   readonly #progress: Progress;
+  /** The epoch whose measuring is shown. */
+  #measuring = 0;
 
   constructor(report: Report) {
     this.#report = report;
@@ -53,6 +55,7 @@ export class TrainReport implements TrainListener, Disposable {
   }
 
   epochBegin({ done }: EpochBegin): void {
+    this.#measuring = 0;
     this.#progress.start(done);
   }
 
@@ -60,6 +63,14 @@ export class TrainReport implements TrainListener, Disposable {
     if (!this.#progress.due) return;
     const facts = loss === null || top1 === null ? [] : [`loss ${loss.toFixed(3)}`, `top-1 ${formatPercent(top1)}`];
     this.#progress.update({ label: `epoch ${epoch}/${epochs}`, done, total: samples, facts });
+  }
+
+  evaluateBatch({ epoch, epochs, done, samples }: EvaluateBatch): void {
+    if (this.#measuring !== epoch) {
+      this.#measuring = epoch;
+      this.#progress.start();
+    }
+    this.#progress.update({ label: `measure ${epoch}/${epochs}`, done, total: samples });
   }
 
   epochEnd({ epoch, trainLoss, evaluation, ema, imagesPerSecond, trainSeconds }: EpochEnd): void {

@@ -69,7 +69,16 @@ export interface TrainResult extends FitResult {
   readonly seed: number;
 }
 
-const eventNames = ["fitBegin", "epochBegin", "batchEnd", "losses", "evaluateEnd", "epochEnd", "fitEnd"] as const;
+const eventNames = [
+  "fitBegin",
+  "epochBegin",
+  "batchEnd",
+  "losses",
+  "evaluateBatch",
+  "evaluateEnd",
+  "epochEnd",
+  "fitEnd",
+] as const;
 
 /** A run to go on with. */
 interface Resumed {
@@ -132,6 +141,7 @@ async function trainPlan(
   using device = new Device(plan.device, { threads: plan.threads ?? undefined });
   const sets = await (options.open ?? openData)(plan.data, device, {
     signal: options.signal,
+    warn: (line) => options.listener?.note?.(`warning: ${line}`),
     progress: (state) => options.listener?.preparing?.(state),
     downloading: (state) => options.listener?.downloading?.(state),
   });

@@ -52,8 +52,8 @@ export async function locate(nameOrPath: string, options: LocateOptions = {}): P
   const { cache = defaultCache, signal } = options;
   const archive = await archiveOf(set, cache);
   if (archive !== undefined) return archive;
-  const { host } = new URL(set.url);
-  const { state } = await Deno.permissions.query({ name: "net", host });
+  const { hostname } = new URL(set.url);
+  const { state } = await Deno.permissions.query({ name: "net", host: `${hostname}:443` });
   if (state !== "granted") {
     throw new DataError(
       `Data set ${set.name} is not on this machine: run \`deno task data ${set.name}\`, which downloads it, or, with its ` +

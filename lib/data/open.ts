@@ -104,6 +104,10 @@ export interface CacheHeader {
   /** `split/class/file` of each image. */
   readonly paths: readonly string[];
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+  /** Smallest, median and largest height of the files' own images. */
+  readonly heights: readonly number[];
+  /** The same of their widths. */
+  readonly widths: readonly number[];
 }
 
 /** A mapped cache file. */
@@ -141,6 +145,11 @@ async function opened(
   const file = files.find((file) => file.split === split);
   if (file === undefined) throw new DataError(`Expected a part "${split}" in "${name}", found none`);
   const mapped = await mapCache(file.path, device);
+  const [bad] = mapped.header.unreadable;
+  if (bad !== undefined) {
+    const count = `${file.unreadable} of ${file.images + file.unreadable} images of ${split}`;
+    options.warn?.(`${count} cannot be read and are left out, the first: ${bad.path}: ${bad.reason}`);
+  }
   const { pixels, table, labels, header } = file.images > limit ? spread(mapped, limit) : mapped;
   return new ImageDataset({
     pixels,

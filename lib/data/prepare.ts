@@ -33,6 +33,8 @@ export interface ReadOptions {
   maxBytes?: number;
   /** Ends it early: nothing half-written stays. */
   signal?: AbortSignal;
+  /** Told of images that are left out because they cannot be read. */
+  warn?(line: string): void;
   /** Told how far it is, some times a second. */
   progress?(state: PrepareProgress): void;
 }

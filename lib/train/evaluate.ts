@@ -9,6 +9,7 @@ import { crossEntropy } from "../tensor/ops/softmax.ts";
 import { concat } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { type Answers, KeptAnswers } from "./answers.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
 
 /** How well a model does. */
@@ -21,6 +22,16 @@ export interface Evaluation {
   readonly loss: number;
   /** Number of samples. */
   readonly n: number;
+}
+
+/** How to measure. */
+export interface EvaluateOptions {
+  /** Ends it early. */
+  signal?: AbortSignal;
+  /** Told how many samples are done, after each batch. */
+  progress?(done: number): void | Promise<void>;
+  /** Told every single answer, at the end. */
+  answers?(answers: Answers): void;
 }
 
 /** Runs something with every module in evaluation mode, and puts each back into its own mode afterwards. */
@@ -54,13 +65,15 @@ export async function inEvaluation<Result>(model: Module, body: () => Promise<Re
 export async function evaluate(
   model: Module,
   batches: AsyncIterable<Batch>,
-  options: { signal?: AbortSignal } = {},
+  options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   let device: Device | undefined;
   const body = async (): Promise<Evaluation> => {
+    using kept = options.answers === undefined ? undefined : new KeptAnswers();
     using meter = new Meter([false, true, true]);
     let pace: Pace | undefined;
     let classes = 0;
+    let done = 0;
     for await (const { images, labels, index } of batches) {
       options.signal?.throwIfAborted();
       device = images.device;
@@ -68,10 +81,13 @@ export async function evaluate(
         scope(() => {
           const logits = model.forward(images);
           classes = logits.shape.at(-1)!;
+          kept?.add(logits, labels, index);
           return measured(logits, labels);
         })
       ).detachFromScope();
       await meter.add(values, index.length);
+      done += index.length;
+      await options.progress?.(done);
       pace ??= new Pace(device);
       await pace.step();
     }
@@ -83,6 +99,7 @@ export async function evaluate(
         `evaluate(): Expected a finite loss, got ${loss}: the model's weights or images are not finite`,
       );
     }
+    if (kept !== undefined) options.answers?.(await kept.read());
     return { top1: top1!, top5: classes > 5 ? top5 : null, loss, n: meter.samples };
   };
   try {

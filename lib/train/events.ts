@@ -59,6 +59,18 @@ export interface StepLoss {
   readonly top1: number;
 }
 
+/** A batch was measured. */
+export interface EvaluateBatch {
+  /** After which epoch, from 1. */
+  readonly epoch: number;
+  /** Epochs in all. */
+  readonly epochs: number;
+  /** Samples measured. */
+  readonly done: number;
+  /** Samples to measure. */
+  readonly samples: number;
+}
+
 /** An epoch is over, and was measured where there was something to measure with. */
 export interface EpochEnd {
   /** Which epoch, from 1. */
@@ -123,6 +135,8 @@ export interface TrainerEvents {
   readonly batchEnd: BatchEnd;
   /** Now and then: the losses of the steps since the last time, every step once. */
   readonly losses: readonly StepLoss[];
+  /** After each batch that is measured at an epoch's end. */
+  readonly evaluateBatch: EvaluateBatch;
   /** After an epoch was measured; `epoch` counts from 1. */
   readonly evaluateEnd: Evaluation & { readonly epoch: number };
   /** After an epoch, once all of it is saved. */

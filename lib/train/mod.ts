@@ -7,11 +7,13 @@ export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts
 export { type Found } from "./checkpoints.ts";
 export { Ema, type EmaOptions } from "./ema.ts";
 export { NonFiniteError } from "./diagnose.ts";
-export { evaluate, type Evaluation } from "./evaluate.ts";
+export { type Answers } from "./answers.ts";
+export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 export type {
   BatchEnd,
   EpochBegin,
   EpochEnd,
+  EvaluateBatch,
   FitBegin,
   FitResult,
   Listener,

@@ -279,7 +279,11 @@ export class Trainer {
     signal: AbortSignal | undefined,
   ): Promise<Pick<EpochEnd, "evaluation" | "ema"> | undefined> {
     if (valid === undefined) return { evaluation: null, ema: null };
-    const measure = (): Promise<Evaluation> => evaluate(this.model, valid.at({ epoch: 0 }), { signal });
+    const epochs = this.#at.epochs;
+    const epoch = Math.min(this.#at.epoch + 1, epochs);
+    const progress = (done: number): Promise<void> =>
+      this.#listeners.emit("evaluateBatch", { epoch, epochs, done, samples: valid.samples });
+    const measure = (): Promise<Evaluation> => evaluate(this.model, valid.at({ epoch: 0 }), { signal, progress });
     try {
       const evaluation = await measure();
       return { evaluation, ema: await this.ema?.during(measure) ?? null };

@@ -6,7 +6,8 @@
 //!   [`PAGE`]s;
 //! - the table, i32 [images, 4]: byte offset among the pixels (upper half, lower half), height, width;
 //! - the labels, i32 [images]: the class's number;
-//! - a JSON text: `{format, version, key, source: {kind, name, bytes, key}, split, size, classes: [name…], paths: [path…],
+//! - a JSON text: `{format, version, key, source: {kind, name, bytes, key}, split, size, heights, widths: [smallest, median,
+//!   largest] of the files' own, classes: [name…], paths: [path…],
 //!   unreadable: [{path, reason}…]}`.
 //!
 //! Rows of table, labels and paths go by class, then file name, whatever the order of the source and the threads. `key`
@@ -29,7 +30,7 @@ use sha2::{Digest, Sha256};
 pub const MAGIC: [u8; 8] = *b"LTPIXELS";
 
 /// Goes up with every change of the layout, or of what decoding and resizing make of a file.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// Bytes; the pixels start and end at multiples of it.
 pub const PAGE: usize = 4096;

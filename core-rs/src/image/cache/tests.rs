@@ -10,7 +10,7 @@ fn made(temp: &Temp) -> (std::path::PathBuf, Vec<u8>) {
     for (class, size) in [("b", 3), ("a", 5)] {
         let place = Place { split: Split::Val, class: class.into(), file: "1.png".into() };
         let pixels = vec![size as u8; size * size * 3];
-        writer.add(place, Ok(Image { height: size, width: size, pixels })).unwrap();
+        writer.add(place, Ok((Image { height: size, width: size, pixels }, [2 * size, size]))).unwrap();
     }
     assert_eq!(temp.names(""), [format!("val.pixels.{}-0.partial", std::process::id())]);
     let classes = ["a".to_string(), "b".to_string()];
@@ -46,6 +46,7 @@ fn what_was_written_is_read() {
         header.starts_with("{\"format\":\"libtrain pixels\"") && header.contains("\"name\":\"a \\\"name\\\"\""),
         "{header}"
     );
+    assert!(header.contains("\"heights\":[6,10,10],\"widths\":[3,5,5]"), "{header}");
     assert_eq!(cache.range(Part::Table).start % 64, 0);
 }
 

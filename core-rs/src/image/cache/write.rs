@@ -3,7 +3,7 @@
 use super::{NUMBERS, PAGE, Preamble, SUM, VERSION, hex, sum_of};
 use crate::device_info::quoted;
 use crate::image::Image;
-use crate::image::job::Fault;
+use crate::image::job::{Fault, Sized};
 use crate::image::source::Place;
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -30,6 +30,8 @@ struct Row {
     offset: u64,
     height: usize,
     width: usize,
+    /// Height and width of the file's own image.
+    source: [usize; 2],
 }
 
 /// A cache file in the making; dropped before [`CacheWriter::commit`] it leaves nothing behind.
@@ -78,11 +80,11 @@ impl CacheWriter {
     }
 
     /// Adds an image, or the reason why there is none.
-    pub fn add(&mut self, place: Place, image: Result<Image, String>) -> Result<(), Fault> {
+    pub fn add(&mut self, place: Place, image: Result<Sized, String>) -> Result<(), Fault> {
         match image {
-            Ok(Image { height, width, pixels }) => {
+            Ok((Image { height, width, pixels }, source)) => {
                 self.put(&pixels)?;
-                self.rows.push(Row { place, offset: self.pixel_bytes, height, width });
+                self.rows.push(Row { place, offset: self.pixel_bytes, height, width, source });
                 self.pixel_bytes += pixels.len() as u64;
             }
             Err(reason) => self.unreadable.push((place, reason)),
@@ -176,8 +178,9 @@ impl CacheWriter {
                 .map(|(place, reason)| format!("{{\"path\":{},\"reason\":{}}}", quoted(&place.path()), quoted(reason)))
                 .collect(),
         );
+        let sides = [0, 1].map(|axis| spread(self.rows.iter().map(|row| row.source[axis]).collect()));
         format!(
-            "{{\"format\":\"libtrain pixels\",\"version\":{VERSION},\"key\":\"{}\",\"source\":{{\"kind\":\"{}\",\"name\":{},\"bytes\":{},\"key\":\"{}\"}},\"split\":\"{}\",\"size\":{},\"classes\":[{classes}],\"paths\":[{paths}],\"unreadable\":[{unreadable}]}}",
+            "{{\"format\":\"libtrain pixels\",\"version\":{VERSION},\"key\":\"{}\",\"source\":{{\"kind\":\"{}\",\"name\":{},\"bytes\":{},\"key\":\"{}\"}},\"split\":\"{}\",\"size\":{},\"heights\":{},\"widths\":{},\"classes\":[{classes}],\"paths\":[{paths}],\"unreadable\":[{unreadable}]}}",
             about.key,
             about.source_kind,
             quoted(about.source_name),
@@ -185,7 +188,18 @@ impl CacheWriter {
             hex(about.source_key),
             about.split,
             about.size,
+            sides[0],
+            sides[1],
         )
+    }
+}
+
+/// The smallest, the median and the largest of some numbers, as a JSON array; empty for none.
+fn spread(mut numbers: Vec<usize>) -> String {
+    numbers.sort_unstable();
+    match numbers[..] {
+        [] => "[]".to_string(),
+        [first, ..] => format!("[{first},{},{}]", numbers[numbers.len() / 2], numbers[numbers.len() - 1]),
     }
 }
 
@@ -226,7 +240,7 @@ mod tests {
         let mut writer = CacheWriter::over(full, partial.clone(), PathBuf::from("train.pixels"));
         let place = Place { split: Split::Train, class: "a".into(), file: "b.png".into() };
         let image = Image { height: 1000, width: 1000, pixels: vec![7; 3_000_000] };
-        let fault = writer.add(place, Ok(image)).unwrap_err();
+        let fault = writer.add(place, Ok((image, [1000, 1000]))).unwrap_err();
         assert_eq!(fault.to_string(), "train.pixels: The disk is full");
         drop(writer);
         assert!(!partial.exists());

@@ -5,6 +5,7 @@ mod prepare;
 #[cfg(test)]
 mod tests;
 
+pub use order::Sized;
 pub use prepare::Options;
 
 use crate::error::{Error, Result};

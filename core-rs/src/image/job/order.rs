@@ -12,8 +12,11 @@ use std::time::Duration;
 /// Images that may be on their way at once, for each thread.
 const AHEAD: u64 = 16;
 
+/// An image as the cache keeps it, and its file's own height and width.
+pub type Sized = (Image, [usize; 2]);
+
 /// What became of one image file.
-pub type Decoded = (Place, Result<Image, String>);
+pub type Decoded = (Place, Result<Sized, String>);
 
 /// The files of the two splits, those that are being made.
 pub type Writers = [Option<CacheWriter>; 2];
@@ -82,9 +85,9 @@ impl<'a> Order<'a> {
         self.moved.notify_all();
     }
 
-    fn write(&self, writers: &mut Writers, place: Place, image: Result<Image, String>) -> Result<(), Fault> {
+    fn write(&self, writers: &mut Writers, place: Place, image: Result<Sized, String>) -> Result<(), Fault> {
         match &image {
-            Ok(image) => {
+            Ok((image, _)) => {
                 self.progress.decoded.fetch_add(1, Ordering::Relaxed);
                 self.progress.written.fetch_add(image.pixels.len() as u64, Ordering::Relaxed);
             }

@@ -242,7 +242,8 @@ fn work(receiver: &Mutex<Receiver<Task>>, order: &Order, sizes: [usize; 2]) {
         let size = sizes[place.split as usize];
         let image = catch_unwind(AssertUnwindSafe(|| {
             let image = decode(isa, &contents.read()?)?;
-            to_short_side(isa, &mut resizer, image, size)
+            let own = [image.height, image.width];
+            Ok((to_short_side(isa, &mut resizer, image, size)?, own))
         }));
         order.put(number, (place, image.unwrap_or_else(|_| Err("The decoder failed; please report it".to_string()))));
     }
