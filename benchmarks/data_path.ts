@@ -1,0 +1,85 @@
+/**
+ * Training through the whole data path beside the bare step: blocks of steps of each, in turn, in one process.
+ *
+ *     deno task bench:data [--data ../shared/data/imagenette2-224.tgz] [--steps 20] [--rounds 3] [--out FILE]
+ *
+ * The bare step uses one batch over and over; the data path reads, cuts, flips and shuffles batches of the archive's cache.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { Pace } from "../lib/data/pace.ts";
+import { capture, crossEntropy, data, Device, deviceInfo, optim, type Tensor } from "../mod.ts";
+import { presets } from "../tasks/presets.ts";
+import { buildModel, withData } from "../tasks/run_config.ts";
+import { planOf } from "../tasks/train_config.ts";
+
+const root = new URL("../", import.meta.url);
+const flags = parseArgs(Deno.args, { string: ["data", "steps", "rounds", "out"] }) as Record<
+  string,
+  string | undefined
+>;
+const { data: path = "../shared/data/imagenette2-224.tgz", out = "benchmarks/results/data_path.json" } = flags;
+const [steps, rounds] = [Number(flags["steps"] ?? 20), Number(flags["rounds"] ?? 3)];
+const { bs, augmentation, optimizer: { name: _, ...settings }, schedule, labelSmoothing } = presets["imagenette-128-5"];
+
+using device = new Device("cpu");
+const { train, valid } = await data.open(path, { size: 128, device });
+using model = buildModel(withData(planOf({ preset: "imagenette-128-5" }), train), device);
+using optimizer = optim.ranger(settings).bind(model, { lr: schedule.lr });
+using step = capture((images: Tensor, labels: Tensor): Tensor => {
+  const loss = crossEntropy(model.forward(images), labels, { labelSmoothing });
+  loss.backward();
+  optimizer.step();
+  return loss;
+});
+
+/** Images a second of some steps, whatever gives their batches. */
+async function rate(batches: AsyncIterable<{ images: Tensor; labels: Tensor }>): Promise<number> {
+  await device.synchronize();
+  const start = performance.now();
+  let images = 0;
+  for await (const batch of batches) {
+    step(batch.images, batch.labels).dispose();
+    images += batch.labels.shape[0]!;
+    if (images >= steps * bs) break;
+  }
+  await device.synchronize();
+  return 1000 * images / (performance.now() - start);
+}
+
+const loader = train.batches(bs, { ...augmentation, seed: 0 });
+using kept = (await loader.at({ epoch: 0 }).next()).value!.clone();
+async function* bare(): AsyncGenerator<data.Batch> {
+  const pace = new Pace(device);
+  while (true) {
+    yield kept;
+    await pace.step();
+  }
+}
+for (let warm = 0; warm < 3; warm++) step(kept.images, kept.labels).dispose();
+const rates = { bare: [] as number[], data: [] as number[] };
+for (let round = 0; round < rounds; round++) {
+  rates.bare.push(await rate(bare()));
+  rates.data.push(await rate(loader.at({ epoch: round })));
+  console.error(
+    `round ${round + 1}: bare ${rates.bare.at(-1)!.toFixed(2)}, data ${rates.data.at(-1)!.toFixed(2)} img/s`,
+  );
+}
+const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+const result = {
+  what: "img/s of the preset imagenette-128-5's step: one batch over and over, and batches through the whole data path",
+  cpu: deviceInfo().cpu.model,
+  threads: device.stats().chunksByThread.length,
+  steps,
+  bare: median(rates.bare),
+  dataPath: median(rates.data),
+  ratio: median(rates.data) / median(rates.bare),
+  rates,
+};
+await Deno.writeTextFile(new URL(out, root), JSON.stringify(result, null, 1) + "\n");
+console.log(
+  `bare ${result.bare.toFixed(2)}, data path ${result.dataPath.toFixed(2)} img/s: ${(100 * result.ratio).toFixed(1)} %`,
+);
+train.dispose();
+valid.dispose();
