@@ -1,5 +1,5 @@
 /** The xresnet: a ResNet with the tricks of He 2018 ("Bag of Tricks"), as in fastai. */
-import { ConvNorm } from "../nn/blocks.ts";
+import { ConvNorm, inTurn } from "../nn/blocks.ts";
 import { Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
@@ -63,9 +63,8 @@ export class XResNet extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    let y = this.stem.reduce((y, conv) => conv.forward(y), x);
-    y = this.stemPool?.forward(y) ?? y;
-    for (const stage of this.stages) y = stage.reduce((y, block) => block.forward(y), y);
-    return this.head.forward(y.mean([1, 2]));
+    const pool = this.stemPool === null ? [] : [this.stemPool];
+    const mean = { forward: (y: Tensor): Tensor => y.mean([1, 2]) };
+    return inTurn([...this.stem, ...pool, ...this.stages.flat(), mean, this.head], x);
   }
 }

@@ -1,6 +1,7 @@
 /** Modules made of others. */
 import type { ActivationName } from "../ffi/codes.ts";
 import { affine, unary } from "../tensor/ops/unary.ts";
+import { ownedHere, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, type LayerOptions, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
@@ -27,6 +28,23 @@ export class Activation extends Module {
   }
 }
 
+/**
+ * The result of modules one after the other. What one gave is let go once the next has taken it, so that without gradients
+ * only two results live at a time.
+ */
+export function inTurn(layers: Iterable<{ forward(x: Tensor): Tensor }>, x: Tensor): Tensor {
+  return scope(() => {
+    let y = x;
+    for (const layer of layers) {
+      const input = y;
+      y = scope(() => layer.forward(input));
+      // A parameter, or the input itself, is not ours.
+      if (y !== input && ownedHere(input)) input.dispose();
+    }
+    return y;
+  });
+}
+
 /** Modules one after the other. */
 export class Sequential extends Module {
   /** The modules, in order. */
@@ -40,7 +58,7 @@ export class Sequential extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    return this.layers.reduce((y, layer) => layer.forward(y), x);
+    return inTurn(this.layers, x);
   }
 }
 
