@@ -85,6 +85,19 @@ Deno.test("train --resume: a changed configuration is refused by name with 2, an
   assertEquals(JSON.parse(await Deno.readTextFile(join(run, "config.json"))).schedule.lr, 0.01);
 });
 
+Deno.test("train --resume: forced to a network that the state does not fit, the run stays as it was", async () => {
+  using folder = tempFolder();
+  const whole = await train({ ...short, out: folder.path });
+  const run = await stopped(folder.path, 3);
+  const config = await Deno.readTextFile(join(run, "config.json"));
+  const { code, err } = await command(["--resume", run, "--arch", "xresnet18", "--force"]);
+  assertEquals(code, 1, err);
+  assertStringIncludes(err, "error: Cannot load this state: ");
+  assertEquals(await Deno.readTextFile(join(run, "config.json")), config);
+  assertEquals((await command(["--resume", run])).code, 0);
+  assertEquals(await stateIn(run), await stateIn(whole.run));
+});
+
 Deno.test("train --resume: other code and other kernels are changes too", async () => {
   using folder = tempFolder();
   const run = await stopped(folder.path, 3);
