@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { loadCheckpoint } from "../../mod.ts";
 import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
+import { exportCommand } from "../../tasks/export.ts";
 import { train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
 import { fingerprint } from "../lib/train/tiny.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
@@ -122,6 +123,10 @@ Deno.test("train --resume: a damaged checkpoint is told, and the one before it g
   const measured = keptStreams();
   assertEquals(await runCommand([run, "--threads", "1"], evaluateCommand, { streams: measured }), 0);
   assertStringIncludes(measured.text.err, "it is damaged");
+  const exported = keptStreams();
+  const args = [run, "--out", join(folder.path, "w.safetensors")];
+  assertEquals(await runCommand(args, exportCommand, { streams: exported }), 0, exported.text.err);
+  assertStringIncludes(exported.text.err, "it is damaged");
   const { code, err, out } = await command(["--resume", run]);
   assertEquals(code, 0, err);
   assertStringIncludes(err, `warning: Expected "${path}" to have the content that was saved`);
