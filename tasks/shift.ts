@@ -174,7 +174,7 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
   const canvases = await openCanvases(source, device, options);
   stack.use(canvases.set);
   for (const { path, config } of opened) {
-    requireClasses(path, config.model.options.classes, canvases.set.classes.length);
+    requireClasses(path, config, canvases.set.classes);
   }
   const n = Math.min(options.limit ?? Infinity, canvases.set.length);
   const samples = samplesFor(options.images ?? 4, n);

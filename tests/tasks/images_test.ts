@@ -80,6 +80,8 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   assertEquals((await evaluate(checkpoint, { open: valid, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
   const others = opener(["a", "b", "c", "d"]);
   await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of 3 classes");
+  const renamed = validOf(opener(["red", "blue", "green"]));
+  await assertRejects(() => evaluate(run, { open: renamed }), StateError, "Expected data with the class green");
   await assertRejects(() => train({ resume: run, open: others, epochs: 2, force: true }), StateError, "Cannot load");
   const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), RangeError);
   assertStringIncludes(message.message, "at most 24 images a step");
