@@ -159,7 +159,7 @@ async function opened(
     classes: classNames(header.classes),
     names: header.paths,
     training: split === "train",
-    source: { name: baseName(name), sha256: kind === "archive" ? key : null },
+    source: { name: baseName(name), ...(kind === "archive" ? { sha256: key } : { sha256: null, listing: key }) },
   });
 }
 
