@@ -11,7 +11,7 @@ import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
 import { checkOutFile, makeFolderOf } from "./out_path.ts";
 import { validBatches } from "./run_config.ts";
 import { stopSignals } from "./stop_signals.ts";
-import { dataOf, type ModelOptions, openModel, type SourceOptions } from "./trained_model.ts";
+import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
 
 /** How to measure a trained run. */
 export interface EvaluateOptions extends ModelOptions, SourceOptions {
@@ -39,7 +39,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   const { model: opened, config } = await openModel(path, device, options);
   using model = opened;
   using set = await (options.open ?? openValid)(dataOf(path, config, options), device, options.watch);
-  requireClasses(path, config.model.options.classes, set.classes.length);
+  requireClasses(path, config, set.classes);
   options.ready?.(`${headline(device)} · ${config.dtype} · ${config.model.name} of ${path}`);
   const batches = validBatches({ ...config, validBs: options.bs ?? config.validBs ?? 64 }, set);
   let answers: Answers | undefined;
@@ -69,9 +69,24 @@ function cell(text: string): string {
 }
 
 /** Refuses data whose classes are not the model's. */
-export function requireClasses(path: string, classes: number | undefined, found: number): void {
-  if (classes === undefined || classes === found) return;
-  throw new StateError(`Expected data of ${classes} classes, as "${path}" was trained on, got ${found}: give others`);
+export function requireClasses(
+  path: string,
+  { model, classes: names }: TrainedModel["config"],
+  found: readonly string[],
+): void {
+  const { classes = found.length } = model.options;
+  if (classes !== found.length) {
+    throw new StateError(
+      `Expected data of ${classes} classes, as "${path}" was trained on, got ${found.length}: give others`,
+    );
+  }
+  const other = names?.findIndex((name, label) => name !== found[label]) ?? -1;
+  if (other < 0) return;
+  throw new StateError(
+    `Expected data with the class ${names![other]}, as "${path}" was trained on, got ${
+      found[other]
+    } in its place: give others`,
+  );
 }
 
 const flags = {

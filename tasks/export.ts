@@ -3,7 +3,7 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber } from "../lib/cli/format.ts";
 import { Device, exportFastai, writeTensors } from "../mod.ts";
-import { findCheckpoint } from "./run_files.ts";
+import { damageNote, findCheckpoint } from "./run_files.ts";
 import { checkOutFile, makeFolderOf } from "./out_path.ts";
 import { buildModel, type ModelConfig } from "./run_config.ts";
 
@@ -13,6 +13,8 @@ export interface ExportOptions {
   readonly format?: "fastai";
   /** The file to write. */
   readonly out: string;
+  /** Told what a reader should know. */
+  note?(line: string): void;
 }
 
 /** What was exported. */
@@ -26,7 +28,10 @@ export interface ExportResult {
 /** Writes the weights of a run's folder, or of a checkpoint, as a state dict that fastai and PyTorch load. */
 export async function exportWeights(path: string, options: ExportOptions): Promise<ExportResult> {
   const { format = "fastai", out } = options;
-  const { state, config } = await findCheckpoint(path);
+  const found = await findCheckpoint(path);
+  const { state, config } = found;
+  const note = damageNote(found);
+  if (note !== undefined) options.note?.(note);
   const run = config as unknown as ModelConfig;
   using device = new Device("cpu");
   using model = buildModel(run, device);
@@ -50,7 +55,7 @@ async function run({ flags: { format, out }, words: [path], report }: CommandCon
   }
   if (out === undefined) throw new UsageError("Expected --out, got none: say runs/exported.safetensors");
   checkOutFile("export", out);
-  const result = await exportWeights(path, { format, out });
+  const result = await exportWeights(path, { format, out, note: (line) => report.note(line) });
   report.line(`${result.model} · ${formatNumber(result.parameters)} parameters`);
   report.line(`wrote ${result.file}: in PyTorch, model.load_state_dict(safetensors.torch.load_file("${result.file}"))`);
   report.result({ ...result });

@@ -25,8 +25,12 @@ async function imagesOf<Opened>(
   device: Device,
   opening: { watch?: OpenWatch; with: (path: string, options: data.OpenOptions) => Promise<Opened> },
 ): Promise<Opened> {
-  if (size === null) throw new UsageError(`Expected --size with --data "${path}", got none: images have many sizes`);
   try {
+    if (size === null) {
+      // A path that is not there is told first; a set's name needs no looking for.
+      if (data.knownSet(path) === undefined) await data.locate(path);
+      throw new UsageError(`Expected --size with --data "${path}", got none: images have many sizes`);
+    }
     return await opening.with(path, {
       ...opening.watch,
       size,

@@ -12,6 +12,16 @@ export function checkOut(task: string, out: string, options: { folder?: string; 
   );
 }
 
+/** {@linkcode checkOut} for a folder to go on in; one that is not there is told of by who looks for it. */
+export function checkResume(task: string, folder: string): void {
+  try {
+    Deno.statSync(folder);
+  } catch {
+    return;
+  }
+  checkOut(task, folder, { flag: "resume" });
+}
+
 /** {@linkcode checkOut} for a file, which is written under another name beside it first. */
 export function checkOutFile(task: string, out: string, flag?: string): void {
   checkOut(task, out, { folder: dirname(out), flag });

@@ -26,20 +26,23 @@ export async function runConfigIn(folder: string): Promise<RunConfig | undefined
   return await readJson(join(folder, "config.json")) as unknown as RunConfig | undefined;
 }
 
-/**
- * The checkpoint of a run's folder, the newest that is whole, or of a file. Throws a UsageError where there is none.
- */
-export async function findCheckpoint(path: string): Promise<Found> {
-  let folder: boolean;
+/** Whether a path is a folder rather than a file. Throws a UsageError where there is neither. */
+export async function isFolder(path: string): Promise<boolean> {
   try {
-    folder = (await Deno.stat(path)).isDirectory;
+    return (await Deno.stat(path)).isDirectory;
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
     throw new UsageError(
       `Cannot find "${path}": give a run's folder or a checkpoint, as \`deno task train\` printed it`,
     );
   }
-  if (!folder) return { ...await loadCheckpoint(path), path };
+}
+
+/**
+ * The checkpoint of a run's folder, the newest that is whole, or of a file. Throws a UsageError where there is none.
+ */
+export async function findCheckpoint(path: string): Promise<Found> {
+  if (!await isFolder(path)) return { ...await loadCheckpoint(path), path };
   const found = await new Checkpoints(path).load();
   if (found === undefined) {
     throw new UsageError(`Cannot find a checkpoint in "${path}": give the folder of a run that has saved one`);

@@ -13,6 +13,7 @@ import { headline } from "./machine.ts";
 import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
 import { checkOutFile, makeFolderOf } from "./out_path.ts";
 import type { DataConfig } from "./run_config.ts";
+import { isFolder } from "./run_files.ts";
 import { stopSignals } from "./stop_signals.ts";
 import { shiftSvg } from "./shift_figure.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
@@ -72,8 +73,7 @@ function folderOf(path: string, isFolder: boolean): string {
 }
 
 async function defaultOut(path: string): Promise<string> {
-  const isFolder = await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
-  return join(folderOf(path, isFolder), "shift.svg");
+  return join(folderOf(path, await isFolder(path)), "shift.svg");
 }
 
 /** Validation images that are `margin` larger than what the model gets. */
@@ -174,7 +174,7 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
   const canvases = await openCanvases(source, device, options);
   stack.use(canvases.set);
   for (const { path, config } of opened) {
-    requireClasses(path, config.model.options.classes, canvases.set.classes.length);
+    requireClasses(path, config, canvases.set.classes);
   }
   const n = Math.min(options.limit ?? Infinity, canvases.set.length);
   const samples = samplesFor(options.images ?? 4, n);

@@ -11,6 +11,16 @@ export interface StopSignals extends Disposable {
   readonly exitCode: number | undefined;
 }
 
+/** What some work comes to; null where a signal ended it before it had anything to save. */
+export async function unlessAborted<Result>(work: Promise<Result>, signal?: AbortSignal): Promise<Result | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return null;
+    throw error;
+  }
+}
+
 /**
  * Listens until it is disposed: the first SIGINT or SIGTERM aborts, a second one ends the process at once. `what` says what
  * the first one does.

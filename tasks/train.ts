@@ -2,13 +2,13 @@ import { type Command, type CommandContext, runCommand } from "../lib/cli/comman
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { models } from "../mod.ts";
-import { checkOut } from "./out_path.ts";
+import { checkOut, checkResume } from "./out_path.ts";
 import { type PresetName, presetNames, presets } from "./presets.ts";
 import { archNames, optimizerNames } from "./run_config.ts";
-import { stopSignals } from "./stop_signals.ts";
+import { stopSignals, unlessAborted } from "./stop_signals.ts";
 import { TrainReport } from "./train_report.ts";
-import { groupIn, type RunsResult, trainRuns } from "./train_runs.ts";
-import { train, type TrainOptions, type TrainResult } from "./training.ts";
+import { groupIn, trainRuns } from "./train_runs.ts";
+import { train, type TrainOptions } from "./training.ts";
 
 export { train, type TrainListener, type TrainOptions, type TrainResult } from "./training.ts";
 export { type RunsResult, trainRuns } from "./train_runs.ts";
@@ -85,18 +85,17 @@ async function run({ flags: given, report }: CommandContext<typeof flags>): Prom
     throw new UsageError(`Expected --resume or --out, got both: a run goes on in its own folder`);
   }
   if (force && resume === undefined) throw new UsageError("Expected --force with --resume, got it alone: leave it out");
-  checkOut("train", resume ?? out ?? "runs");
+  if (resume === undefined) checkOut("train", out ?? "runs");
+  else checkResume("train", resume);
   using stop = stopSignals((line) => report.note(line));
   using shown = new TrainReport(report);
   const options = { ...optionsOf(given), signal: stop.signal, listener: shown };
   const several = runs !== undefined || resume !== undefined && await groupIn(resume) !== undefined;
-  let result: TrainResult | RunsResult;
-  try {
-    result = several ? await trainRuns(runs, options) : await train(options);
-  } catch (error) {
-    // Stopped before the first step, while the data were prepared.
-    if (error === stop.signal.reason) return stop.exitCode ?? exitCodes.interrupted;
-    throw error;
+  const result = await (several ? trainRuns(runs, options) : unlessAborted(train(options), stop.signal));
+  if (result === null) {
+    shown.note("Stopped before the training began");
+    report.result({ stopped: true, run: resume ?? null });
+    return stop.exitCode ?? exitCodes.interrupted;
   }
   if ("results" in result) shown.endRuns(result);
   else shown.end(result);

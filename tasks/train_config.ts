@@ -121,6 +121,8 @@ const flagNames: Readonly<Record<string, string>> = {
   "optimizer.eps": "eps",
   "optimizer.wd": "wd",
   "schedule.lr": "lr",
+  "source.sha256": "the archive's SHA-256",
+  "source.listing": "the SHA-256 of the list of files",
 };
 
 /** What may change without a change of a single bit. */

@@ -3,8 +3,10 @@ import { join } from "@std/path";
 import { UsageError } from "../lib/cli/flags.ts";
 import { writeJson } from "../lib/train/json_file.ts";
 import { makeRunFolder } from "../lib/train/run_folder.ts";
+import { lockFolder } from "../lib/train/run_lock.ts";
 import type { RunPlan } from "./run_config.ts";
 import { readJson, runConfigIn } from "./run_files.ts";
+import { unlessAborted } from "./stop_signals.ts";
 import { changedPlan, changes, planOf } from "./train_config.ts";
 import { train, type TrainOptions, type TrainResult } from "./training.ts";
 
@@ -45,10 +47,18 @@ export function spread(values: readonly number[]): Pick<RunsResult, "mean" | "st
   return { mean, standardDeviation: n < 2 ? null : Math.sqrt(squares / (n - 1)) };
 }
 
+/** Refuses seeds that there are not, before hours of training rather than after. */
+function requireSeeds({ runs, plan: { seed } }: Group): void {
+  const last = seed + runs - 1;
+  if (last < 2 ** 32) return;
+  throw new UsageError(`Expected seeds up to ${2 ** 32 - 1}, got ${last} for the last of ${runs} runs: lower --seed`);
+}
+
 async function openGroup(runs: number | undefined, options: TrainOptions): Promise<Group & { path: string }> {
   const { resume, force = false } = options;
   if (resume === undefined) {
     const group: Group = { runs: runs ?? 1, plan: planOf(options) };
+    requireSeeds(group);
     const path = await makeRunFolder({ root: options.out, name: `${group.plan.preset}-x${group.runs}` });
     await writeJson(join(path, "group.json"), group);
     return { ...group, path };
@@ -64,6 +74,7 @@ async function openGroup(runs: number | undefined, options: TrainOptions): Promi
   if (changed.length > 0 && !force) {
     throw new UsageError(`Run "${resume}" was started with ${changed.join(", and ")}: pass --force to go on anyway`);
   }
+  requireSeeds(now);
   if (now.runs !== before.runs) await writeJson(join(resume, "group.json"), now);
   return { ...now, path: resume };
 }
@@ -74,15 +85,16 @@ async function openGroup(runs: number | undefined, options: TrainOptions): Promi
  */
 export async function trainRuns(runs: number | undefined, options: TrainOptions = {}): Promise<RunsResult> {
   const { plan, path, ...group } = await openGroup(runs, options);
+  using _held = await lockFolder(path);
   const seeds = Array.from({ length: group.runs }, (_, count) => plan.seed + count);
   const results: TrainResult[] = [];
   for (const seed of seeds) {
     const folder = join(path, `seed-${seed}`);
     const begun = await runConfigIn(folder) !== undefined;
     const own = begun ? { ...options, seed, resume: folder } : { ...options, seed, folder, resume: undefined, plan };
-    const result = await train(own);
-    results.push(result);
-    if (result.stopped) break;
+    const result = await unlessAborted(train(own), options.signal);
+    if (result !== null) results.push(result);
+    if (result?.stopped ?? true) break;
   }
   const over = results.filter(({ stopped }) => !stopped);
   const top1 = over.flatMap((result) => result.top1 ?? []);

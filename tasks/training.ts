@@ -187,6 +187,8 @@ async function fitted(
     if (listen !== undefined) trainer.on(name, (event) => listen.call(listener, event));
   }
   if (from !== null) trainer.load(from);
+  // Only now: a state that does not fit must leave the configuration that it was saved with.
+  if (resumed !== undefined) await folder.configure();
   if (resumed !== undefined && from === null) listener.note?.("No state was saved yet: it begins anew");
   listener.ready?.({ ...ready, folder: folder.path, from: from?.counters ?? null });
   const result = await trainer.fit(batches.train, {

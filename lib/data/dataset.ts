@@ -153,6 +153,8 @@ export interface DataSource {
   readonly name: string;
   /** SHA-256 of an archive in hex; null for a folder. */
   readonly sha256: string | null;
+  /** SHA-256 of a folder's list of files with their sizes and times of change, in hex; not set for an archive. */
+  readonly listing?: string;
 }
 
 /** Images with labels. */

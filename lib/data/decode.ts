@@ -12,8 +12,8 @@ export interface DecodeOptions {
 }
 
 /**
- * The pixels of a JPEG or PNG file, u8 [h, w, 3], turned upright as its EXIF orientation says, grey and CMYK made RGB. The
- * tensor belongs to the caller.
+ * The pixels of a JPEG or PNG file, u8 [h, w, 3], grey and CMYK made RGB, not turned as an EXIF orientation says: as PIL's
+ * `Image.open` and fastai give them. The tensor belongs to the caller.
  *
  * Throws a DataError where the bytes are no such file, are cut off, or would make an image too large.
  *

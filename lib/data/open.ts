@@ -33,7 +33,7 @@ export interface OpenOptions extends ReadOptions, LocateOptions {
  * A training and a validation set from a folder with `train/` and `val/`, one folder a class in each, from a `.tgz` or
  * `.tar` of one, or by a name: imagenette2, imagewoof2, and both with -320 or -160.
  *
- * JPEG and PNG files are decoded and resized (as PIL does: bilinear, antialiased, upright as EXIF says) on all cores into a
+ * JPEG and PNG files are decoded and resized (as PIL does: bilinear, antialiased; not turned as EXIF says) on all cores into a
  * memory-mapped cache, whose name follows from the contents and the settings, so that later epochs and runs only read. A
  * name is looked for in the cache folder and, where the script may reach its host, downloaded.
  *
@@ -159,7 +159,7 @@ async function opened(
     classes: classNames(header.classes),
     names: header.paths,
     training: split === "train",
-    source: { name: baseName(name), sha256: kind === "archive" ? key : null },
+    source: { name: baseName(name), ...(kind === "archive" ? { sha256: key } : { sha256: null, listing: key }) },
   });
 }
 

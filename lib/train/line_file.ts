@@ -1,4 +1,5 @@
 /** Text files that grow by lines. */
+import { writeFileAtomic } from "./atomic_file.ts";
 
 /**
  * A file to which lines are added. A line that cannot be written, say on a full disk, is kept and tried again with the
@@ -44,9 +45,7 @@ export class LineFile {
     const kept = whole.filter((line, at) => at === 0 || passes(line));
     const wanted = kept.map((line) => `${line}\n`).join("");
     if (wanted === text) return;
-    const partial = `${this.path}.partial`;
-    await Deno.writeTextFile(partial, wanted);
-    await Deno.rename(partial, this.path);
+    await writeFileAtomic(this.path, [new TextEncoder().encode(wanted)]);
   }
 }
 

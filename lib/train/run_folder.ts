@@ -1,5 +1,6 @@
 /** The folder that a training leaves behind. */
 import { join } from "@std/path";
+import { partialSuffix } from "./atomic_file.ts";
 import { Checkpoints, type Found, sweepPartial } from "./checkpoints.ts";
 import type { EpochEnd, FitResult, StepLoss } from "./events.ts";
 import { writeJson } from "./json_file.ts";
@@ -98,16 +99,20 @@ export class RunFolder {
     return await RunFolder.createAt(await makeRunFolder(options), options);
   }
 
-  /** Makes a run's folder at a path where there is none, or an empty one; nothing is left where that fails. */
+  /**
+   * Makes a run's folder at a path where there is none, an empty one, or what is left of one that was not made whole;
+   * nothing is left where that fails.
+   */
   static async createAt(path: string, record: RunRecord): Promise<RunFolder> {
     const folder = new RunFolder(path, record);
+    await refuseOthers(path);
     try {
       await Deno.mkdir(path, { recursive: true });
       await folder.#checkpoints.prepare();
       await Deno.writeTextFile(folder.#metrics.path, `${metricColumns.join()}\n`);
       await Deno.writeTextFile(folder.#steps.path, `${stepColumns.join()}\n`);
       // Last: a folder with a configuration is a run, and can be resumed.
-      await writeJson(join(path, "config.json"), record.config);
+      await folder.configure();
       return folder;
     } catch (error) {
       await Deno.remove(path, { recursive: true }).catch(() => {});
@@ -118,7 +123,8 @@ export class RunFolder {
 
   /**
    * Opens a folder to go on, with the state that was saved last, if any: files that a killed process was writing are
-   * removed, and so are rows of steps and epochs that came after that state.
+   * removed, and so are rows of steps and epochs that came after that state. `config.json` stays as it is: see
+   * {@linkcode configure}.
    */
   static async open(path: string, record: RunRecord): Promise<{ folder: RunFolder; found: Found | undefined }> {
     const folder = new RunFolder(path, record);
@@ -130,8 +136,12 @@ export class RunFolder {
     await folder.#metrics.keep(upTo(epoch));
     await folder.#steps.keep(upTo(step));
     await folder.#events.keep(() => true);
-    await writeJson(join(path, "config.json"), record.config);
     return { folder, found };
+  }
+
+  /** Writes `config.json`: in a folder that was opened, once the state that was found fits the record's configuration. */
+  async configure(): Promise<void> {
+    await writeJson(join(this.path, "config.json"), this.#record.config);
   }
 
   /** The path of its newest checkpoint. */
@@ -207,6 +217,23 @@ export class RunFolder {
   /** Shown where it is printed. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
+  }
+}
+
+/** What a run's folder has before it is whole; it may be made anew. */
+const unfinished = ["checkpoint", "metrics.csv", "steps.csv"];
+
+/** Refuses a folder that holds something else, which a new run must neither write over nor take along where it fails. */
+async function refuseOthers(path: string): Promise<void> {
+  try {
+    for await (const { name } of Deno.readDir(path)) {
+      if (unfinished.includes(name) || name.endsWith(partialSuffix)) continue;
+      throw new Error(
+        `Cannot make the run's folder "${path}": it holds "${name}" already: give a folder that is not there`,
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

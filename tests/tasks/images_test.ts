@@ -1,5 +1,5 @@
 /** The tasks on a data set of colour images, from arrays. */
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UsageError } from "../../lib/cli/flags.ts";
 import { data, StateError } from "../../mod.ts";
@@ -39,6 +39,36 @@ function validOf(open: OpenData): OpenValid {
     return valid;
   };
 }
+
+Deno.test("train --resume: a folder of images that has changed is a change, by name, with 2", async () => {
+  using folder = tempFolder();
+  const root = join(folder.path, "set");
+  const image = await Deno.readFile("tests/fixtures/images/grey.jpg");
+  for (const place of ["train/a", "train/b", "val/a", "val/b"]) {
+    await Deno.mkdir(join(root, place), { recursive: true });
+    for (const name of ["1.jpg", "2.jpg", "3.jpg"]) await Deno.writeFile(join(root, place, name), image);
+  }
+  const open: OpenData = ({ path, size }, device) =>
+    data.open(path, { size: size!, cache: join(folder.path, "cache"), device });
+  const stop = new AbortController();
+  const asked = {
+    preset: "imagenette-128-5",
+    arch: "mnistNet",
+    sa: false,
+    data: root,
+    size: 28,
+    bs: 2,
+    epochs: 2,
+  } as const;
+  const listener = { batchEnd: (): void => stop.abort() };
+  const { run } = await train({ ...asked, threads: 1, out: folder.path, open, signal: stop.signal, listener });
+  await Deno.writeFile(join(root, "train", "a", "2.jpg"), await Deno.readFile("tests/fixtures/images/cmyk.jpg"));
+  const message =
+    /was started with the SHA-256 of the list of files [0-9a-f]+\.\.\., now [0-9a-f]+\.\.\.: pass --force/;
+  const { message: told } = await assertRejects(() => train({ resume: run, open }), UsageError);
+  assertMatch(told, message);
+  assertEquals((await train({ resume: run, open, force: true })).steps, 6);
+});
 
 Deno.test("tasks on images: train, resume, evaluate, shift, export and import take the classes and sizes of the data", async () => {
   using folder = tempFolder();
@@ -80,6 +110,8 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   assertEquals((await evaluate(checkpoint, { open: valid, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
   const others = opener(["a", "b", "c", "d"]);
   await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of 3 classes");
+  const renamed = validOf(opener(["red", "blue", "green"]));
+  await assertRejects(() => evaluate(run, { open: renamed }), StateError, "Expected data with the class green");
   await assertRejects(() => train({ resume: run, open: others, epochs: 2, force: true }), StateError, "Cannot load");
   const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), RangeError);
   assertStringIncludes(message.message, "at most 24 images a step");

@@ -43,6 +43,9 @@ Deno.test("shift: two MNIST runs are compared on the same windows, and the figur
   const none = keptStreams();
   assertEquals(await runCommand([join(folder.path, "none")], shiftCommand, { streams: none }), 2);
   assertStringIncludes(none.text.err, "Cannot find ");
+  const elsewhere = keptStreams();
+  assertEquals(await runCommand(["no-such-run"], shiftCommand, { streams: elsewhere }), 2);
+  assertStringIncludes(elsewhere.text.err, 'Cannot find "no-such-run"');
 });
 
 Deno.test("shiftSvg: axes, a panel an image, a line a model; text is escaped", () => {

@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { loadCheckpoint } from "../../mod.ts";
 import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
+import { exportCommand } from "../../tasks/export.ts";
 import { train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
 import { fingerprint } from "../lib/train/tiny.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
@@ -85,6 +86,19 @@ Deno.test("train --resume: a changed configuration is refused by name with 2, an
   assertEquals(JSON.parse(await Deno.readTextFile(join(run, "config.json"))).schedule.lr, 0.01);
 });
 
+Deno.test("train --resume: forced to a network that the state does not fit, the run stays as it was", async () => {
+  using folder = tempFolder();
+  const whole = await train({ ...short, out: folder.path });
+  const run = await stopped(folder.path, 3);
+  const config = await Deno.readTextFile(join(run, "config.json"));
+  const { code, err } = await command(["--resume", run, "--arch", "xresnet18", "--force"]);
+  assertEquals(code, 1, err);
+  assertStringIncludes(err, "error: Cannot load this state: ");
+  assertEquals(await Deno.readTextFile(join(run, "config.json")), config);
+  assertEquals((await command(["--resume", run])).code, 0);
+  assertEquals(await stateIn(run), await stateIn(whole.run));
+});
+
 Deno.test("train --resume: other code and other kernels are changes too", async () => {
   using folder = tempFolder();
   const run = await stopped(folder.path, 3);
@@ -109,6 +123,10 @@ Deno.test("train --resume: a damaged checkpoint is told, and the one before it g
   const measured = keptStreams();
   assertEquals(await runCommand([run, "--threads", "1"], evaluateCommand, { streams: measured }), 0);
   assertStringIncludes(measured.text.err, "it is damaged");
+  const exported = keptStreams();
+  const args = [run, "--out", join(folder.path, "w.safetensors")];
+  assertEquals(await runCommand(args, exportCommand, { streams: exported }), 0, exported.text.err);
+  assertStringIncludes(exported.text.err, "it is damaged");
   const { code, err, out } = await command(["--resume", run]);
   assertEquals(code, 0, err);
   assertStringIncludes(err, `warning: Expected "${path}" to have the content that was saved`);

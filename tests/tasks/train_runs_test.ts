@@ -1,7 +1,9 @@
-import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { trainCommand, type TrainOptions, trainRuns } from "../../tasks/train.ts";
+import { lockFolder } from "../../lib/train/run_lock.ts";
+import { type OpenData, openData } from "../../tasks/open_data.ts";
 import { spread } from "../../tasks/train_runs.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { tempFolder } from "../temp_folder.ts";
@@ -43,6 +45,41 @@ Deno.test("train --runs: one object with every seed's value; runs that are over 
   const other = keptStreams();
   assertEquals(await runCommand(["--resume", part.run, "--lr", "1"], trainCommand, { streams: other }), 2);
   assertStringIncludes(other.text.err, "was started with lr 0.008, now 1: pass --force");
+});
+
+Deno.test("train --runs: seeds that there are not are refused before the first run", async () => {
+  using folder = tempFolder();
+  const streams = keptStreams();
+  const args = ["--runs", "2", "--seed", `${2 ** 32 - 1}`, "--limit", "64", "--bs", "32", "--out", folder.path];
+  assertEquals(await runCommand(args, trainCommand, { streams }), 2);
+  assertStringIncludes(streams.text.err, "Expected seeds up to 4294967295, got 4294967296");
+  assertEquals([...Deno.readDirSync(folder.path)], []);
+});
+
+Deno.test("train --runs: stopped while the next run's data are made ready, it tells of those that are over", async () => {
+  using folder = tempFolder();
+  const stop = new AbortController();
+  let opened = 0;
+  const open: OpenData = (config, device, watch) => {
+    if (++opened === 2) stop.abort();
+    watch?.signal?.throwIfAborted();
+    return openData(config, device, watch);
+  };
+  const part = await trainRuns(2, { ...short, out: folder.path, open, signal: stop.signal });
+  assertEquals([part.results.length, part.stopped, part.top1.length], [1, true, 1]);
+  const rest = await trainRuns(undefined, { resume: part.run });
+  assertEquals([rest.stopped, rest.top1.length, rest.top1[0]], [false, 2, part.top1[0]]);
+});
+
+Deno.test("train --runs: runs that are under way are not gone on with", async () => {
+  using folder = tempFolder();
+  const { run } = await trainRuns(1, { ...short, limit: 64, out: folder.path });
+  const again = (): Promise<unknown> => trainRuns(undefined, { resume: run });
+  {
+    using _held = await lockFolder(run);
+    await assertRejects(again, Error, `Cannot write into "${run}": another process trains there`);
+  }
+  await again();
 });
 
 Deno.test("train --runs: a table for people", async () => {

@@ -108,6 +108,7 @@ Deno.test("evaluate: a table for people, one object for programs, errors that sa
   const missing = keptStreams();
   assertEquals(await runCommand([join(folder.path, "none")], evaluateCommand, { streams: missing }), 2);
   assertStringIncludes(missing.text.err, "Cannot find ");
+  assertEquals(await runCommand([join(run, "config.json", "none")], evaluateCommand, { streams: missing }), 2);
 });
 
 interface Ended {
@@ -117,7 +118,11 @@ interface Ended {
 }
 
 /** Runs the task as `deno task train` does; `onText` sees stderr so far, at each piece. */
-async function runTask(args: string[], onText?: (err: string, child: Deno.ChildProcess) => void): Promise<Ended> {
+async function runTask(
+  args: string[],
+  onText?: (err: string, child: Deno.ChildProcess) => void,
+  begun?: (child: Deno.ChildProcess) => void,
+): Promise<Ended> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "--no-prompt", "-P=train", "tasks/train.ts", ...args],
     cwd: root,
@@ -125,6 +130,7 @@ async function runTask(args: string[], onText?: (err: string, child: Deno.ChildP
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  begun?.(child);
   let err = "";
   const reading = (async (): Promise<void> => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
@@ -143,6 +149,12 @@ Deno.test("deno task train: a wrong flag, and a folder that it may not write, en
   const out = await runTask(["--out", "/somewhere/else"]);
   assertEquals([out.code, out.out], [2, ""]);
   assertStringIncludes(out.err, '--allow-write="/somewhere/else" tasks/train.ts --out "/somewhere/else"');
+  const resume = await runTask(["--resume", "/"]);
+  assertEquals([resume.code, resume.out], [2, ""]);
+  assertStringIncludes(resume.err, '--allow-write="/" tasks/train.ts --resume "/"');
+  const none = await runTask(["--resume", "/somewhere/else"]);
+  assertEquals([none.code, none.out], [2, ""]);
+  assertStringIncludes(none.err, 'Cannot find a run in "/somewhere/else"');
 });
 
 Deno.test("deno task train: killed at some time, it goes on to the same bits", async () => {
@@ -185,6 +197,25 @@ for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     assertEquals((await evaluate(result.run, { threads: 1 })).n, 512);
   });
 }
+
+Deno.test("deno task train: SIGINT while the data are made ready ends with 130, and no run is there", async () => {
+  using folder = tempFolder();
+  const archive = join(folder.path, "large.tar");
+  const out = join(folder.path, "runs");
+  {
+    // A hole: it takes no room on the disk, but long to read.
+    using file = await Deno.open(archive, { write: true, create: true });
+    await file.truncate(2 ** 36);
+  }
+  const args = ["--preset", "imagenette-128-5", "--data", archive, "--out", out];
+  const ended = await runTask([...args, "--json"], undefined, (child) => {
+    // Nothing is told before: by then it is at work.
+    setTimeout(() => child.kill("SIGINT"), 3000);
+  });
+  assertEquals([ended.code, JSON.parse(ended.out)], [130, { stopped: true, run: null }], ended.err);
+  assertStringIncludes(ended.err, "Stopped before the training began");
+  await assertRejects(() => Deno.stat(out), Deno.errors.NotFound);
+});
 
 Deno.test("deno task train: a second signal ends it at once, in the middle of a step", async () => {
   using folder = tempFolder();

@@ -27,4 +27,8 @@ Deno.test("LineFile: keep() takes away rows and a line that was cut off, never t
   await file.keep(() => false);
   await file.add("5\n");
   assertEquals(await Deno.readTextFile(path), "head\n5\n");
+  // A folder in the way, as good as a full disk.
+  await Deno.mkdir(join(`${path}.partial`, "x"), { recursive: true });
+  await assertRejects(() => file.keep(() => false), Error, "What was there before is unchanged");
+  assertEquals(await Deno.readTextFile(path), "head\n5\n");
 });

@@ -92,3 +92,16 @@ Deno.test("RunFolder: where a folder cannot be made whole, nothing of it stays",
   await assertRejects(() => RunFolder.createAt(path, { config: {} }), Error, `Cannot make the run's folder "${path}"`);
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
+
+Deno.test("RunFolder: a folder that holds something else is left alone", async () => {
+  using folder = tempFolder();
+  const notes = join(folder.path, "notes.txt");
+  await Deno.writeTextFile(notes, "mine");
+  // What would make it fail after that, and so remove what it has made.
+  await Deno.mkdir(join(folder.path, "config.json.partial", "x"), { recursive: true });
+  const create = (): Promise<RunFolder> => RunFolder.createAt(folder.path, { config: {} });
+  await assertRejects(create, Error, 'it holds "notes.txt" already');
+  assertEquals(await Deno.readTextFile(notes), "mine");
+  const run = await RunFolder.create({ root: folder.path, name: "tiny", config: {}, time });
+  await assertRejects(() => RunFolder.createAt(run.path, { config: {} }), Error, "already");
+});

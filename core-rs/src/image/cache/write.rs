@@ -5,7 +5,7 @@ use crate::device_info::quoted;
 use crate::image::Image;
 use crate::image::job::{Fault, Sized};
 use crate::image::source::Place;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,8 @@ impl CacheWriter {
                 Err(error) => return Err(Fault::file(&partial, &error)),
             };
             // The lock tells others that somebody is at work. One that swept between the two lines took the file away.
-            if file.try_lock().is_err() || !partial.exists() {
+            // Some network drives have no locks; there nobody sweeps either.
+            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || !partial.exists() {
                 continue;
             }
             let mut writer = CacheWriter::over(file, partial, target);

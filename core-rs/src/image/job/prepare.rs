@@ -285,19 +285,22 @@ fn classes_of(options: &Options, seen: &Seen, writers: &Writers) -> Result<Vec<S
     Ok(train.union(&val).map(|class| class.to_string()).collect())
 }
 
+/// Each file for itself, as [`acceptable`] looks at it when it is there: what was made once is taken the next time.
 fn check_unreadable(options: &Options, writers: &Writers) -> Result<(), Fault> {
-    let good: usize = writers.iter().flatten().map(CacheWriter::images).sum();
-    let bad: Vec<_> = writers.iter().flatten().flat_map(CacheWriter::unreadable).collect();
-    match bad.first() {
-        Some((place, reason)) if bad.len() as f64 > options.most_unreadable * (good + bad.len()) as f64 => {
-            Err(Fault::data(format!(
-                "{} of {} images cannot be read, more than {} %; the first: {}: {reason}",
+    for (split, writer) in Split::ALL.into_iter().zip(writers) {
+        let Some(writer) = writer else { continue };
+        let (good, bad) = (writer.images(), writer.unreadable());
+        let Some((place, reason)) = bad.first() else { continue };
+        if bad.len() as f64 > options.most_unreadable * (good + bad.len()) as f64 {
+            return Err(Fault::data(format!(
+                "{} of {} images of {} cannot be read, more than {} %; the first: {}: {reason}",
                 bad.len(),
                 good + bad.len(),
+                split.name(),
                 options.most_unreadable * 100.0,
                 place.path()
-            )))
+            )));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }

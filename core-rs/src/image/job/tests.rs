@@ -152,7 +152,7 @@ fn unreadable_images_are_listed_or_refused() {
     let lenient = Options { most_unreadable: 0.2, ..options(&temp, "set") };
     let error = fails(&temp, &options(&temp, "set"));
     assert!(
-        error.contains("1 of 7 images cannot be read, more than 1 %; the first: train/cat/cut.jpg: Truncated"),
+        error.contains("1 of 5 images of train cannot be read, more than 1 %; the first: train/cat/cut.jpg: Truncated"),
         "{error}"
     );
     let error = fails(&temp, &Options { strict: true, ..lenient.clone() });
@@ -162,8 +162,21 @@ fn unreadable_images_are_listed_or_refused() {
     let train = cached(&temp, "train-16-");
     let header = std::str::from_utf8(train.part(Part::Header)).unwrap();
     assert!(header.contains("\"unreadable\":[{\"path\":\"train/cat/cut.jpg\",\"reason\":\"Truncated"), "{header}");
+    assert!(run(&lenient).unwrap().contains("\"reused\":true,\"images\":4,\"unreadable\":1"));
     // A file made by lenient rules does not count under strict ones.
     assert!(run(&Options { strict: true, ..lenient }).is_err());
+}
+
+#[test]
+fn the_share_of_unreadable_images_is_that_of_each_part() {
+    let more = [("val/cat/cut.jpg", file("baseline_420.jpg")[..500].to_vec())];
+    let temp = folder(&more);
+    // One of three of val, one of seven in all: what is refused alone is refused together with train.
+    let limit = Options { most_unreadable: 0.2, ..options(&temp, "set") };
+    for sizes in [[Some(16), Some(0)], [None, Some(0)]] {
+        let error = fails(&temp, &Options { sizes, ..limit.clone() });
+        assert!(error.contains("1 of 3 images of val cannot be read, more than 20 %"), "{error}");
+    }
 }
 
 #[test]
