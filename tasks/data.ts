@@ -73,9 +73,17 @@ async function sourceOf(
     const names = data.knownSets.map(({ name }) => name).join(", ");
     throw new UsageError(`Expected --archive with one of ${names}, got "${nameOrPath}": give the archive's path alone`);
   }
-  const isFile = await found(async () => (await Deno.stat(archive)).isFile);
-  if (!isFile) throw new UsageError(`Expected --archive as a file, got "${archive}", which is none`);
+  if (!await isFile(archive)) throw new UsageError(`Expected --archive as a file, got "${archive}", which is none`);
   return { source: archive, md5: await data.adopt(set, archive, options), set };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** A path that is not there is the user's mistake. */

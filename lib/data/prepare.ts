@@ -80,6 +80,8 @@ export async function prepare(source: string, sizes: Sizes, options: ReadOptions
   // The library has the rights of the whole process: these two ask for what it is about to do.
   await Deno.stat(source);
   await Deno.mkdir(cache, { recursive: true });
+  // A signal that came meanwhile tells no listener any more.
+  signal?.throwIfAborted();
   const job = startImageJob({
     source,
     folder: cache,

@@ -1,0 +1,132 @@
+import { assertEquals, assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { data, DataError } from "../../../mod.ts";
+import { tempFolder } from "../../temp_folder.ts";
+
+const url = "https://example.org/set.tgz";
+const parts = ["a", "b", "c"].map((letter) => new TextEncoder().encode(letter));
+/** MD5 of "abc", from RFC 1321. */
+const md5 = "900150983cd24fb0d6963f7d28e17f72";
+
+/** An answer that gives `parts` one by one, then does what `end` says. */
+function answer(
+  options: { end?: (stream: ReadableStreamDefaultController) => void; headers?: HeadersInit } = {},
+): Response {
+  const { end = (stream) => stream.close(), headers } = options;
+  let next = 0;
+  const body = new ReadableStream({
+    pull(stream): void {
+      if (next < parts.length) stream.enqueue(parts[next++]);
+      else end(stream);
+    },
+  }, { highWaterMark: 0 });
+  return new Response(body, { headers });
+}
+
+/** Downloads an answer to `folder`/sub/set.tgz. */
+function get(
+  folder: string,
+  response: Response | (() => Promise<Response>),
+  options: Partial<data.DownloadOptions> = {},
+): Promise<string> {
+  const fetch = (): Promise<Response> => response instanceof Response ? Promise.resolve(response) : response();
+  return data.download({ url, file: join(folder, "sub", "set.tgz"), md5, fetch, ...options });
+}
+
+/** Nothing may be left of a download that failed. */
+function assertNothing(folder: string): void {
+  assertEquals([...Deno.readDirSync(join(folder, "sub"))], []);
+}
+
+Deno.test("download: a whole file with the right MD5 appears, and progress is told", async () => {
+  using folder = tempFolder();
+  const states: data.DownloadProgress[] = [];
+  const asked: string[] = [];
+  const found = await data.download({
+    url,
+    file: join(folder.path, "sub", "set.tgz"),
+    md5,
+    fetch: (url) => {
+      asked.push(url);
+      return Promise.resolve(answer({ headers: { "content-length": "3" } }));
+    },
+    progress: (state) => {
+      states.push(state);
+      assertEquals([...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name), ["set.tgz.partial"]);
+    },
+  });
+  assertEquals([found, asked], [md5, [url]]);
+  assertEquals(states, [1, 2, 3].map((bytes) => ({ bytes, expectedBytes: 3 })));
+  assertEquals([...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name), ["set.tgz"]);
+  assertEquals(await Deno.readTextFile(join(folder.path, "sub", "set.tgz")), "abc");
+});
+
+Deno.test("download: without a known sum or length, what came is taken and its MD5 given", async () => {
+  using folder = tempFolder();
+  const states: data.DownloadProgress[] = [];
+  assertEquals(await get(folder.path, answer(), { md5: null, progress: (state) => states.push(state) }), md5);
+  assertEquals(states.at(-1), { bytes: 3, expectedBytes: null });
+});
+
+Deno.test("download: another MD5 is refused with both, and a file that was there stays", async () => {
+  using folder = tempFolder();
+  const wrong = "0".repeat(32);
+  const message = `Expected ${url} to have the MD5 ${wrong}, got ${md5}: it was damaged or replaced`;
+  await assertRejects(() => get(folder.path, answer(), { md5: wrong }), DataError, message);
+  assertNothing(folder.path);
+  await Deno.writeTextFile(join(folder.path, "sub", "set.tgz"), "old");
+  await assertRejects(() => get(folder.path, answer(), { md5: wrong }), DataError, message);
+  assertEquals([...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name), ["set.tgz"]);
+  assertEquals(await Deno.readTextFile(join(folder.path, "sub", "set.tgz")), "old");
+});
+
+Deno.test("download: a connection that breaks says so", async () => {
+  using folder = tempFolder();
+  const broken = answer({ end: (stream) => stream.error(new TypeError("connection reset")) });
+  await assertRejects(() => get(folder.path, broken), DataError, `Cannot download ${url}: connection reset`);
+  assertNothing(folder.path);
+});
+
+Deno.test("download: fewer or more bytes than were announced", async () => {
+  using folder = tempFolder();
+  for (const length of ["10", "2"]) {
+    const response = answer({ headers: { "content-length": length } });
+    const wanted = `Cannot download ${url}: it ended after 3 of ${length} bytes`;
+    await assertRejects(() => get(folder.path, response, { md5: null }), DataError, wanted);
+    assertNothing(folder.path);
+  }
+});
+
+Deno.test("download: an answer that is no file, and a host that cannot be reached", async () => {
+  using folder = tempFolder();
+  const missing = new Response("no such key", { status: 404, statusText: "Not Found" });
+  const wanted = `Cannot download ${url}: the server answered 404 Not Found`;
+  await assertRejects(() => get(folder.path, missing), DataError, wanted);
+  assertNothing(folder.path);
+  const unreachable = (): Promise<Response> => Promise.reject(new TypeError("dns error"));
+  const error = await assertRejects(() => get(folder.path, unreachable), DataError, `${url}: dns error`);
+  assertStringIncludes((error.cause as Error).message, "dns error");
+  assertNothing(folder.path);
+});
+
+Deno.test("download: a signal ends it with its reason, before and while bytes come", async () => {
+  using folder = tempFolder();
+  const reason = new Error("enough");
+  // As fetch does it: the signal ends the request, or the body that is being read.
+  const fetch = (_: string, { signal }: { signal?: AbortSignal }): Promise<Response> => {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return Promise.resolve(answer({
+      end: (stream) => signal?.addEventListener("abort", () => stream.error(signal.reason)),
+    }));
+  };
+  const stop = new AbortController();
+  const progress = ({ bytes }: data.DownloadProgress): void => {
+    if (bytes === 3) setTimeout(() => stop.abort(reason), 0);
+  };
+  const file = join(folder.path, "sub", "set.tgz");
+  const options = { url, file, md5, fetch, signal: stop.signal, progress };
+  assertStrictEquals(await assertRejects(() => data.download(options)), reason);
+  assertNothing(folder.path);
+  assertStrictEquals(await assertRejects(() => data.download(options)), reason, "at once the second time");
+  assertNothing(folder.path);
+});
