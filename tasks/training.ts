@@ -3,7 +3,16 @@ import { join } from "@std/path";
 import { UsageError } from "../lib/cli/flags.ts";
 import { codeVersion } from "../lib/train/git.ts";
 import { lockFolder } from "../lib/train/run_lock.ts";
-import { type data, Device, type FitResult, RunFolder, type State, type Trainer, type TrainerEvents } from "../mod.ts";
+import {
+  type data,
+  Device,
+  type FitResult,
+  RunFolder,
+  type RunRecord,
+  type State,
+  type Trainer,
+  type TrainerEvents,
+} from "../mod.ts";
 import { cpuFacts, headline } from "./machine.ts";
 import { type OpenData, openData } from "./open_data.ts";
 import {
@@ -156,23 +165,25 @@ async function trainPlan(
   using trainer = buildTrainer(config, model);
   const { seed, dtype } = config;
   const threads = device.stats().chunksByThread.length;
-  const facts = { seed, ...version, device: device.kind, dtype, cpu, isa, threads };
+  const session = { ...version, cpu, isa, threads };
+  const facts = { seed, device: device.kind, dtype, ...session };
   const parameters = [...model.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
   const ready = { config, headline: headline(device), parameters, train: train.length, valid: valid.length };
-  return await fitted({ trainer, config, facts, batches, ready }, resumed, options);
+  return await fitted({ trainer, config, facts, session, batches, ready }, resumed, options);
 }
 
 interface Ready {
   readonly trainer: Trainer;
   readonly config: RunConfig;
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly session: RunRecord["session"];
   readonly batches: { readonly train: data.Batches; readonly valid: data.Batches };
   readonly ready: Omit<Parameters<NonNullable<TrainListener["ready"]>>[0], "folder" | "from">;
 }
 
 /** Nothing was written before: from here on there is a folder. */
 async function fitted(
-  { trainer, config, facts, batches, ready }: Ready,
+  { trainer, config, facts, session, batches, ready }: Ready,
   resumed: Resumed | undefined,
   options: TrainOptions,
 ): Promise<TrainResult> {
@@ -180,7 +191,7 @@ async function fitted(
   const warn = (message: string): void => listener.note?.(`warning: ${message}`);
   // Before anything in the folder is read or written; a new folder is nobody else's.
   using _held = resumed === undefined ? undefined : await lockFolder(resumed.path);
-  const { folder, from } = await openFolder({ config: { ...config }, facts, warn }, resumed, options);
+  const { folder, from } = await openFolder({ config: { ...config }, facts, session, warn }, resumed, options);
   using _own = resumed === undefined ? await lockFolder(folder.path) : undefined;
   for (const name of eventNames) {
     const listen = listener[name] as ((event: unknown) => void) | undefined;
@@ -205,7 +216,7 @@ async function fitted(
 
 /** A new folder, or that of a run that goes on, with its state. */
 async function openFolder(
-  record: Parameters<typeof RunFolder.open>[1],
+  record: RunRecord,
   resumed: Resumed | undefined,
   { out: root, folder, listener }: TrainOptions,
 ): Promise<{ folder: RunFolder; from: State | null }> {

@@ -5,6 +5,7 @@ import { Checkpoints, type Found, sweepPartial } from "./checkpoints.ts";
 import type { EpochEnd, FitResult, StepLoss } from "./events.ts";
 import { writeJson } from "./json_file.ts";
 import { LineFile } from "./line_file.ts";
+import { changedCode, type Session, sessionsOf } from "./session.ts";
 import type { State } from "./state.ts";
 
 /** What is recorded with every run. */
@@ -13,6 +14,8 @@ export interface RunRecord {
   config: Readonly<Record<string, unknown>>;
   /** Goes into `result.json` beside the results: seed, device, commit and so on. */
   facts?: Readonly<Record<string, unknown>>;
+  /** This process. Checkpoints and `result.json` tell of it and of those that the run was begun by, as `sessions`. */
+  session?: Omit<Session, "fromStep">;
   /** Told what could not be written while the training goes on, say on a full disk. */
   warn?(message: string): void;
 }
@@ -83,6 +86,8 @@ export class RunFolder {
   readonly #metrics: LineFile;
   readonly #steps: LineFile;
   readonly #events: LineFile;
+  /** Those that trained the run up to its state, then this one. */
+  #sessions: readonly Session[] = [];
   #warned = false;
 
   private constructor(path: string, record: RunRecord) {
@@ -92,6 +97,15 @@ export class RunFolder {
     this.#metrics = new LineFile(join(path, "metrics.csv"));
     this.#steps = new LineFile(join(path, "steps.csv"));
     this.#events = new LineFile(join(path, "events.jsonl"));
+    this.#joins(undefined);
+  }
+
+  /** This process goes on after those that led to a checkpoint. */
+  #joins(found: Found | undefined): void {
+    const { session } = this.#record;
+    if (session === undefined) return;
+    const before = found === undefined ? [] : sessionsOf(found.config);
+    this.#sessions = [...before, { ...session, fromStep: found?.state.counters.step ?? 0 }];
   }
 
   /** Makes the folder. */
@@ -131,6 +145,7 @@ export class RunFolder {
     await sweepPartial(path);
     await folder.#checkpoints.prepare();
     const found = await folder.#checkpoints.load();
+    folder.#joins(found);
     const { epoch = 0, step = 0 } = found?.state.counters ?? {};
     const upTo = (count: number) => (line: string): boolean => Number(line.slice(0, line.indexOf(","))) <= count;
     await folder.#metrics.keep(upTo(epoch));
@@ -189,7 +204,8 @@ export class RunFolder {
     // Rows first: a state that is found after a crash has all of its rows.
     for (const file of [this.#metrics, this.#steps, this.#events]) await file.sync();
     this.#warned = false;
-    await this.#checkpoints.save({ state, config: this.#record.config });
+    const sessions = this.#sessions.length > 0 ? { sessions: this.#sessions } : {};
+    await this.#checkpoints.save({ state, config: { ...this.#record.config, ...sessions } });
   }
 
   /** The state that was saved last; undefined where none was. */
@@ -197,9 +213,11 @@ export class RunFolder {
     return (await this.#checkpoints.load())?.state;
   }
 
-  /** Writes `result.json`. */
+  /** Writes `result.json`; where sessions are known, `dirty` says whether any of them ran code other than one commit's. */
   async result(result: FitResult): Promise<void> {
-    await writeJson(join(this.path, "result.json"), { ...result, ...this.#record.facts });
+    const sessions = this.#sessions;
+    const code = sessions.length > 0 ? { dirty: changedCode(sessions), sessions } : {};
+    await writeJson(join(this.path, "result.json"), { ...result, ...this.#record.facts, ...code });
   }
 
   /** Warns once of lines that could not be written; they are kept for later. */

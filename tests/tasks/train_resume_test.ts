@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
-import { loadCheckpoint } from "../../mod.ts";
+import { loadCheckpoint, saveCheckpoint } from "../../mod.ts";
 import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
@@ -97,6 +97,22 @@ Deno.test("train --resume: forced to a network that the state does not fit, the 
   assertEquals(await Deno.readTextFile(join(run, "config.json")), config);
   assertEquals((await command(["--resume", run])).code, 0);
   assertEquals(await stateIn(run), await stateIn(whole.run));
+});
+
+Deno.test("train --resume: a run tells of all who trained it, and of changed code for good", async () => {
+  using folder = tempFolder();
+  const run = await stopped(folder.path, 3);
+  const path = join(run, "checkpoint", "state.safetensors");
+  const { state, config } = await loadCheckpoint(path);
+  const [first, ...others] = config["sessions"] as Record<string, unknown>[];
+  assertEquals([first!["fromStep"], first!["threads"], first!["commit"]], [0, 1, config["commit"]]);
+  assertEquals(others, []);
+  await saveCheckpoint(path, { state, config: { ...config, sessions: [{ ...first, dirty: true }] } });
+  const { code, err } = await command(["--resume", run, "--threads", "2"]);
+  assertEquals(code, 0, err);
+  const { dirty, sessions, threads } = JSON.parse(await Deno.readTextFile(join(run, "result.json")));
+  assertEquals([dirty, threads], [true, 2]);
+  assertEquals(sessions, [{ ...first, dirty: true }, { ...first, threads: 2, fromStep: 3 }]);
 });
 
 Deno.test("train --resume: other code and other kernels are changes too", async () => {
