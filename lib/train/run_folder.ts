@@ -30,6 +30,12 @@ export interface RunFolderOptions extends RunRecord {
   time?: Date;
 }
 
+/** How many rows of each file belong to a state. */
+interface Rows {
+  readonly metrics: number;
+  readonly steps: number;
+}
+
 /** `20250131-235959`, in the local zone. */
 function stamp(time: Date): string {
   const two = (value: number): string => String(value).padStart(2, "0");
@@ -76,7 +82,7 @@ const stepColumns = ["step", "epoch", "lr", "loss", "top1"] as const;
 /**
  * A run's folder `<root>/<YYYYMMDD-HHMMSS>-<name>`: `config.json`, `metrics.csv` (a row an epoch), `steps.csv` (the loss
  * of every step), `events.jsonl` (what happened when), `checkpoint/` (the whole state, newest and previous), and at the
- * end `result.json`.
+ * end `result.json`. Where a run was made to go on with batches of another size, its steps are counted anew from there on.
  */
 export class RunFolder {
   /** Its path. */
@@ -147,9 +153,12 @@ export class RunFolder {
     const found = await folder.#checkpoints.load();
     folder.#joins(found);
     const { epoch = 0, step = 0 } = found?.state.counters ?? {};
-    const upTo = (count: number) => (line: string): boolean => Number(line.slice(0, line.indexOf(","))) <= count;
-    await folder.#metrics.keep(upTo(epoch));
-    await folder.#steps.keep(upTo(step));
+    const { metrics, steps } = (found?.config["rows"] ?? {}) as Partial<Rows>;
+    // Without their number they are told by the first column, which does for steps that were never counted anew.
+    const upTo = (rows: number | undefined, count: number) => (line: string, number: number): boolean =>
+      rows === undefined ? Number(line.slice(0, line.indexOf(","))) <= count : number <= rows;
+    await folder.#metrics.keep(upTo(metrics, epoch));
+    await folder.#steps.keep(upTo(steps, step));
     await folder.#events.keep(() => true);
     return { folder, found };
   }
@@ -202,10 +211,11 @@ export class RunFolder {
   /** Saves the state, and all rows that could not be written before; rejects where it cannot. */
   async save(state: State): Promise<void> {
     // Rows first: a state that is found after a crash has all of its rows.
-    for (const file of [this.#metrics, this.#steps, this.#events]) await file.sync();
+    const rows: Rows = { metrics: await this.#metrics.sync(), steps: await this.#steps.sync() };
+    await this.#events.sync();
     this.#warned = false;
     const sessions = this.#sessions.length > 0 ? { sessions: this.#sessions } : {};
-    await this.#checkpoints.save({ state, config: { ...this.#record.config, ...sessions } });
+    await this.#checkpoints.save({ state, config: { ...this.#record.config, ...sessions, rows } });
   }
 
   /** The state that was saved last; undefined where none was. */

@@ -127,6 +127,31 @@ Deno.test("resume: other batches are refused, and forced they go on at the same 
   assertEquals([result.steps, result.epochs], [24, 3]);
 });
 
+Deno.test("resume: forced to larger batches, steps count anew, and rows of both counts are kept", async () => {
+  using folder = tempFolder();
+  const stopAt = (last: number): Partial<FitOptions> & { watch(trainer: Trainer): void } => {
+    const stop = new AbortController();
+    const watch = (trainer: Trainer): void =>
+      void trainer.on("batchEnd", ({ step }) => step === last ? stop.abort() : undefined);
+    return { signal: stop.signal, watch };
+  };
+  await run({ root: folder.path }, { bs: 4, ...stopAt(12) });
+  const path = join(folder.path, [...Deno.readDirSync(folder.path)][0]!.name);
+  const steps = async (): Promise<number[]> => (await rows(join(path, "steps.csv"))).map((row) => parseInt(row));
+  const first = Array.from({ length: 12 }, (_, at) => at + 1);
+  // Half an epoch of 8 batches is that of 4: the next step is the seventh. It is killed before it saves any.
+  const killed = new Error("killed");
+  const kill = (trainer: Trainer): void =>
+    void trainer.on("batchEnd", ({ step }) => {
+      if (step === 8) throw killed;
+    });
+  await assertRejects(() => run({ path }, { bs: 8, force: true, saveEvery: 600, watch: kill }), Error, "killed");
+  await run({ path }, { bs: 8, force: true, ...stopAt(7) });
+  assertEquals(await steps(), [...first, 7]);
+  const { result } = await run({ path }, { bs: 8 });
+  assertEquals([result.steps, await steps()], [8, [...first, 7, 8]]);
+});
+
 Deno.test("RunFolder: on a full disk training goes on, warns, and saves once there is room", async () => {
   using folder = tempFolder();
   using device = new Device("cpu", { threads: 1 });
