@@ -22,6 +22,8 @@ export interface EvaluateOptions extends ModelOptions, SourceOptions {
   bs?: number;
   /** A CSV file to write: file, label, prediction and its probability of every image. */
   predictions?: string;
+  /** Told every single answer. */
+  answers?(answers: Answers): void;
   signal?: AbortSignal;
   /** Told once everything is set up. */
   ready?(line: string): void;
@@ -46,9 +48,12 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   const result = await measure(model, batches, {
     signal: options.signal,
     progress: (done) => options.progress?.(done, batches.samples),
-    answers: options.predictions === undefined ? undefined : (all): void => void (answers = all),
+    answers: options.predictions === undefined && options.answers === undefined ? undefined : (all): void => {
+      answers = all;
+    },
   });
   if (options.predictions !== undefined) await writePredictions(options.predictions, answers!, set);
+  if (answers !== undefined) options.answers?.(answers);
   return result;
 }
 

@@ -1,4 +1,5 @@
 /** Single images from the bytes of their files. */
+import { DataError } from "../ffi/errors.ts";
 import { decodeImage as decode } from "../ffi/image.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -31,5 +32,10 @@ export function decodeImage(bytes: Uint8Array<ArrayBuffer>, options: DecodeOptio
   if (!Number.isInteger(size) || size < 0 || size > 16_384) {
     throw new RangeError(`decodeImage(): Expected \`size\` as a whole number from 0 to 16384, got ${size}`);
   }
-  return new Tensor(device, decode(device.handle, bytes, size).raw);
+  try {
+    return new Tensor(device, decode(device.handle, bytes, size).raw);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    throw new DataError(error.message.replace(/^image_decode\(\): /, ""), { cause: error });
+  }
 }
