@@ -14,10 +14,11 @@ import {
   type TrainerEvents,
 } from "../mod.ts";
 import { cpuFacts, headline } from "./machine.ts";
-import { type OpenData, openData } from "./open_data.ts";
+import { checkPlan, type OpenData, openData } from "./open_data.ts";
 import {
   buildModel,
   buildTrainer,
+  requireImages,
   type RunConfig,
   type RunPlan,
   trainBatches,
@@ -37,6 +38,8 @@ export interface TrainOptions extends PlanOptions {
   out?: string;
   /** The run's folder itself, which is made; by default one below `out` named by time and preset. */
   folder?: string;
+  /** Where pixel caches and downloads are kept; by default `.cache/data`. */
+  cache?: string;
   /** Minutes after which the state is saved in the middle of an epoch; by default 10. */
   saveEvery?: number;
   /** Stops after the step under way, with everything saved. */
@@ -114,7 +117,8 @@ function requireSame({ path, config }: Resumed, now: object, force: boolean): vo
 
 /** The result of a run that is over; undefined where it is not. */
 async function finishedResult({ path, config }: Resumed, epochs: number): Promise<TrainResult | undefined> {
-  const result = await readJson(join(path, "result.json")) as unknown as FitResult | undefined;
+  const options = { kinds: { epochs: "number" }, advice: "remove it, and the run is measured again" } as const;
+  const result = await readJson(join(path, "result.json"), options) as unknown as FitResult | undefined;
   return result === undefined || result.epochs < epochs ? undefined : { ...result, run: path, seed: config.seed };
 }
 
@@ -147,8 +151,12 @@ async function trainPlan(
   resumed: Resumed | undefined,
   options: TrainOptions,
 ): Promise<TrainResult> {
+  // What can be told before images are decoded, which may take long.
+  if (options.open === undefined) await checkPlan(plan);
+  requireImages(plan.bs, plan.data.limit ?? Infinity);
   using device = new Device(plan.device, { threads: plan.threads ?? undefined });
   const sets = await (options.open ?? openData)(plan.data, device, {
+    cache: options.cache,
     signal: options.signal,
     warn: (line) => options.listener?.note?.(`warning: ${line}`),
     progress: (state) => options.listener?.preparing?.(state),

@@ -55,8 +55,8 @@ function isCounter(name: string, value: unknown): boolean {
 }
 
 /**
- * Some counters came later than the format. Without them an epoch in its middle is taken to have gone at the pace of all steps
- * so far.
+ * Some counters came later than the format. Without them an epoch in its middle is taken to have gone at the pace of all
+ * steps so far.
  */
 function withLaterOnes(counters: Record<string, unknown>): Record<string, unknown> {
   const { trainSeconds, images, seen } = counters as unknown as Counters;

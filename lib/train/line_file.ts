@@ -1,5 +1,5 @@
 /** Text files that grow by lines. */
-import { writeFileAtomic } from "./atomic_file.ts";
+import { writeFileAtomic } from "../data/atomic_file.ts";
 
 /**
  * A file to which lines are added. A line that cannot be written, say on a full disk, is kept and tried again with the
@@ -32,8 +32,8 @@ export class LineFile {
   }
 
   /**
-   * Brings all lines onto the disk, also those that could not be written before; throws where it cannot. Gives how many there
-   * are, without the first.
+   * Brings all lines onto the disk, also those that could not be written before; throws where it cannot. Gives how many
+   * there are, without the first.
    */
   async sync(): Promise<number> {
     const error = await this.add("");
@@ -45,8 +45,8 @@ export class LineFile {
   }
 
   /**
-   * Keeps the first line and those that pass by their text and their number, from 1; a last line that was cut off by a crash
-   * goes too.
+   * Keeps the first line and those that pass by their text and their number, from 1; a last line that was cut off by a
+   * crash goes too.
    */
   async keep(passes: (line: string, number: number) => boolean): Promise<void> {
     const text = await textOf(this.path);

@@ -1,6 +1,6 @@
 /** The folder that a training leaves behind. */
 import { join } from "@std/path";
-import { partialSuffix } from "./atomic_file.ts";
+import { partialSuffix } from "../data/atomic_file.ts";
 import { Checkpoints, type Found, sweepPartial } from "./checkpoints.ts";
 import type { EpochEnd, FitResult, StepLoss } from "./events.ts";
 import { writeJson } from "./json_file.ts";

@@ -21,8 +21,8 @@ export function sessionsOf(config: Readonly<Record<string, unknown>>): readonly 
 }
 
 /**
- * Whether some of it was trained by code other than one commit's: by changed files, or by another commit; null where that is not
- * known.
+ * Whether some of it was trained by code other than one commit's: by changed files, or by another commit; null where that
+ * is not known.
  */
 export function changedCode(sessions: readonly Session[]): boolean | null {
   const commits = new Set(sessions.map(({ commit }) => commit));

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { UsageError } from "../../lib/cli/flags.ts";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { Device, loadCheckpoint } from "../../mod.ts";
@@ -60,7 +61,7 @@ Deno.test("train: nothing is written where the options do not fit", async () => 
   using folder = tempFolder();
   await assertRejects(
     () => train({ ...short, limit: 10, out: folder.path }),
-    RangeError,
+    UsageError,
     "Expected at most 10 images a step",
   );
   assertEquals([...Deno.readDirSync(folder.path)], []);
