@@ -14,7 +14,7 @@ type Kinds = Readonly<Record<string, "number" | "object">>;
  */
 export async function readJson(
   path: string,
-  { kinds, advice }: { kinds: Kinds; advice: string },
+  { kinds = {}, advice = "restore it from a copy" }: { kinds?: Kinds; advice?: string } = {},
 ): Promise<Record<string, unknown> | undefined> {
   let text: string;
   try {
