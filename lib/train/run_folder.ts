@@ -10,7 +10,10 @@ import type { State } from "./state.ts";
 
 /** What is recorded with every run. */
 export interface RunRecord {
-  /** Everything needed to build the model and train it again; kept as `config.json` and in each checkpoint. */
+  /**
+   * Everything needed to build the model and train it again; kept as `config.json`, and in each checkpoint, there beside
+   * `sessions` and the number of `rows` written so far.
+   */
   config: Readonly<Record<string, unknown>>;
   /** Goes into `result.json` beside the results: seed, device, commit and so on. */
   facts?: Readonly<Record<string, unknown>>;
