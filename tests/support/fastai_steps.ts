@@ -1,0 +1,45 @@
+/** Some steps of training as `tests/fixtures/make_fastai.py` does them. */
+import { capture, crossEntropy, type Device, type models, optim, scoped, type Tensor } from "../../mod.ts";
+import { fastaiBatch } from "./fastai.ts";
+
+/** What the script trained, and on what. */
+export interface StepSettings {
+  readonly options: Partial<models.ModelOptions>;
+  readonly n: number;
+  readonly size: number;
+  readonly seed: number;
+  readonly images: number;
+  readonly steps: number;
+  readonly labelSmoothing: number;
+  readonly optimizer: optim.RangerOptions;
+  readonly lr: number;
+}
+
+/** How to train here. */
+export interface How {
+  readonly dtype: "f32" | "f64";
+  readonly device: Device;
+  readonly captured: boolean;
+}
+
+/** The losses of the stored steps. */
+export async function stepLosses(model: models.XResNet, settings: StepSettings, how: How): Promise<number[]> {
+  using optimizer = optim.ranger(settings.optimizer).bind(model, { lr: settings.lr });
+  const run = (images: Tensor, labels: Tensor): Tensor => {
+    const loss = crossEntropy(model.forward(images), labels, { labelSmoothing: settings.labelSmoothing });
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+  using captured = capture(run);
+  const step = how.captured ? captured : scoped(run);
+  const losses: number[] = [];
+  for (let i = 0; i < settings.steps; i++) {
+    const { images, labels } = await fastaiBatch(settings, i, how);
+    using loss = step(images, labels);
+    losses.push(await loss.item());
+    images.dispose();
+    labels.dispose();
+  }
+  return losses;
+}
