@@ -6,7 +6,8 @@ import { Progress } from "../lib/cli/progress.ts";
 import { readHeader } from "../lib/data/open.ts";
 import { defaultCache, prepare, type PreparedFile } from "../lib/data/prepare.ts";
 import { data, Device } from "../mod.ts";
-import { showDownload, showPreparing } from "./data_report.ts";
+import { cacheHelp, showDownload, showPreparing } from "./data_report.ts";
+import { thereOrRefused } from "./open_data.ts";
 import { checkOut } from "./out_path.ts";
 import { stopSignals } from "./stop_signals.ts";
 
@@ -65,7 +66,7 @@ async function sourceOf(
   const { archive } = options;
   const set = data.knownSet(nameOrPath);
   if (archive === undefined) {
-    const source = await found(() => data.locate(nameOrPath, options));
+    const source = await thereOrRefused(() => data.locate(nameOrPath, options));
     if (source === nameOrPath || set === undefined) return { source, md5: null, set: undefined };
     return { source, md5: await data.adopt(set, source, options), set };
   }
@@ -86,19 +87,19 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-/** A path that is not there is the user's mistake. */
-async function found<Result>(looked: () => Promise<Result>): Promise<Result> {
-  try {
-    return await looked();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new UsageError(error.message);
-    throw error;
+/** How many of the paths `split/class/file` are in each class. */
+export function countsOf(folders: readonly string[], paths: readonly string[]): number[] {
+  const counts = new Map<string, number>();
+  for (const path of paths) {
+    const [, folder = ""] = path.split("/", 2);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
+  return folders.map((folder) => counts.get(folder) ?? 0);
 }
 
 async function describe(file: PreparedFile, device: Device): Promise<PartDescription & { folders: readonly string[] }> {
   const { classes: folders, paths, unreadable, heights, widths } = await readHeader(file.path, device);
-  const counts = folders.map((folder) => paths.filter((path) => path.split("/")[1] === folder).length);
+  const counts = countsOf(folders, paths);
   const { images, path: cache, bytes, reused } = file;
   return { images, unreadable, counts, heights, widths, cache, bytes, reused, folders };
 }
@@ -135,7 +136,7 @@ const flags = {
     placeholder: "file",
     help: "The archive of a set given by its name, where it is here already",
   },
-  out: { kind: "string", placeholder: "folder", help: `Where caches and downloads are kept (default ${defaultCache})` },
+  out: { kind: "string", placeholder: "folder", help: cacheHelp },
   size: { kind: "integer", min: 8, max: 1024, default: 128, help: "Height and width of the images in training" },
   keep: {
     kind: "choice",
@@ -200,6 +201,7 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
     const result = await prepareData(name, { ...options, ...watch, cache, signal: stop.signal });
     progress.clear();
     for (const line of lines(result)) report.line(line);
+    if (out !== undefined) report.line(`to use it --data ${name} --cache ${out} with train, evaluate and shift`);
     report.result({ ...result });
     return exitCodes.done;
   } catch (error) {

@@ -3,12 +3,12 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
-import { writeFileAtomic } from "../lib/train/atomic_file.ts";
+import { writeFileAtomic } from "../lib/data/atomic_file.ts";
 import { type Answers, type data, Device, evaluate as measure, type Evaluation, StateError } from "../mod.ts";
-import { watchOf } from "./data_report.ts";
+import { cacheHelp, watchOf } from "./data_report.ts";
 import { headline } from "./machine.ts";
 import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
-import { checkOutFile, makeFolderOf } from "./out_path.ts";
+import { checkOut, checkOutFile, makeFolderOf } from "./out_path.ts";
 import { validBatches } from "./run_config.ts";
 import { stopSignals } from "./stop_signals.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
@@ -40,7 +40,10 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   using device = new Device(options.device ?? "auto", { threads: options.threads });
   const { model: opened, config } = await openModel(path, device, options);
   using model = opened;
-  using set = await (options.open ?? openValid)(dataOf(path, config, options), device, options.watch);
+  using set = await (options.open ?? openValid)(dataOf(path, config, options), device, {
+    ...options.watch,
+    cache: options.cache,
+  });
   requireClasses(path, config, set.classes);
   options.ready?.(`${headline(device)} · ${config.dtype} · ${config.model.name} of ${path}`);
   const batches = validBatches({ ...config, validBs: options.bs ?? config.validBs ?? 64 }, set);
@@ -96,6 +99,7 @@ export function requireClasses(
 
 const flags = {
   data: { kind: "string", placeholder: "path", help: "A data set's name, a folder with val/, or an archive" },
+  cache: { kind: "string", placeholder: "folder", help: cacheHelp },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images, as in training unless given" },
   ema: { kind: "boolean", help: "Measure the average of the weights" },
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], default: "auto", help: "Where to compute" },
@@ -112,6 +116,7 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
     );
   }
   if (options.predictions !== undefined) checkOutFile("evaluate", options.predictions, "predictions");
+  if (options.cache !== undefined) checkOut("evaluate", options.cache, { flag: "cache" });
   using stop = stopSignals((line) => report.note(line), "stopping");
   using shown = new Progress(report);
   const note = (line: string): void => {

@@ -1,10 +1,11 @@
 /** Opening the data of a run: the one place where tasks get a data set by its name or path. */
 import { UsageError } from "../lib/cli/flags.ts";
 import { data, type Device } from "../mod.ts";
-import type { DataConfig } from "./run_config.ts";
+import { presets } from "./presets.ts";
+import type { DataConfig, RunPlan } from "./run_config.ts";
 
-/** Who is told of long work, and what ends it. */
-export type OpenWatch = Pick<data.OpenOptions, "signal" | "warn" | "progress" | "downloading">;
+/** Where what is made of the files is kept, who is told of long work, and what ends it. */
+export type OpenWatch = Pick<data.OpenOptions, "cache" | "signal" | "warn" | "progress" | "downloading">;
 
 /** How to open data; a script may give its own. */
 export type OpenData = (config: DataConfig, device: Device, watch?: OpenWatch) => Promise<data.Splits>;
@@ -19,13 +20,37 @@ async function digits({ path, size, limit }: DataConfig, device: Device): Promis
   return await data.mnist({ device, limit: limit ?? undefined });
 }
 
-/** Options for image files; a path that is not there is the user's mistake. */
+/**
+ * Refuses a plan that image files cannot be trained by, which batches would refuse only once all of them are decoded. A
+ * path that is not there is told first; a set's name needs no looking for.
+ */
+export async function checkPlan({ preset, data: { path }, augmentation: { shift = 0 } }: RunPlan): Promise<void> {
+  if (path === "mnist" || shift === 0) return;
+  if (data.knownSet(path) === undefined) await thereOrRefused(() => data.locate(path));
+  const others = Object.entries(presets).flatMap(([name, { data }]) => data.path === "mnist" ? [] : [name]);
+  throw new UsageError(
+    `Expected --preset with --data "${path}", got none but ${preset}, which shifts images and is for digits: pass ` +
+      `--preset ${others.join(" or ")}`,
+  );
+}
+
+/** A path that is not there is the user's mistake. */
+export async function thereOrRefused<Result>(looked: () => Promise<Result>): Promise<Result> {
+  try {
+    return await looked();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** Opens image files. */
 async function imagesOf<Opened>(
   { path, size, limit, keep }: DataConfig,
   device: Device,
   opening: { watch?: OpenWatch; with: (path: string, options: data.OpenOptions) => Promise<Opened> },
 ): Promise<Opened> {
-  try {
+  return await thereOrRefused(async () => {
     if (size === null) {
       // A path that is not there is told first; a set's name needs no looking for.
       if (data.knownSet(path) === undefined) await data.locate(path);
@@ -38,10 +63,7 @@ async function imagesOf<Opened>(
       keep: keep ?? "size",
       device,
     });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new UsageError(error.message);
-    throw error;
-  }
+  });
 }
 
 /** The data of a configuration, on a device. */

@@ -1,4 +1,5 @@
 /** A run's configuration: plain values from which data, model and training can be built again. */
+import { UsageError } from "../lib/cli/flags.ts";
 import { data, type Device, models, optim, StateError, Trainer } from "../mod.ts";
 
 /** From what a model is built again. */
@@ -127,13 +128,17 @@ export function buildTrainer(config: RunPlan, model: models.XResNet): Trainer {
   });
 }
 
+/** Refuses more images a step than there are to train on. */
+export function requireImages(bs: number, most: number): void {
+  if (bs <= most) return;
+  throw new UsageError(
+    `Expected at most ${most} images a step, all that there are to train on, got ${bs}: lower --bs or raise --limit`,
+  );
+}
+
 /** The batches to train on. */
 export function trainBatches({ bs, augmentation, seed, dtype }: RunPlan, set: data.Dataset): data.Batches {
-  if (bs > set.length) {
-    throw new RangeError(
-      `Expected at most ${set.length} images a step, all that there are to train on, got ${bs}: lower --bs or raise --limit`,
-    );
-  }
+  requireImages(bs, set.length);
   return set.batches(bs, { ...augmentation, seed, dtype });
 }
 

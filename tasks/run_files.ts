@@ -5,8 +5,17 @@ import { Checkpoints, type Found } from "../lib/train/checkpoints.ts";
 import { loadCheckpoint } from "../mod.ts";
 import type { RunConfig } from "./run_config.ts";
 
-/** The object in a JSON file; undefined where there is no such file. */
-export async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
+/** What values in a JSON file must be, by their names. */
+type Kinds = Readonly<Record<string, "number" | "object">>;
+
+/**
+ * The object in a JSON file, with what it must have at least; undefined where there is no such file. `advice` says what
+ * to do where it is something else.
+ */
+export async function readJson(
+  path: string,
+  { kinds = {}, advice = "restore it from a copy" }: { kinds?: Kinds; advice?: string } = {},
+): Promise<Record<string, unknown> | undefined> {
   let text: string;
   try {
     text = await Deno.readTextFile(path);
@@ -14,16 +23,44 @@ export async function readJson(path: string): Promise<Record<string, unknown> | 
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   }
+  let found: unknown;
   try {
-    return JSON.parse(text);
+    found = JSON.parse(text);
   } catch (error) {
-    throw new Error(`Cannot read "${path}": ${(error as Error).message}`, { cause: error });
+    throw new Error(`Expected JSON in "${path}", got other text (${(error as Error).message}): ${advice}`, {
+      cause: error,
+    });
   }
+  if (kindOf(found) !== "object") {
+    throw new Error(`Expected a JSON object in "${path}", got ${JSON.stringify(found).slice(0, 40)}: ${advice}`);
+  }
+  const values = found as Record<string, unknown>;
+  const wrong = Object.keys(kinds).find((name) => kindOf(values[name]) !== kinds[name]);
+  if (wrong === undefined) return values;
+  const got = JSON.stringify(values[wrong])?.slice(0, 40) ?? "none";
+  throw new Error(`Expected "${wrong}" in "${path}" as a JSON ${kinds[wrong]}, got ${got}: ${advice}`);
 }
+
+function kindOf(value: unknown): string {
+  return value === null || Array.isArray(value) ? "other" : typeof value;
+}
+
+/** What every plan has, without which nothing of it can be read. */
+export const planKinds: Kinds = {
+  seed: "number",
+  epochs: "number",
+  bs: "number",
+  data: "object",
+  model: "object",
+  optimizer: "object",
+  schedule: "object",
+  augmentation: "object",
+};
 
 /** The configuration of a run's folder; undefined where the folder is none. */
 export async function runConfigIn(folder: string): Promise<RunConfig | undefined> {
-  return await readJson(join(folder, "config.json")) as unknown as RunConfig | undefined;
+  const options = { kinds: planKinds, advice: "restore it, or begin a new run" };
+  return await readJson(join(folder, "config.json"), options) as unknown as RunConfig | undefined;
 }
 
 /** Whether a path is a folder rather than a file. Throws a UsageError where there is neither. */

@@ -4,14 +4,14 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
-import { writeFileAtomic } from "../lib/train/atomic_file.ts";
+import { writeFileAtomic } from "../lib/data/atomic_file.ts";
 import { type Consistency, shiftConsistency, shiftCurve, widened } from "../lib/train/shift.ts";
 import { data, Device, noGrad, scope, StateError, type Tensor } from "../mod.ts";
-import { watchOf } from "./data_report.ts";
+import { cacheHelp, watchOf } from "./data_report.ts";
 import { requireClasses } from "./evaluate.ts";
 import { headline } from "./machine.ts";
 import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
-import { checkOutFile, makeFolderOf } from "./out_path.ts";
+import { checkOut, checkOutFile, makeFolderOf } from "./out_path.ts";
 import type { DataConfig } from "./run_config.ts";
 import { isFolder } from "./run_files.ts";
 import { stopSignals } from "./stop_signals.ts";
@@ -205,13 +205,13 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
 async function openCanvases(
   source: DataConfig,
   device: Device,
-  { shifts, watch, open = openValid }: ShiftOptions,
+  { shifts, watch, cache, open = openValid }: ShiftOptions,
 ): Promise<Canvases> {
   const marginOf = (size: number): number => shifts ?? 2 * Math.round(size / 8);
   const margin = source.size === null ? undefined : marginOf(source.size);
   // Where images can be had larger, what comes into view is theirs; else it is black.
   const size = margin === undefined ? null : source.size! + margin;
-  const valid = await open({ ...source, size }, device, watch);
+  const valid = await open({ ...source, size }, device, { ...watch, cache });
   const [height, width] = valid.imageShape;
   if (height !== width) {
     valid.dispose();
@@ -233,6 +233,7 @@ async function classesOf(canvases: Canvases, samples: readonly number[]): Promis
 
 const flags = {
   data: { kind: "string", placeholder: "path", help: "A data set's name, a folder with val/, or an archive" },
+  cache: { kind: "string", placeholder: "folder", help: cacheHelp },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width of what the model gets, as in training" },
   shifts: { kind: "integer", min: 1, max: 256, help: "Pixels by which images move (default a quarter of their width)" },
   images: { kind: "integer", min: 1, max: 16, default: 4, help: "Images in the figure" },
@@ -252,6 +253,7 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
   }
   const out = options.out ?? await defaultOut(first);
   checkOutFile("shift", out);
+  if (options.cache !== undefined) checkOut("shift", options.cache, { flag: "cache" });
   using progress = new Progress(report);
   using stop = stopSignals((line) => report.note(line), "stopping");
   const note = (line: string): void => {

@@ -22,12 +22,16 @@ const width = 760;
 const panelHeight = 170;
 const gap = 46;
 const margin = { left: 62, right: 20, bottom: 54 };
-/** Told apart by hue, lightness and dashes (colours of Okabe and Ito, for every eye). */
+/** As many as there can be lines, told apart by hue, lightness and dashes (colours of Okabe and Ito, for every eye). */
 const styles = [
   'stroke="#0072b2"',
   'stroke="#d55e00" stroke-dasharray="7 3"',
   'stroke="#009e73" stroke-dasharray="2 3"',
   'stroke="#cc79a7" stroke-dasharray="9 3 2 3"',
+  'stroke="#000000" stroke-dasharray="12 3"',
+  'stroke="#e69f00"',
+  'stroke="#56b4e9" stroke-dasharray="5 2 5 2 1 2"',
+  'stroke="#767676" stroke-dasharray="1 2"',
 ] as const;
 
 function escaped(text: string): string {

@@ -2,6 +2,7 @@ import { type Command, type CommandContext, runCommand } from "../lib/cli/comman
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { models } from "../mod.ts";
+import { cacheHelp } from "./data_report.ts";
 import { checkOut, checkResume } from "./out_path.ts";
 import { type PresetName, presetNames, presets } from "./presets.ts";
 import { archNames, optimizerNames } from "./run_config.ts";
@@ -20,6 +21,7 @@ const flags = {
     placeholder: "path",
     help: "A data set's name, a folder with train/ and val/, or an archive",
   },
+  cache: { kind: "string", placeholder: "folder", help: cacheHelp },
   epochs: { kind: "integer", min: 1, help: "Times through the training data" },
   bs: { kind: "integer", min: 1, help: "Images a step" },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images" },
@@ -87,6 +89,7 @@ async function run({ flags: given, report }: CommandContext<typeof flags>): Prom
   if (force && resume === undefined) throw new UsageError("Expected --force with --resume, got it alone: leave it out");
   if (resume === undefined) checkOut("train", out ?? "runs");
   else checkResume("train", resume);
+  if (given.cache !== undefined) checkOut("train", given.cache, { flag: "cache" });
   using stop = stopSignals((line) => report.note(line));
   using shown = new TrainReport(report);
   const options = { ...optionsOf(given), signal: stop.signal, listener: shown };

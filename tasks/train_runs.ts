@@ -35,7 +35,8 @@ interface Group {
 
 /** The group of a folder; undefined where it is none. */
 export async function groupIn(folder: string): Promise<Group | undefined> {
-  return await readJson(join(folder, "group.json")) as unknown as Group | undefined;
+  const options = { kinds: { runs: "number", plan: "object" }, advice: "restore it, or begin new runs" } as const;
+  return await readJson(join(folder, "group.json"), options) as unknown as Group | undefined;
 }
 
 /** Mean and standard deviation of some values. */

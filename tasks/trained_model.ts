@@ -18,6 +18,8 @@ export interface SourceOptions {
   data?: string;
   /** Height and width of the images; by default as in training. */
   size?: number;
+  /** Where pixel caches and downloads are kept; by default `.cache/data`. */
+  cache?: string;
 }
 
 /** A model as it was trained. */

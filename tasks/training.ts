@@ -3,12 +3,22 @@ import { join } from "@std/path";
 import { UsageError } from "../lib/cli/flags.ts";
 import { codeVersion } from "../lib/train/git.ts";
 import { lockFolder } from "../lib/train/run_lock.ts";
-import { type data, Device, type FitResult, RunFolder, type State, type Trainer, type TrainerEvents } from "../mod.ts";
+import {
+  type data,
+  Device,
+  type FitResult,
+  RunFolder,
+  type RunRecord,
+  type State,
+  type Trainer,
+  type TrainerEvents,
+} from "../mod.ts";
 import { cpuFacts, headline } from "./machine.ts";
-import { type OpenData, openData } from "./open_data.ts";
+import { checkPlan, type OpenData, openData } from "./open_data.ts";
 import {
   buildModel,
   buildTrainer,
+  requireImages,
   type RunConfig,
   type RunPlan,
   trainBatches,
@@ -28,6 +38,8 @@ export interface TrainOptions extends PlanOptions {
   out?: string;
   /** The run's folder itself, which is made; by default one below `out` named by time and preset. */
   folder?: string;
+  /** Where pixel caches and downloads are kept; by default `.cache/data`. */
+  cache?: string;
   /** Minutes after which the state is saved in the middle of an epoch; by default 10. */
   saveEvery?: number;
   /** Stops after the step under way, with everything saved. */
@@ -105,7 +117,8 @@ function requireSame({ path, config }: Resumed, now: object, force: boolean): vo
 
 /** The result of a run that is over; undefined where it is not. */
 async function finishedResult({ path, config }: Resumed, epochs: number): Promise<TrainResult | undefined> {
-  const result = await readJson(join(path, "result.json")) as unknown as FitResult | undefined;
+  const options = { kinds: { epochs: "number" }, advice: "remove it, and the run is measured again" } as const;
+  const result = await readJson(join(path, "result.json"), options) as unknown as FitResult | undefined;
   return result === undefined || result.epochs < epochs ? undefined : { ...result, run: path, seed: config.seed };
 }
 
@@ -138,8 +151,12 @@ async function trainPlan(
   resumed: Resumed | undefined,
   options: TrainOptions,
 ): Promise<TrainResult> {
+  // What can be told before images are decoded, which may take long.
+  if (options.open === undefined) await checkPlan(plan);
+  requireImages(plan.bs, plan.data.limit ?? Infinity);
   using device = new Device(plan.device, { threads: plan.threads ?? undefined });
   const sets = await (options.open ?? openData)(plan.data, device, {
+    cache: options.cache,
     signal: options.signal,
     warn: (line) => options.listener?.note?.(`warning: ${line}`),
     progress: (state) => options.listener?.preparing?.(state),
@@ -156,23 +173,25 @@ async function trainPlan(
   using trainer = buildTrainer(config, model);
   const { seed, dtype } = config;
   const threads = device.stats().chunksByThread.length;
-  const facts = { seed, ...version, device: device.kind, dtype, cpu, isa, threads };
+  const session = { ...version, cpu, isa, threads };
+  const facts = { seed, device: device.kind, dtype, ...session };
   const parameters = [...model.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
   const ready = { config, headline: headline(device), parameters, train: train.length, valid: valid.length };
-  return await fitted({ trainer, config, facts, batches, ready }, resumed, options);
+  return await fitted({ trainer, config, facts, session, batches, ready }, resumed, options);
 }
 
 interface Ready {
   readonly trainer: Trainer;
   readonly config: RunConfig;
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly session: RunRecord["session"];
   readonly batches: { readonly train: data.Batches; readonly valid: data.Batches };
   readonly ready: Omit<Parameters<NonNullable<TrainListener["ready"]>>[0], "folder" | "from">;
 }
 
 /** Nothing was written before: from here on there is a folder. */
 async function fitted(
-  { trainer, config, facts, batches, ready }: Ready,
+  { trainer, config, facts, session, batches, ready }: Ready,
   resumed: Resumed | undefined,
   options: TrainOptions,
 ): Promise<TrainResult> {
@@ -180,7 +199,7 @@ async function fitted(
   const warn = (message: string): void => listener.note?.(`warning: ${message}`);
   // Before anything in the folder is read or written; a new folder is nobody else's.
   using _held = resumed === undefined ? undefined : await lockFolder(resumed.path);
-  const { folder, from } = await openFolder({ config: { ...config }, facts, warn }, resumed, options);
+  const { folder, from } = await openFolder({ config: { ...config }, facts, session, warn }, resumed, options);
   using _own = resumed === undefined ? await lockFolder(folder.path) : undefined;
   for (const name of eventNames) {
     const listen = listener[name] as ((event: unknown) => void) | undefined;
@@ -205,7 +224,7 @@ async function fitted(
 
 /** A new folder, or that of a run that goes on, with its state. */
 async function openFolder(
-  record: Parameters<typeof RunFolder.open>[1],
+  record: RunRecord,
   resumed: Resumed | undefined,
   { out: root, folder, listener }: TrainOptions,
 ): Promise<{ folder: RunFolder; from: State | null }> {

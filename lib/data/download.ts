@@ -1,7 +1,8 @@
 /** Fetching an archive. */
 import { createHash } from "node:crypto";
-import { dirname } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { DataError } from "../ffi/errors.ts";
+import { ownPartial, partialSuffix, syncFolder } from "./atomic_file.ts";
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -29,7 +30,7 @@ export interface DownloadOptions {
 
 /**
  * Downloads a file and gives its MD5. It appears under its name only once it is whole and its sum is right; else a
- * DataError says what was wrong, and nothing stays.
+ * DataError says what was wrong, and nothing stays. Others may download the same at the same time.
  */
 export async function download(options: DownloadOptions): Promise<string> {
   const { url, file, md5, signal, progress, fetch: get = fetch } = options;
@@ -44,8 +45,9 @@ export async function download(options: DownloadOptions): Promise<string> {
   }
   const length = response.headers.get("content-length");
   const expectedBytes = length === null ? null : Number(length);
-  const partial = `${file}.partial`;
+  const partial = ownPartial(file);
   try {
+    await sweep(file);
     const found = await written(response.body, partial, (bytes) => progress?.({ bytes, expectedBytes }));
     if (expectedBytes !== null && found.bytes !== expectedBytes) {
       throw new DataError(`Cannot download ${url}: it ended after ${found.bytes} of ${expectedBytes} bytes`);
@@ -54,6 +56,7 @@ export async function download(options: DownloadOptions): Promise<string> {
       throw new DataError(`Expected ${url} to have the MD5 ${md5}, got ${found.md5}: it was damaged or replaced`);
     }
     await Deno.rename(partial, file);
+    await syncFolder(dirname(file));
     return found.md5;
   } catch (error) {
     await Deno.remove(partial).catch(() => {});
@@ -63,12 +66,28 @@ export async function download(options: DownloadOptions): Promise<string> {
   }
 }
 
+/** Removes what downloads of a file have left whose process was killed: nobody holds their lock. */
+async function sweep(file: string): Promise<void> {
+  for await (const { name } of Deno.readDir(dirname(file))) {
+    if (!name.startsWith(`${basename(file)}.`) || !name.endsWith(partialSuffix)) continue;
+    const path = join(dirname(file), name);
+    try {
+      using left = await Deno.open(path);
+      if (await left.tryLock(true)) await Deno.remove(path);
+    } catch {
+      // Gone meanwhile, or the drive has no locks: then it is left alone.
+    }
+  }
+}
+
 async function written(
   body: ReadableStream<Uint8Array>,
   path: string,
   told: (bytes: number) => void,
 ): Promise<{ bytes: number; md5: string }> {
-  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  using file = await Deno.open(path, { write: true, createNew: true });
+  // It ends with the process, however that ends. Some drives have no locks; there nobody sweeps either.
+  await file.tryLock(true).catch(() => {});
   const hash = createHash("md5");
   let bytes = 0;
   for await (const part of body) {

@@ -1,6 +1,7 @@
 /** Where the files of a data set are: a path, or what is known by a name. */
 import { join, resolve } from "@std/path";
 import { DataError } from "../ffi/errors.ts";
+import { ownPartial, writeFileAtomic } from "./atomic_file.ts";
 import { download, type DownloadProgress, md5Of } from "./download.ts";
 import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
 import { defaultCache, type ReadOptions } from "./prepare.ts";
@@ -30,12 +31,29 @@ function noteFile(name: string, cache: string): string {
   return join(cache, `${name}.json`);
 }
 
+/** The path in a note; undefined where it is none. */
+function archiveIn(text: string): string | undefined {
+  try {
+    const note: Partial<Note> | null = JSON.parse(text);
+    return typeof note?.archive === "string" ? note.archive : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The archive of a known set on this machine; undefined where there is none. */
 async function archiveOf({ name }: KnownSet, cache: string): Promise<string | undefined> {
   const own = join(cache, `${name}.tgz`);
   if (await isThere(own)) return own;
-  if (!await isThere(noteFile(name, cache))) return undefined;
-  const { archive } = JSON.parse(await Deno.readTextFile(noteFile(name, cache))) as Note;
+  const file = noteFile(name, cache);
+  if (!await isThere(file)) return undefined;
+  const archive = archiveIn(await Deno.readTextFile(file));
+  if (archive === undefined) {
+    throw new DataError(
+      `Expected "${file}" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
+        `run \`deno task data ${name} --archive ${name}.tgz\` with the archive's path`,
+    );
+  }
   return await isThere(archive) ? archive : undefined;
 }
 
@@ -80,6 +98,7 @@ export async function adopt(set: KnownSet, archive: string, options: LocateOptio
   }
   await Deno.mkdir(cache, { recursive: true });
   const note: Note = { archive: resolve(archive) };
-  await Deno.writeTextFile(noteFile(set.name, cache), `${JSON.stringify(note)}\n`);
+  const file = noteFile(set.name, cache);
+  await writeFileAtomic(file, [new TextEncoder().encode(`${JSON.stringify(note)}\n`)], ownPartial(file));
   return md5;
 }

@@ -42,16 +42,32 @@ function parsed(path: string, name: string, text: string | undefined): Record<st
 }
 
 /** The counters that are no whole numbers. */
-const fractions = ["lossSum", "trainSeconds"];
+const fractions = ["lossSum", "trainSeconds", "epochSeconds"];
+
+/** Those that are null before the first epoch is over. */
+const results = ["trainLoss", "trainTop1"];
 
 function isCounter(name: string, value: unknown): boolean {
   if (name === "sampler") return typeof value === "object";
+  if (results.includes(name)) return value === null || Number.isFinite(value);
   if (fractions.includes(name)) return Number.isFinite(value);
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+/**
+ * Some counters came later than the format. Without them an epoch in its middle is taken to have gone at the pace of all
+ * steps so far.
+ */
+function withLaterOnes(counters: Record<string, unknown>): Record<string, unknown> {
+  const { trainSeconds, images, seen } = counters as unknown as Counters;
+  const epochSeconds = images > 0 ? trainSeconds * seen / images : 0;
+  const later = { epochSeconds, trainLoss: null, trainTop1: null };
+  const missing = Object.entries(later).filter(([name]) => counters[name] === undefined);
+  return { ...counters, ...Object.fromEntries(missing) };
+}
+
 function checkedCounters(path: string, text: string | undefined): Counters {
-  const counters = parsed(path, "counters", text);
+  const counters = withLaterOnes(parsed(path, "counters", text));
   const wrong = Object.keys(startingCounters).find((name) => !isCounter(name, counters[name]));
   if (wrong !== undefined) {
     throw new SafetensorsError(

@@ -1,6 +1,6 @@
 /** The checkpoints that a run keeps: the newest and the one before it. */
 import { join } from "@std/path";
-import { partialSuffix, removeIfThere, syncFolder } from "./atomic_file.ts";
+import { partialSuffix, removeIfThere, syncFolder } from "../data/atomic_file.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { SafetensorsError } from "./safetensors.ts";
 

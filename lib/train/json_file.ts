@@ -1,4 +1,4 @@
-import { writeFileAtomic } from "./atomic_file.ts";
+import { writeFileAtomic } from "../data/atomic_file.ts";
 
 /** Writes a value as an indented JSON file, whole or not at all. */
 export async function writeJson(path: string, value: unknown): Promise<void> {

@@ -1,5 +1,5 @@
 /** Text files that grow by lines. */
-import { writeFileAtomic } from "./atomic_file.ts";
+import { writeFileAtomic } from "../data/atomic_file.ts";
 
 /**
  * A file to which lines are added. A line that cannot be written, say on a full disk, is kept and tried again with the
@@ -9,6 +9,8 @@ export class LineFile {
   /** Its path. */
   readonly path: string;
   #waiting = "";
+  /** Whole lines in the file; undefined until they are counted. */
+  #lines: number | undefined;
 
   /** The file need not be there yet. */
   constructor(path: string) {
@@ -20,6 +22,7 @@ export class LineFile {
     this.#waiting += text;
     try {
       await appendWhole(this.path, this.#waiting);
+      if (this.#lines !== undefined) this.#lines += linesIn(this.#waiting);
       this.#waiting = "";
       return undefined;
     } catch (error) {
@@ -28,25 +31,38 @@ export class LineFile {
     }
   }
 
-  /** Brings all lines onto the disk, also those that could not be written before; throws where it cannot. */
-  async sync(): Promise<void> {
+  /**
+   * Brings all lines onto the disk, also those that could not be written before; throws where it cannot. Gives how many
+   * there are, without the first.
+   */
+  async sync(): Promise<number> {
     const error = await this.add("");
     if (error !== undefined) throw error;
     using file = await Deno.open(this.path);
     await file.sync();
+    this.#lines ??= linesIn(await textOf(this.path));
+    return this.#lines - 1;
   }
 
-  /** Keeps the first line and those that pass; a last line that was cut off by a crash goes too. */
-  async keep(passes: (line: string) => boolean): Promise<void> {
+  /**
+   * Keeps the first line and those that pass by their text and their number, from 1; a last line that was cut off by a
+   * crash goes too.
+   */
+  async keep(passes: (line: string, number: number) => boolean): Promise<void> {
     const text = await textOf(this.path);
     const lines = text.split("\n");
     // What follows the last line's end is no whole line.
     const whole = lines.slice(0, -1);
-    const kept = whole.filter((line, at) => at === 0 || passes(line));
+    const kept = whole.filter((line, at) => at === 0 || passes(line, at));
+    this.#lines = undefined;
     const wanted = kept.map((line) => `${line}\n`).join("");
     if (wanted === text) return;
     await writeFileAtomic(this.path, [new TextEncoder().encode(wanted)]);
   }
+}
+
+function linesIn(text: string): number {
+  return text.split("\n").length - 1;
 }
 
 async function textOf(path: string): Promise<string> {

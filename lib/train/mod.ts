@@ -22,6 +22,8 @@ export type {
 } from "./events.ts";
 export { exportFastai, importFastai } from "./fastai.ts";
 export { RunFolder, type RunFolderOptions, type RunRecord } from "./run_folder.ts";
+export { type CodeVersion } from "./git.ts";
+export { type Session } from "./session.ts";
 export { type SafeArrays, type SafeDtype, type SafeTensor } from "./safetensors.ts";
 export { type Counters, type State, type StateOwners, writeTensors } from "./state.ts";
 export { Trainer } from "./trainer.ts";

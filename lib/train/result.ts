@@ -1,16 +1,15 @@
 import type { EpochEnd, FitResult } from "./events.ts";
 import type { Counters } from "./state.ts";
 
-/** What a training came to: its counters, its last epoch, and what was measured after it. */
+/** What a training came to: its counters, and what was measured after its last epoch. */
 export function resultOf(
-  { epoch, step, trainSeconds, images }: Counters,
+  { epoch, step, trainLoss, trainTop1, trainSeconds, images }: Counters,
   options: {
-    last: EpochEnd | undefined;
     measured: Pick<EpochEnd, "evaluation" | "ema"> | undefined;
     stopped: boolean;
   },
 ): FitResult {
-  const { last, stopped } = options;
+  const { stopped } = options;
   const [evaluation, ema] = stopped ? [] : [options.measured?.evaluation, options.measured?.ema];
   return {
     top1: evaluation?.top1 ?? null,
@@ -22,8 +21,8 @@ export function resultOf(
     n: evaluation?.n ?? null,
     epochs: epoch,
     steps: step,
-    trainLoss: last?.trainLoss ?? null,
-    trainTop1: last?.trainTop1 ?? null,
+    trainLoss,
+    trainTop1,
     trainSeconds,
     imagesPerSecond: trainSeconds > 0 ? images / trainSeconds : 0,
     stopped,

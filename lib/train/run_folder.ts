@@ -1,18 +1,24 @@
 /** The folder that a training leaves behind. */
 import { join } from "@std/path";
-import { partialSuffix } from "./atomic_file.ts";
+import { partialSuffix } from "../data/atomic_file.ts";
 import { Checkpoints, type Found, sweepPartial } from "./checkpoints.ts";
 import type { EpochEnd, FitResult, StepLoss } from "./events.ts";
 import { writeJson } from "./json_file.ts";
 import { LineFile } from "./line_file.ts";
+import { changedCode, type Session, sessionsOf } from "./session.ts";
 import type { State } from "./state.ts";
 
 /** What is recorded with every run. */
 export interface RunRecord {
-  /** Everything needed to build the model and train it again; kept as `config.json` and in each checkpoint. */
+  /**
+   * Everything needed to build the model and train it again; kept as `config.json`, and in each checkpoint, there beside
+   * `sessions` and the number of `rows` written so far.
+   */
   config: Readonly<Record<string, unknown>>;
   /** Goes into `result.json` beside the results: seed, device, commit and so on. */
   facts?: Readonly<Record<string, unknown>>;
+  /** This process. Checkpoints and `result.json` tell of it and of those that the run was begun by, as `sessions`. */
+  session?: Omit<Session, "fromStep">;
   /** Told what could not be written while the training goes on, say on a full disk. */
   warn?(message: string): void;
 }
@@ -25,6 +31,12 @@ export interface RunFolderOptions extends RunRecord {
   name: string;
   /** The time in the name, in the local zone; by default now. */
   time?: Date;
+}
+
+/** How many rows of each file belong to a state. */
+interface Rows {
+  readonly metrics: number;
+  readonly steps: number;
 }
 
 /** `20250131-235959`, in the local zone. */
@@ -73,7 +85,7 @@ const stepColumns = ["step", "epoch", "lr", "loss", "top1"] as const;
 /**
  * A run's folder `<root>/<YYYYMMDD-HHMMSS>-<name>`: `config.json`, `metrics.csv` (a row an epoch), `steps.csv` (the loss
  * of every step), `events.jsonl` (what happened when), `checkpoint/` (the whole state, newest and previous), and at the
- * end `result.json`.
+ * end `result.json`. Where a run was made to go on with batches of another size, its steps are counted anew from there on.
  */
 export class RunFolder {
   /** Its path. */
@@ -83,6 +95,8 @@ export class RunFolder {
   readonly #metrics: LineFile;
   readonly #steps: LineFile;
   readonly #events: LineFile;
+  /** Those that trained the run up to its state, then this one. */
+  #sessions: readonly Session[] = [];
   #warned = false;
 
   private constructor(path: string, record: RunRecord) {
@@ -92,6 +106,15 @@ export class RunFolder {
     this.#metrics = new LineFile(join(path, "metrics.csv"));
     this.#steps = new LineFile(join(path, "steps.csv"));
     this.#events = new LineFile(join(path, "events.jsonl"));
+    this.#joins(undefined);
+  }
+
+  /** This process goes on after those that led to a checkpoint. */
+  #joins(found: Found | undefined): void {
+    const { session } = this.#record;
+    if (session === undefined) return;
+    const before = found === undefined ? [] : sessionsOf(found.config);
+    this.#sessions = [...before, { ...session, fromStep: found?.state.counters.step ?? 0 }];
   }
 
   /** Makes the folder. */
@@ -131,10 +154,14 @@ export class RunFolder {
     await sweepPartial(path);
     await folder.#checkpoints.prepare();
     const found = await folder.#checkpoints.load();
+    folder.#joins(found);
     const { epoch = 0, step = 0 } = found?.state.counters ?? {};
-    const upTo = (count: number) => (line: string): boolean => Number(line.slice(0, line.indexOf(","))) <= count;
-    await folder.#metrics.keep(upTo(epoch));
-    await folder.#steps.keep(upTo(step));
+    const { metrics, steps } = (found?.config["rows"] ?? {}) as Partial<Rows>;
+    // Without their number they are told by the first column, which does for steps that were never counted anew.
+    const upTo = (rows: number | undefined, count: number) => (line: string, number: number): boolean =>
+      rows === undefined ? Number(line.slice(0, line.indexOf(","))) <= count : number <= rows;
+    await folder.#metrics.keep(upTo(metrics, epoch));
+    await folder.#steps.keep(upTo(steps, step));
     await folder.#events.keep(() => true);
     return { folder, found };
   }
@@ -187,9 +214,11 @@ export class RunFolder {
   /** Saves the state, and all rows that could not be written before; rejects where it cannot. */
   async save(state: State): Promise<void> {
     // Rows first: a state that is found after a crash has all of its rows.
-    for (const file of [this.#metrics, this.#steps, this.#events]) await file.sync();
+    const rows: Rows = { metrics: await this.#metrics.sync(), steps: await this.#steps.sync() };
+    await this.#events.sync();
     this.#warned = false;
-    await this.#checkpoints.save({ state, config: this.#record.config });
+    const sessions = this.#sessions.length > 0 ? { sessions: this.#sessions } : {};
+    await this.#checkpoints.save({ state, config: { ...this.#record.config, ...sessions, rows } });
   }
 
   /** The state that was saved last; undefined where none was. */
@@ -197,9 +226,11 @@ export class RunFolder {
     return (await this.#checkpoints.load())?.state;
   }
 
-  /** Writes `result.json`. */
+  /** Writes `result.json`; where sessions are known, `dirty` says whether any of them ran code other than one commit's. */
   async result(result: FitResult): Promise<void> {
-    await writeJson(join(this.path, "result.json"), { ...result, ...this.#record.facts });
+    const sessions = this.#sessions;
+    const code = sessions.length > 0 ? { dirty: changedCode(sessions), sessions } : {};
+    await writeJson(join(this.path, "result.json"), { ...result, ...this.#record.facts, ...code });
   }
 
   /** Warns once of lines that could not be written; they are kept for later. */

@@ -1,4 +1,4 @@
-import { writeFileAtomic } from "./atomic_file.ts";
+import { writeFileAtomic } from "../data/atomic_file.ts";
 import {
   type HeaderEntry,
   maxHeaderBytes,

@@ -34,6 +34,12 @@ export interface Counters {
   readonly seen: number;
   /** Time of all steps. */
   readonly trainSeconds: number;
+  /** Time of the epoch's steps so far. */
+  readonly epochSeconds: number;
+  /** Mean loss of the last whole epoch; null before the first is over. */
+  readonly trainLoss: number | null;
+  /** Share of correct answers of the last whole epoch, 0 to 1. */
+  readonly trainTop1: number | null;
   /** Samples of all steps. */
   readonly images: number;
   /** How the batches are made; null before the first. */
@@ -52,6 +58,9 @@ export const startingCounters: Counters = {
   correct: 0,
   seen: 0,
   trainSeconds: 0,
+  epochSeconds: 0,
+  trainLoss: null,
+  trainTop1: null,
   images: 0,
   sampler: null,
 };

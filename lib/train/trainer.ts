@@ -205,7 +205,7 @@ export class Trainer {
     // The process was ended between the last save and the result.
     if (epoch >= epochs && last === undefined && valid !== undefined) measured = await this.#measured(valid, signal);
     const stopped = epoch < epochs || signal?.aborted === true && measured === undefined;
-    const result = resultOf(this.#at, { last, measured, stopped });
+    const result = resultOf(this.#at, { measured, stopped });
     if (runFolder !== undefined) {
       await runFolder.event(stopped ? "stopped" : "fitEnd", { step });
       // What could not be saved on the way must be now: nothing comes after it.
@@ -222,7 +222,6 @@ export class Trainer {
     const { epochs, valid, signal, runFolder } = options;
     this.#unsaved = true;
     const epoch = this.#at.epoch + 1;
-    const before = { seconds: this.#at.trainSeconds, images: this.#at.images };
     await this.#listeners.emit("epochBegin", {
       epoch,
       epochs,
@@ -235,19 +234,29 @@ export class Trainer {
     if (measured === undefined) return undefined;
     const { evaluation } = measured;
     if (evaluation !== null) await this.#listeners.emit("evaluateEnd", { ...evaluation, epoch });
-    const trainSeconds = this.#at.trainSeconds - before.seconds;
+    const { samples } = this.#meter;
+    const [trainLoss, trainTop1, trainSeconds] = [this.#meter.mean(0)!, this.#meter.mean(1)!, this.#at.epochSeconds];
     const end: EpochEnd = {
       epoch,
       epochs,
       // From the schedule: a run that goes on at an epoch's edge has set no rate yet.
       lr: this.#schedule.over(train.length * epochs)(this.#at.step - 1),
-      trainLoss: this.#meter.mean(0)!,
-      trainTop1: this.#meter.mean(1)!,
+      trainLoss,
+      trainTop1,
       ...measured,
       trainSeconds,
-      imagesPerSecond: trainSeconds > 0 ? (this.#at.images - before.images) / trainSeconds : 0,
+      imagesPerSecond: trainSeconds > 0 ? samples / trainSeconds : 0,
     };
-    Object.assign(this.#at, { epoch, batch: 0, lossSum: 0, correct: 0, seen: 0 });
+    Object.assign(this.#at, {
+      epoch,
+      batch: 0,
+      lossSum: 0,
+      correct: 0,
+      seen: 0,
+      epochSeconds: 0,
+      trainLoss,
+      trainTop1,
+    });
     this.#restartMeter();
     if (runFolder !== undefined) {
       await runFolder.epoch(end);
@@ -300,8 +309,10 @@ export class Trainer {
     using kept = new KeptSteps();
     let started = performance.now();
     const lap = (): void => {
-      at.trainSeconds += (performance.now() - started) / 1000;
-      started = performance.now();
+      const now = performance.now();
+      at.trainSeconds += (now - started) / 1000;
+      at.epochSeconds += (now - started) / 1000;
+      started = now;
     };
     try {
       for await (const batch of train.at({ epoch: at.firstEpoch + at.epoch, batch: at.batch })) {

@@ -62,7 +62,7 @@ export async function badSets(folder: TempFolder): Promise<[path: string, messag
   await Deno.writeFile(at("half.tgz"), archive.subarray(0, archive.length >> 1));
   return [
     [empty, "Expected images in every class, found none in "],
-    [at("cut"), "images cannot be read, more than 1 %; the first: val/cat/x.jpg: Truncated"],
+    [at("cut"), "images of val cannot be read, more than 1 %; the first: val/cat/x.jpg: Truncated"],
     [at("page.tgz"), "page.tgz: Neither a folder, a .tgz nor a .tar of a data set"],
     [at("half.tgz"), "half.tgz: Truncated: the compressed data ends early"],
   ];

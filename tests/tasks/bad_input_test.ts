@@ -25,10 +25,11 @@ Deno.test("bad input: train", async () => {
     [[...data(set), "--sise", "24"], 2, "Unknown flag --sise: did you mean --size?"],
     [[...data(set), "--size", "4"], 2, "Expected --size to be a whole number from 8 to 1024"],
     [[...data(set), "more"], 2, "Expected no words besides flags"],
-    [["--data", set, "--out", folder.path], 2, `Expected --size with --data "${set}", got none`],
+    [["--data", set, "--out", folder.path], 2, `Expected --preset with --data "${set}", got none but mnist`],
+    [["--data", set, "--size", "24", "--out", folder.path], 2, "pass --preset imagenette-128-5"],
     [data(none), 2, `Cannot find "${none}"`],
     [data("imagewoof2-320"), 1, "run `deno task data imagewoof2-320`, which downloads it"],
-    [[...data(set), "--size", "24", "--threads", "1"], 1, "Expected at most 6 images a step"],
+    [[...data(set), "--size", "24", "--threads", "1"], 2, "Expected at most 6 images a step"],
   ]);
 });
 
@@ -55,7 +56,7 @@ Deno.test("bad input: train --resume where the data are others, or gone", async 
     [[...resume, "--data", folder.path], 2, `was started with data `],
   ]);
   await Deno.writeFile(archive, await gzip(await tarOf({ ...small, ...copies(1, "png_rgb.png", "val/cat") })));
-  await refused(folder, trainCommand, [[resume, 2, "was started with source.sha256 "]]);
+  await refused(folder, trainCommand, [[resume, 2, "was started with the archive's SHA-256 "]]);
   await Deno.remove(archive);
   await refused(folder, trainCommand, [[resume, 2, `Cannot find "${archive}"`]]);
 });

@@ -4,7 +4,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { data } from "../../mod.ts";
-import { dataCommand } from "../../tasks/data.ts";
+import { countsOf, dataCommand } from "../../tasks/data.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { copies, fixture, small, writeFolder } from "../support/image_files.ts";
 import { gzip, tarOf } from "../support/tar.ts";
@@ -54,7 +54,11 @@ Deno.test("data: describes a folder: classes, counts, sizes, and files that cann
   assertMatch(lines[7]!, /^cache {5}.*\/cache\/train-24-[0-9a-f]{20}\.pixels · \d\.\d MB$/);
   assertMatch(lines[8]!, /^cache {5}.*\/cache\/val-24-[0-9a-f]{20}\.pixels · \d\.\d MB$/);
   assertMatch(lines[9]!, /^ready in {2}\d/);
-  assertEquals(lines.length, 10);
+  assertEquals(
+    lines[10],
+    `to use it --data ${path} --cache ${join(folder.path, "cache")} with train, evaluate and shift`,
+  );
+  assertEquals(lines.length, 11);
   const again = await command(folder, path);
   assertEquals([again.code, again.out.match(/ · was there$/gm)?.length], [0, 2]);
   const strict = await command(folder, path, "--strict");
@@ -101,6 +105,15 @@ Deno.test("data: --keep source keeps training images as they are", async () => {
   const { train, valid } = JSON.parse(out);
   assertEquals(code, 0);
   assert(train.cache.includes("/train-source-") && valid.cache.includes("/val-24-"));
+});
+
+Deno.test("countsOf: a thousand classes are counted in one pass over the paths", () => {
+  const folders = Array.from({ length: 1000 }, (_, at) => `class ${at}`);
+  const paths = Array.from({ length: 100_000 }, (_, at) => `train/class ${at % 999}/${at}.jpg`);
+  const start = performance.now();
+  const counts = countsOf(folders, paths);
+  assert(performance.now() - start < 2000);
+  assertEquals([counts[0], counts[998], counts[999]], [101, 100, 0]);
 });
 
 Deno.test("data: WordNet's numbers are shown as words", async () => {

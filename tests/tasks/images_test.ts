@@ -113,6 +113,6 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   const renamed = validOf(opener(["red", "blue", "green"]));
   await assertRejects(() => evaluate(run, { open: renamed }), StateError, "Expected data with the class green");
   await assertRejects(() => train({ resume: run, open: others, epochs: 2, force: true }), StateError, "Cannot load");
-  const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), RangeError);
+  const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), UsageError);
   assertStringIncludes(message.message, "at most 24 images a step");
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
-import { loadCheckpoint } from "../../mod.ts";
+import { loadCheckpoint, saveCheckpoint } from "../../mod.ts";
 import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
@@ -99,6 +99,42 @@ Deno.test("train --resume: forced to a network that the state does not fit, the 
   assertEquals(await stateIn(run), await stateIn(whole.run));
 });
 
+Deno.test("train --resume: a run tells of all who trained it, and of changed code for good", async () => {
+  using folder = tempFolder();
+  const run = await stopped(folder.path, 3);
+  const path = join(run, "checkpoint", "state.safetensors");
+  const { state, config } = await loadCheckpoint(path);
+  const [first, ...others] = config["sessions"] as Record<string, unknown>[];
+  assertEquals([first!["fromStep"], first!["threads"], first!["commit"]], [0, 1, config["commit"]]);
+  assertEquals(others, []);
+  await saveCheckpoint(path, { state, config: { ...config, sessions: [{ ...first, dirty: true }] } });
+  const { code, err } = await command(["--resume", run, "--threads", "2"]);
+  assertEquals(code, 0, err);
+  const { dirty, sessions, threads } = JSON.parse(await Deno.readTextFile(join(run, "result.json")));
+  assertEquals([dirty, threads], [true, 2]);
+  assertEquals(sessions, [{ ...first, dirty: true }, { ...first, threads: 2, fromStep: 3 }]);
+});
+
+Deno.test("train --resume: a configuration or a result that is none is told, naming the file and what to do", async () => {
+  using folder = tempFolder();
+  const { run } = await train({ ...short, out: folder.path, epochs: 1 });
+  const refused = async (name: string, text: string, ...parts: string[]): Promise<void> => {
+    const path = join(run, name);
+    const before = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text);
+    const { code, err } = await command(["--resume", run]);
+    assertEquals(code, 1, err);
+    for (const part of [path, ...parts]) assertStringIncludes(err, part);
+    assertMatch(err, /^error: Expected [^\n]+\n$/);
+    await Deno.writeTextFile(path, before);
+  };
+  await refused("result.json", "{}", 'Expected "epochs" in ', "as a JSON number, got none: remove it");
+  await refused("result.json", "3", "Expected a JSON object in ", "got 3: remove it");
+  await refused("config.json", "null", "got null: restore it, or begin a new run");
+  await refused("config.json", '{"seed": 0', "Expected JSON in ", ": restore it");
+  await refused("config.json", '{"seed": 0, "epochs": 1, "bs": 2, "data": []}', 'Expected "data" in ', "got []");
+});
+
 Deno.test("train --resume: other code and other kernels are changes too", async () => {
   using folder = tempFolder();
   const run = await stopped(folder.path, 3);
@@ -171,6 +207,9 @@ Deno.test("train: what cannot be used ends with 2 and one clear line, and nothin
       [["--force", ...out], "Expected --force with --resume"],
       [["--data", none, ...out], `Cannot find "${none}"`],
       [["--size", "64", ...out], "mnist has images of 28 x 28 only, got --size 64"],
+      [["--data", folder.path, "--size", "64", ...out], `Expected --preset with --data "${folder.path}"`],
+      [["--bs", "129", "--limit", "128", ...out], "Expected at most 128 images a step"],
+      [["--bs", "60001", ...out], "Expected at most 60000 images a step"],
       [["--opt", "sgd", "--sqrmom", "0.9", ...out], "settings that sgd has"],
       [["--arch", "resnet50", ...out], "Expected --arch to be one of"],
       [["--ema", "1", ...out], "Expected --ema to be a number from 0 to 0.999999"],

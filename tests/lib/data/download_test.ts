@@ -52,7 +52,8 @@ Deno.test("download: a whole file with the right MD5 appears, and progress is to
     },
     progress: (state) => {
       states.push(state);
-      assertEquals([...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name), ["set.tgz.partial"]);
+      const names = [...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name);
+      assertEquals(names.map((name) => /^set\.tgz\.\d+-\d+\.partial$/.test(name)), [true], `${names}`);
     },
   });
   assertEquals([found, asked], [md5, [url]]);
@@ -66,6 +67,26 @@ Deno.test("download: without a known sum or length, what came is taken and its M
   const states: data.DownloadProgress[] = [];
   assertEquals(await get(folder.path, answer(), { md5: null, progress: (state) => states.push(state) }), md5);
   assertEquals(states.at(-1), { bytes: 3, expectedBytes: null });
+});
+
+Deno.test("download: two at once do not touch each other's bytes, and what a killed one left is removed", async () => {
+  using folder = tempFolder();
+  const sub = join(folder.path, "sub");
+  await Deno.mkdir(sub);
+  await Deno.writeTextFile(join(sub, "set.tgz.1-0.partial"), "left behind");
+  await Deno.writeTextFile(join(sub, "other.tgz.1-0.partial"), "not ours");
+  const names = (): string[] => [...Deno.readDirSync(sub)].map(({ name }) => name);
+  let second: Promise<string> | undefined;
+  const first = await get(folder.path, answer(), {
+    progress: ({ bytes }) => {
+      if (bytes !== 2) return;
+      second = get(folder.path, answer({ end: (stream) => stream.error(new TypeError("gone")) }));
+      second.catch(() => {});
+    },
+  });
+  await assertRejects(() => second!, DataError, "gone");
+  assertEquals([first, await Deno.readTextFile(join(sub, "set.tgz"))], [md5, "abc"]);
+  assertEquals(names().sort(), ["other.tgz.1-0.partial", "set.tgz"]);
 });
 
 Deno.test("download: another MD5 is refused with both, and a file that was there stays", async () => {

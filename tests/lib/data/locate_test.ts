@@ -65,6 +65,23 @@ Deno.test("locate: an archive in the cache folder is taken for its name", async 
   await assertRejects(() => data.locate("imagenette2-160", { cache: folder.path }), DataError);
 });
 
+Deno.test("locate: a note that is cut off or says something else is told, with what to do", async () => {
+  using folder = tempFolder();
+  const cache = join(folder.path, "cache");
+  await Deno.writeTextFile(join(folder.path, "x.tgz"), "abc");
+  const set = data.knownSet("imagewoof2-160")!;
+  await data.adopt(set, join(folder.path, "x.tgz"), { cache });
+  assertEquals([...Deno.readDirSync(cache)].map(({ name }) => name), ["imagewoof2-160.json"]);
+  for (const text of ['{"archi', "null", "[]", '{"archive": 3}', ""]) {
+    await Deno.writeTextFile(join(cache, "imagewoof2-160.json"), text);
+    await assertRejects(
+      () => data.locate("imagewoof2-160", { cache }),
+      DataError,
+      'imagewoof2-160.json" to say where the archive of imagewoof2-160 is, as {"archive": "…"}, got other text: remove it',
+    );
+  }
+});
+
 Deno.test("adopt: an archive with another MD5 than the known one is refused, and nothing is noted", async () => {
   using folder = tempFolder();
   const cache = join(folder.path, "cache");

@@ -77,7 +77,7 @@ Deno.test("data.open: a class of which every JPEG is cut off is named, with the 
   const cut = (await fixture("baseline_420.jpg")).subarray(0, 600);
   const files = { "val/cat/x.jpg": cut, "val/cat/y.jpg": cut };
   await refused((folder) => changed(folder, files), [
-    "2 of 10 images cannot be read, more than 1 %; the first: val/cat/x.jpg: Truncated",
+    "2 of 4 images of val cannot be read, more than 1 %; the first: val/cat/x.jpg: Truncated",
   ]);
   await refused((folder) => changed(folder, files), [
     "No image of val/cat can be read, the first as: x.jpg: Truncated",
@@ -87,7 +87,7 @@ Deno.test("data.open: a class of which every JPEG is cut off is named, with the 
 Deno.test("data.open: bytes that are no image, whatever their name, are named", async () => {
   const text = new TextEncoder().encode("<html>404 Not Found</html>");
   await refused((folder) => changed(folder, { "train/dog/c.jpg": text }), [
-    "1 of 10 images cannot be read",
+    "1 of 6 images of train cannot be read",
     "train/dog/c.jpg: Neither a JPEG nor a PNG",
   ]);
   await refused((folder) => changed(folder, { "train/dog/c.jpg": new Uint8Array(0) }), ["train/dog/c.jpg: "], {

@@ -112,7 +112,7 @@ Deno.test("prepare: strict refuses a single one, and so does a smaller share, in
     await assertRejects(
       () => data.open(path, { ...options, maxUnreadable: 0.001 }),
       DataError,
-      " images cannot be read, more than 0.1 %; the first: train/a/broken.jpg: Truncated",
+      " images of train cannot be read, more than 0.1 %; the first: train/a/broken.jpg: Truncated",
     );
   };
   await refused();

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { Device, loadCheckpoint, saveCheckpoint, type State, StateError, writeTensors } from "../../../mod.ts";
 import { type SafeTensor, SafetensorsError, writeSafetensors } from "../../../lib/train/safetensors.ts";
-import { startingCounters } from "../../../lib/train/state.ts";
+import { type Counters, startingCounters } from "../../../lib/train/state.ts";
 import { tempFolder } from "../../temp_folder.ts";
 import { fingerprint, tinyModel, tinyTrainer } from "./tiny.ts";
 
@@ -83,6 +83,16 @@ Deno.test("checkpoint: other files are refused, naming them", async () => {
   await refuse("the counter step, got -1");
   await Deno.writeFile(path, new Uint8Array(20));
   await assertRejects(() => loadCheckpoint(path), SafetensorsError);
+});
+
+Deno.test("checkpoint: one from before some counters were kept is read; its epoch went at the pace of all steps", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "old.safetensors");
+  const { epochSeconds: _, trainLoss: _loss, trainTop1: _top1, ...old } = startingCounters;
+  const counters = { ...old, epoch: 1, batch: 2, trainSeconds: 30, images: 60, seen: 20 };
+  await saveCheckpoint(path, { state: { tensors: new Map(), counters: counters as Counters }, config: {} });
+  const { state } = await loadCheckpoint(path);
+  assertEquals(state.counters, { ...counters, epochSeconds: 10, trainLoss: null, trainTop1: null });
 });
 
 Deno.test("checkpoint: any bit that flips and any end that is cut off is noticed", async () => {

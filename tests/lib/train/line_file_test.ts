@@ -22,8 +22,11 @@ Deno.test("LineFile: keep() takes away rows and a line that was cut off, never t
   const file = new LineFile(path);
   await file.keep(() => true);
   await file.add("head\n1\n2\n3\n4");
-  await file.keep((line) => Number(line) < 3);
+  await file.keep((line, number) => Number(line) < 3 && number === Number(line));
   assertEquals(await Deno.readTextFile(path), "head\n1\n2\n");
+  assertEquals(await file.sync(), 2);
+  await file.add("3\n4\n");
+  assertEquals([await file.sync(), await new LineFile(path).sync()], [4, 4]);
   await file.keep(() => false);
   await file.add("5\n");
   assertEquals(await Deno.readTextFile(path), "head\n5\n");

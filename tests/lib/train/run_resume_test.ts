@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { Device, type FitOptions, type FitResult, RunFolder, StateError, type Trainer } from "../../../mod.ts";
 import { tempFolder } from "../../temp_folder.ts";
@@ -70,9 +70,15 @@ Deno.test("resume: killed at any step, it leaves a folder from which it ends wit
     assertEquals(rest.state, whole.state, name);
     assertEquals(timeless(rest.result), timeless(whole.result), name);
     assertEquals(await rows(join(path, "steps.csv")), await rows(join(wholePath, "steps.csv")), name);
-    const metrics = async (path: string): Promise<string[]> =>
-      (await rows(join(path, "metrics.csv"))).map((row) => row.split(",").slice(0, -2).join());
-    assertEquals(await metrics(path), await metrics(wholePath), name);
+    const metrics = async (path: string): Promise<string[][]> =>
+      (await rows(join(path, "metrics.csv"))).map((row) => row.split(","));
+    const values = async (path: string): Promise<string[]> =>
+      (await metrics(path)).map((row) => row.slice(0, -2).join());
+    assertEquals(await values(path), await values(wholePath), name);
+    // Times are those of whole epochs, however many processes did them: all 32 images, and together the whole.
+    const times = (await metrics(path)).map((row) => row.slice(-2).map(Number) as [number, number]);
+    for (const [seconds, rate] of times) assertAlmostEquals(seconds * rate, 32, 1e-6, name);
+    assertAlmostEquals(times.reduce((sum, [seconds]) => sum + seconds, 0), rest.result.trainSeconds, 1e-9, name);
   }
 });
 
@@ -102,7 +108,8 @@ Deno.test("resume: a training that is over is only measured again", async () => 
   const path = join(folder.path, [...Deno.readDirSync(folder.path)][0]!.name);
   await Deno.remove(join(path, "result.json"));
   const again = await run({ path }, { resume: true });
-  assertEquals([again.state, again.result.top1, again.result.steps], [whole.state, whole.result.top1, 8]);
+  assertEquals(again.state, whole.state);
+  assertEquals(timeless(again.result), timeless(whole.result));
   assertEquals(JSON.parse(await Deno.readTextFile(join(path, "result.json"))).top1Ema, whole.result.top1Ema);
 });
 
@@ -118,6 +125,31 @@ Deno.test("resume: other batches are refused, and forced they go on at the same 
   await assertRejects(() => run({ path }, other), StateError, "Expected batchSize 8");
   const { result } = await run({ path }, { ...other, force: true });
   assertEquals([result.steps, result.epochs], [24, 3]);
+});
+
+Deno.test("resume: forced to larger batches, steps count anew, and rows of both counts are kept", async () => {
+  using folder = tempFolder();
+  const stopAt = (last: number): Partial<FitOptions> & { watch(trainer: Trainer): void } => {
+    const stop = new AbortController();
+    const watch = (trainer: Trainer): void =>
+      void trainer.on("batchEnd", ({ step }) => step === last ? stop.abort() : undefined);
+    return { signal: stop.signal, watch };
+  };
+  await run({ root: folder.path }, { bs: 4, ...stopAt(12) });
+  const path = join(folder.path, [...Deno.readDirSync(folder.path)][0]!.name);
+  const steps = async (): Promise<number[]> => (await rows(join(path, "steps.csv"))).map((row) => parseInt(row));
+  const first = Array.from({ length: 12 }, (_, at) => at + 1);
+  // Half an epoch of 8 batches is that of 4: the next step is the seventh. It is killed before it saves any.
+  const killed = new Error("killed");
+  const kill = (trainer: Trainer): void =>
+    void trainer.on("batchEnd", ({ step }) => {
+      if (step === 8) throw killed;
+    });
+  await assertRejects(() => run({ path }, { bs: 8, force: true, saveEvery: 600, watch: kill }), Error, "killed");
+  await run({ path }, { bs: 8, force: true, ...stopAt(7) });
+  assertEquals(await steps(), [...first, 7]);
+  const { result } = await run({ path }, { bs: 8 });
+  assertEquals([result.steps, await steps()], [8, [...first, 7, 8]]);
 });
 
 Deno.test("RunFolder: on a full disk training goes on, warns, and saves once there is room", async () => {

@@ -37,5 +37,5 @@ export function fingerprint({ tensors, counters }: State): string {
     const words = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     return `${name}: ${words.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5)}`;
   });
-  return [...bytes.sort(), JSON.stringify({ ...counters, trainSeconds: 0 })].join("\n");
+  return [...bytes.sort(), JSON.stringify({ ...counters, trainSeconds: 0, epochSeconds: 0 })].join("\n");
 }

@@ -157,9 +157,10 @@ impl CacheWriter {
         self.file.get_ref().sync_all().map_err(failed)
     }
 
-    /// Gives the finished file its name.
+    /// Makes the finished file one that is only read, and gives it its name.
     pub fn commit(mut self) -> Result<PathBuf, Fault> {
         let failed = |error| Fault::file(&self.target, &error);
+        protect(self.file.get_ref());
         fs::rename(&self.partial, &self.target).map_err(failed)?;
         self.committed = true;
         // The rename itself must outlive a power cut; where folders cannot be synchronised, nothing is lost but the file.
@@ -209,6 +210,18 @@ impl Drop for CacheWriter {
         if !self.committed {
             let _ = fs::remove_file(&self.partial);
         }
+    }
+}
+
+/// Takes the rights to write away: a process that reads the mapping of a file that was cut off is killed by the system.
+/// Drives without such rights go without. Windows cuts off no file that is mapped, and replaces none that may only be read.
+fn protect(file: &File) {
+    if cfg!(windows) {
+        return;
+    }
+    if let Ok(mut permissions) = file.metadata().map(|about| about.permissions()) {
+        permissions.set_readonly(true);
+        let _ = file.set_permissions(permissions);
     }
 }
 

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Images that may be on their way at once, for each thread.
 const AHEAD: u64 = 16;
 
+/// Bytes of decoded images that may wait for their turn, besides the one that each thread has in hand.
+const WAITING: usize = 256 << 20;
+
 /// An image as the cache keeps it, and its file's own height and width.
 pub type Sized = (Image, [usize; 2]);
 
@@ -25,6 +28,8 @@ struct State {
     /// The number of the image to write next.
     next: u64,
     waiting: BTreeMap<u64, Decoded>,
+    /// Pixels of those.
+    waiting_bytes: usize,
     writers: Writers,
     fault: Option<Fault>,
 }
@@ -34,14 +39,16 @@ pub struct Order<'a> {
     state: Mutex<State>,
     moved: Condvar,
     ahead: u64,
+    most_bytes: usize,
     strict: bool,
     progress: &'a Progress,
 }
 
 impl<'a> Order<'a> {
     pub fn new(writers: Writers, threads: usize, strict: bool, progress: &'a Progress) -> Order<'a> {
-        let state = State { next: 0, waiting: BTreeMap::new(), writers, fault: None };
-        Order { state: Mutex::new(state), moved: Condvar::new(), ahead: AHEAD * threads as u64, strict, progress }
+        let state = State { next: 0, waiting: BTreeMap::new(), waiting_bytes: 0, writers, fault: None };
+        let ahead = AHEAD * threads as u64;
+        Order { state: Mutex::new(state), moved: Condvar::new(), ahead, most_bytes: WAITING, strict, progress }
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -59,10 +66,14 @@ impl<'a> Order<'a> {
             if number < state.next + self.ahead {
                 return Ok(());
             }
-            // The time-out only looks whether the job was cancelled meanwhile.
-            let wait = self.moved.wait_timeout(state, Duration::from_millis(20));
-            state = wait.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.until_moved(state);
         }
+    }
+
+    /// Waits for a change; the time-out only looks whether the job was cancelled meanwhile.
+    fn until_moved<'b>(&self, state: MutexGuard<'b, State>) -> MutexGuard<'b, State> {
+        let wait = self.moved.wait_timeout(state, Duration::from_millis(20));
+        wait.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Whether the images still on their way are wanted.
@@ -70,14 +81,25 @@ impl<'a> Order<'a> {
         self.progress.is_cancelled() || self.locked().fault.is_some()
     }
 
-    /// Takes image `number`, and writes all whose turn has come.
+    /// Takes image `number`, and writes all whose turn has come. Waits while too many bytes wait before it.
     pub fn put(&self, number: u64, decoded: Decoded) {
+        let bytes = pixel_bytes(&decoded);
         let mut state = self.locked();
+        // The next one never waits here, and some thread has it: images are begun in their order.
+        while number != state.next && state.waiting_bytes + bytes > self.most_bytes {
+            if state.fault.is_some() || self.progress.is_cancelled() {
+                return;
+            }
+            state = self.until_moved(state);
+        }
+        state.waiting_bytes += bytes;
         state.waiting.insert(number, decoded);
         while state.fault.is_none() {
             let next = state.next;
-            let Some((place, image)) = state.waiting.remove(&next) else { break };
+            let Some(decoded) = state.waiting.remove(&next) else { break };
             state.next += 1;
+            state.waiting_bytes -= pixel_bytes(&decoded);
+            let (place, image) = decoded;
             if let Err(fault) = self.write(&mut state.writers, place, image) {
                 state.fault = Some(fault);
             }
@@ -108,5 +130,56 @@ impl<'a> Order<'a> {
             Some(fault) => Err(fault),
             None => Ok(state.writers),
         }
+    }
+}
+
+fn pixel_bytes((_, image): &Decoded) -> usize {
+    image.as_ref().map_or(0, |(image, _)| image.pixels.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::source::Split;
+    use crate::image::source::testing::Temp;
+    use std::thread;
+
+    /// 300 bytes of pixels.
+    fn image(number: u64) -> Decoded {
+        let place = Place { split: Split::Val, class: "a".into(), file: format!("{number}.png") };
+        (place, Ok((Image { height: 10, width: 10, pixels: vec![0; 300] }, [10, 10])))
+    }
+
+    fn order<'a>(temp: &Temp, progress: &'a Progress) -> Order<'a> {
+        let writer = CacheWriter::create(temp, "val.pixels").unwrap();
+        Order { most_bytes: 500, ..Order::new([None, Some(writer)], 4, false, progress) }
+    }
+
+    #[test]
+    fn decoded_images_wait_up_to_so_many_bytes() {
+        let (temp, progress) = (Temp::create(), Progress::default());
+        let order = order(&temp, &progress);
+        order.put(1, image(1));
+        thread::scope(|scope| {
+            let second = scope.spawn(|| order.put(2, image(2)));
+            thread::sleep(Duration::from_millis(50));
+            assert!(!second.is_finished() && order.locked().waiting.len() == 1);
+            order.put(0, image(0));
+        });
+        assert_eq!(order.locked().waiting_bytes, 0);
+        let [_, writer] = order.finish().unwrap();
+        assert_eq!(writer.unwrap().images(), 3);
+    }
+
+    #[test]
+    fn who_waits_for_bytes_is_let_go_when_the_job_is_cancelled() {
+        let (temp, progress) = (Temp::create(), Progress::default());
+        let order = order(&temp, &progress);
+        order.put(1, image(1));
+        thread::scope(|scope| {
+            scope.spawn(|| order.put(2, image(2)));
+            progress.cancel();
+        });
+        assert!(matches!(order.finish(), Err(Fault::Cancelled)));
     }
 }

@@ -171,6 +171,8 @@ fn decode_all(
     targets: &[Target],
     progress: &Progress,
 ) -> Result<(Seen, Writers), Fault> {
+    // Before the phase: whoever looks between the two must not take the bytes of the one before for this one's.
+    progress.expect_bytes(source.bytes());
     progress.enter(Phase::Decoding);
     let mut writers: Writers = [None, None];
     let mut sizes = [0; 2];
@@ -215,10 +217,7 @@ fn decode_all(
             Ok(())
         };
         match source {
-            Source::Folder(folder) => {
-                progress.expect_bytes(folder.bytes);
-                folder.read(progress, &mut receive)
-            }
+            Source::Folder(folder) => folder.read(progress, &mut receive),
             Source::Archive(archive) => {
                 seen.ignored = archive.read(options.caps, progress, &mut receive)?;
                 Ok(())

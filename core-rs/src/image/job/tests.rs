@@ -120,6 +120,7 @@ fn a_second_run_decodes_nothing_and_damaged_files_are_made_again() {
     // A damaged file, an unfinished one, and another size.
     let path = temp.join("cache").join(&names[0]);
     let whole = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 1]).unwrap();
     fs::write(temp.join("cache/train-16-0.pixels.1-0.partial"), "x").unwrap();
     let text = run(&options).unwrap();

@@ -1,3 +1,4 @@
+/** Files that appear whole or not at all. */
 import { dirname } from "@std/path";
 
 async function writeAll(file: Deno.FsFile, chunks: Iterable<Uint8Array>): Promise<void> {
@@ -26,13 +27,23 @@ export async function removeIfThere(path: string): Promise<void> {
 /** The ending of files that are being written; one found at a start belongs to a process that was killed. */
 export const partialSuffix = ".partial";
 
+let partials = 0;
+
+/** A name beside a path for what is written there, which no other process nor another call has. */
+export function ownPartial(path: string): string {
+  return `${path}.${Deno.pid}-${partials++}${partialSuffix}`;
+}
+
 /**
  * Writes a file so that a reader, at any time and after any crash, finds the old content or the new, never a part:
- * a file beside it is written and synced, then renamed over it, then the folder is synced. Two writers of one path
- * must take turns.
+ * a file beside it, `partial`, is written and synced, then renamed over it, then the folder is synced. Two writers of
+ * one path must take turns, or write under names of their own.
  */
-export async function writeFileAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
-  const partial = `${path}${partialSuffix}`;
+export async function writeFileAtomic(
+  path: string,
+  chunks: Iterable<Uint8Array>,
+  partial = `${path}${partialSuffix}`,
+): Promise<void> {
   try {
     {
       using file = await Deno.open(partial, { write: true, create: true, truncate: true });
