@@ -49,7 +49,9 @@ async function rate(batches: AsyncIterable<{ images: Tensor; labels: Tensor }>):
 }
 
 const loader = train.batches(bs, { ...augmentation, seed: 0 });
-using kept = (await loader.at({ epoch: 0 }).next()).value!.clone();
+const first = loader.at({ epoch: 0 });
+using kept = (await first.next()).value!.clone();
+await first.return?.();
 async function* bare(): AsyncGenerator<data.Batch> {
   const pace = new Pace(device);
   while (true) {
