@@ -190,7 +190,7 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
   );
   await makeFolderOf(svg);
   const figure = shiftSvg({
-    title: `${source.path}: the image moves sideways`,
+    title: `${basename(source.path)}: the image moves sideways`,
     panels: images.map(({ sample, class: name }) => `image ${sample}: ${name}`),
     shifts,
     series: runs.map(({ path, pool, consistency, curves }) => ({
