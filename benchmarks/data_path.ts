@@ -1,8 +1,9 @@
 /**
  * Training through the whole data path beside the bare step: blocks of steps of each, in turn, in one process.
  *
- *     deno task bench:data [--data ../shared/data/imagenette2-224.tgz] [--steps 20] [--rounds 3] [--out FILE]
+ *     deno task bench:data [--data ../shared/data/imagenette2-224.tgz] [--steps 20] [--rounds 3] [--epoch] [--out FILE]
  *
+ * With --epoch a whole epoch goes through the data path, between two blocks of bare steps.
  * The bare step uses one batch over and over; the data path reads, cuts, flips and shuffles batches of the archive's cache.
  *
  * @module
@@ -20,7 +21,7 @@ const flags = parseArgs(Deno.args, { string: ["data", "steps", "rounds", "out"] 
   string | undefined
 >;
 const { data: path = "../shared/data/imagenette2-224.tgz", out = "benchmarks/results/data_path.json" } = flags;
-const [steps, rounds] = [Number(flags["steps"] ?? 20), Number(flags["rounds"] ?? 3)];
+const [steps, rounds] = [Number(flags.steps ?? 20), Number(flags.rounds ?? 3)];
 const { bs, augmentation, optimizer: { name: _, ...settings }, schedule, labelSmoothing } = presets["imagenette-128-5"];
 
 using device = new Device("cpu");
@@ -35,14 +36,14 @@ using step = capture((images: Tensor, labels: Tensor): Tensor => {
 });
 
 /** Images a second of some steps, whatever gives their batches. */
-async function rate(batches: AsyncIterable<{ images: Tensor; labels: Tensor }>): Promise<number> {
+async function rate(batches: AsyncIterable<{ images: Tensor; labels: Tensor }>, count = steps): Promise<number> {
   await device.synchronize();
   const start = performance.now();
   let images = 0;
   for await (const batch of batches) {
     step(batch.images, batch.labels).dispose();
     images += batch.labels.shape[0]!;
-    if (images >= steps * bs) break;
+    if (images >= count * bs) break;
   }
   await device.synchronize();
   return 1000 * images / (performance.now() - start);
@@ -61,22 +62,25 @@ async function* bare(): AsyncGenerator<data.Batch> {
 }
 for (let warm = 0; warm < 3; warm++) step(kept.images, kept.labels).dispose();
 const rates = { bare: [] as number[], data: [] as number[] };
-for (let round = 0; round < rounds; round++) {
+for (let round = 0; round < (flags.epoch ? 1 : rounds); round++) {
   rates.bare.push(await rate(bare()));
-  rates.data.push(await rate(loader.at({ epoch: round })));
+  rates.data.push(await rate(loader.at({ epoch: round }), flags.epoch ? loader.length : steps));
   console.error(
     `round ${round + 1}: bare ${rates.bare.at(-1)!.toFixed(2)}, data ${rates.data.at(-1)!.toFixed(2)} img/s`,
   );
 }
+if (flags.epoch) rates.bare.push(await rate(bare()));
+const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+const bareRate = flags.epoch ? mean(rates.bare) : median(rates.bare);
 const result = {
   what: "img/s of the preset imagenette-128-5's step: one batch over and over, and batches through the whole data path",
   cpu: deviceInfo().cpu.model,
   threads: device.stats().chunksByThread.length,
-  steps,
-  bare: median(rates.bare),
+  steps: { bare: steps, dataPath: flags.epoch ? loader.length : steps },
+  bare: bareRate,
   dataPath: median(rates.data),
-  ratio: median(rates.data) / median(rates.bare),
+  ratio: median(rates.data) / bareRate,
   rates,
 };
 await Deno.writeTextFile(new URL(out, root), JSON.stringify(result, null, 1) + "\n");
