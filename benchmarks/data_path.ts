@@ -14,14 +14,13 @@ import { capture, crossEntropy, data, Device, deviceInfo, optim, type Tensor } f
 import { presets } from "../tasks/presets.ts";
 import { buildModel, withData } from "../tasks/run_config.ts";
 import { planOf } from "../tasks/train_config.ts";
+import { mean, median, writeResult } from "./support.ts";
 
-const root = new URL("../", import.meta.url);
-const flags = parseArgs(Deno.args, { string: ["data", "steps", "rounds", "out"] }) as Record<
-  string,
-  string | undefined
->;
+const parsed = parseArgs(Deno.args, { string: ["data", "steps", "rounds", "out"], boolean: ["epoch"] });
+const epoch = parsed["epoch"] === true;
+const flags = parsed as Record<string, string | undefined>;
 const { data: path = "../shared/data/imagenette2-224.tgz", out = "benchmarks/results/data_path.json" } = flags;
-const [steps, rounds] = [Number(flags.steps ?? 20), Number(flags.rounds ?? 3)];
+const [steps, rounds] = [Number(flags["steps"] ?? 20), Number(flags["rounds"] ?? 3)];
 const { bs, augmentation, optimizer: { name: _, ...settings }, schedule, labelSmoothing } = presets["imagenette-128-5"];
 
 using device = new Device("cpu");
@@ -62,28 +61,26 @@ async function* bare(): AsyncGenerator<data.Batch> {
 }
 for (let warm = 0; warm < 3; warm++) step(kept.images, kept.labels).dispose();
 const rates = { bare: [] as number[], data: [] as number[] };
-for (let round = 0; round < (flags.epoch ? 1 : rounds); round++) {
+for (let round = 0; round < (epoch ? 1 : rounds); round++) {
   rates.bare.push(await rate(bare()));
-  rates.data.push(await rate(loader.at({ epoch: round }), flags.epoch ? loader.length : steps));
+  rates.data.push(await rate(loader.at({ epoch: round }), epoch ? loader.length : steps));
   console.error(
     `round ${round + 1}: bare ${rates.bare.at(-1)!.toFixed(2)}, data ${rates.data.at(-1)!.toFixed(2)} img/s`,
   );
 }
-if (flags.epoch) rates.bare.push(await rate(bare()));
-const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-const bareRate = flags.epoch ? mean(rates.bare) : median(rates.bare);
+if (epoch) rates.bare.push(await rate(bare()));
+const bareRate = epoch ? mean(rates.bare) : median(rates.bare);
 const result = {
   what: "img/s of the preset imagenette-128-5's step: one batch over and over, and batches through the whole data path",
   cpu: deviceInfo().cpu.model,
   threads: device.stats().chunksByThread.length,
-  steps: { bare: steps, dataPath: flags.epoch ? loader.length : steps },
+  steps: { bare: steps, dataPath: epoch ? loader.length : steps },
   bare: bareRate,
   dataPath: median(rates.data),
   ratio: median(rates.data) / bareRate,
   rates,
 };
-await Deno.writeTextFile(new URL(out, root), JSON.stringify(result, null, 1) + "\n");
+await writeResult(out, result);
 console.log(
   `bare ${result.bare.toFixed(2)}, data path ${result.dataPath.toFixed(2)} img/s: ${(100 * result.ratio).toFixed(1)} %`,
 );

@@ -13,6 +13,7 @@ import type { Answers } from "../mod.ts";
 import { evaluate } from "../tasks/evaluate.ts";
 import { exportWeights } from "../tasks/export.ts";
 import { importWeights } from "../tasks/import.ts";
+import { outputOf, writeResult } from "./support.ts";
 
 /** What the peer prints. */
 interface Peer {
@@ -25,7 +26,6 @@ interface Peer {
   answers: number[];
 }
 
-const root = new URL("../", import.meta.url);
 const names = ["run", "data", "size", "steps", "out"];
 const flags = parseArgs(Deno.args, { string: names }) as Record<string, string | undefined>;
 const { run, data = "../shared/data/imagenette2-224.tgz", size = "64", steps = "295" } = flags;
@@ -35,14 +35,7 @@ const folder = "runs/exchange";
 await Deno.mkdir(folder, { recursive: true });
 
 async function peer(args: string[]): Promise<Peer> {
-  const { code, stdout, stderr } = await new Deno.Command("python3", {
-    args: ["benchmarks/peer/fastai_exchange.py", ...args],
-    cwd: root,
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  if (code !== 0) throw new Error(`python3 ended with ${code}: ${new TextDecoder().decode(stderr)}`);
-  return JSON.parse(new TextDecoder().decode(stdout));
+  return JSON.parse(await outputOf("python3", ["benchmarks/peer/fastai_exchange.py", ...args]));
 }
 
 /** What both say of the same weights. */
@@ -76,4 +69,4 @@ const result = {
   trainedByFastai: { steps: trained.steps, lastLoss: trained.lastLoss, ...there },
   trainedHere: here,
 };
-await Deno.writeTextFile(new URL(out, root), JSON.stringify(result, null, 1) + "\n");
+await writeResult(out, result);

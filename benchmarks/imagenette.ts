@@ -10,13 +10,14 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { encodeHex } from "@std/encoding/hex";
 import { join } from "@std/path";
 import { deviceInfo } from "../mod.ts";
 import { checkpointIn } from "../lib/train/checkpoints.ts";
 import { evaluate } from "../tasks/evaluate.ts";
+import { sha256Of } from "../tasks/import.ts";
 import { readJson } from "../tasks/run_files.ts";
 import { train } from "../tasks/training.ts";
+import { root, writeResult } from "./support.ts";
 
 /** One seed of the peer, from ../shared/recipe.md: PyTorch 2.15 compiled, fastai 2.8.12, the same data. */
 const peer = {
@@ -26,7 +27,6 @@ const peer = {
   seconds: 6808,
 };
 
-const root = new URL("../", import.meta.url);
 const folder = new URL("benchmarks/results/imagenette-128-5/", root);
 const flags = parseArgs(Deno.args, { string: ["run", "data", "seed", "note"] }) as Record<string, string | undefined>;
 const { data = "../shared/data/imagenette2-224.tgz", seed = "0", note } = flags;
@@ -43,20 +43,17 @@ const again = await evaluate(run, { predictions: predictions.pathname });
 if (again.top1 !== result["top1"] || again.n !== result["n"]) {
   throw new Error(`Expected top-1 ${result["top1"]} again, got ${again.top1}`);
 }
-const rows = (await Deno.readTextFile(predictions)).trimEnd().split("\n").slice(1).map((row) => row.split(","));
-const right = rows.filter(([, label, predicted]) => label === predicted).length;
 await Deno.copyFile(join(run, "steps.csv"), new URL(`${name}_steps.csv`, folder));
 
 const table = (await Deno.readTextFile(join(run, "metrics.csv"))).trimEnd().split("\n").map((row) => row.split(","));
 const epochs = table.slice(1).map((row) =>
   Object.fromEntries(table[0]!.map((column, at) => [column, row[at] === "" ? null : Number(row[at])]))
 );
-const checkpoint = await Deno.readFile(checkpointIn(run));
 const { cpu } = deviceInfo();
 const record = {
   what: "preset imagenette-128-5, one complete run",
   top1: result["top1"],
-  right,
+  right: Math.round(again.top1 * again.n),
   n: result["n"],
   peer,
   pointsFromPeer: Number((100 * (Number(result["top1"]) - peer.top1)).toFixed(2)),
@@ -65,8 +62,8 @@ const record = {
   epochs,
   hardware: { cpu: cpu.model, cores: navigator.hardwareConcurrency, isa: result["isa"] },
   dataSha256: (config["source"] as { sha256: string | null }).sha256,
-  checkpointSha256: encodeHex(await crypto.subtle.digest("SHA-256", checkpoint)),
+  checkpointSha256: await sha256Of(checkpointIn(run)),
   config,
 };
-await Deno.writeTextFile(new URL(`${name}.json`, folder), JSON.stringify(record, null, 1) + "\n");
+await writeResult(new URL(`${name}.json`, folder), record);
 console.log(`top-1 ${(100 * Number(result["top1"])).toFixed(2)} %: ${record.pointsFromPeer} points from the peer`);

@@ -6,6 +6,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { mean, root, writeResult } from "./support.ts";
 
 /** What `deno task train --json` prints, as far as it is used here. */
 interface RunResult {
@@ -15,7 +16,6 @@ interface RunResult {
   [name: string]: unknown;
 }
 
-const root = new URL("../", import.meta.url);
 const flags = parseArgs(Deno.args, { string: ["seeds", "out"] }) as Record<string, string | undefined>;
 const { seeds = "0,1,2", out = "benchmarks/results/mnist_seeds.json" } = flags;
 const runs: RunResult[] = [];
@@ -41,12 +41,11 @@ for (const seed of seeds.split(",")) {
   if (code !== 0) throw new Error(`Training with seed ${seed} ended with ${code}`);
   runs.push(JSON.parse(new TextDecoder().decode(stdout)));
 }
-const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const result = {
   what: "preset mnist: test top-1 after the last epoch and seconds of training",
   meanTop1: Number(mean(runs.map(({ top1 }) => top1)).toFixed(5)),
   meanTrainSeconds: Number(mean(runs.map(({ trainSeconds }) => trainSeconds)).toFixed(1)),
   runs,
 };
-Deno.writeTextFileSync(new URL(out, root), JSON.stringify(result, null, 1) + "\n");
+await writeResult(out, result);
 console.log(`mean top-1 ${(100 * result.meanTop1).toFixed(2)} %, mean ${result.meanTrainSeconds} s of training`);

@@ -12,6 +12,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { models } from "../mod.ts";
 import type { StepBench } from "../tasks/bench.ts";
 import { type PresetName, presets } from "../tasks/presets.ts";
+import { median, outputOf, writeResult } from "./support.ts";
 
 /** What the peer prints, as far as it is used here. */
 interface PeerBench {
@@ -22,8 +23,6 @@ interface PeerBench {
   median_img_per_s?: number;
   peak_rss_mb?: number;
 }
-
-const root = new URL("../", import.meta.url);
 
 /** The network of the preset mnist as arguments of tests/fixtures/xresnet_torch.py. */
 function torchNetwork(): Record<string, unknown> {
@@ -59,18 +58,6 @@ const benches: Record<PresetName, { ours: string[]; peer: string[]; out: string 
   },
 };
 
-async function run(command: string, args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    cwd: root,
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  if (code !== 0) throw new Error(`${command} ${args[0]} ended with ${code}: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout);
-}
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 const rateOf = ({ median_img_per_s, img_per_s }: PeerBench): number => median_img_per_s ?? img_per_s;
 
 const args = parseArgs(Deno.args, { string: ["rounds", "out", "bs", "preset"] }) as Record<string, string | undefined>;
@@ -85,10 +72,10 @@ const theirs: Record<string, PeerBench[]> = { nhwc: [], nchw: [] };
 for (let round = 0; round < Number(rounds); round++) {
   const deno = ["run", "-q", "--no-prompt", "-P=bench", "tasks/bench.ts", "step", "--preset", preset];
   const own = [...deno, ...bench.ours, "--bs", batch, "--threads", "2", "--json"];
-  ours.push(JSON.parse(await run(Deno.execPath(), own)));
+  ours.push(JSON.parse(await outputOf(Deno.execPath(), own)));
   for (const layout of ["nhwc", "nchw"]) {
     const peer = [...bench.peer, "--layout", layout, "--batch", batch, "--threads", "2"];
-    theirs[layout]!.push(JSON.parse(await run("python3", peer)));
+    theirs[layout]!.push(JSON.parse(await outputOf("python3", peer)));
   }
   console.error(
     `round ${round + 1}: ${ours.at(-1)?.img_per_s} against ${rateOf(theirs["nhwc"]!.at(-1)!)} / ${
@@ -116,5 +103,5 @@ const result = {
   pytorch: theirs["nhwc"]![0]?.peer,
   runs: { libtrain: ours, pytorch: theirs },
 };
-Deno.writeTextFileSync(new URL(out, root), JSON.stringify(result, null, 1) + "\n");
+await writeResult(out, result);
 console.log(`libtrain ${oursMedian} img/s, PyTorch eager ${peerMedian} img/s (${layout}): ratio ${result.ratio}`);

@@ -9,7 +9,7 @@ import { data, Device } from "../mod.ts";
 import { cacheHelp, showDownload, showPreparing } from "./data_report.ts";
 import { thereOrRefused } from "./open_data.ts";
 import { checkOut } from "./out_path.ts";
-import { stopSignals } from "./stop_signals.ts";
+import { stopSignals, unlessAborted } from "./stop_signals.ts";
 
 /** What to prepare, and how. */
 export interface PrepareOptions extends data.ReadOptions, data.LocateOptions {
@@ -197,17 +197,14 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
     downloading: (state: data.DownloadProgress): void => showDownload(progress, state),
     progress: (state: data.PrepareProgress): void => showPreparing(progress, state),
   };
-  try {
-    const result = await prepareData(name, { ...options, ...watch, cache, signal: stop.signal });
-    progress.clear();
-    for (const line of lines(result)) report.line(line);
-    if (out !== undefined) report.line(`to use it --data ${name} --cache ${out} with train, evaluate and shift`);
-    report.result({ ...result });
-    return exitCodes.done;
-  } catch (error) {
-    if (error === stop.signal.reason) return stop.exitCode ?? exitCodes.interrupted;
-    throw error;
-  }
+  const preparing = prepareData(name, { ...options, ...watch, cache, signal: stop.signal });
+  const result = await unlessAborted(preparing, stop.signal);
+  if (result === null) return stop.exitCode ?? exitCodes.interrupted;
+  progress.clear();
+  for (const line of lines(result)) report.line(line);
+  if (out !== undefined) report.line(`to use it --data ${name} --cache ${out} with train, evaluate and shift`);
+  report.result({ ...result });
+  return exitCodes.done;
 }
 
 /** `deno task data`. */

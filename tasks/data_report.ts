@@ -1,6 +1,7 @@
 /** Progress of getting a data set ready, as tasks show it. */
 import { formatNumber } from "../lib/cli/format.ts";
 import type { Progress } from "../lib/cli/progress.ts";
+import type { Report } from "../lib/cli/report.ts";
 import { defaultCache } from "../lib/data/prepare.ts";
 import type { data } from "../mod.ts";
 import type { OpenWatch } from "./open_data.ts";
@@ -27,12 +28,33 @@ export function showDownload(progress: Progress, { bytes, expectedBytes }: data.
   progress.update({ label: "download ", done: bytes / MB, total: (expectedBytes ?? bytes) / MB, facts });
 }
 
-/** What shows the opening of a data set on a bar. */
-export function watchOf(progress: Progress, note: (line: string) => void, signal?: AbortSignal): OpenWatch {
+/** What a task that measures says while a bar shows how far it is: a line takes the bar away first. */
+export interface BesideBar {
+  readonly signal: AbortSignal;
+  note(line: string): void;
+  /** Told once everything is set up: time counts from there. */
+  ready(line: string): void;
+  readonly watch: OpenWatch;
+}
+
+/** Shows the opening of a data set on a bar, and lines beside it. */
+export function besideBar(progress: Progress, report: Report, signal: AbortSignal): BesideBar {
+  const note = (line: string): void => {
+    progress.clear();
+    report.note(line);
+  };
   return {
     signal,
-    warn: (line) => note(`warning: ${line}`),
-    progress: (state) => showPreparing(progress, state),
-    downloading: (state) => showDownload(progress, state),
+    note,
+    ready: (line) => {
+      progress.line(line);
+      progress.start();
+    },
+    watch: {
+      signal,
+      warn: (line) => note(`warning: ${line}`),
+      progress: (state) => showPreparing(progress, state),
+      downloading: (state) => showDownload(progress, state),
+    },
   };
 }

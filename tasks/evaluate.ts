@@ -5,12 +5,12 @@ import { formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
 import { writeFileAtomic } from "../lib/data/atomic_file.ts";
 import { type Answers, type data, Device, evaluate as measure, type Evaluation, StateError } from "../mod.ts";
-import { cacheHelp, watchOf } from "./data_report.ts";
+import { besideBar, cacheHelp } from "./data_report.ts";
 import { headline } from "./machine.ts";
 import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
 import { checkOut, checkOutFile, makeFolderOf } from "./out_path.ts";
 import { validBatches } from "./run_config.ts";
-import { stopSignals } from "./stop_signals.ts";
+import { stopSignals, unlessAborted } from "./stop_signals.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
 
 /** How to measure a trained run. */
@@ -119,29 +119,13 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
   if (options.cache !== undefined) checkOut("evaluate", options.cache, { flag: "cache" });
   using stop = stopSignals((line) => report.note(line), "stopping");
   using shown = new Progress(report);
-  const note = (line: string): void => {
-    shown.clear();
-    report.note(line);
-  };
-  const ready = (line: string): void => {
-    shown.clear();
-    report.line(line);
-    shown.start();
-  };
-  let result: Evaluation;
-  try {
-    result = await evaluate(path, {
-      ...options,
-      signal: stop.signal,
-      ready,
-      note,
-      progress: (done, total) => shown.update({ label: "measure", done, total }),
-      watch: watchOf(shown, note, stop.signal),
-    });
-  } catch (error) {
-    if (error === stop.signal.reason) return stop.exitCode ?? exitCodes.interrupted;
-    throw error;
-  }
+  const measuring = evaluate(path, {
+    ...options,
+    ...besideBar(shown, report, stop.signal),
+    progress: (done, total) => shown.update({ label: "measure", done, total }),
+  });
+  const result = await unlessAborted(measuring, stop.signal);
+  if (result === null) return stop.exitCode ?? exitCodes.interrupted;
   shown.clear();
   const { top1, top5, loss, n } = result;
   const second = top5 === null ? "" : ` · top-5 ${formatPercent(top5, 2)}`;

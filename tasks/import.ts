@@ -43,7 +43,8 @@ function classesOf(tensors: ReadonlyMap<string, SafeTensor>): number {
   return Math.max(1, tensors.get(head)?.shape[0] ?? 1);
 }
 
-async function sha256Of(path: string): Promise<string> {
+/** SHA-256 of a file, in hex. */
+export async function sha256Of(path: string): Promise<string> {
   return encodeHex(await crypto.subtle.digest("SHA-256", await Deno.readFile(path)));
 }
 

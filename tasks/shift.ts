@@ -7,14 +7,14 @@ import { Progress } from "../lib/cli/progress.ts";
 import { writeFileAtomic } from "../lib/data/atomic_file.ts";
 import { type Consistency, shiftConsistency, shiftCurve, widened } from "../lib/train/shift.ts";
 import { data, Device, noGrad, scope, StateError, type Tensor } from "../mod.ts";
-import { cacheHelp, watchOf } from "./data_report.ts";
+import { besideBar, cacheHelp } from "./data_report.ts";
 import { requireClasses } from "./evaluate.ts";
 import { headline } from "./machine.ts";
 import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
 import { checkOut, checkOutFile, makeFolderOf } from "./out_path.ts";
 import type { DataConfig } from "./run_config.ts";
 import { isFolder } from "./run_files.ts";
-import { stopSignals } from "./stop_signals.ts";
+import { stopSignals, unlessAborted } from "./stop_signals.ts";
 import { shiftSvg } from "./shift_figure.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
 
@@ -256,30 +256,14 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
   if (options.cache !== undefined) checkOut("shift", options.cache, { flag: "cache" });
   using progress = new Progress(report);
   using stop = stopSignals((line) => report.note(line), "stopping");
-  const note = (line: string): void => {
-    progress.clear();
-    report.note(line);
-  };
-  const ready = (line: string): void => {
-    progress.clear();
-    report.line(line);
-    progress.start();
-  };
-  let result: ShiftResult;
-  try {
-    result = await shift(words, {
-      ...options,
-      out,
-      ready,
-      note,
-      signal: stop.signal,
-      progress: (path, done, total) => progress.update({ label: basename(path), done, total }),
-      watch: watchOf(progress, note, stop.signal),
-    });
-  } catch (error) {
-    if (error === stop.signal.reason) return stop.exitCode ?? exitCodes.interrupted;
-    throw error;
-  }
+  const measuring = shift(words, {
+    ...options,
+    ...besideBar(progress, report, stop.signal),
+    out,
+    progress: (path, done, total) => progress.update({ label: basename(path), done, total }),
+  });
+  const result = await unlessAborted(measuring, stop.signal);
+  if (result === null) return stop.exitCode ?? exitCodes.interrupted;
   progress.clear();
   for (const { path, pool, consistency, consistencyDiagonal } of result.runs) {
     report.line(

@@ -11,24 +11,21 @@ them, at a constant rate. Both print top-1 on the validation images, sorted by c
 import argparse
 import io
 import json
+import pathlib
+import sys
 import tarfile
 import warnings
-from functools import partial
 
 warnings.filterwarnings("ignore")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "fixtures"))
 
 import numpy as np
 import torch
-from fastai.data.core import DataLoaders
-from fastai.layers import MaxPool, Mish
-from fastai.learner import Learner
 from fastai.losses import LabelSmoothingCrossEntropy
-from fastai.optimizer import ranger
 from fastai.vision.models.xresnet import xse_resnext50
-from kornia.filters import MaxBlurPool2D
+from make_fastai import ENTRY, blurred, entry_optimizer
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 p = argparse.ArgumentParser()
 p.add_argument("what", choices=["train", "evaluate"])
@@ -43,7 +40,7 @@ p.add_argument("--save")
 a = p.parse_args()
 
 
-def images(split, limit=None):
+def images(split):
     """Pixels u8 [n, 3, h, w] and labels, by class and file."""
     found = []
     with tarfile.open(a.data) as archive:
@@ -59,22 +56,8 @@ def images(split, limit=None):
     return pixels, torch.tensor([classes.index(name) for name, _, _ in found])
 
 
-def blurred(module):
-    for name, child in module.named_children():
-        if isinstance(child, nn.MaxPool2d):
-            setattr(module, name, MaxBlurPool2D(3, ceil_mode=True))
-        else:
-            blurred(child)
-    return module
-
-
 def train(network):
-    one = [(torch.zeros(3, 8, 8), torch.tensor(0))]
-    # The learner decides which parameters have no weight decay.
-    learn = Learner(DataLoaders.from_dsets(one, one, bs=1, num_workers=0, device="cpu"), network,
-                    opt_func=partial(ranger, mom=0.95, sqr_mom=0.99, eps=1e-6, beta=0.0), loss_func=LabelSmoothingCrossEntropy(), wd=1e-2)
-    learn.create_opt()
-    learn.opt.set_hypers(lr=8e-3)
+    optimizer = entry_optimizer(network)
     pixels, labels = images("train")
     order = torch.randperm(len(labels))
     network.train()
@@ -86,15 +69,15 @@ def train(network):
         x[mirrored] = x[mirrored].flip(3)
         loss = LabelSmoothingCrossEntropy()(network(x.contiguous(memory_format=torch.channels_last)), labels[index])
         loss.backward()
-        learn.opt.step()
-        learn.opt.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
         losses.append(loss.item())
     return losses
 
 
 torch.set_num_threads(a.threads)
 torch.manual_seed(a.seed)
-network = blurred(xse_resnext50(n_out=10, act_cls=Mish, sa=1, sym=0, pool=MaxPool)).to(memory_format=torch.channels_last)
+network = blurred(xse_resnext50(n_out=10, **ENTRY)).to(memory_format=torch.channels_last)
 if a.weights is not None:
     network.load_state_dict(load_file(a.weights))
 losses = train(network) if a.what == "train" else []

@@ -15,6 +15,17 @@ export async function syncFolder(path: string): Promise<void> {
   await folder.sync();
 }
 
+/** Whether there is a file or folder at a path. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}
+
 /** Removes a file; none there is as well. */
 export async function removeIfThere(path: string): Promise<void> {
   try {

@@ -1,6 +1,7 @@
 /** Single images from the bytes of their files. */
 import { DataError } from "../ffi/errors.ts";
 import { decodeImage as decode } from "../ffi/image.ts";
+import { whole } from "./checks.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -29,9 +30,7 @@ export interface DecodeOptions {
  */
 export function decodeImage(bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions = {}): Tensor {
   const { size = 0, device = defaultDevice() } = options;
-  if (!Number.isInteger(size) || size < 0 || size > 16_384) {
-    throw new RangeError(`decodeImage(): Expected \`size\` as a whole number from 0 to 16384, got ${size}`);
-  }
+  whole("decodeImage", "size", size, 0, 16_384);
   try {
     return new Tensor(device, decode(device.handle, bytes, size).raw);
   } catch (error) {

@@ -6,6 +6,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { share, whole } from "./checks.ts";
 import { Batch, type Batches, type BatchesConfig, type BatchOptions, type Dataset } from "./dataset.ts";
 import { shuffledOrder } from "./order.ts";
 import { Pace } from "./pace.ts";
@@ -67,14 +68,14 @@ export abstract class DeviceDataset implements Dataset {
   batches(size: number, options: BatchOptions = {}): Batches {
     const { seed = 0, shuffle = this.training, epoch = 0, from = 0, dtype = "f32" } = options;
     const dropLast = options.dropLast ?? shuffle;
-    whole("size", size, 1, this.length);
-    whole("seed", seed, 0, 2 ** 32 - 1);
-    whole("epoch", epoch, 0, 2 ** 32 - 1);
-    share("flip", options.flip ?? 0);
+    whole("batches", "size", size, 1, this.length);
+    whole("batches", "seed", seed, 0, 2 ** 32 - 1);
+    whole("batches", "epoch", epoch, 0, 2 ** 32 - 1);
+    share("batches", "flip", options.flip ?? 0);
     const own = this.augmentation(options);
     const config: BatchesConfig = { dataset: this.length, batchSize: size, seed, ...own, shuffle, dropLast, dtype };
     const batches = new DeviceBatches(this, config, { epoch, batch: from });
-    whole("from", from, 0, batches.length);
+    whole("batches", "from", from, 0, batches.length);
     return batches;
   }
 
@@ -147,8 +148,8 @@ class DeviceBatches implements Batches {
   }
 
   async *at({ epoch, batch = 0 }: { epoch: number; batch?: number }): AsyncGenerator<Batch, void, undefined> {
-    whole("epoch", epoch, 0, 2 ** 32 - 1);
-    whole("batch", batch, 0, this.length);
+    whole("batches", "epoch", epoch, 0, 2 ** 32 - 1);
+    whole("batches", "batch", batch, 0, this.length);
     const { batchSize } = this.config;
     const order = this.dataset.order(this.config, epoch);
     using uploaded = this.dataset.upload(order);
@@ -178,18 +179,4 @@ class DeviceBatches implements Batches {
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
-}
-
-/** Refuses what is no whole number in a range. */
-export function whole(name: string, value: number, low: number, high: number): void {
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw new RangeError(
-      `batches(): Expected \`${name}\` as a whole number from ${low} to ${high}, got ${value}`,
-    );
-  }
-}
-
-/** Refuses what is no share. */
-export function share(name: string, value: number): void {
-  if (!(value >= 0 && value <= 1)) throw new RangeError(`batches(): Expected \`${name}\` from 0 to 1, got ${value}`);
 }

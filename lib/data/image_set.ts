@@ -1,8 +1,9 @@
 /** Data sets of images of any size, decoded to bytes. */
 import { applyOne } from "../tensor/apply.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { share, whole } from "./checks.ts";
 import type { BatchesConfig, BatchOptions, CropKind, DataSource } from "./dataset.ts";
-import { type Augmentation, DeviceDataset, type DeviceSetParts, share, whole } from "./device_set.ts";
+import { type Augmentation, DeviceDataset, type DeviceSetParts } from "./device_set.ts";
 
 /** What it is made of. */
 export interface ImageSetParts extends Omit<DeviceSetParts, "tensors" | "imageShape"> {
@@ -55,8 +56,8 @@ export class ImageDataset extends DeviceDataset {
     if (!(minScale > 0 && minScale <= 1)) {
       throw new RangeError(`batches(): Expected \`minScale\` above 0 to 1, got ${minScale}`);
     }
-    share("erase", erase);
-    whole("eraseCount", eraseCount, 1, 16);
+    share("batches", "erase", erase);
+    whole("batches", "eraseCount", eraseCount, 1, 16);
     return { shift, flip, crop, minScale, erase, eraseCount };
   }
 

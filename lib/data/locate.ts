@@ -1,7 +1,7 @@
 /** Where the files of a data set are: a path, or what is known by a name. */
 import { join, resolve } from "@std/path";
 import { DataError } from "../ffi/errors.ts";
-import { ownPartial, writeFileAtomic } from "./atomic_file.ts";
+import { isThere, ownPartial, writeFileAtomic } from "./atomic_file.ts";
 import { download, type DownloadProgress, md5Of } from "./download.ts";
 import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
 import { defaultCache, type ReadOptions } from "./prepare.ts";
@@ -15,16 +15,6 @@ export interface LocateOptions extends Pick<ReadOptions, "cache" | "signal"> {
 /** What is noted of a set whose archive lies elsewhere. */
 interface Note {
   readonly archive: string;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
-    throw error;
-  }
 }
 
 function noteFile(name: string, cache: string): string {

@@ -4,8 +4,9 @@ import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { whole } from "./checks.ts";
 import type { BatchesConfig, BatchOptions, Dataset } from "./dataset.ts";
-import { type Augmentation, DeviceDataset, whole } from "./device_set.ts";
+import { type Augmentation, DeviceDataset } from "./device_set.ts";
 
 /** Images and labels in memory. */
 export interface Arrays {
@@ -88,7 +89,7 @@ class MemoryDataset extends DeviceDataset {
 
   protected override augmentation(options: BatchOptions): Augmentation {
     const { shift = 0, flip = 0 } = options;
-    whole("shift", shift, 0, Math.max(...this.imageShape));
+    whole("batches", "shift", shift, 0, Math.max(...this.imageShape));
     for (const name of ["crop", "minScale", "erase", "eraseCount"] as const) {
       if (options[name] === undefined) continue;
       throw new TypeError(

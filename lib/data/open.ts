@@ -1,4 +1,5 @@
 /** Data sets from image files. */
+import { basename } from "@std/path";
 import { DataError } from "../ffi/errors.ts";
 import { openImageCache } from "../ffi/image.ts";
 import { tensor } from "../tensor/create.ts";
@@ -7,6 +8,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { share, whole } from "./checks.ts";
 import type { Dataset } from "./dataset.ts";
 import { ImageDataset } from "./image_set.ts";
 import { classNames } from "./known_sets.ts";
@@ -83,18 +85,12 @@ export async function openValid(nameOrPath: string, options: Omit<OpenOptions, "
 }
 
 function checkOptions(caller: string, { size, keep, limit = 1, maxUnreadable = 0 }: OpenOptions): void {
-  if (!Number.isInteger(size) || size < 1 || size > 4096) {
-    throw new RangeError(`${caller}(): Expected \`size\` as a whole number from 1 to 4096, got ${size}`);
-  }
+  whole(caller, "size", size, 1, 4096);
   if (keep !== undefined && keep !== "size" && keep !== "source") {
     throw new TypeError(`${caller}(): Expected \`keep\` as size or source, got "${keep}"`);
   }
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new RangeError(`${caller}(): Expected \`limit\` as a whole number from 1, got ${limit}`);
-  }
-  if (!(maxUnreadable >= 0 && maxUnreadable <= 1)) {
-    throw new RangeError(`${caller}(): Expected \`maxUnreadable\` from 0 to 1, got ${maxUnreadable}`);
-  }
+  whole(caller, "limit", limit, 1, Infinity);
+  share(caller, "maxUnreadable", maxUnreadable);
 }
 
 /** What a cache file's header says that is of use here. */
@@ -159,7 +155,7 @@ async function opened(
     classes: classNames(header.classes),
     names: header.paths,
     training: split === "train",
-    source: { name: baseName(name), ...(kind === "archive" ? { sha256: key } : { sha256: null, listing: key }) },
+    source: { name: basename(name), ...(kind === "archive" ? { sha256: key } : { sha256: null, listing: key }) },
   });
 }
 
@@ -182,8 +178,4 @@ function spread({ pixels, table, labels, header }: Mapped, limit: number): Mappe
     labels: made.labels.detachFromScope(),
     header: { ...header, paths },
   };
-}
-
-function baseName(path: string): string {
-  return path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1) ?? path;
 }

@@ -3,6 +3,7 @@ import { DataError } from "../ffi/errors.ts";
 import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { scope } from "../tensor/scope.ts";
+import { whole } from "./checks.ts";
 import type { Dataset } from "./dataset.ts";
 import { decodeImage } from "./decode.ts";
 import { ImageDataset } from "./image_set.ts";
@@ -64,9 +65,7 @@ export async function fromSamples(
   options: SamplesOptions,
 ): Promise<Dataset> {
   const { size, training = false, device = defaultDevice() } = options;
-  if (!Number.isInteger(size) || size < 1 || size > 4096) {
-    throw new RangeError(`fromSamples(): Expected \`size\` as a whole number from 1 to 4096, got ${size}`);
-  }
+  whole("fromSamples", "size", size, 1, 4096);
   const images: RawImage[] = [];
   const labels: (string | number)[] = [];
   for await (const { image, label } of samples) {

@@ -1,6 +1,6 @@
 /** The checkpoints that a run keeps: the newest and the one before it. */
 import { join } from "@std/path";
-import { partialSuffix, removeIfThere, syncFolder } from "../data/atomic_file.ts";
+import { isThere, partialSuffix, removeIfThere, syncFolder } from "../data/atomic_file.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { SafetensorsError } from "./safetensors.ts";
 
@@ -88,15 +88,5 @@ export class Checkpoints {
       if (error instanceof SafetensorsError) return error;
       throw error;
     }
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
