@@ -33,18 +33,63 @@ pub enum Status {
 /// What a call can fail with; `op` is the op's or export's name.
 #[derive(Clone, Debug)]
 pub enum Error {
-    InvalidArgument { op: &'static str, message: String },
-    Shape { op: &'static str, message: String },
-    Dtype { op: &'static str, message: String },
-    StaleHandle { op: &'static str, what: &'static str, index: usize },
-    ForeignHandle { op: &'static str, index: usize },
-    OutOfMemory { op: &'static str, asked: usize, held: usize },
-    Late { op: &'static str, record: u64, message: String },
-    Panic { op: &'static str, message: String },
-    Unsupported { op: &'static str, message: String },
-    DeviceUnavailable { message: String },
-    State { op: &'static str, message: String },
-    Data { op: &'static str, message: String },
+    InvalidArgument {
+        op: &'static str,
+        message: String,
+    },
+    Shape {
+        op: &'static str,
+        message: String,
+    },
+    Dtype {
+        op: &'static str,
+        message: String,
+    },
+    StaleHandle {
+        op: &'static str,
+        what: &'static str,
+        index: usize,
+    },
+    ForeignHandle {
+        op: &'static str,
+        index: usize,
+    },
+    /// `free`: what the device has left, where it can tell.
+    OutOfMemory {
+        op: &'static str,
+        asked: usize,
+        held: usize,
+        free: Option<usize>,
+    },
+    Late {
+        op: &'static str,
+        record: u64,
+        message: String,
+    },
+    Panic {
+        op: &'static str,
+        message: String,
+    },
+    Unsupported {
+        op: &'static str,
+        message: String,
+    },
+    DeviceUnavailable {
+        message: String,
+    },
+    /// The device is of no use to this process any more.
+    DeviceLost {
+        op: &'static str,
+        message: String,
+    },
+    State {
+        op: &'static str,
+        message: String,
+    },
+    Data {
+        op: &'static str,
+        message: String,
+    },
 }
 
 impl Error {
@@ -88,7 +133,7 @@ impl Error {
             Error::Late { .. } => Status::Late,
             Error::Panic { .. } => Status::Panic,
             Error::Unsupported { .. } => Status::Unsupported,
-            Error::DeviceUnavailable { .. } => Status::DeviceUnavailable,
+            Error::DeviceUnavailable { .. } | Error::DeviceLost { .. } => Status::DeviceUnavailable,
             Error::State { .. } => Status::State,
             Error::Data { .. } => Status::Data,
         }
@@ -116,10 +161,16 @@ impl fmt::Display for Error {
                     "{op}(): Expected a tensor of this device and Worker as handle {index}, got one of another: copy its values with data() and tensor()"
                 )
             }
-            Error::OutOfMemory { op, asked, held } => write!(
-                f,
-                "{op}(): Expected to allocate {asked} bytes, the system refused ({held} bytes are held by this device): dispose tensors, or use a smaller batch"
-            ),
+            Error::OutOfMemory { op, asked, held, free } => {
+                let left = free.map_or(String::new(), |free| format!("{free} bytes are free, "));
+                write!(
+                    f,
+                    "{op}(): Expected to allocate {asked} bytes, the system refused ({left}{held} bytes are held by this device): dispose tensors, or use a smaller batch"
+                )
+            }
+            Error::DeviceLost { op, message } => {
+                write!(f, "{op}(): {message}: the GPU is lost to this process: start it anew, from its last checkpoint")
+            }
             Error::Late { op, record, message } => write!(f, "{op}(): {message} (record {record})"),
             Error::Panic { op, message } => write!(f, "{op}(): Internal error: {message}; please report it"),
             Error::DeviceUnavailable { message } => write!(f, "{message}"),

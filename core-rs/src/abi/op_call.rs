@@ -28,6 +28,9 @@ impl Call<'_> {
     pub fn run<T: Op>(&self, out: &mut Out) -> Result<()> {
         let name = self.row.name;
         let (queue, tensors) = self.look_up()?;
+        if let Some(error) = queue.lost() {
+            return Err(error);
+        }
         let mut params = Params::new(name, self.params);
         let op = T::parse(&mut params)?;
         params.finish()?;

@@ -86,10 +86,9 @@ export! {
 }
 
 export! {
-    /// Waits for what was enqueued, then forgets the late error; tensors that were skipped stay unreadable.
+    /// Waits for what was enqueued, then forgets the late error (fails where the device is lost); tensors that were skipped stay unreadable.
     fn lt_queue_recover(queue_slot: u32, queue_generation: u32) |_out| {
-        queue_of("queue_recover", queue_slot, queue_generation)?.recover();
-        Ok(())
+        queue_of("queue_recover", queue_slot, queue_generation)?.recover()
     }
 }
 

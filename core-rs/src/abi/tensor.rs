@@ -48,7 +48,7 @@ export! {
         }
         out.reserve(Out::tensor_words(meta))?;
         let mut copy = Vec::new();
-        copy.try_reserve_exact(source.len()).map_err(|_| Error::OutOfMemory { op, asked: source.len(), held: 0 })?;
+        copy.try_reserve_exact(source.len()).map_err(|_| Error::OutOfMemory { op, asked: source.len(), held: 0, free: None })?;
         copy.extend_from_slice(source);
         write(op, &queue, meta, copy, out)
     }
@@ -115,9 +115,10 @@ export! {
         refuse_while_recording(op, &queue, "read a tensor's values")?;
         let tensor = table().tensor(op, &queue, Handle { slot, generation }, 0)?;
         out.reserve(4)?;
-        let read = Arc::new(ReadSlot::new(op, tensor.meta.bytes())?);
+        let read = Arc::new(ReadSlot::new(op, &queue, tensor.meta.bytes())?);
         let source = tensor.operand();
         let ticket = queue.push(Command::Read { source, storage: tensor.storage, into: read.clone() });
+        read.enqueued_as(ticket);
         out.push_handle(table().insert(Entry::Read(read)))?;
         out.push_u64(ticket)
     }
@@ -132,10 +133,11 @@ export! {
         let target = slice_mut(op, "data", data, data_bytes)?;
         let values = read.values();
         let values = values.ok_or_else(|| Error::state(op, "The values are not there yet: wait for the ticket first"))??;
+        let values = values.bytes();
         if values.len() != target.len() {
             return Err(Error::argument(op, format!("Expected `data` of {} bytes, got {}", values.len(), target.len())));
         }
-        target.copy_from_slice(&values);
+        target.copy_from_slice(values);
         table().remove(handle);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The CPU as a queue's device: its memory is the host's, and everything is done when the call returns.
 
 use super::CpuContext;
-use crate::error::Result;
-use crate::runtime::backend::{Backend, Device};
+use crate::error::{Error, Result};
+use crate::runtime::backend::{Backend, Device, HostMemory};
 use crate::runtime::record::{Io, Record};
 use std::alloc::{Layout, alloc, dealloc};
 
@@ -37,18 +37,19 @@ impl Backend for CpuContext {
         Device::Cpu
     }
 
-    fn allocate(&self, bytes: usize) -> Option<*mut u8> {
-        let layout = layout(bytes).filter(|layout| layout.size() > 0)?;
+    fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8> {
+        let refused = Err(Error::OutOfMemory { op, asked: bytes, held: 0, free: None });
+        let Some(layout) = layout(bytes).filter(|layout| layout.size() > 0) else { return refused };
         if bytes > physical_memory() {
-            return None;
+            return refused;
         }
         // SAFETY: the layout's size is not zero.
         let pointer = unsafe { alloc(layout) };
         if pointer.is_null() {
-            return None;
+            return refused;
         }
         advise_huge_pages(pointer, bytes);
-        Some(pointer)
+        Ok(pointer)
     }
 
     unsafe fn free(&self, pointer: *mut u8, bytes: usize) {
@@ -63,10 +64,10 @@ impl Backend for CpuContext {
         Ok(())
     }
 
-    unsafe fn download(&self, source: *const u8, bytes: usize, target: &mut Vec<u8>) -> Result<()> {
-        target.clear();
-        // SAFETY: the caller says that the source holds `bytes` bytes, and no record runs meanwhile.
-        target.extend_from_slice(unsafe { std::slice::from_raw_parts(source, bytes) });
+    unsafe fn download(&self, source: *const u8, target: &mut dyn HostMemory) -> Result<()> {
+        let target = target.bytes_mut();
+        // SAFETY: the caller says that the source holds as many bytes, and no record runs meanwhile.
+        target.copy_from_slice(unsafe { std::slice::from_raw_parts(source, target.len()) });
         Ok(())
     }
 
@@ -78,10 +79,6 @@ impl Backend for CpuContext {
 
     fn run(&self, record: &Record) -> Result<()> {
         record.kernel.run_cpu(&Io::new(record), self)
-    }
-
-    fn finish(&self) -> Result<()> {
-        Ok(())
     }
 
     fn chunks_by_thread(&self) -> Vec<u64> {

@@ -1,64 +1,135 @@
 //! The GPU as a queue's device: work goes to one stream and is done in order, later than the call returns.
 
+use super::buffer::{Pinned, PinnedPool};
 use super::context::{CudaContext, failed};
 use super::io::{CudaIo, DevicePointer};
-use crate::error::Result;
-use crate::runtime::backend::{Backend, Device};
+use crate::error::{Error, Result};
+use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory};
 use crate::runtime::record::Record;
 use cudarc::driver::result;
+use std::sync::Arc;
+
+/// The largest read that goes through pinned memory, bytes; larger ones wait for their copy.
+const LARGEST_PINNED_READ: usize = 32 << 20;
+
+/// Pinned memory that a read goes to; back in its pool at the end.
+struct ReadMemory {
+    buffer: Option<Pinned>,
+    bytes: usize,
+    pool: Arc<PinnedPool>,
+}
+
+impl HostMemory for ReadMemory {
+    fn bytes(&self) -> &[u8] {
+        self.buffer.as_ref().expect("there until it is dropped").bytes(self.bytes)
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        let bytes = self.bytes;
+        self.buffer.as_mut().expect("there until it is dropped").bytes_mut(bytes)
+    }
+}
+
+impl Drop for ReadMemory {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.buffer.take() {
+            self.pool.give_back(buffer);
+        }
+    }
+}
 
 impl Backend for CudaContext {
     fn device(&self) -> Device {
         Device::Cuda
     }
 
-    fn allocate(&self, bytes: usize) -> Option<*mut u8> {
-        self.bind().ok()?;
+    fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8> {
+        let told = |error| failed(op, "Allocating device memory", &error);
+        self.bind().map_err(told)?;
         // SAFETY: the context is current; the memory has undefined contents.
-        unsafe { result::malloc_sync(bytes) }.ok().map(|address| address as *mut u8)
+        match unsafe { result::malloc_sync(bytes) } {
+            Ok(address) => Ok(address as *mut u8),
+            Err(error) => Err(self.out_of_memory(op, bytes, &error).unwrap_or_else(|| told(error))),
+        }
     }
 
     unsafe fn free(&self, pointer: *mut u8, _bytes: usize) {
-        // Kernels launched before may still use the block. Where waiting fails the context is lost, and its memory with it.
-        if self.finish().is_ok() {
-            // SAFETY: the caller says that it was allocated here and is freed once; nothing runs any more.
+        // The driver waits for what was launched before. Where it fails the context is lost, and its memory with it.
+        if self.bind().is_ok() {
+            // SAFETY: the caller says that it was allocated here and is freed once.
             let _ = unsafe { result::free_sync(pointer as DevicePointer) };
         }
     }
 
-    unsafe fn upload(&self, source: &[u8], target: *mut u8) -> Result<()> {
-        let failed = |error| failed("write", "Copying to the device", &error);
-        self.bind().map_err(failed)?;
-        // SAFETY: the caller says that the target holds as many bytes; the source is kept until the copy is done.
-        unsafe { result::memcpy_htod_async(target as DevicePointer, source, self.stream().cu_stream()) }
-            .map_err(failed)?;
-        self.stream().synchronize().map_err(failed)
+    fn host_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {
+        if bytes > LARGEST_PINNED_READ {
+            return Ok(Box::new(PlainMemory::new(op, bytes)?));
+        }
+        let buffer = self.reads.take(bytes).map_err(|error| failed(op, "Allocating pinned memory", &error))?;
+        Ok(Box::new(ReadMemory { buffer: Some(buffer), bytes, pool: self.reads.clone() }))
     }
 
-    unsafe fn download(&self, source: *const u8, bytes: usize, target: &mut Vec<u8>) -> Result<()> {
-        let failed = |error| failed("read", "Copying from the device", &error);
-        target.resize(bytes, 0);
-        self.bind().map_err(failed)?;
-        // SAFETY: the caller says that the source holds `bytes` bytes; the target is kept until the copy is done.
-        unsafe { result::memcpy_dtoh_async(target, source as DevicePointer, self.stream().cu_stream()) }
-            .map_err(failed)?;
-        self.stream().synchronize().map_err(failed)
+    unsafe fn upload(&self, source: &[u8], target: *mut u8) -> Result<()> {
+        // SAFETY: the caller's promise; the queue's thread captures nothing while it runs a command.
+        unsafe { self.upload_bytes("write", source, target as DevicePointer) }
+    }
+
+    unsafe fn download(&self, source: *const u8, target: &mut dyn HostMemory) -> Result<()> {
+        let told = |error| failed("read", "Copying from the device", &error);
+        if target.bytes().is_empty() {
+            return Ok(());
+        }
+        self.bind().map_err(told)?;
+        let stream = self.stream().cu_stream();
+        // SAFETY: the caller says that the source holds as many bytes; the target is kept until the copy is done.
+        unsafe { result::memcpy_dtoh_async(target.bytes_mut(), source as DevicePointer, stream) }.map_err(told)
     }
 
     unsafe fn copy(&self, source: *const u8, target: *mut u8, bytes: usize) -> Result<()> {
-        let failed = |error| failed("replay", "Copying on the device", &error);
-        self.bind().map_err(failed)?;
+        let told = |error| failed("replay", "Copying on the device", &error);
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.bind().map_err(told)?;
         let (source, target) = (source as DevicePointer, target as DevicePointer);
         // SAFETY: the caller says that both hold `bytes` bytes.
-        unsafe { result::memcpy_dtod_async(target, source, bytes, self.stream().cu_stream()) }.map_err(failed)
+        unsafe { result::memcpy_dtod_async(target, source, bytes, self.stream().cu_stream()) }.map_err(told)
+    }
+
+    fn begin(&self, ticket: u64) {
+        self.faults.set_ticket(ticket);
     }
 
     fn run(&self, record: &Record) -> Result<()> {
         record.kernel.run_cuda(&CudaIo::new(record), self)
     }
 
-    fn finish(&self) -> Result<()> {
-        self.stream().synchronize().map_err(|error| failed("synchronize", "Waiting", &error))
+    fn mark(&self, ticket: u64) -> Result<()> {
+        let _issue = self.issue();
+        let told = |error| failed("synchronize", "Marking a point", &error);
+        self.marks.put(ticket, self.faults.word(), self.stream().cu_stream()).map_err(told)
+    }
+
+    fn finish(&self, ticket: u64) -> std::result::Result<(), LateFailure> {
+        let unknown = |error: Error| LateFailure { ticket: None, error };
+        let told = |error| unknown(failed("synchronize", "Waiting", &error));
+        let word = match self.marks.wait(ticket).map_err(told)? {
+            Some(word) => Some(word),
+            None => {
+                self.mark(ticket).map_err(unknown)?;
+                self.marks.wait(ticket).map_err(told)?
+            }
+        };
+        match word.and_then(|word| self.faults.error(&word)) {
+            Some((ticket, error)) => Err(LateFailure { ticket: Some(ticket), error }),
+            None => Ok(()),
+        }
+    }
+
+    fn recover(&self) -> Result<()> {
+        let _issue = self.issue();
+        self.marks.clear();
+        self.clear_fault()
     }
 
     /// The host only launches.

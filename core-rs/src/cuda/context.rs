@@ -1,17 +1,19 @@
-//! What a CUDA kernel runs with: a device, one stream, and the kernels loaded so far.
+//! What CUDA work runs with: a device, one stream, and what was loaded and allocated for them.
 
-use super::nvrtc::{self, Source};
+use super::buffer::{DeviceBuffer, PinnedPool};
+use super::fault::{Faults, WORD};
+use super::marks::{Event, Marks};
+use super::memory::OwnMemory;
+use super::module::Modules;
 use super::probe;
+use super::staging::Staging;
 use crate::error::{Error, Result};
 use crate::runtime::queue::panic_message;
-use cudarc::driver::{self, CudaFunction, CudaStream, DriverError};
-use cudarc::nvrtc::Ptx;
-use std::collections::HashMap;
+use cudarc::driver::sys::{CUdevice_attribute, CUresult};
+use cudarc::driver::{self, CudaStream, DriverError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Kernel file, kernel, compile options.
-type Key = (&'static str, &'static str, String);
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The device and stream of one queue.
 pub struct CudaContext {
@@ -19,7 +21,17 @@ pub struct CudaContext {
     stream: Arc<CudaStream>,
     /// "sm_90"
     architecture: String,
-    functions: Mutex<HashMap<Key, CudaFunction>>,
+    processors: usize,
+    pub(super) modules: Modules,
+    pub(super) own: OwnMemory,
+    pub(super) marks: Marks,
+    pub(super) staging: Staging,
+    pub(super) reads: Arc<PinnedPool>,
+    pub faults: Faults,
+    /// Held while the stream is captured, and by whoever else gives it work from another thread.
+    issuing: Mutex<()>,
+    capturing: AtomicBool,
+    launches: AtomicU64,
 }
 
 impl CudaContext {
@@ -30,16 +42,34 @@ impl CudaContext {
         }
         // cudarc panics where a library lacks a function it knows.
         let opened = catch_unwind(AssertUnwindSafe(|| CudaContext::first_device().map_err(|error| describe(&error))));
-        opened.unwrap_or_else(|panic| Err(panic_message(&*panic))).map_err(|reason| Error::DeviceUnavailable {
-            message: probe::refusal(&format!("the GPU cannot be opened ({reason})")),
-        })
+        let context = opened.unwrap_or_else(|panic| Err(panic_message(&*panic))).map_err(|reason| {
+            Error::DeviceUnavailable { message: probe::refusal(&format!("the GPU cannot be opened ({reason})")) }
+        })?;
+        context.clear_fault()?;
+        Ok(context)
     }
 
     fn first_device() -> std::result::Result<CudaContext, DriverError> {
         let device = driver::CudaContext::new(0)?;
         let stream = device.new_stream()?;
         let (major, minor) = device.compute_capability()?;
-        Ok(CudaContext { device, stream, architecture: format!("sm_{major}{minor}"), functions: Mutex::default() })
+        let processors = device.attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
+        let pool = || Arc::new(PinnedPool::new(device.clone()));
+        Ok(CudaContext {
+            architecture: format!("sm_{major}{minor}"),
+            processors: processors.max(1) as usize,
+            modules: Modules::default(),
+            own: OwnMemory::default(),
+            marks: Marks::new(device.clone(), pool()),
+            staging: Staging::new(device.clone()),
+            reads: pool(),
+            faults: Faults::new(DeviceBuffer::new(&device, WORD)?),
+            issuing: Mutex::new(()),
+            capturing: AtomicBool::new(false),
+            launches: AtomicU64::new(0),
+            device,
+            stream,
+        })
     }
 
     /// The one stream that all work of the queue goes to.
@@ -47,30 +77,110 @@ impl CudaContext {
         &self.stream
     }
 
+    pub fn device(&self) -> &Arc<driver::CudaContext> {
+        &self.device
+    }
+
+    /// "sm_90"
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
+    /// Streaming multiprocessors.
+    pub fn processors(&self) -> usize {
+        self.processors
+    }
+
     /// Makes the device current on the calling thread, as the driver's calls ask for.
-    pub(super) fn bind(&self) -> std::result::Result<(), DriverError> {
+    pub fn bind(&self) -> std::result::Result<(), DriverError> {
         self.device.bind_to_thread()
     }
 
-    /// A kernel of a file, compiled and loaded at its first use.
-    pub fn function(&self, source: &Source, kernel: &'static str, options: &[&str]) -> Result<CudaFunction> {
-        let key = (source.name, kernel, options.join(" "));
-        let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(function) = functions.get(&key) {
-            return Ok(function.clone());
+    /// Milliseconds that some launches take on the device, the best of `rounds`.
+    pub fn time(&self, op: &'static str, rounds: usize, work: impl Fn() -> Result<()>) -> Result<f32> {
+        let told = |error| failed(op, "Timing", &error);
+        let mut best = f32::INFINITY;
+        for _ in 0..rounds {
+            let start = Event::timed(&self.device, self.stream.cu_stream()).map_err(told)?;
+            work()?;
+            let end = Event::timed(&self.device, self.stream.cu_stream()).map_err(told)?;
+            end.wait().map_err(told)?;
+            best = best.min(start.milliseconds_to(&end).map_err(told)?);
         }
-        let cubin = nvrtc::compile(source, &self.architecture, options)?;
-        let module = self.device.load_module(Ptx::from_binary(cubin.to_vec()));
-        let module = module.map_err(|error| failed(source.name, "Loading a kernel", &error))?;
-        let function = module.load_function(kernel).map_err(|error| failed(source.name, kernel, &error))?;
-        functions.insert(key, function.clone());
-        Ok(function)
+        Ok(best)
+    }
+
+    /// Kernels launched so far, replays of graphs not counted.
+    pub fn launches(&self) -> u64 {
+        self.launches.load(Ordering::Relaxed)
+    }
+
+    /// Counts a launch by this crate or by a library on its behalf.
+    pub fn count_launch(&self) {
+        self.launches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether launches are being recorded for a graph: nothing may be allocated, and nothing waited for.
+    pub fn is_capturing(&self) -> bool {
+        self.capturing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_capturing(&self, capturing: bool) {
+        self.capturing.store(capturing, Ordering::Relaxed);
+    }
+
+    /// Keeps other threads from giving the stream work, or capture from beginning.
+    pub(super) fn issue(&self) -> MutexGuard<'_, ()> {
+        self.issuing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The error for memory that was refused; `None` for other errors.
+    pub(super) fn out_of_memory(&self, op: &'static str, asked: usize, error: &DriverError) -> Option<Error> {
+        if error.0 != CUresult::CUDA_ERROR_OUT_OF_MEMORY {
+            return None;
+        }
+        let free = driver::result::mem_get_info().ok().map(|(free, _)| free);
+        Some(Error::OutOfMemory { op, asked, held: 0, free })
+    }
+}
+
+impl Drop for CudaContext {
+    fn drop(&mut self) {
+        if self.bind().is_ok() {
+            let _ = self.stream.synchronize();
+        }
+        self.modules.unload(&self.device);
     }
 }
 
 /// An error of the driver, with its own name and text.
 pub fn failed(op: &'static str, what: &str, error: &DriverError) -> Error {
-    Error::state(op, format!("{what} failed on the GPU: {}", describe(error)))
+    let text = describe(error);
+    if is_final(error.0) {
+        return Error::DeviceLost { op, message: format!("{what} failed on the GPU: {text}") };
+    }
+    Error::state(op, format!("{what} failed on the GPU: {text}"))
+}
+
+/// Whether the context is of no use after this error, as CUDA documents: each later call gives it again.
+fn is_final(code: CUresult) -> bool {
+    use CUresult as E;
+    matches!(
+        code,
+        E::CUDA_ERROR_ILLEGAL_ADDRESS
+            | E::CUDA_ERROR_LAUNCH_FAILED
+            | E::CUDA_ERROR_LAUNCH_TIMEOUT
+            | E::CUDA_ERROR_ILLEGAL_INSTRUCTION
+            | E::CUDA_ERROR_MISALIGNED_ADDRESS
+            | E::CUDA_ERROR_INVALID_ADDRESS_SPACE
+            | E::CUDA_ERROR_INVALID_PC
+            | E::CUDA_ERROR_HARDWARE_STACK_ERROR
+            | E::CUDA_ERROR_ASSERT
+            | E::CUDA_ERROR_ECC_UNCORRECTABLE
+            | E::CUDA_ERROR_NVLINK_UNCORRECTABLE
+            | E::CUDA_ERROR_CONTEXT_IS_DESTROYED
+            | E::CUDA_ERROR_DEINITIALIZED
+    )
 }
 
 /// "CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected"

@@ -39,6 +39,19 @@ impl<'a> CudaIo<'a> {
         address(self.input_operand(input))
     }
 
+    /// An input that may be absent; 0 where it is.
+    pub fn optional(&self, input: usize) -> DevicePointer {
+        if self.has(input) { self.input(input) } else { 0 }
+    }
+
+    pub fn inputs(&self) -> usize {
+        self.record.inputs.len()
+    }
+
+    pub fn outputs(&self) -> usize {
+        self.record.outputs.len()
+    }
+
     /// An input that the op writes in place.
     pub fn in_place(&self, input: usize) -> DevicePointer {
         assert!(self.record.mutates(input), "the op table says which inputs are written");

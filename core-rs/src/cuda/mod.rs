@@ -4,10 +4,19 @@
 //! through [`probe`] first, and one library file serves machines with and without a GPU.
 
 mod backend;
+pub mod buffer;
 pub mod context;
+pub mod fault;
 pub mod io;
+pub mod launch;
+pub mod marks;
+mod memory;
+mod module;
 pub mod nvrtc;
 pub mod probe;
+mod staging;
+mod stored;
 
 pub use context::CudaContext;
 pub use io::CudaIo;
+pub(crate) use launch::args;

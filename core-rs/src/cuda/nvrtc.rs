@@ -1,5 +1,6 @@
 //! Kernels compiled at run time by NVRTC, for the machine's own architecture and without any CUDA header.
 
+use super::stored::Stored;
 use crate::error::{Error, Result};
 use cudarc::nvrtc::{result, sys};
 use libloading::Library;
@@ -47,19 +48,30 @@ pub fn version() -> Option<String> {
 
 type Key = (&'static str, String);
 
-/// Compiled machine code (a cubin) of a kernel file for an architecture such as "sm_90"; compiled once a process.
+/// What every kernel file begins with.
+pub const COMMON: &str = include_str!("kernels/common.cuh");
+
+/// Compiled machine code (a cubin) of a kernel file for an architecture such as "sm_90"; compiled once a process, and kept
+/// on disk for the next one.
 ///
-/// Machine code, not PTX: a driver older than NVRTC refuses its PTX. `options` are NVRTC's own, such as "--fmad=false".
-pub fn compile(source: &Source, architecture: &str, options: &[&str]) -> Result<Arc<Vec<u8>>> {
+/// Machine code, not PTX: a driver older than NVRTC refuses its PTX.
+pub fn compile(source: &Source, architecture: &str) -> Result<Arc<Vec<u8>>> {
     static COMPILED: LazyLock<Mutex<HashMap<Key, Arc<Vec<u8>>>>> = LazyLock::new(Mutex::default);
-    let mut flags = vec![format!("--gpu-architecture={architecture}"), "--std=c++17".to_string()];
-    flags.extend(options.iter().map(|option| option.to_string()));
+    let flags = [format!("--gpu-architecture={architecture}"), "--std=c++17".to_string()];
     let key = (source.name, flags.join(" "));
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(cubin) = compiled.get(&key) {
         return Ok(cubin.clone());
     }
-    let cubin = Arc::new(compile_anew(source, &flags)?);
+    let stored = Stored::of(&[&version().unwrap_or_default(), &key.1, source.name, COMMON, source.text]);
+    let cubin = Arc::new(match stored.read() {
+        Some(cubin) => cubin,
+        None => {
+            let cubin = compile_anew(source, &flags)?;
+            stored.write(&cubin);
+            cubin
+        }
+    });
     compiled.insert(key, cubin.clone());
     Ok(cubin)
 }
@@ -79,7 +91,8 @@ fn compile_anew(source: &Source, flags: &[String]) -> Result<Vec<u8>> {
     if !is_present() {
         return Err(failed("is not installed".to_string()));
     }
-    let text = CString::new(source.text).map_err(|_| failed("takes no text with zero bytes".to_string()))?;
+    let text = CString::new(format!("{COMMON}\n#line 1 \"kernel.cu\"\n{}", source.text))
+        .map_err(|_| failed("takes no text with zero bytes".to_string()))?;
     let name = CString::new(format!("{}/kernel.cu", source.name)).expect("an op's name has no zero bytes");
     let program =
         result::create_program(&text, Some(&name)).map_err(|error| failed(format!("failed: {:?}", error.0)))?;

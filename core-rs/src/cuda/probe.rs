@@ -14,8 +14,10 @@ pub struct Findings {
     pub driver: Option<String>,
     /// The GPUs, or why the driver shows none.
     pub gpus: Result<Vec<Gpu>, String>,
-    /// cuDNN's version, "9.10.2".
+    /// cuDNN's version, "9.10.2", of whatever major version is there.
     pub cudnn: Option<String>,
+    /// cuBLASLt's version, "13.0.2".
+    pub cublaslt: Option<String>,
     /// NVRTC's version, "13.0".
     pub nvrtc: Option<String>,
 }
@@ -42,13 +44,17 @@ impl Findings {
             Ok(_) => None,
             Err(reason) => Some(reason.as_str()),
         };
-        let reason = match (&self.driver, no_gpu, &self.cudnn, &self.nvrtc) {
+        let absent = |names: &[&str]| format!("{} not found", names.join(" and "));
+        let reason = match (&self.driver, no_gpu, &self.cudnn, &self.cublaslt, &self.nvrtc) {
             (None, ..) => "no NVIDIA driver is installed (libcuda.so.1 not found)".to_string(),
             (_, Some(reason), ..) => format!("the NVIDIA driver finds no GPU ({reason})"),
-            (_, _, None, _) => "cuDNN 9 is not installed (libcudnn.so.9 not found)".to_string(),
-            (_, _, _, None) => {
-                let names = nvrtc::NAMES.join(" and ");
-                format!("NVRTC is not installed ({names} not found, nor in the folder {})", nvrtc::FOLDER)
+            (_, _, None, ..) => "cuDNN 9 is not installed (libcudnn.so.9 not found)".to_string(),
+            (_, _, Some(version), ..) if !version.starts_with("9.") => {
+                format!("cuDNN {version} is installed where version 9 is needed")
+            }
+            (_, _, _, None, _) => format!("cuBLASLt is not installed ({})", absent(&CUBLASLT)),
+            (_, _, _, _, None) => {
+                format!("NVRTC is not installed ({}, nor in the folder {})", absent(&nvrtc::NAMES), nvrtc::FOLDER)
             }
             _ => return None,
         };
@@ -65,12 +71,13 @@ impl Findings {
             format!("{{\"name\":{name},\"capability\":\"{major}.{minor}\",\"memory\":{}}}", gpu.memory)
         });
         format!(
-            "{{\"available\":{},\"reason\":{},\"driver\":{},\"gpus\":[{}],\"cudnn\":{},\"nvrtc\":{}}}",
+            "{{\"available\":{},\"reason\":{},\"driver\":{},\"gpus\":[{}],\"cudnn\":{},\"cublaslt\":{},\"nvrtc\":{}}}",
             missing.is_none(),
             optional(&missing),
             optional(&self.driver),
             gpus.collect::<Vec<_>>().join(","),
             optional(&self.cudnn),
+            optional(&self.cublaslt),
             optional(&self.nvrtc),
         )
     }
@@ -84,7 +91,7 @@ pub fn find() -> Findings {
         true => (Some(ask(driver_version).unwrap_or_else(|_| "unknown".to_string())), ask(all_gpus)),
         false => (None, Ok(Vec::new())),
     };
-    Findings { driver, gpus, cudnn: cudnn_version(), nvrtc: nvrtc::version() }
+    Findings { driver, gpus, cudnn: cudnn_version(), cublaslt: cublaslt_version(), nvrtc: nvrtc::version() }
 }
 
 /// Asks the driver, whose library has to be there; cudarc panics where it is too old for a function that cudarc knows.
@@ -123,11 +130,29 @@ fn gpu(ordinal: i32) -> Result<Gpu, DriverError> {
     Ok(Gpu { name: result::device::get_name(device)?, capability: (major, minor), memory })
 }
 
+/// File names of cuDNN: the version that is needed, then others, which are worth telling.
+const CUDNN: [&str; 4] = ["libcudnn.so.9", "libcudnn.so", "libcudnn.so.10", "libcudnn.so.8"];
+/// File names of cuBLASLt, the newest first.
+const CUBLASLT: [&str; 2] = ["libcublasLt.so.13", "libcublasLt.so.12"];
+
+/// What a function of the first of these libraries returns.
+fn version_by(names: &[&str], function: &str) -> Option<usize> {
+    // SAFETY: the initialisers of NVIDIA's libraries only set up their own state; the functions take nothing and return a
+    // number.
+    names.iter().find_map(|name| unsafe {
+        let library = Library::new(*name).ok()?;
+        Some(library.get::<unsafe extern "C" fn() -> usize>(function).ok()?())
+    })
+}
+
 fn cudnn_version() -> Option<String> {
-    // SAFETY: cuDNN's initialisers only set up its own state; the function takes nothing and returns a number.
-    let version = unsafe {
-        let library = Library::new("libcudnn.so.9").ok()?;
-        library.get::<unsafe extern "C" fn() -> usize>("cudnnGetVersion").ok()?()
-    };
+    let version = version_by(&CUDNN, "cudnnGetVersion")?;
+    // Version 9 began with two digits each for minor version and patch.
+    let scale = if version < 10_000 { [1000, 100, 1] } else { [10_000, 100, 1] };
+    Some(format!("{}.{}.{}", version / scale[0], version % scale[0] / scale[1], version % scale[1]))
+}
+
+fn cublaslt_version() -> Option<String> {
+    let version = version_by(&CUBLASLT, "cublasLtGetVersion")?;
     Some(format!("{}.{}.{}", version / 10_000, version / 100 % 100, version % 100))
 }

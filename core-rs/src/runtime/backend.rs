@@ -1,7 +1,7 @@
 //! What a device does for its queue: memory, copies, and running records.
 
 use super::record::Record;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Where a queue's tensors live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,15 +10,50 @@ pub enum Device {
     Cuda,
 }
 
+/// Host memory that values are read into.
+pub trait HostMemory: Send {
+    fn bytes(&self) -> &[u8];
+    fn bytes_mut(&mut self) -> &mut [u8];
+}
+
+/// [`HostMemory`] from the system's allocator.
+pub struct PlainMemory(Vec<u8>);
+
+impl PlainMemory {
+    pub fn new(op: &'static str, bytes: usize) -> Result<PlainMemory> {
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { op, asked: bytes, held: 0, free: None })?;
+        buffer.resize(bytes, 0);
+        Ok(PlainMemory(buffer))
+    }
+}
+
+impl HostMemory for PlainMemory {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+/// What a device that works ahead of its queue found out late.
+pub struct LateFailure {
+    /// The command that failed, where the device can tell.
+    pub ticket: Option<u64>,
+    pub error: Error,
+}
+
 /// One device behind a queue. Pointers are the device's own: nobody but its backend and its kernels looks behind them.
 ///
-/// The queue's thread calls `upload`, `download`, `copy` and `run`, one at a time and in the order of the commands; a
-/// backend may return before the work is done, as long as it is done in that order. Any thread may call the others.
+/// The queue's thread calls `begin`, `upload`, `download`, `copy`, `run` and `mark`, one at a time and in the order of the
+/// commands; a backend may return before the work is done, as long as it is done in that order. Any thread may call the others.
 pub trait Backend: Send + Sync {
     fn device(&self) -> Device;
 
-    /// Memory with undefined contents, aligned to 64 bytes at least; `None` if the system refuses. `bytes` is not 0.
-    fn allocate(&self, bytes: usize) -> Option<*mut u8>;
+    /// Memory with undefined contents, aligned to 64 bytes at least; `bytes` is not 0. `op` is who asks.
+    fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8>;
 
     /// # Safety
     /// `pointer` came from [`Backend::allocate`] with the same `bytes`, is freed once, and no later command uses it.
@@ -30,11 +65,16 @@ pub trait Backend: Send + Sync {
     /// `target` holds `source.len()` bytes of this device.
     unsafe fn upload(&self, source: &[u8], target: *mut u8) -> Result<()>;
 
-    /// Device to host; replaces what `target` held, and returns once the values are there.
+    /// Host memory of `bytes` bytes that [`Backend::download`] fills.
+    fn host_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {
+        Ok(Box::new(PlainMemory::new(op, bytes)?))
+    }
+
+    /// Device to host; the values are there once the command has been waited for.
     ///
     /// # Safety
-    /// `source` holds `bytes` bytes of this device.
-    unsafe fn download(&self, source: *const u8, bytes: usize, target: &mut Vec<u8>) -> Result<()>;
+    /// `source` holds as many bytes of this device as `target` has, and `target` lives until the copy is done.
+    unsafe fn download(&self, source: *const u8, target: &mut dyn HostMemory) -> Result<()>;
 
     /// Device to device.
     ///
@@ -45,8 +85,23 @@ pub trait Backend: Send + Sync {
     /// Runs the record's kernel.
     fn run(&self, record: &Record) -> Result<()>;
 
-    /// Waits until everything given so far is done, and tells what went wrong meanwhile.
-    fn finish(&self) -> Result<()>;
+    /// Says which command comes next.
+    fn begin(&self, _ticket: u64) {}
+
+    /// Makes this a point that [`Backend::finish`] can wait for: after the command of a ticket.
+    fn mark(&self, _ticket: u64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Waits until the command of the ticket, which was given before, is done, and tells what went wrong up to there.
+    fn finish(&self, _ticket: u64) -> std::result::Result<(), LateFailure> {
+        Ok(())
+    }
+
+    /// Forgets what went wrong.
+    fn recover(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Chunks run by each host thread, for the tests of the thread pool.
     fn chunks_by_thread(&self) -> Vec<u64>;

@@ -1,7 +1,7 @@
 //! Recording a step and running it again with one command.
 
-use super::backend::Backend;
 use super::memory::{Pool, Storage};
+use super::now::Now;
 use super::record::Record;
 use super::tensor::{Operand, Tensor};
 use crate::error::{Error, Result};
@@ -84,17 +84,17 @@ pub struct Replay {
 }
 
 impl Replay {
-    pub fn run(&self, backend: &dyn Backend) -> Result<()> {
+    pub fn run(&self, now: &Now) -> Result<()> {
         // Before, as a kernel that panics does not come back here.
         self.poison();
         for (source, target) in &self.arguments {
-            copy(source, target, backend)?;
+            copy(source, target, now)?;
         }
         for record in &self.graph.records {
-            record.run(backend)?;
+            record.run(now)?;
         }
         for (source, target) in &self.results {
-            copy(source, target, backend)?;
+            copy(source, target, now)?;
         }
         Ok(())
     }
@@ -107,12 +107,12 @@ impl Replay {
     }
 }
 
-fn copy(source: &Operand, target: &Operand, backend: &dyn Backend) -> Result<()> {
-    if source.block.poisoned.load(Ordering::Relaxed) {
+fn copy(source: &Operand, target: &Operand, now: &Now) -> Result<()> {
+    if now.is_poisoned(&source.block) {
         return Err(Error::state("replay", "An argument was never computed, as an earlier op failed"));
     }
     // SAFETY: both are of this queue's device and hold the same number of bytes (checked at the call).
-    unsafe { backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }?;
-    target.block.poisoned.store(false, Ordering::Relaxed);
+    unsafe { now.backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }?;
+    now.wrote(&target.block);
     Ok(())
 }

@@ -19,6 +19,8 @@ pub struct Block {
     memory: Memory,
     /// Set where a record that should have written the block was skipped; cleared by the next write.
     pub poisoned: AtomicBool,
+    /// The ticket of the command that wrote the whole block last.
+    pub written: AtomicU64,
 }
 
 /// What a block's memory is.
@@ -39,17 +41,26 @@ impl Block {
         let (backend, counters) = (pool.backend.clone(), pool.counters.clone());
         let held = counters.reserved.load(Ordering::Relaxed) as usize;
         let fails = counters.fail_next_allocation.swap(false, Ordering::Relaxed);
-        let pointer = if fails { None } else { backend.allocate(capacity) };
-        let pointer = pointer.ok_or(Error::OutOfMemory { op, asked: capacity, held })?;
+        let refused = || Err(Error::OutOfMemory { op, asked: capacity, held: 0, free: None });
+        let pointer = if fails { refused() } else { backend.allocate(op, capacity) };
+        let pointer = pointer.map_err(|error| match error {
+            Error::OutOfMemory { op, asked, free, .. } => Error::OutOfMemory { op, asked, held, free },
+            other => other,
+        })?;
         counters.system_allocations.fetch_add(1, Ordering::Relaxed);
         counters.reserved.fetch_add(capacity as u64, Ordering::Relaxed);
         let memory = Memory::Device { capacity, backend, counters };
-        Ok(Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(true) }))
+        Ok(Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(true), written: AtomicU64::new(0) }))
     }
 
     fn mapped(mut map: MmapMut) -> Arc<Block> {
         let pointer = map.as_mut_ptr();
-        Arc::new(Block { pointer, memory: Memory::File { _map: map }, poisoned: AtomicBool::new(false) })
+        Arc::new(Block {
+            pointer,
+            memory: Memory::File { _map: map },
+            poisoned: AtomicBool::new(false),
+            written: AtomicU64::new(0),
+        })
     }
 
     pub fn pointer(&self) -> *mut u8 {

@@ -4,6 +4,7 @@ pub mod backend;
 pub mod capture;
 pub mod handles;
 pub mod memory;
+pub mod now;
 pub mod queue;
 pub mod record;
 pub mod tensor;

@@ -1,8 +1,9 @@
 //! The queue of one device and isolate: commands go in from JavaScript's thread and run in order on a thread of the queue.
 
-use super::backend::Backend;
+use super::backend::{Backend, HostMemory, LateFailure};
 use super::capture::{Capture, Replay};
 use super::memory::{Counters, Pool, Storage};
+use super::now::{Now, Suspects};
 use super::record::Record;
 use super::tensor::Operand;
 use crate::cpu::scratch::ScratchRefused;
@@ -46,26 +47,32 @@ impl Command {
         }
     }
 
-    fn run(self, backend: &dyn Backend) -> Result<()> {
+    /// Whether somebody is sure to wait for this one: the host reads its values, or paces itself by it.
+    fn is_awaited(&self) -> bool {
+        matches!(self, Command::Replay(_) | Command::Read { .. })
+    }
+
+    fn run(self, now: &Now) -> Result<()> {
         match self {
-            Command::Run(record) => record.run(backend),
-            Command::Replay(replay) => replay.run(backend),
+            Command::Run(record) => record.run(now),
+            Command::Replay(replay) => replay.run(now),
             Command::Read { source, storage, into } => {
-                if source.block.poisoned.load(Ordering::Relaxed) {
+                if now.is_poisoned(&source.block) {
                     // The reader's error alone: the op that failed has told everybody.
                     into.refuse(Error::state("read", "This tensor was never computed, as an earlier op failed"));
                     return Ok(());
                 }
-                // SAFETY: the storage is held and of this queue's device.
-                into.fill(|target| unsafe { backend.download(source.pointer(), source.meta.bytes(), target) })?;
+                // SAFETY: the storage is held and of this queue's device, and as large as the slot was made.
+                into.fill(|target| unsafe { now.backend.download(source.pointer(), target) })?;
                 drop(storage);
                 Ok(())
             }
             Command::Write { target, data } => {
+                target.block.poisoned.store(true, Ordering::Relaxed);
                 // SAFETY: the target is of this queue's device and holds as many bytes as `data` (checked at the call).
-                let result = unsafe { backend.upload(&data, target.pointer()) };
-                target.block.poisoned.store(result.is_err(), Ordering::Relaxed);
-                result
+                unsafe { now.backend.upload(&data, target.pointer()) }?;
+                now.wrote(&target.block);
+                Ok(())
             }
         }
     }
@@ -83,19 +90,28 @@ impl Command {
 
 /// Host memory that a read goes to; reserved when the read is enqueued.
 pub struct ReadSlot {
-    bytes: Mutex<Vec<u8>>,
+    memory: Mutex<Box<dyn HostMemory>>,
     outcome: OnceLock<Result<()>>,
+    /// Of the read's command, once it is enqueued.
+    ticket: AtomicU64,
+    /// The queue's: the last ticket that somebody has waited for.
+    passed: Arc<AtomicU64>,
 }
 
 impl ReadSlot {
-    pub fn new(op: &'static str, bytes: usize) -> Result<ReadSlot> {
-        let mut buffer = Vec::new();
-        buffer.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { op, asked: bytes, held: 0 })?;
-        Ok(ReadSlot { bytes: Mutex::new(buffer), outcome: OnceLock::new() })
+    pub fn new(op: &'static str, queue: &Queue, bytes: usize) -> Result<ReadSlot> {
+        let memory = Mutex::new(queue.backend().host_memory(op, bytes)?);
+        let (ticket, passed) = (AtomicU64::new(u64::MAX), queue.shared.passed.clone());
+        Ok(ReadSlot { memory, outcome: OnceLock::new(), ticket, passed })
     }
 
-    fn fill(&self, download: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
-        download(&mut locked(&self.bytes))?;
+    /// Says which command fills it.
+    pub fn enqueued_as(&self, ticket: u64) {
+        self.ticket.store(ticket, Ordering::Release);
+    }
+
+    fn fill(&self, download: impl FnOnce(&mut dyn HostMemory) -> Result<()>) -> Result<()> {
+        download(&mut **locked(&self.memory))?;
         let _ = self.outcome.set(Ok(()));
         Ok(())
     }
@@ -104,9 +120,12 @@ impl ReadSlot {
         let _ = self.outcome.set(Err(error));
     }
 
-    /// The values or what went wrong, once the read has run.
-    pub fn values(&self) -> Option<Result<MutexGuard<'_, Vec<u8>>>> {
-        Some(self.outcome.get()?.clone().map(|()| locked(&self.bytes)))
+    /// Where the values are, or what went wrong, once the read's ticket was waited for.
+    pub fn values(&self) -> Option<Result<MutexGuard<'_, Box<dyn HostMemory>>>> {
+        if self.passed.load(Ordering::Acquire) < self.ticket.load(Ordering::Acquire) {
+            return None;
+        }
+        Some(self.outcome.get()?.clone().map(|()| locked(&self.memory)))
     }
 }
 
@@ -125,6 +144,11 @@ struct Shared {
     space: Condvar,
     /// Commands finished or skipped; the ticket of a command is its number, from 1.
     completed: AtomicU64,
+    /// The last ticket that somebody waited for, and that the device has passed.
+    passed: Arc<AtomicU64>,
+    suspects: Suspects,
+    /// Why the device is of no use any more.
+    lost: OnceLock<Error>,
     /// Times that a call had to wait as the queue was full.
     stalls: AtomicU64,
     progress: Mutex<()>,
@@ -156,6 +180,9 @@ impl Queue {
             work: Condvar::new(),
             space: Condvar::new(),
             completed: AtomicU64::new(0),
+            passed: Arc::default(),
+            suspects: Suspects::default(),
+            lost: OnceLock::new(),
             stalls: AtomicU64::new(0),
             progress: Mutex::new(()),
             progressed: Condvar::new(),
@@ -238,10 +265,13 @@ impl Queue {
             }
         }
         // A device that works ahead of its queue may still be busy, or only now find out what went wrong.
-        if let Err(error) = shared.backend.finish()
-            && self.late_error().is_none()
-        {
-            shared.fail("synchronize", ticket, error);
+        if self.late_error().is_none() {
+            match shared.backend.finish(ticket) {
+                Ok(()) => drop(shared.passed.fetch_max(ticket, Ordering::AcqRel)),
+                Err(LateFailure { ticket: failed, error }) => {
+                    shared.fail("synchronize", failed.unwrap_or(ticket), error);
+                }
+            }
         }
         self.late_error().map_or(Ok(()), Err)
     }
@@ -253,12 +283,29 @@ impl Queue {
         locked(&self.shared.error).clone()
     }
 
-    /// Forgets the late error, once everything enqueued before has been skipped.
-    pub fn recover(&self) {
+    /// Why nothing can be given to the device any more, if so.
+    pub fn lost(&self) -> Option<Error> {
+        self.shared.lost.get().cloned()
+    }
+
+    /// Forgets the late error, once everything enqueued before has been skipped; fails where the device is lost.
+    pub fn recover(&self) -> Result<()> {
         let last = self.enqueued();
         let _ = self.wait(last);
-        *locked(&self.shared.error) = None;
-        self.shared.failed.store(false, Ordering::Release);
+        let shared = &*self.shared;
+        // The device may have found something worse meanwhile, or something earlier.
+        if let Err(LateFailure { ticket, error }) = shared.backend.finish(last) {
+            shared.suspects.begin(ticket.unwrap_or(last));
+            shared.note_lost(&error);
+        }
+        if let Some(error) = self.lost() {
+            return Err(error);
+        }
+        shared.backend.recover()?;
+        shared.suspects.end(self.enqueued());
+        *locked(&shared.error) = None;
+        shared.failed.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Lets the thread end after the command it is running; what waits is dropped. Does not wait for it: everything that
@@ -287,7 +334,13 @@ impl Shared {
             if self.failed.load(Ordering::Acquire) {
                 command.skip();
             } else {
-                let result = catch_unwind(AssertUnwindSafe(|| command.run(&*self.backend)));
+                let awaited = command.is_awaited();
+                let now = Now { backend: &*self.backend, ticket, suspects: &self.suspects };
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    self.backend.begin(ticket);
+                    command.run(&now)?;
+                    if awaited || self.waiters.load(Ordering::SeqCst) > 0 { self.backend.mark(ticket) } else { Ok(()) }
+                }));
                 let result = result.unwrap_or_else(|panic| Err(error_of_panic(name, &*panic)));
                 if let Err(error) = result {
                     self.fail(name, ticket, error);
@@ -308,8 +361,21 @@ impl Shared {
             Some((_, rest)) => (op_of(&error).unwrap_or(name), rest.to_string()),
             None => (name, text),
         };
-        *locked(&self.error) = Some(Error::Late { op, record: ticket, message });
+        let mut first = locked(&self.error);
+        // The queue's thread and one that waits may both find something; the first one is told.
+        if first.is_some() {
+            return;
+        }
+        self.note_lost(&error);
+        self.suspects.begin(ticket);
+        *first = Some(Error::Late { op, record: ticket, message });
         self.failed.store(true, Ordering::Release);
+    }
+
+    fn note_lost(&self, error: &Error) {
+        if matches!(error, Error::DeviceLost { .. }) {
+            let _ = self.lost.set(error.clone());
+        }
     }
 
     fn next(&self) -> Option<Command> {
@@ -348,6 +414,7 @@ fn op_of(error: &Error) -> Option<&'static str> {
         | Error::Dtype { op, .. }
         | Error::OutOfMemory { op, .. }
         | Error::Panic { op, .. }
+        | Error::DeviceLost { op, .. }
         | Error::Unsupported { op, .. }
         | Error::State { op, .. }
         | Error::Data { op, .. } => Some(op),
@@ -358,7 +425,7 @@ fn op_of(error: &Error) -> Option<&'static str> {
 /// What a kernel's panic means: memory that it could not have, or a fault of its own.
 fn error_of_panic(op: &'static str, panic: &(dyn std::any::Any + Send)) -> Error {
     match panic.downcast_ref::<ScratchRefused>() {
-        Some(refused) => Error::OutOfMemory { op, asked: refused.bytes, held: 0 },
+        Some(refused) => Error::OutOfMemory { op, asked: refused.bytes, held: 0, free: None },
         None => Error::Panic { op, message: panic_message(panic) },
     }
 }

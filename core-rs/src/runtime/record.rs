@@ -1,6 +1,6 @@
 //! One op call as data: what the queue runs, captures and replays.
 
-use super::backend::Backend;
+use super::now::Now;
 use super::tensor::Operand;
 use crate::dtype::Element;
 use crate::error::{Error, Result};
@@ -20,19 +20,17 @@ pub struct Record {
 
 impl Record {
     /// Runs on the queue's device; the outputs are poisoned unless it succeeds.
-    pub fn run(&self, backend: &dyn Backend) -> Result<()> {
-        if let Some(index) =
-            self.inputs.iter().position(|i| i.as_ref().is_some_and(|i| i.block.poisoned.load(Ordering::Relaxed)))
-        {
+    pub fn run(&self, now: &Now) -> Result<()> {
+        if let Some(index) = self.inputs.iter().position(|i| i.as_ref().is_some_and(|i| now.is_poisoned(&i.block))) {
             self.poison();
             let message = format!("Input {index} was never computed, as an earlier op failed");
             return Err(Error::state(self.kernel.name(), message));
         }
         // Before, as a kernel that panics does not come back here.
         self.poison();
-        backend.run(self)?;
+        now.backend.run(self)?;
         for output in &self.outputs {
-            output.block.poisoned.store(false, Ordering::Relaxed);
+            now.wrote(&output.block);
         }
         Ok(())
     }

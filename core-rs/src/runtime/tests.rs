@@ -58,11 +58,13 @@ fn run(queue: &Queue, act: Act, output: &Tensor) -> u64 {
 
 /// The tensor's values, or the error of the read alone.
 fn read(queue: &Queue, tensor: &Tensor) -> Result<Vec<f32>> {
-    let slot = Arc::new(ReadSlot::new("test", tensor.meta.bytes())?);
+    let slot = Arc::new(ReadSlot::new("test", queue, tensor.meta.bytes())?);
     let command = Command::Read { source: tensor.operand(), storage: tensor.storage.clone(), into: slot.clone() };
-    queue.wait(queue.push(command))?;
-    let bytes = slot.values().expect("the read has run")?;
-    Ok(bytes.chunks_exact(4).map(|word| f32::from_ne_bytes(word.try_into().unwrap())).collect())
+    let ticket = queue.push(command);
+    slot.enqueued_as(ticket);
+    queue.wait(ticket)?;
+    let memory = slot.values().expect("the read has run")?;
+    Ok(memory.bytes().chunks_exact(4).map(|word| f32::from_ne_bytes(word.try_into().unwrap())).collect())
 }
 
 #[test]
@@ -76,7 +78,7 @@ fn what_a_failed_kernel_should_have_written_cannot_be_read_after_recovery() {
         run(&queue, act, &failed);
         run(&queue, Act::Write(3.0), &skipped);
         assert_eq!(queue.wait(queue.enqueued()).unwrap_err().status(), Status::Late);
-        queue.recover();
+        queue.recover().unwrap();
         assert_eq!(read(&queue, &before).unwrap(), [1.0; 3]);
         assert_eq!(read(&queue, &failed).unwrap_err().status(), Status::State);
         assert_eq!(read(&queue, &skipped).unwrap_err().status(), Status::State);

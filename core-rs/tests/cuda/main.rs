@@ -2,9 +2,7 @@
 //! is said.
 
 mod abi;
-mod blur_pool;
 mod compile;
-mod emulated;
 mod missing;
 mod seam;
 mod shim;
@@ -25,7 +23,7 @@ fn kernel_files() -> Vec<PathBuf> {
     files
 }
 
-/// Names of the `__global__` functions of a kernel file.
+/// Names of the `__global__` functions of a kernel file; those that macros make are not among them.
 fn kernels(text: &str) -> Vec<String> {
     let heads = text.split("__global__").skip(1).map(|rest| rest.split('{').next().unwrap_or(rest));
     heads
@@ -37,6 +35,7 @@ fn kernels(text: &str) -> Vec<String> {
             let before = head.split('(').next().unwrap_or_default();
             before.split_whitespace().last().expect("a kernel's name").to_string()
         })
+        .filter(|name| !name.contains('#'))
         .collect()
 }
 
@@ -47,6 +46,6 @@ fn kernel_files_are_found_and_include_nothing() {
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("#include"), "{path:?}: users' machines have no CUDA headers");
-        assert!(!kernels(&text).is_empty(), "{path:?}");
+        assert!(text.contains("__global__"), "{path:?}");
     }
 }

@@ -7,7 +7,14 @@ use libtrain::cuda::probe::{self, Findings, Gpu};
 fn complete() -> Findings {
     let gpu = Gpu { name: "A \"GPU\"".to_string(), capability: (9, 0), memory: 80 << 30 };
     let version = |text: &str| Some(text.to_string());
-    Findings { driver: version("13.0"), gpus: Ok(vec![gpu]), cudnn: version("9.10.2"), nvrtc: version("13.0") }
+    let gpus = Ok(vec![gpu]);
+    Findings {
+        driver: version("13.0"),
+        gpus,
+        cudnn: version("9.10.2"),
+        cublaslt: version("13.0.2"),
+        nvrtc: version("13.0"),
+    }
 }
 
 const END: &str = ": use --device cpu, or run `deno task doctor`";
@@ -24,6 +31,14 @@ fn each_missing_thing_has_its_own_line() {
         (Findings { gpus: Ok(Vec::new()), ..complete() }, "the NVIDIA driver finds no GPU (it shows none)"),
         (Findings { cudnn: None, ..complete() }, "cuDNN 9 is not installed (libcudnn.so.9 not found)"),
         (
+            Findings { cudnn: Some("8.9.7".to_string()), ..complete() },
+            "cuDNN 8.9.7 is installed where version 9 is needed",
+        ),
+        (
+            Findings { cublaslt: None, ..complete() },
+            "cuBLASLt is not installed (libcublasLt.so.13 and libcublasLt.so.12 not found)",
+        ),
+        (
             Findings { nvrtc: None, ..complete() },
             "NVRTC is not installed (libnvrtc.so.13 and libnvrtc.so.12 not found, nor in the folder LIBTRAIN_NVRTC_DIR)",
         ),
@@ -33,7 +48,7 @@ fn each_missing_thing_has_its_own_line() {
     }
     assert_eq!(complete().missing(), None);
     // What one has to install first comes first.
-    let bare = Findings { driver: None, gpus: Ok(Vec::new()), cudnn: None, nvrtc: None };
+    let bare = Findings { driver: None, gpus: Ok(Vec::new()), cudnn: None, cublaslt: None, nvrtc: None };
     assert!(bare.missing().unwrap().contains("no NVIDIA driver"));
 }
 
@@ -41,7 +56,7 @@ fn each_missing_thing_has_its_own_line() {
 fn findings_are_json() {
     assert_eq!(
         complete().json(),
-        r#"{"available":true,"reason":null,"driver":"13.0","gpus":[{"name":"A \"GPU\"","capability":"9.0","memory":85899345920}],"cudnn":"9.10.2","nvrtc":"13.0"}"#
+        r#"{"available":true,"reason":null,"driver":"13.0","gpus":[{"name":"A \"GPU\"","capability":"9.0","memory":85899345920}],"cudnn":"9.10.2","cublaslt":"13.0.2","nvrtc":"13.0"}"#
     );
     let json = Findings { driver: None, gpus: Ok(Vec::new()), ..complete() }.json();
     assert!(json.starts_with(r#"{"available":false,"reason":"CUDA was asked for, but no NVIDIA driver"#), "{json}");

@@ -4,7 +4,7 @@ use super::abi::{Caller, lt_blur_pool, lt_exp, open};
 use libtrain::cpu::CpuContext;
 use libtrain::cuda::probe;
 use libtrain::error::Result;
-use libtrain::runtime::backend::{Backend, Device};
+use libtrain::runtime::backend::{Backend, Device, HostMemory};
 use libtrain::runtime::handles::{Entry, table};
 use libtrain::runtime::queue::Queue;
 use libtrain::runtime::record::Record;
@@ -23,9 +23,9 @@ impl Backend for StandIn {
     fn device(&self) -> Device {
         Device::Cuda
     }
-    fn allocate(&self, bytes: usize) -> Option<*mut u8> {
+    fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8> {
         self.blocks.fetch_add(1, Ordering::SeqCst);
-        self.cpu.allocate(bytes)
+        self.cpu.allocate(op, bytes)
     }
     unsafe fn free(&self, pointer: *mut u8, bytes: usize) {
         self.blocks.fetch_sub(1, Ordering::SeqCst);
@@ -37,10 +37,10 @@ impl Backend for StandIn {
         // SAFETY: the caller's promise.
         unsafe { self.cpu.upload(source, target) }
     }
-    unsafe fn download(&self, source: *const u8, bytes: usize, target: &mut Vec<u8>) -> Result<()> {
+    unsafe fn download(&self, source: *const u8, target: &mut dyn HostMemory) -> Result<()> {
         self.copies.fetch_add(1, Ordering::SeqCst);
         // SAFETY: the caller's promise.
-        unsafe { self.cpu.download(source, bytes, target) }
+        unsafe { self.cpu.download(source, target) }
     }
     unsafe fn copy(&self, source: *const u8, target: *mut u8, bytes: usize) -> Result<()> {
         // SAFETY: the caller's promise.
@@ -49,9 +49,6 @@ impl Backend for StandIn {
     fn run(&self, record: &Record) -> Result<()> {
         self.runs.fetch_add(1, Ordering::SeqCst);
         self.cpu.run(record)
-    }
-    fn finish(&self) -> Result<()> {
-        Ok(())
     }
     fn chunks_by_thread(&self) -> Vec<u64> {
         Vec::new()

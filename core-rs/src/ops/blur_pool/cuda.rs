@@ -1,19 +1,12 @@
 //! Blur pooling on the GPU: what `kernel.cu` is launched with.
 
 use super::{BlurPool, BlurPoolBackward, BlurShape, four};
-use crate::cuda::context::failed;
+use crate::cuda::launch::{Argument, Grid, MOST_ROWS, THREADS};
 use crate::cuda::nvrtc::Source;
-use crate::cuda::{CudaContext, CudaIo};
+use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::{Error, Result};
-use cudarc::driver::{DeviceRepr, LaunchConfig, PushKernelArg};
 
 pub const SOURCE: Source = Source { name: "blur_pool", text: include_str!("kernel.cu") };
-
-/// Threads a block.
-const THREADS: u32 = 256;
-
-/// The most blocks along the grid's second and third axis.
-const MOST_BLOCKS: u32 = 65_535;
 
 /// [`BlurShape`] as the kernels take it; the fields are those of `Sizes` in `kernel.cu`.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +24,7 @@ pub struct Sizes {
     reflect: u32,
 }
 
-// SAFETY: plain numbers, laid out as in C.
-unsafe impl DeviceRepr for Sizes {}
+impl Argument for Sizes {}
 
 impl Sizes {
     pub fn new(op: &'static str, s: &BlurShape) -> Result<Sizes> {
@@ -46,13 +38,13 @@ impl Sizes {
 }
 
 /// A grid for `n` images of `rows` x `columns` pixels with `c` channels: threads side by side on channels, then on pixels.
-pub fn grid(n: u32, rows: u32, columns: u32, c: u32) -> LaunchConfig {
+pub fn grid(n: u32, rows: u32, columns: u32, c: u32) -> Grid {
     let across = c.next_power_of_two().min(THREADS);
     let pixels = THREADS / across;
-    LaunchConfig {
-        grid_dim: (columns.div_ceil(pixels), rows.min(MOST_BLOCKS), n.min(MOST_BLOCKS)),
-        block_dim: (across, pixels, 1),
-        shared_mem_bytes: 0,
+    Grid {
+        blocks: [columns.div_ceil(pixels), rows.min(MOST_ROWS as u32), n.min(MOST_ROWS as u32)],
+        threads: [across, pixels, 1],
+        shared: 0,
     }
 }
 
@@ -66,15 +58,10 @@ pub fn backward(op: &BlurPoolBackward, io: &CudaIo, cuda: &CudaContext) -> Resul
     launch("blur_pool_backward", sizes, grid(sizes.n, sizes.h, sizes.w, sizes.c), io, cuda)
 }
 
-fn launch(kernel: &'static str, sizes: Sizes, grid: LaunchConfig, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+fn launch(name: &str, sizes: Sizes, grid: Grid, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     if io.output_meta(0).shape.is_empty() {
         return Ok(());
     }
-    let function = cuda.function(&SOURCE, kernel, &[])?;
-    let (from, to) = (io.input(0), io.output(0));
-    let mut launch = cuda.stream().launch_builder(&function);
-    launch.arg(&from).arg(&to).arg(&sizes);
-    // SAFETY: the arguments are those of the kernel, and the tensors have the sizes that it is told.
-    unsafe { launch.launch(grid) }.map_err(|error| failed(io.name(), "Launching", &error))?;
-    Ok(())
+    let kernel = format!("{name}_{}", io.meta(0).dtype);
+    cuda.launch(io.name(), &SOURCE, &kernel, grid, &args![io.input(0), io.output(0), sizes])
 }

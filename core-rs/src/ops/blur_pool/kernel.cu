@@ -1,4 +1,4 @@
-// Blur pooling, NHWC, f32; mod.rs has the formula. One thread makes one value: neighbouring threads have neighbouring
+// Blur pooling, NHWC; mod.rs has the formula. One thread makes one value: neighbouring threads have neighbouring
 // channels, so every read and write is coalesced, and no thread divides to find its place. Sizes are below 2^31.
 
 struct Sizes {
@@ -20,7 +20,7 @@ __device__ unsigned source(const Sizes &s, unsigned size, unsigned padded) {
     return padded < s.pad_before ? s.pad_before - padded : size - 1 - (padded - last);
 }
 
-template <int TAPS> __device__ float forward(const Sizes &s, const float *image, unsigned oy, unsigned ox) {
+template <int TAPS, class T> __device__ float forward(const Sizes &s, const T *image, unsigned oy, unsigned ox) {
     float sum = 0.0f;
 #pragma unroll
     for (unsigned i = 0; i < TAPS; ++i) {
@@ -30,7 +30,7 @@ template <int TAPS> __device__ float forward(const Sizes &s, const float *image,
 #pragma unroll
         for (unsigned j = 0; j < TAPS; ++j) {
             unsigned ix = source(s, s.w, ox * s.stride + j);
-            if (ix < s.w) row += weight<TAPS>(j) * image[((long long)iy * s.w + ix) * s.c];
+            if (ix < s.w) row += weight<TAPS>(j) * widen(image[((long long)iy * s.w + ix) * s.c]);
         }
         sum += weight<TAPS>(i) * row;
     }
@@ -63,7 +63,7 @@ template <int TAPS> __device__ Outputs outputs(const Sizes &s, unsigned out, uns
 }
 
 // A gather, so that no atomics are needed and the sum has one order.
-template <int TAPS> __device__ float backward(const Sizes &s, const float *dy, unsigned iy, unsigned ix) {
+template <int TAPS, class T> __device__ float backward(const Sizes &s, const T *dy, unsigned iy, unsigned ix) {
     float sum = 0.0f;
     Positions ys = positions(s, s.h, iy), xs = positions(s, s.w, ix);
     for (int a = 0; a < ys.count; ++a) {
@@ -73,7 +73,7 @@ template <int TAPS> __device__ float backward(const Sizes &s, const float *dy, u
             for (int b = 0; b < xs.count; ++b) {
                 Outputs columns = outputs<TAPS>(s, s.ow, xs.at[b]);
                 for (unsigned ox = columns.first; ox < columns.end; ++ox)
-                    row += weight<TAPS>(xs.at[b] - ox * s.stride) * dy[((long long)oy * s.ow + ox) * s.c];
+                    row += weight<TAPS>(xs.at[b] - ox * s.stride) * widen(dy[((long long)oy * s.ow + ox) * s.c]);
             }
             sum += weight<TAPS>(ys.at[a] - oy * s.stride) * row;
         }
@@ -81,27 +81,28 @@ template <int TAPS> __device__ float backward(const Sizes &s, const float *dy, u
     return sum;
 }
 
-template <int TAPS, bool BACKWARD> __device__ void run(const Sizes &s, const float *from, float *to) {
+template <int TAPS, bool BACKWARD, class T> __device__ void run(const Sizes &s, const T *from, T *to) {
     unsigned from_h = BACKWARD ? s.oh : s.h, from_w = BACKWARD ? s.ow : s.w;
     unsigned to_h = BACKWARD ? s.h : s.oh, to_w = BACKWARD ? s.w : s.ow;
     for (unsigned n = blockIdx.z; n < s.n; n += gridDim.z)
         for (unsigned y = blockIdx.y; y < to_h; y += gridDim.y)
             for (unsigned x = blockIdx.x * blockDim.y + threadIdx.y; x < to_w; x += gridDim.x * blockDim.y)
                 for (unsigned c = threadIdx.x; c < s.c; c += blockDim.x) {
-                    const float *image = from + (long long)n * from_h * from_w * s.c + c;
+                    const T *image = from + (long long)n * from_h * from_w * s.c + c;
                     float value = BACKWARD ? backward<TAPS>(s, image, y, x) : forward<TAPS>(s, image, y, x);
-                    to[(((long long)n * to_h + y) * to_w + x) * s.c + c] = value;
+                    to[(((long long)n * to_h + y) * to_w + x) * s.c + c] = narrow<T>(value);
                 }
 }
 
-extern "C" __global__ void blur_pool(const float *x, float *y, Sizes s) {
-    if (s.taps == 2) run<2, false>(s, x, y);
-    else if (s.taps == 3) run<3, false>(s, x, y);
-    else run<5, false>(s, x, y);
+template <bool BACKWARD, class T> __device__ void filtered(const Sizes &s, const T *from, T *to) {
+    if (s.taps == 2) run<2, BACKWARD>(s, from, to);
+    else if (s.taps == 3) run<3, BACKWARD>(s, from, to);
+    else run<5, BACKWARD>(s, from, to);
 }
 
-extern "C" __global__ void blur_pool_backward(const float *dy, float *dx, Sizes s) {
-    if (s.taps == 2) run<2, true>(s, dy, dx);
-    else if (s.taps == 3) run<3, true>(s, dy, dx);
-    else run<5, true>(s, dy, dx);
-}
+#define KERNELS(T, DTYPE)                                                                                            \
+    extern "C" __global__ void blur_pool_##DTYPE(const T *x, T *y, Sizes s) { filtered<false>(s, x, y); }           \
+    extern "C" __global__ void blur_pool_backward_##DTYPE(const T *dy, T *dx, Sizes s) { filtered<true>(s, dy, dx); }
+
+KERNELS(float, f32)
+KERNELS(bf16, bf16)

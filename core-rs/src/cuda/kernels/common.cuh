@@ -1,0 +1,197 @@
+// What every kernel file begins with. No CUDA header may be included: users' machines have none, and NVRTC needs none.
+//
+// Tensors are float or bf16; a kernel widens what it loads to float, computes and sums in float, and rounds once, where it
+// stores. Element counts are 64-bit: a tensor may hold more than 2^32 values.
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef long long i64;
+
+// The upper half of a float.
+struct bf16 {
+    u16 bits;
+};
+
+__device__ __forceinline__ float widen(float x) { return x; }
+__device__ __forceinline__ float widen(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
+
+// Rounds to the nearest bf16, ties to even; NaN stays NaN.
+__device__ __forceinline__ bf16 round_to_bf16(float x) {
+    u32 bits = __float_as_uint(x);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) return bf16{(u16)((bits >> 16) | 0x40u)};
+    return bf16{(u16)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+}
+
+template <class T> struct Rounded;
+template <> struct Rounded<float> {
+    static __device__ __forceinline__ float of(float x) { return x; }
+};
+template <> struct Rounded<bf16> {
+    static __device__ __forceinline__ bf16 of(float x) { return round_to_bf16(x); }
+};
+
+// A float as T, for stores.
+template <class T> __device__ __forceinline__ T narrow(float x) { return Rounded<T>::of(x); }
+
+// 16 bytes that move in one access: 4 floats or 8 bf16.
+template <class T> struct alignas(16) Pack {
+    static const u32 SIZE = 16 / sizeof(T);
+    T at[SIZE];
+};
+
+__device__ __forceinline__ bool aligned16(const void *p) { return ((u64)p & 15) == 0; }
+
+// This thread's first element and the distance to its next, in a grid of one axis.
+__device__ __forceinline__ u64 first_index() { return (u64)blockIdx.x * blockDim.x + threadIdx.x; }
+__device__ __forceinline__ u64 index_step() { return (u64)gridDim.x * blockDim.x; }
+
+// ---- sums and maxima in a fixed order ---------------------------------------------------------------------------------
+
+const u32 WARP_SIZE = 32, ALL_LANES = 0xffffffffu;
+
+// The sum over the warp, in every lane. All 32 lanes have to call it.
+__device__ __forceinline__ float warp_sum(float x) {
+    for (u32 bits = WARP_SIZE / 2; bits > 0; bits /= 2) x += __shfl_xor_sync(ALL_LANES, x, bits);
+    return x;
+}
+
+// NaN wins, as PyTorch has it.
+__device__ __forceinline__ float larger(float a, float b) { return a > b || a != a ? a : b; }
+__device__ __forceinline__ float smaller(float a, float b) { return a < b || a != a ? a : b; }
+
+__device__ __forceinline__ float warp_max(float x) {
+    for (u32 bits = WARP_SIZE / 2; bits > 0; bits /= 2) x = larger(x, __shfl_xor_sync(ALL_LANES, x, bits));
+    return x;
+}
+
+// The sum over a block of up to 1,024 threads along x, in every thread; `room` is shared memory for 32 values. All threads of the block
+// have to call it, in blocks of whole warps.
+__device__ __forceinline__ float block_sum(float x, float *room) {
+    x = warp_sum(x);
+    u32 warp = threadIdx.x / WARP_SIZE, warps = blockDim.x / WARP_SIZE;
+    __syncthreads();
+    if (threadIdx.x % WARP_SIZE == 0) room[warp] = x;
+    __syncthreads();
+    float total = room[0];
+    for (u32 i = 1; i < warps; ++i) total += room[i];
+    return total;
+}
+
+__device__ __forceinline__ float block_max(float x, float *room) {
+    x = warp_max(x);
+    u32 warp = threadIdx.x / WARP_SIZE, warps = blockDim.x / WARP_SIZE;
+    __syncthreads();
+    if (threadIdx.x % WARP_SIZE == 0) room[warp] = x;
+    __syncthreads();
+    float most = room[0];
+    for (u32 i = 1; i < warps; ++i) most = larger(most, room[i]);
+    return most;
+}
+
+// ---- activations, by their ABI codes ----------------------------------------------------------------------------------
+
+const u32 NONE = 0, RELU = 1, MISH = 2, SILU = 3, GELU = 4, SIGMOID = 5, TANH = 6;
+
+__device__ __forceinline__ float sigmoid_of(float x) {
+    float e = expf(-fabsf(x));
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
+
+// tanh(softplus(x)) = (w - 1) / (w + 1) with w = (1 + e^x)^2, written so that nothing cancels or overflows.
+__device__ __forceinline__ float tanh_softplus(float x) {
+    float e = expf(-fabsf(x));
+    if (x < 0.0f) {
+        float n = e * (e + 2.0f);
+        return n / (n + 2.0f);
+    }
+    return (1.0f + 2.0f * e) / (1.0f + 2.0f * e + 2.0f * e * e);
+}
+
+__device__ __forceinline__ float normal_cdf(float x) { return 0.5f * erfcf(-0.70710678118654752f * x); }
+
+__device__ __forceinline__ float activate(u32 code, float x) {
+    switch (code) {
+    case RELU: return x > 0.0f || x != x ? x : 0.0f;
+    case MISH: return x * tanh_softplus(x);
+    case SILU: return x * sigmoid_of(x);
+    case GELU: return x * normal_cdf(x);
+    case SIGMOID: return sigmoid_of(x);
+    case TANH: return tanhf(x);
+    default: return x;
+    }
+}
+
+// The derivative at x.
+__device__ __forceinline__ float activation_slope(u32 code, float x) {
+    switch (code) {
+    case RELU: return x > 0.0f ? 1.0f : 0.0f;
+    case MISH: {
+        float t = tanh_softplus(x);
+        return t + x * (1.0f - t * t) * sigmoid_of(x);
+    }
+    case SILU: {
+        float s = sigmoid_of(x);
+        return s * (1.0f + x * (1.0f - s));
+    }
+    case GELU: return normal_cdf(x) + x * expf(-0.5f * x * x) * 0.39894228040143268f;
+    case SIGMOID: {
+        float s = sigmoid_of(x);
+        return s * (1.0f - s);
+    }
+    case TANH: {
+        float t = tanhf(x);
+        return 1.0f - t * t;
+    }
+    default: return 1.0f;
+    }
+}
+
+// ---- random numbers: Philox4x32-10, as src/random.rs has it --------------------------------------------------------------
+
+struct Random4 {
+    u32 at[4];
+};
+
+__device__ inline Random4 philox(u32 key0, u32 key1, u32 c0, u32 c1, u32 c2, u32 c3) {
+    for (int round = 0; round < 10; ++round) {
+        u64 first = (u64)0xD2511F53u * c0, second = (u64)0xCD9E8D57u * c2;
+        u32 n0 = (u32)(second >> 32) ^ c1 ^ key0, n2 = (u32)(first >> 32) ^ c3 ^ key1;
+        c0 = n0, c1 = (u32)second, c2 = n2, c3 = (u32)first;
+        key0 += 0x9E3779B9u, key1 += 0xBB67AE85u;
+    }
+    return Random4{{c0, c1, c2, c3}};
+}
+
+// The upper 24 bits as a number in 0..1.
+__device__ __forceinline__ float unit(u32 x) { return (float)(x >> 8) * (1.0f / 16777216.0f); }
+
+// ---- faults: what a kernel found wrong, for the host to tell --------------------------------------------------------------
+
+// Device memory; src/cuda/fault.rs has its twin. `claim` is 0, or says which command's which op failed first; `detail` is
+// the smallest (where << 32 | what) that its threads reported. `ticket` is that of the replay under way.
+struct FaultWord {
+    u64 claim, detail, ticket;
+};
+
+// What a kernel is given. `ticket` 0: that of the replay under way.
+struct Fault {
+    FaultWord *word;
+    u64 ticket;
+    u32 op, unused;
+};
+
+__device__ inline void raise_fault(const Fault &fault, u32 where, u32 what) {
+    u64 ticket = fault.ticket ? fault.ticket : fault.word->ticket;
+    u64 mine = ticket << 16 | fault.op;
+    u64 before = atomicCAS(&fault.word->claim, 0ull, mine);
+    if (before == 0 || before == mine) atomicMin(&fault.word->detail, (u64)where << 32 | what);
+}
+
+// Whether an earlier op failed: whoever writes in place must then leave everything as it is.
+__device__ __forceinline__ bool has_failed(const Fault &fault) {
+    return *(volatile const u64 *)&fault.word->claim != 0;
+}
+
+__device__ __forceinline__ bool is_finite(float x) { return (__float_as_uint(x) & 0x7f800000u) != 0x7f800000u; }

@@ -1,0 +1,87 @@
+//! The command under way, and which memory holds what was really computed.
+
+use super::backend::Backend;
+use super::memory::Block;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Commands that ran after one that failed, before the host knew: a device that works ahead of its queue tells late. What
+/// they wrote, they made of values that were never computed.
+#[derive(Default)]
+pub struct Suspects {
+    any: AtomicBool,
+    /// First and last ticket, both suspect.
+    ranges: Mutex<Vec<(u64, u64)>>,
+}
+
+/// Ranges remembered; what a much older failure spoilt has long been overwritten or disposed of.
+const MOST_RANGES: usize = 1024;
+
+impl Suspects {
+    /// From a failed command on, everything is suspect until [`Suspects::end`].
+    pub fn begin(&self, ticket: u64) {
+        let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        if ranges.len() == MOST_RANGES {
+            ranges.remove(0);
+        }
+        ranges.push((ticket, u64::MAX));
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// What comes after a ticket is sound again.
+    pub fn end(&self, ticket: u64) {
+        let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, last) in ranges.iter_mut().filter(|(_, last)| *last == u64::MAX) {
+            *last = ticket;
+        }
+    }
+
+    fn holds(&self, ticket: u64) -> bool {
+        self.any.load(Ordering::Acquire)
+            && self
+                .ranges
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .any(|&(first, last)| (first..=last).contains(&ticket))
+    }
+}
+
+/// What a command runs with.
+pub struct Now<'a> {
+    pub backend: &'a dyn Backend,
+    /// The command's own.
+    pub ticket: u64,
+    pub suspects: &'a Suspects,
+}
+
+impl Now<'_> {
+    /// Whether a block holds nothing that was computed.
+    pub fn is_poisoned(&self, block: &Block) -> bool {
+        block.poisoned.load(Ordering::Relaxed) || self.suspects.holds(block.written.load(Ordering::Relaxed))
+    }
+
+    /// Notes that this command has written a block.
+    pub fn wrote(&self, block: &Block) {
+        block.written.store(self.ticket, Ordering::Relaxed);
+        block.poisoned.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_between_a_failure_and_its_discovery_is_suspect() {
+        let suspects = Suspects::default();
+        assert!(!suspects.holds(7));
+        suspects.begin(7);
+        assert!([7, 8, 9].iter().all(|&ticket| suspects.holds(ticket)) && !suspects.holds(6));
+        suspects.end(8);
+        assert!(suspects.holds(8) && !suspects.holds(9));
+        suspects.begin(20);
+        suspects.end(20);
+        assert!(suspects.holds(7) && suspects.holds(20) && !suspects.holds(21));
+    }
+}
