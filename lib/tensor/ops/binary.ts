@@ -97,7 +97,8 @@ function selectRule<Name extends "maximum" | "minimum">(
       // Ties share the gradient, as in PyTorch: first + second masks are 1 together.
       const [a, b] = [call.input(0), call.input(1)];
       const half = equal(a, b).mul(0.5);
-      const first = firstWins(a, b).add(half);
+      // 0, a half and 1 are exact in every float dtype.
+      const first = firstWins(a, b).add(half).to(dy!.dtype);
       return [
         toInput(0, call, () => dy!.mul(first)),
         toInput(1, call, () => dy!.mul(affine(first, -1, 1))),

@@ -79,7 +79,9 @@ export const maxRule: GradientRule<"max"> = {
     const [x, kept] = [call.input(0), keptShape(call.inputShapes[0]!, call.params.axes)];
     const mask = equal(x, call.output(0).reshape(kept));
     const ties = mask.sum(call.params.axes.length === 0 ? undefined : call.params.axes, { keepDims: true });
-    return [mask.mul(dy!.reshape(kept).div(ties.reshape(kept)))];
+    // The mask of bf16 is f32, which counts ties beyond 256 too.
+    const share = dy!.reshape(kept).to(mask.dtype).div(ties.reshape(kept));
+    return [mask.mul(share).to(x.dtype)];
   },
 };
 

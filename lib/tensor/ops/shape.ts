@@ -1,5 +1,5 @@
 /** Ops that move values, and their gradients. */
-import type { DtypeName } from "../../ffi/codes.ts";
+import { type DtypeName, isFloat } from "../../ffi/codes.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
@@ -75,7 +75,7 @@ export function cast(x: Tensor, dtype: DtypeName): Tensor {
 
 /** A copy of the values. */
 export function clone(x: Tensor): Tensor {
-  return x.dtype === "f32" || x.dtype === "f64" ? affine(x, 1, 0) : cast(x, x.dtype);
+  return isFloat(x.dtype) ? affine(x, 1, 0) : cast(x, x.dtype);
 }
 
 /** y[i] = table[index[i]], rows of the first axis; `index` is i32. */
