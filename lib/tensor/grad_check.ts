@@ -38,7 +38,9 @@ export async function gradCheck<Inputs extends readonly Tensor[]>(
   const checked = inputs.map((input) => isFloat(input.dtype));
   const short = inputs.find((input, index) => checked[index] && input.dtype !== "f64");
   if (short) {
-    throw new TypeError(`gradCheck(): Expected inputs of dtype f64, got ${short}: ${short.dtype} rounding hides wrong gradients`);
+    throw new TypeError(
+      `gradCheck(): Expected inputs of dtype f64, got ${short}: ${short.dtype} rounding hides wrong gradients`,
+    );
   }
   const values = await Promise.all(inputs.map((input) => input.data()));
   const analytic = await analyticGradients(fn, inputs, checked);

@@ -73,6 +73,11 @@ export function cast(x: Tensor, dtype: DtypeName): Tensor {
   return applyOne("cast", [x], { dtype });
 }
 
+/** The values in a dtype: the tensor itself where that is its own, else a cast, which gradients pass through. */
+export function inDtype(x: Tensor, dtype: DtypeName): Tensor {
+  return x.dtype === dtype ? x : cast(x, dtype);
+}
+
 /** A copy of the values. */
 export function clone(x: Tensor): Tensor {
   return isFloat(x.dtype) ? affine(x, 1, 0) : cast(x, x.dtype);
