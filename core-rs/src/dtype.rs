@@ -1,5 +1,8 @@
 //! Element types.
 
+pub mod bf16;
+
+pub use bf16::Bf16;
 use std::fmt;
 
 /// Codes are part of the ABI.
@@ -8,13 +11,14 @@ use std::fmt;
 pub enum Dtype {
     F32 = 0,
     F64 = 1,
+    Bf16 = 2,
     I32 = 3,
     U8 = 4,
 }
 
 impl Dtype {
     /// Every dtype, with its name in TypeScript.
-    pub const ALL: [Dtype; 4] = [Dtype::F32, Dtype::F64, Dtype::I32, Dtype::U8];
+    pub const ALL: [Dtype; 5] = [Dtype::F32, Dtype::F64, Dtype::Bf16, Dtype::I32, Dtype::U8];
 
     pub fn from_code(code: u32) -> Option<Dtype> {
         Self::ALL.into_iter().find(|dtype| *dtype as u32 == code)
@@ -25,18 +29,25 @@ impl Dtype {
         match self {
             Dtype::F32 | Dtype::I32 => 4,
             Dtype::F64 => 8,
+            Dtype::Bf16 => 2,
             Dtype::U8 => 1,
         }
     }
 
     pub fn is_float(self) -> bool {
-        matches!(self, Dtype::F32 | Dtype::F64)
+        matches!(self, Dtype::F32 | Dtype::F64 | Dtype::Bf16)
+    }
+
+    /// What sums, statistics and losses of a float dtype are kept in: f32 for bf16, else the dtype itself.
+    pub fn wide(self) -> Dtype {
+        if self == Dtype::Bf16 { Dtype::F32 } else { self }
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Dtype::F32 => "f32",
             Dtype::F64 => "f64",
+            Dtype::Bf16 => "bf16",
             Dtype::I32 => "i32",
             Dtype::U8 => "u8",
         }
@@ -73,6 +84,17 @@ element!(f32, Dtype::F32);
 element!(f64, Dtype::F64);
 element!(i32, Dtype::I32);
 element!(u8, Dtype::U8);
+
+impl Element for Bf16 {
+    const DTYPE: Dtype = Dtype::Bf16;
+    /// Through f32, as PyTorch and GPUs convert.
+    fn from_f64(value: f64) -> Self {
+        Bf16::round(value as f32)
+    }
+    fn to_f64(self) -> f64 {
+        self.widen() as f64
+    }
+}
 
 /// The arithmetic that reference kernels are written in.
 pub trait Float:

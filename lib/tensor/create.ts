@@ -5,11 +5,11 @@ import { applyOne } from "./apply.ts";
 import { defaultDevice, type Device } from "./device.ts";
 import { noteDevice, refuseInCapture } from "./recording.ts";
 import { Tensor } from "./tensor.ts";
-import { ARRAYS, type TensorData } from "./typed_arrays.ts";
+import { ARRAYS, bytesOf, type TensorData } from "./typed_arrays.ts";
 
 /** How to make a tensor. */
 export interface TensorOptions {
-  /** By default f32, or what a typed array holds. */
+  /** By default f32, or what a typed array holds; bf16 is rounded from f32. */
   dtype?: DtypeName;
   /** By default the default device. */
   device?: Device;
@@ -48,8 +48,7 @@ export function tensor(data: Nested | TensorData, shape?: readonly number[], opt
   }
   const device = options.device ?? defaultDevice();
   noteDevice("tensor", device);
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return new Tensor(device, createTensor(device.handle, dtype, sizes, bytes));
+  return new Tensor(device, createTensor(device.handle, dtype, sizes, bytesOf(values, dtype)));
 }
 
 function flatten(
@@ -61,6 +60,8 @@ function flatten(
   }
   if (ArrayBuffer.isView(data)) {
     const own = dtypeOfArray(data);
+    // There is no typed array of bf16: its values are given in f32, and rounded.
+    if (wanted === "bf16" && own === "f32") return { values: data, implied: [data.length], dtype: wanted };
     if (wanted !== undefined && wanted !== own) {
       throw new TypeError(
         `tensor(): Expected a typed array of dtype ${wanted}, got ${data.constructor.name}: to() converts`,

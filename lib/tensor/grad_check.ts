@@ -1,4 +1,5 @@
 /** Gradients against finite differences. */
+import { isFloat } from "../ffi/codes.ts";
 import { tensor } from "./create.ts";
 import { noGrad } from "./graph.ts";
 import { scope } from "./scope.ts";
@@ -34,10 +35,12 @@ export async function gradCheck<Inputs extends readonly Tensor[]>(
   options: GradCheckOptions = {},
 ): Promise<void> {
   const { eps = 1e-6, rtol = 1e-3, atol = 1e-5 } = options;
-  const checked = inputs.map((input) => input.dtype === "f32" || input.dtype === "f64");
-  const f32 = inputs.find((input) => input.dtype === "f32");
-  if (f32) {
-    throw new TypeError(`gradCheck(): Expected inputs of dtype f64, got ${f32}: f32 rounding hides wrong gradients`);
+  const checked = inputs.map((input) => isFloat(input.dtype));
+  const short = inputs.find((input, index) => checked[index] && input.dtype !== "f64");
+  if (short) {
+    throw new TypeError(
+      `gradCheck(): Expected inputs of dtype f64, got ${short}: ${short.dtype} rounding hides wrong gradients`,
+    );
   }
   const values = await Promise.all(inputs.map((input) => input.data()));
   const analytic = await analyticGradients(fn, inputs, checked);

@@ -1,6 +1,6 @@
 /** Tensors: values on a device, owned from JavaScript. */
 import type { Handle, RawTensor } from "../ffi/call.ts";
-import type { DtypeName } from "../ffi/codes.ts";
+import { type DtypeName, isFloat } from "../ffi/codes.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
 import { aliasTensor, beginRead, releaseRead, releaseTensor, takeRead } from "../ffi/native.ts";
 import type { Device } from "./device.ts";
@@ -9,7 +9,7 @@ import { type GraphNode, runBackward } from "./graph.ts";
 import { disown, own } from "./scope.ts";
 import * as ops from "./ops/methods.ts";
 import { TensorMethods } from "./tensor_methods.ts";
-import { ARRAYS, type TensorData } from "./typed_arrays.ts";
+import { readerOf, type TensorData } from "./typed_arrays.ts";
 
 interface Origin {
   node: GraphNode;
@@ -159,18 +159,18 @@ export class Tensor extends TensorMethods {
 
   // ---- reading ----
 
-  /** Waits for the values and copies them; rejects with a late error. */
+  /** Waits for the values and copies them, those of bf16 as f32; rejects with a late error. */
   async data(): Promise<TensorData> {
     const { read, ticket } = beginRead(this.device.handle, this.handle);
-    const values = new ARRAYS[this.dtype](this.size);
+    const { bytes, values } = readerOf(this.dtype, this.size);
     try {
       await this.device.wait(ticket);
-      takeRead(read, new Uint8Array(values.buffer));
+      takeRead(read, bytes);
     } catch (error) {
       releaseRead(read);
       throw error;
     }
-    return values;
+    return values();
   }
 
   /** Waits for the value of a tensor with one element. */
@@ -193,8 +193,8 @@ export class Tensor extends TensorMethods {
     if (this.#origin !== null) {
       throw new StateError("requireGrad(): Expected a leaf, got the result of an op: detach() it first");
     }
-    if (on && this.dtype !== "f32" && this.dtype !== "f64") {
-      throw new TypeError(`requireGrad(): Expected a tensor of dtype f32 or f64, got ${this.dtype}`);
+    if (on && !isFloat(this.dtype)) {
+      throw new TypeError(`requireGrad(): Expected a tensor of dtype f32, bf16 or f64, got ${this.dtype}`);
     }
     this.#tracked = on;
     return this;

@@ -1,4 +1,5 @@
 /** Weights from fastai and to it, as safetensors files of its state dict. */
+import { widenBf16 } from "../ffi/bf16.ts";
 import type { DtypeName } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
 import { fastaiEntries, type FastaiEntry } from "../models/fastai.ts";
@@ -14,7 +15,7 @@ type Floats = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 function floatsOf(saved: SafeTensor): Floats | undefined {
   if (saved.dtype === "F32" || saved.dtype === "F64") return saved.data;
   if (saved.dtype !== "BF16") return undefined;
-  return new Float32Array(Uint32Array.from(saved.data, (bits) => bits << 16).buffer);
+  return widenBf16(saved.data);
 }
 
 /** Whether the last axes of convolution weights have to move. */

@@ -1,5 +1,6 @@
 /** The whole state of a training as one tree of named tensors and a few counters. */
 import type { BatchesConfig } from "../data/dataset.ts";
+import { roundToBf16, widenBf16 } from "../ffi/bf16.ts";
 import type { DtypeName } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
@@ -86,7 +87,24 @@ export interface StateOwners {
   readonly ema?: Ema;
 }
 
-const safeDtypes: Readonly<Record<DtypeName, SafeDtype>> = { f32: "F32", f64: "F64", i32: "I32", u8: "U8" };
+const safeDtypes: Readonly<Record<DtypeName, SafeDtype>> = {
+  f32: "F32",
+  f64: "F64",
+  bf16: "BF16",
+  i32: "I32",
+  u8: "U8",
+};
+
+/** A tensor's values as a file has them. */
+async function savedData(tensor: Tensor): Promise<SafeTensor["data"]> {
+  const values = await tensor.data();
+  return tensor.dtype === "bf16" ? roundToBf16(values as Float32Array<ArrayBuffer>) : values;
+}
+
+/** Saved values as a tensor of the same dtype is made of them. */
+function loadedData(saved: SafeTensor): TensorData {
+  return saved.dtype === "BF16" ? widenBf16(saved.data) : saved.data as TensorData;
+}
 
 /** Calls `use` with the live tensors of the tree by name; those that are only views live no longer than the call. */
 function withTensors<Result>(
@@ -112,7 +130,7 @@ export async function readTensors(owners: StateOwners): Promise<Map<string, Safe
   const reads = withTensors(owners, (named) =>
     [...named].map(async ([name, value]): Promise<[string, SafeTensor]> => {
       const { dtype, shape } = value;
-      return [name, { dtype: safeDtypes[dtype], shape, data: await value.data() } as SafeTensor];
+      return [name, { dtype: safeDtypes[dtype], shape, data: await savedData(value) } as SafeTensor];
     }));
   return new Map(await Promise.all(reads));
 }
@@ -156,8 +174,9 @@ export function writeTensors(saved: ReadonlyMap<string, SafeTensor>, owners: Sta
       );
     }
     for (const [name, target] of live) {
-      const { data, shape } = wanted.get(name)!;
-      noGrad(() => scope(() => void target.assign(tensor(data as TensorData, shape, { device: target.device }))));
+      const { device, dtype, shape } = target;
+      const values = loadedData(wanted.get(name)!);
+      noGrad(() => scope(() => void target.assign(tensor(values, shape, { device, dtype }))));
     }
   });
 }

@@ -1,4 +1,5 @@
 /** The devices that tests run on. */
+import type { FloatName } from "../../lib/ffi/codes.ts";
 import { Device, type DeviceOptions } from "../../lib/tensor/device.ts";
 import { deviceInfoText } from "../../lib/ffi/native.ts";
 
@@ -26,7 +27,7 @@ export interface DeviceUnderTest {
   readonly name: string;
   /** For messages: "cpu avx2". */
   readonly variant: string;
-  readonly dtypes: readonly ("f32" | "f64")[];
+  readonly dtypes: readonly FloatName[];
   open(): Device;
 }
 
@@ -36,11 +37,11 @@ export function devicesUnderTest(): DeviceUnderTest[] {
   const found: DeviceUnderTest[] = sets.map((set, index) => ({
     name: "cpu",
     variant: `cpu ${set}`,
-    dtypes: index === 0 ? ["f32", "f64"] : ["f32"],
+    dtypes: index === 0 ? ["f32", "f64", "bf16"] : ["f32", "bf16"],
     open: () => cpuWith(set, { threads: 2 }),
   }));
   if (cudaMissing() === undefined) {
-    found.push({ name: "cuda", variant: "cuda", dtypes: ["f32"], open: () => new Device("cuda") });
+    found.push({ name: "cuda", variant: "cuda", dtypes: ["f32", "bf16"], open: () => new Device("cuda") });
   }
   return found;
 }

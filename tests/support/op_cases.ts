@@ -1,6 +1,5 @@
 /** The stored cases of the ops; `tests/fixtures/README.md` has the format. */
 import { fromFileUrl } from "@std/path";
-import { DTYPE_CODES } from "../../lib/ffi/codes.ts";
 import { readSafetensors, type SafeTensor } from "../../lib/train/safetensors.ts";
 
 /** A row of the op table. */
@@ -72,13 +71,7 @@ export async function readOpCases(op: string): Promise<OpCase[]> {
   }));
 }
 
-/** Dtypes that a case names and the library does not have. */
-export function missingDtypes(each: OpCase): string[] {
-  const named = [...each.inputDtypes ?? [], each.params["dtype"] ?? "f32"].map(String);
-  return named.filter((dtype) => !Object.hasOwn(DTYPE_CODES, dtype));
-}
-
-/** The dtypes in which to run a case: that of the result where a parameter names it, or every float dtype. */
+/** The dtypes in which to run a case as it is stored: that of the result where a parameter names it, or f32 and f64. */
 export function dtypesOf(each: OpCase): readonly ("f32" | "f64")[] {
   if (each.inputs.some((input) => input?.dtype === "F64")) return ["f32", "f64"];
   return [each.params["dtype"] === "f64" ? "f64" : "f32"];

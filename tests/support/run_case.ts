@@ -1,5 +1,5 @@
 /** Runs one stored case of an op on a device and compares everything with it. */
-import type { DtypeName } from "../../lib/ffi/codes.ts";
+import type { DtypeName, FloatName } from "../../lib/ffi/codes.ts";
 import type { OpName, OpParams } from "../../lib/ffi/generated/symbols.ts";
 import { apply } from "../../lib/tensor/apply.ts";
 import { tensor } from "../../lib/tensor/create.ts";
@@ -7,14 +7,17 @@ import type { Device } from "../../lib/tensor/device.ts";
 import { scope } from "../../lib/tensor/scope.ts";
 import type { Tensor } from "../../lib/tensor/tensor.ts";
 import type { SafeTensor } from "../../lib/train/safetensors.ts";
+import { ARRAYS } from "../../lib/tensor/typed_arrays.ts";
 import { assertClose, type Tolerance } from "./compare.ts";
+import { lowDtype } from "./low_precision.ts";
 import type { OpCase, OpRow } from "./op_cases.ts";
+import { type Compared, lowTolerance } from "./tolerances.ts";
 
 /** Where and in what to run a case. */
 export interface RunOptions {
   readonly device: Device;
   /** The dtype of its floats. */
-  readonly dtype: "f32" | "f64";
+  readonly dtype: FloatName;
   readonly tolerance: Tolerance;
   /** What stands in front of messages: op, device, dtype. */
   readonly label: string;
@@ -28,27 +31,22 @@ export function upload(stored: SafeTensor, dtype: DtypeName, device: Device): Te
     const values = stored.data as Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
     return tensor(values, stored.shape, { device });
   }
-  const values = dtype === "f64"
-    ? Float64Array.from(stored.data)
-    : dtype === "f32"
-    ? Float32Array.from(stored.data)
-    : dtype === "i32"
-    ? Int32Array.from(stored.data)
-    : Uint8Array.from(stored.data);
-  return tensor(values, stored.shape, { device });
+  return tensor(ARRAYS[dtype].from(stored.data), stored.shape, { device, dtype });
 }
 
 /** Throws where an output, a value written in place or a gradient is not as stored; returns the largest share used. */
 export async function runCase(row: OpRow, each: OpCase, options: RunOptions): Promise<number> {
   const { device, dtype } = options;
-  const { inputs, outputs } = scope(() => enqueue(row, each, device, dtype));
+  const run = enqueue(row, each, device, dtype);
+  const { inputs, outputs } = run;
   const shares: number[] = [];
-  const compare = async (name: string, got: Tensor, expected: SafeTensor): Promise<void> => {
+  const compare = async (kind: Compared, name: string, got: Tensor, expected: SafeTensor): Promise<void> => {
     const what = `${options.label}, case "${each.name}", ${name}`;
     if (String(got.shape) !== String(expected.shape)) {
       throw new Error(`${what}: expected shape [${expected.shape}], got [${got.shape}]`);
     }
-    const worst = assertClose(await got.data(), numbersOf(expected), options.tolerance, what);
+    const tolerance = dtype === "bf16" ? lowTolerance(row.name, got.dtype, options.tolerance, kind) : options.tolerance;
+    const worst = assertClose(await got.data(), numbersOf(expected), tolerance, what);
     shares.push(worst.share);
   };
   try {
@@ -60,35 +58,51 @@ export async function runCase(row: OpRow, each: OpCase, options: RunOptions): Pr
     }
     for (const [place, { output, index }] of wanted.entries()) {
       const name = `output ${row.outputs[index]}`;
-      checkDtype(`${options.label}, case "${each.name}", ${name}`, outputs[place]!, output, dtype, each);
-      await compare(name, outputs[place]!, output);
+      const wanted = dtype === "bf16" ? lowDtype(row, index, output) : undefined;
+      checkDtype(`${options.label}, case "${each.name}", ${name}`, outputs[place]!, output, wanted ?? dtype, each);
+      await compare("output", name, outputs[place]!, output);
     }
     for (const [index, expected] of each.mutated.entries()) {
-      if (expected !== null) await compare(`input ${nameOf(row, index)} after the call`, inputs[index]!, expected);
+      if (expected === null) continue;
+      await compare("output", `input ${nameOf(row, index)} after the call`, inputs[index]!, expected);
     }
     for (const [index, expected] of each.grads.entries()) {
       const name = `gradient of ${nameOf(row, index)}`;
       if (expected === null) continue;
       const gradient = inputs[index]?.grad;
       if (!gradient) throw new Error(`${options.label}, case "${each.name}", ${name}: expected one, got none`);
-      await compare(name, gradient, expected);
+      await compare("gradient", name, gradient, expected);
     }
   } finally {
-    for (const made of [...inputs, ...outputs]) made?.dispose();
+    disposeAll(run);
   }
   return Math.max(0, ...shares);
 }
 
-/** The op call and, where the case has gradients, the call of backward. */
-function enqueue(
-  row: OpRow,
-  each: OpCase,
-  device: Device,
-  dtype: "f32" | "f64",
-): { inputs: (Tensor | null)[]; outputs: Tensor[] } {
+/** The tensors of a call. */
+export interface Run {
+  readonly inputs: readonly (Tensor | null)[];
+  readonly outputs: readonly Tensor[];
+}
+
+/** Disposes of a call's tensors. */
+export function disposeAll({ inputs, outputs }: Run): void {
+  for (const made of [...inputs, ...outputs]) made?.dispose();
+}
+
+/** The op call and, where the case has gradients, the call of backward; the caller disposes of the tensors. */
+export function enqueue(row: OpRow, each: OpCase, device: Device, dtype: FloatName): Run {
+  return scope(() => enqueueScoped(row, each, device, dtype));
+}
+
+function enqueueScoped(row: OpRow, each: OpCase, device: Device, dtype: FloatName): {
+  inputs: (Tensor | null)[];
+  outputs: Tensor[];
+} {
   const inputs = each.inputs.map((input, index) => {
     if (input === null) return null;
-    const made = upload(input, each.inputDtypes?.[index] as DtypeName | undefined ?? dtype, device);
+    const own = each.inputDtypes?.[index] as DtypeName | "" | undefined;
+    const made = upload(input, own || dtype, device);
     return each.grads[index] ? made.requireGrad() : made;
   });
   const params = each.params as unknown as OpParams[OpName];

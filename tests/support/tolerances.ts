@@ -1,4 +1,5 @@
 /** How far each op may be from PyTorch's float64 values: one table, with reasons. */
+import type { DtypeName, FloatName } from "../../lib/ffi/codes.ts";
 import type { OpCase } from "./op_cases.ts";
 import type { Tolerance } from "./compare.ts";
 
@@ -7,6 +8,9 @@ const F64: Tolerance = { atol: 1e-9, rtol: 1e-9 };
 
 /** For every op in f32: about 25 steps of a float32 near 1. */
 const F32: Tolerance = { atol: 3e-6, rtol: 3e-6 };
+
+/** One rounding to bf16: half a step, which is 2^-7 of the power of two below. */
+const BF16 = 2 ** -8;
 
 /** Where it must be another one. */
 interface Exception {
@@ -55,11 +59,45 @@ function size(shape: readonly number[]): number {
 }
 
 /** The tolerance of a case in a dtype. */
-export function toleranceOf(op: string, each: OpCase, dtype: "f32" | "f64"): Tolerance {
+export function toleranceOf(op: string, each: OpCase, dtype: FloatName): Tolerance {
   if (dtype === "f64") return F64;
   const exception = EXCEPTIONS[op]?.find(({ cases }) => cases.test(each.name));
   if (exception !== undefined) return exception.tolerance;
   const shapes = each.inputs.map((input) => input?.shape ?? []);
   const scale = Math.sqrt(SUMMANDS[op]?.(shapes, each.params) ?? 1);
   return { atol: F32.atol * Math.max(scale, 1), rtol: F32.rtol };
+}
+
+/** What a tolerance is for. */
+export type Compared = "output" | "gradient";
+
+/** Gradients in bf16 that are rounded more than once, as PyTorch's own are; everything else is, like results, once. */
+export const LOW_GRADIENTS: Readonly<Record<string, { readonly tolerance: Tolerance; readonly reason: string }>> = {
+  exp: { tolerance: { atol: 3e-6, rtol: 2 * BF16 }, reason: "the saved result is rounded, then dy times it" },
+  sqrt: { tolerance: { atol: 3e-6, rtol: 2 * BF16 }, reason: "the saved result is rounded, then dy over it" },
+  power: { tolerance: { atol: 3e-6, rtol: 3 * BF16 }, reason: "a power and two products, each rounded" },
+  mul: {
+    tolerance: { atol: 8 * BF16, rtol: 2 * BF16 },
+    reason: "up to 30 products of up to 4 are rounded, then added up where a factor broadcasts, and may cancel",
+  },
+  div: {
+    tolerance: { atol: 32 * BF16, rtol: 4 * BF16 },
+    reason: "two products and a quotient of up to 10, each rounded, then added up where b broadcasts, and may cancel",
+  },
+  softmax: {
+    tolerance: { atol: BF16, rtol: 2 * BF16 },
+    reason: "y (dy - sum y dy) of the rounded y, which is at most 1, cancels",
+  },
+  log_softmax: {
+    tolerance: { atol: 4 * BF16, rtol: 2 * BF16 },
+    reason: "dy - exp(y) sum dy of the rounded y, which is down to -8 and so off by 2^-6, cancels",
+  },
+};
+
+/** The tolerance of a tensor of a case in bf16, from that of the case in f32. */
+export function lowTolerance(op: string, dtype: DtypeName, single: Tolerance, compared: Compared): Tolerance {
+  if (dtype === "i32" || dtype === "u8") return { atol: 0, rtol: 0 };
+  const exception = compared === "gradient" ? LOW_GRADIENTS[op] : undefined;
+  if (exception !== undefined) return exception.tolerance;
+  return dtype === "bf16" ? { atol: single.atol, rtol: single.rtol + BF16 } : single;
 }

@@ -1,9 +1,9 @@
 //! The CPU as a queue's device: its memory is the host's, and everything is done when the call returns.
 
-use super::CpuContext;
+use super::{CpuContext, wide};
 use crate::error::{Error, Result};
 use crate::runtime::backend::{Backend, Device, HostMemory};
-use crate::runtime::record::{Io, Record};
+use crate::runtime::record::Record;
 use std::alloc::{Layout, alloc, dealloc};
 
 /// Bytes; the width of a cache line and of an AVX-512 register.
@@ -78,7 +78,7 @@ impl Backend for CpuContext {
     }
 
     fn run(&self, record: &Record) -> Result<()> {
-        record.kernel.run_cpu(&Io::new(record), self)
+        wide::run(record, self)
     }
 
     fn chunks_by_thread(&self) -> Vec<u64> {

@@ -9,5 +9,6 @@ pub mod gemm;
 pub mod math;
 pub mod pool;
 pub(crate) mod scratch;
+pub(crate) mod wide;
 
 pub use context::CpuContext;

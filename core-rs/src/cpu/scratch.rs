@@ -2,6 +2,7 @@
 
 use super::backend::physical_memory;
 use std::cell::RefCell;
+use std::thread::LocalKey;
 
 /// Floats per cache line.
 const LINE: usize = 16;
@@ -10,8 +11,12 @@ const LINE: usize = 16;
 #[repr(align(64))]
 struct Line(#[allow(dead_code, reason = "read through the slice")] [f32; LINE]);
 
+type Store = LocalKey<RefCell<Vec<Vec<Line>>>>;
+
 thread_local! {
     static FREE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+    /// Apart, as these are as large as tensors: among the others all would grow to that size in turn.
+    static WIDE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a kernel unwinds with where the system has no memory for its buffers.
@@ -23,6 +28,7 @@ pub struct ScratchRefused {
 /// A cache-line aligned buffer borrowed from the current thread's store; dropping it
 /// returns it.
 pub struct Scratch {
+    store: &'static Store,
     lines: Vec<Line>,
     len: usize,
 }
@@ -30,7 +36,16 @@ pub struct Scratch {
 impl Scratch {
     /// A buffer of `len` floats with unspecified (but initialised) contents.
     pub fn take(len: usize) -> Scratch {
-        let mut lines = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        Self::of(&FREE, len)
+    }
+
+    /// The same for copies of whole tensors.
+    pub fn wide(len: usize) -> Scratch {
+        Self::of(&WIDE, len)
+    }
+
+    fn of(store: &'static Store, len: usize) -> Scratch {
+        let mut lines = store.with_borrow_mut(Vec::pop).unwrap_or_default();
         let needed = len.div_ceil(LINE);
         if lines.len() < needed {
             let bytes = needed.saturating_mul(size_of::<Line>());
@@ -41,7 +56,7 @@ impl Scratch {
             }
             lines.resize(needed, Line([0.0; LINE]));
         }
-        Scratch { lines, len }
+        Scratch { store, lines, len }
     }
 
     /// The buffer's floats.
@@ -61,6 +76,6 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
         // While the thread ends its store may be gone already; then the buffer just goes too.
-        let _ = FREE.try_with(|free| free.borrow_mut().push(lines));
+        let _ = self.store.try_with(|free| free.borrow_mut().push(lines));
     }
 }

@@ -36,13 +36,28 @@ impl<'a> Inputs<'a> {
         self.metas.get(index).copied().flatten()
     }
 
-    /// An input of dtype f32 or f64.
+    /// An input of a float dtype.
     pub fn float(&self, index: usize) -> Result<Meta> {
         let meta = self.get(index)?;
         if !meta.dtype.is_float() {
             return Err(Error::dtype(
                 self.op,
-                format!("Expected `{}` of dtype f32 or f64, got {}", self.name(index), meta.dtype),
+                format!("Expected `{}` of dtype f32, bf16 or f64, got {}", self.name(index), meta.dtype),
+            ));
+        }
+        Ok(meta)
+    }
+
+    /// An input that keeps what is added up over many steps, which bf16 would lose: of dtype f32 or f64.
+    pub fn master(&self, index: usize, what: &str) -> Result<Meta> {
+        let meta = self.float(index)?;
+        if meta.dtype == Dtype::Bf16 {
+            return Err(Error::dtype(
+                self.op,
+                format!(
+                    "Expected `{}` of dtype f32 or f64, got bf16: {what} are f32 where a network computes in bf16",
+                    self.name(index)
+                ),
             ));
         }
         Ok(meta)

@@ -58,7 +58,9 @@ impl Table {
                 format!("Expected a parameter and a gradient for each of {count} segments, got {given} tensors"),
             ));
         }
-        let dtype = inputs.float(STATES)?.dtype;
+        let what = "parameters, their gradients and optimizer state (the master weights)";
+        (0..count).try_for_each(|pair| inputs.master(first + 2 * pair, what).map(|_| ()))?;
+        let dtype = inputs.master(STATES, what)?.dtype;
         let rate = inputs.of(RATE, dtype)?;
         if rate.shape.len() != 1 {
             return Err(Error::shape(op, format!("Expected `lr` with one element, got shape {}", rate.shape)));

@@ -2,10 +2,11 @@
 
 use super::now::Now;
 use super::tensor::Operand;
-use crate::dtype::Element;
+use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::ops::{Kernel, Row};
 use crate::shape::Meta;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -46,6 +47,30 @@ impl Record {
     pub fn mutates(&self, input: usize) -> bool {
         self.row.mutates(input)
     }
+
+    /// The bf16 tensors: inputs, then outputs.
+    pub fn narrow(&self) -> impl Iterator<Item = Narrow<'_>> {
+        let (inputs, outputs) = (self.inputs.iter().map(Option::as_ref), self.outputs.iter().map(Some));
+        let there = inputs.chain(outputs).enumerate().filter_map(|(place, operand)| Some((place, operand?)));
+        let narrow = there.filter(|(_, operand)| operand.meta.dtype == Dtype::Bf16);
+        narrow.scan(0, |end, (place, operand)| {
+            let copy = *end..*end + operand.meta.shape.len();
+            *end = copy.end.next_multiple_of(ALIGNED);
+            Some(Narrow { place, operand, copy })
+        })
+    }
+}
+
+/// Floats of a cache line.
+const ALIGNED: usize = 16;
+
+/// A bf16 tensor of a record.
+pub struct Narrow<'a> {
+    /// The number of an input, or the number of inputs and that of an output.
+    pub place: usize,
+    pub operand: &'a Operand,
+    /// Where its copy lies among those of all, in f32.
+    pub copy: Range<usize>,
 }
 
 /// The tensors of a record that runs on the CPU, as slices.
@@ -54,12 +79,20 @@ impl Record {
 /// tensor that shares bytes with another argument.
 pub struct Io<'a> {
     record: &'a Record,
+    /// The f32 copies that stand for the bf16 tensors, as [`Record::narrow`] lays them out.
+    copies: Option<*mut f32>,
 }
 
 impl<'a> Io<'a> {
     /// For a record whose tensors are in host memory.
     pub(crate) fn new(record: &'a Record) -> Io<'a> {
-        Io { record }
+        Io { record, copies: None }
+    }
+
+    /// With f32 in place of every bf16 tensor.
+    pub(crate) fn widened(record: &'a Record, copies: &'a mut [f32]) -> Io<'a> {
+        assert!(record.narrow().all(|narrow| narrow.copy.end <= copies.len()));
+        Io { record, copies: Some(copies.as_mut_ptr()) }
     }
 
     pub fn inputs(&self) -> usize {
@@ -71,7 +104,7 @@ impl<'a> Io<'a> {
     }
 
     pub fn meta(&self, input: usize) -> Meta {
-        self.input_operand(input).meta
+        self.seen(self.input_operand(input).meta)
     }
 
     pub fn outputs(&self) -> usize {
@@ -79,7 +112,29 @@ impl<'a> Io<'a> {
     }
 
     pub fn output_meta(&self, output: usize) -> Meta {
-        self.record.outputs[output].meta
+        self.seen(self.record.outputs[output].meta)
+    }
+
+    /// A tensor's meta, as the kernel sees it.
+    fn seen(&self, meta: Meta) -> Meta {
+        if self.copies.is_some() { Meta::new(meta.shape, meta.dtype.wide()) } else { meta }
+    }
+
+    /// The first byte of a tensor, or of what stands for it; `place` as in [`Narrow`].
+    fn pointer(&self, place: usize, operand: &Operand) -> *mut u8 {
+        let Some(copies) = self.copies.filter(|_| operand.meta.dtype == Dtype::Bf16) else {
+            return operand.pointer();
+        };
+        let narrow = self.record.narrow().find(|narrow| narrow.place == place).expect("its dtype is bf16");
+        copies.wrapping_add(narrow.copy.start).cast()
+    }
+
+    fn input_pointer(&self, input: usize) -> *mut u8 {
+        self.pointer(input, self.input_operand(input))
+    }
+
+    fn output_pointer(&self, output: usize) -> *mut u8 {
+        self.pointer(self.record.inputs.len() + output, &self.record.outputs[output])
     }
 
     fn input_operand(&self, input: usize) -> &'a Operand {
@@ -88,11 +143,11 @@ impl<'a> Io<'a> {
 
     /// The values of an input.
     pub fn input<T: Element>(&self, input: usize) -> &'a [T] {
-        let operand = self.input_operand(input);
-        assert_eq!(operand.meta.dtype, T::DTYPE, "the shape rule checks dtypes");
-        // SAFETY: the block holds at least meta.bytes() after the offset, aligned to 64 bytes plus whole elements; records
+        let meta = self.meta(input);
+        assert_eq!(meta.dtype, T::DTYPE, "the shape rule checks dtypes");
+        // SAFETY: the block (or the copies) holds at least meta.bytes() after the offset, aligned to 64 bytes plus whole elements; records
         // run one at a time, so nothing writes it during this one.
-        unsafe { std::slice::from_raw_parts(operand.pointer().cast::<T>(), operand.meta.shape.len()) }
+        unsafe { std::slice::from_raw_parts(self.input_pointer(input).cast::<T>(), meta.shape.len()) }
     }
 
     /// The values of an optional input.
@@ -104,42 +159,39 @@ impl<'a> Io<'a> {
     #[allow(clippy::mut_from_ref)]
     pub fn in_place<T: Element>(&self, input: usize) -> &'a mut [T] {
         assert!(self.record.mutates(input), "the op table says which inputs are written");
-        let operand = self.input_operand(input);
-        assert_eq!(operand.meta.dtype, T::DTYPE, "the shape rule checks dtypes");
+        let meta = self.meta(input);
+        assert_eq!(meta.dtype, T::DTYPE, "the shape rule checks dtypes");
         // SAFETY: as in `input`, and no other operand shares these bytes (checked at the call).
-        unsafe { std::slice::from_raw_parts_mut(operand.pointer().cast::<T>(), operand.meta.shape.len()) }
+        unsafe { std::slice::from_raw_parts_mut(self.input_pointer(input).cast::<T>(), meta.shape.len()) }
     }
 
     /// The values to write of an output, undefined before; take each at most once.
     #[allow(clippy::mut_from_ref)]
     pub fn output<T: Element>(&self, output: usize) -> &'a mut [T] {
-        let operand = &self.record.outputs[output];
-        assert_eq!(operand.meta.dtype, T::DTYPE, "the shape rule sets the dtype");
-        // SAFETY: a fresh block of this record alone, of at least meta.bytes().
-        unsafe { std::slice::from_raw_parts_mut(operand.pointer().cast::<T>(), operand.meta.shape.len()) }
+        let meta = self.output_meta(output);
+        assert_eq!(meta.dtype, T::DTYPE, "the shape rule sets the dtype");
+        // SAFETY: a fresh block of this record alone (or a copy of it), of at least meta.bytes().
+        unsafe { std::slice::from_raw_parts_mut(self.output_pointer(output).cast::<T>(), meta.shape.len()) }
     }
 
     /// The bytes of an input, whatever its dtype.
     pub fn input_bytes(&self, input: usize) -> &'a [u8] {
-        let operand = self.input_operand(input);
         // SAFETY: as in `input`.
-        unsafe { std::slice::from_raw_parts(operand.pointer(), operand.meta.bytes()) }
+        unsafe { std::slice::from_raw_parts(self.input_pointer(input), self.meta(input).bytes()) }
     }
 
     /// The bytes of an output, whatever its dtype; take each at most once.
     #[allow(clippy::mut_from_ref)]
     pub fn output_bytes(&self, output: usize) -> &'a mut [u8] {
-        let operand = &self.record.outputs[output];
         // SAFETY: as in `output`.
-        unsafe { std::slice::from_raw_parts_mut(operand.pointer(), operand.meta.bytes()) }
+        unsafe { std::slice::from_raw_parts_mut(self.output_pointer(output), self.output_meta(output).bytes()) }
     }
 
     /// The bytes of an input written in place; take each at most once.
     #[allow(clippy::mut_from_ref)]
     pub fn in_place_bytes(&self, input: usize) -> &'a mut [u8] {
         assert!(self.record.mutates(input), "the op table says which inputs are written");
-        let operand = self.input_operand(input);
         // SAFETY: as in `in_place`.
-        unsafe { std::slice::from_raw_parts_mut(operand.pointer(), operand.meta.bytes()) }
+        unsafe { std::slice::from_raw_parts_mut(self.input_pointer(input), self.meta(input).bytes()) }
     }
 }

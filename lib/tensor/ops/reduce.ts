@@ -4,6 +4,7 @@ import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ReduceOptions } from "../tensor_methods.ts";
 import { equal } from "./binary.ts";
+import { inDtype } from "./shape.ts";
 
 /** An axis counted from the start; negative ones count from the end. */
 export function axisOf(op: string, axis: number, rank: number): number {
@@ -79,7 +80,9 @@ export const maxRule: GradientRule<"max"> = {
     const [x, kept] = [call.input(0), keptShape(call.inputShapes[0]!, call.params.axes)];
     const mask = equal(x, call.output(0).reshape(kept));
     const ties = mask.sum(call.params.axes.length === 0 ? undefined : call.params.axes, { keepDims: true });
-    return [mask.mul(dy!.reshape(kept).div(ties.reshape(kept)))];
+    // The mask of bf16 is f32, which counts ties beyond 256 too.
+    const share = inDtype(dy!.reshape(kept), mask.dtype).div(ties.reshape(kept));
+    return [inDtype(mask.mul(share), x.dtype)];
   },
 };
 

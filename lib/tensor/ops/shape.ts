@@ -1,5 +1,5 @@
 /** Ops that move values, and their gradients. */
-import type { DtypeName } from "../../ffi/codes.ts";
+import { type DtypeName, isFloat } from "../../ffi/codes.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
@@ -73,9 +73,14 @@ export function cast(x: Tensor, dtype: DtypeName): Tensor {
   return applyOne("cast", [x], { dtype });
 }
 
+/** The values in a dtype: the tensor itself where that is its own, else a cast, which gradients pass through. */
+export function inDtype(x: Tensor, dtype: DtypeName): Tensor {
+  return x.dtype === dtype ? x : cast(x, dtype);
+}
+
 /** A copy of the values. */
 export function clone(x: Tensor): Tensor {
-  return x.dtype === "f32" || x.dtype === "f64" ? affine(x, 1, 0) : cast(x, x.dtype);
+  return isFloat(x.dtype) ? affine(x, 1, 0) : cast(x, x.dtype);
 }
 
 /** y[i] = table[index[i]], rows of the first axis; `index` is i32. */

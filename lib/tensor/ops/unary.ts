@@ -1,4 +1,5 @@
 /** Element-wise ops of one tensor, and their gradients. */
+import { isFloat } from "../../ffi/codes.ts";
 import type { OpParams } from "../../ffi/generated/symbols.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
@@ -28,8 +29,8 @@ export function neg(x: Tensor): Tensor {
 
 /** Throws where a tensor is not of floats, naming the method that a script called. */
 export function checkFloat(op: string, x: Tensor): void {
-  if (x.dtype === "f32" || x.dtype === "f64") return;
-  throw new TypeError(`${op}(): Expected a tensor of dtype f32 or f64, got ${x.dtype}: to() converts`);
+  if (isFloat(x.dtype)) return;
+  throw new TypeError(`${op}(): Expected a tensor of dtype f32, bf16 or f64, got ${x.dtype}: to() converts`);
 }
 
 /** x to a constant power. */

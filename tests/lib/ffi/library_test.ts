@@ -10,7 +10,7 @@ Deno.test("library: another ABI version names both, the file, and what to run", 
     assertThrows(
       () => requireAbi(found, path),
       LibtrainError,
-      `Expected a native library of ABI version 2, got ${found} at /somewhere/liblibtrain.so: run \`deno task build\``,
+      `Expected a native library of ABI version 3, got ${found} at /somewhere/liblibtrain.so: run \`deno task build\``,
     );
   }
 });

@@ -135,7 +135,11 @@ graphTest("backward: ops without a gradient say so where the loss goes through t
 
 graphTest("requireGrad: floats alone, and it can be turned off", (make, device) => {
   using labels = tensor([1], undefined, { dtype: "i32", device });
-  assertThrows(() => labels.requireGrad(), TypeError, "requireGrad(): Expected a tensor of dtype f32 or f64, got i32");
+  assertThrows(
+    () => labels.requireGrad(),
+    TypeError,
+    "requireGrad(): Expected a tensor of dtype f32, bf16 or f64, got i32",
+  );
   using x = make([1]).requireGrad();
   assertStrictEquals(x.requireGrad(false), x);
   using y = x.mul(2);

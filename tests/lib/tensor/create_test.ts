@@ -119,7 +119,7 @@ Deno.test("tensor: what it refuses", () => {
     [() => zeros([-1]), RangeError, "full(): Expected `shape[0]` as a whole number"],
     [() => randn([2], { std: -1 }), RangeError, "normal(): Expected `std` not below 0, got -1"],
     [() => rand([2], { low: 1, high: 0 }), RangeError, "uniform(): Expected low <= high, got 1 and 0"],
-    [() => rand([2], { dtype: "i32" }), TypeError, "uniform(): Expected `dtype` as f32 or f64, got i32"],
+    [() => rand([2], { dtype: "i32" }), TypeError, "uniform(): Expected `dtype` as f32, bf16 or f64, got i32"],
     [() => randn([2], { seed: -1 }), RangeError, "normal(): Expected `seed` as a whole number from 0 to 4294967295"],
   ];
   for (const [make, errorClass, message] of cases) assertThrows(make, errorClass, message);

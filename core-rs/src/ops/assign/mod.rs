@@ -13,6 +13,8 @@ const CHUNK: usize = 256 * 1024;
 pub struct Assign;
 
 impl Op for Assign {
+    const MOVES_BF16: bool = true;
+
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Assign)
     }

@@ -38,7 +38,7 @@ impl Settings {
     }
 }
 
-/// x at `index`; checks the inputs `vectors`, one value a channel, and the tensors shaped like x.
+/// x at `index`; checks the inputs `vectors`, one value a channel and f32 beside a bf16 x, and the residual like x.
 fn check(inputs: &Inputs, index: usize, vectors: std::ops::Range<usize>, residual: usize) -> Result<Meta> {
     let x = inputs.float(index)?;
     if x.shape.rank() < 2 {
@@ -49,10 +49,15 @@ fn check(inputs: &Inputs, index: usize, vectors: std::ops::Range<usize>, residua
     }
     let per_channel = channels(inputs.op, x)?;
     for vector in vectors {
-        inputs.exactly(vector, x.dtype, per_channel)?;
+        inputs.exactly(vector, x.dtype.wide(), per_channel)?;
     }
     inputs.exactly_if_there(residual, x.dtype, x.shape)?;
     Ok(x)
+}
+
+/// One value a channel.
+fn vector(op: &'static str, x: Meta) -> Result<Meta> {
+    Ok(Meta::new(channels(op, x)?, x.dtype.wide()))
 }
 
 /// The shape [c].
@@ -79,7 +84,7 @@ fn check_count(op: &'static str, x: Meta) -> Result<()> {
 fn gradients(inputs: &Inputs) -> Result<Vec<Meta>> {
     let x = check(inputs, 1, 2..6, 6)?;
     inputs.exactly(0, x.dtype, x.shape)?;
-    let vector = Meta::new(channels(inputs.op, x)?, x.dtype);
+    let vector = vector(inputs.op, x)?;
     let mut outputs = vec![x, vector, vector];
     outputs.extend(inputs.optional(6));
     Ok(outputs)
@@ -119,7 +124,7 @@ impl Op for BatchNorm {
     fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
         let x = check(inputs, 0, 1..3, 3)?;
         check_count(inputs.op, x)?;
-        let vector = Meta::new(channels(inputs.op, x)?, x.dtype);
+        let vector = vector(inputs.op, x)?;
         Ok(vec![x, vector, vector])
     }
 

@@ -36,7 +36,7 @@ impl Op for UpdateRunningStats {
     }
 
     fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
-        let mean = inputs.float(0)?;
+        let mean = inputs.master(0, "running statistics")?;
         for index in 1..4 {
             inputs.exactly(index, mean.dtype, mean.shape)?;
         }

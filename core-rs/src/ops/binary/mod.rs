@@ -73,7 +73,7 @@ impl<P: Predicate> Op for Compare<P> {
     fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
         let a = inputs.get(0)?;
         if a.dtype == Dtype::U8 {
-            let message = format!("Expected `a` of dtype f32, f64 or i32, got {}: to() converts", a.dtype);
+            let message = format!("Expected `a` of dtype f32, bf16, f64 or i32, got {}: to() converts", a.dtype);
             return Err(Error::dtype(inputs.op, message));
         }
         let b = inputs.of(1, a.dtype)?;

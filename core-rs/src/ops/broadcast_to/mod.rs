@@ -20,6 +20,8 @@ pub struct BroadcastTo {
 }
 
 impl Op for BroadcastTo {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(BroadcastTo { shape: params.rest_shape("shape")? })
     }

@@ -141,6 +141,10 @@ macro_rules! for_dtype {
                 type $T = f64;
                 $body
             }
+            $crate::dtype::Dtype::Bf16 => {
+                type $T = $crate::dtype::Bf16;
+                $body
+            }
             $crate::dtype::Dtype::I32 => {
                 type $T = i32;
                 $body

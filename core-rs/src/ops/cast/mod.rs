@@ -2,8 +2,8 @@
 
 use super::broadcast_to::strided::for_dtype;
 use super::{Inputs, Op, Params};
-use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::{CpuContext, wide};
 use crate::dtype::{Dtype, Element};
 use crate::error::Result;
 use crate::runtime::record::Io;
@@ -17,6 +17,8 @@ pub struct Cast {
 }
 
 impl Op for Cast {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Cast { dtype: params.dtype("dtype")? })
     }
@@ -26,9 +28,13 @@ impl Op for Cast {
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
-        for_dtype!(io.meta(0).dtype, T => for_dtype!(self.dtype, U => {
-            run::<T, U>(&context.pool, io.input(0), io.output(0));
-        }));
+        match (io.meta(0).dtype, self.dtype) {
+            (Dtype::Bf16, Dtype::F32) => wide::widen(context, io.input(0), io.output(0)),
+            (Dtype::F32, Dtype::Bf16) => wide::round(context, io.input(0), io.output(0)),
+            (from, to) => for_dtype!(from, T => for_dtype!(to, U => {
+                run::<T, U>(&context.pool, io.input(0), io.output(0));
+            })),
+        }
         Ok(())
     }
 }

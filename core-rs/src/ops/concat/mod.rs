@@ -25,6 +25,8 @@ struct Part<'a> {
 }
 
 impl Op for Concat {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Concat { axis: params.u32("axis")? })
     }

@@ -2,6 +2,8 @@
 //! `q = (1 - s) target + s / classes` (Szegedy 2016, <https://arxiv.org/abs/1512.00567>); a label stands for the target
 //! that is 1 there and 0 elsewhere.
 //!
+//! Target weights, the loss and its gradient are f32 where the logits are bf16.
+//!
 //! Backward: `dlogits = dloss / n (softmax(logits) sum q - q)`.
 
 mod cpu;
@@ -61,11 +63,14 @@ fn check(inputs: &Inputs) -> Result<Meta> {
     let rows = Shape::new(inputs.op, &logits.shape.dims()[..1])?;
     match inputs.get(1)?.dtype {
         Dtype::I32 => inputs.exactly(1, Dtype::I32, rows)?,
-        dtype if dtype == logits.dtype => inputs.exactly(1, dtype, logits.shape)?,
+        dtype if dtype == logits.dtype.wide() => inputs.exactly(1, dtype, logits.shape)?,
         dtype => {
             return Err(Error::dtype(
                 inputs.op,
-                format!("Expected `target` as labels of dtype i32 or weights of dtype {}, got {dtype}", logits.dtype),
+                format!(
+                    "Expected `target` as labels of dtype i32 or weights of dtype {}, got {dtype}",
+                    logits.dtype.wide()
+                ),
             ));
         }
     }
@@ -88,7 +93,7 @@ impl Op for CrossEntropy {
 
     fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
         let logits = check(inputs)?;
-        Ok(vec![Meta::new(Shape::scalar(), logits.dtype)])
+        Ok(vec![Meta::new(Shape::scalar(), logits.dtype.wide())])
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
@@ -121,7 +126,7 @@ impl Op for CrossEntropyBackward {
 
     fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
         let logits = check(inputs)?;
-        inputs.exactly(2, logits.dtype, Shape::scalar())?;
+        inputs.exactly(2, logits.dtype.wide(), Shape::scalar())?;
         Ok(vec![logits])
     }
 

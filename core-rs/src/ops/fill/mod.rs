@@ -18,6 +18,8 @@ pub struct Fill {
 }
 
 impl Op for Fill {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Fill { value: params.f64("value")? })
     }
@@ -40,6 +42,8 @@ pub struct Full {
 }
 
 impl Op for Full {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         let (dtype, value) = (params.dtype("dtype")?, params.f64("value")?);
         check_value(params.op(), value, dtype)?;

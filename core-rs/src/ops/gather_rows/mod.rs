@@ -17,6 +17,8 @@ const CHUNK: usize = 128 * 1024;
 pub struct GatherRows;
 
 impl Op for GatherRows {
+    const MOVES_BF16: bool = true;
+
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(GatherRows)
     }

@@ -14,6 +14,8 @@ pub struct OneHot {
 }
 
 impl Op for OneHot {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(OneHot { classes: params.at_least("classes", 1)?, dtype: params.dtype("dtype")? })
     }

@@ -23,6 +23,8 @@ pub struct Pad {
 }
 
 impl Op for Pad {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         let value = params.f64("value")?;
         let mut before = params.rest_u32("beforeAndAfter")?;

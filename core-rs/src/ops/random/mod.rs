@@ -26,7 +26,7 @@ impl Stream {
     fn parse(params: &mut Params, names: [&str; 2]) -> Result<Stream> {
         let dtype = params.dtype("dtype")?;
         if !dtype.is_float() {
-            return Err(Error::dtype(params.op(), format!("Expected `dtype` as f32 or f64, got {dtype}")));
+            return Err(Error::dtype(params.op(), format!("Expected `dtype` as f32, bf16 or f64, got {dtype}")));
         }
         let key = [params.u32("seed")? as u32, params.u32("stream")? as u32];
         let range = [params.f64(names[0])?, params.f64(names[1])?];
@@ -48,6 +48,8 @@ impl Stream {
 pub struct Uniform(Stream);
 
 impl Op for Uniform {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         let stream = Stream::parse(params, ["low", "high"])?;
         let [low, high] = stream.range;
@@ -78,6 +80,8 @@ impl Uniform {
 pub struct Normal(Stream);
 
 impl Op for Normal {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         let stream = Stream::parse(params, ["mean", "std"])?;
         if stream.range[1] < 0.0 {

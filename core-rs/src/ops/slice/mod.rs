@@ -20,6 +20,8 @@ pub struct Slice {
 }
 
 impl Op for Slice {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         let mut starts = params.rest_u32("startsAndSizes")?;
         if starts.len() % 2 != 0 {

@@ -21,6 +21,8 @@ pub struct Transpose {
 }
 
 impl Op for Transpose {
+    const MOVES_BF16: bool = true;
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Transpose { permutation: params.rest_u32("permutation")? })
     }
