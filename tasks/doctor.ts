@@ -41,7 +41,8 @@ export async function doctor(): Promise<Diagnosis> {
   try {
     device = deviceInfo();
     findings.push({ topic: "library", state: "ok", detail: libraryPath().pathname });
-    findings.push(processor(device), await kernels(), cuda(device));
+    findings.push(processor(device), await kernels("cpu"), cuda(device));
+    if (device.cuda.available) findings.push(await kernels("cuda"));
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     findings.push({ topic: "library", state: "failed", detail, cure: "deno task build" });
@@ -61,9 +62,9 @@ function processor({ cpu }: DeviceInfo): Finding {
 }
 
 /** The library loads: what fails here is a setting, or the build. */
-async function kernels(): Promise<Finding> {
+async function kernels(kind: "cpu" | "cuda"): Promise<Finding> {
   try {
-    return await arithmetic();
+    return await arithmetic(kind);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     const setting = /LIBTRAIN_\w+/.exec(detail)?.[0];
@@ -73,13 +74,13 @@ async function kernels(): Promise<Finding> {
 }
 
 /** A sum through the queue and back shows that the library works, not only that it loads. */
-async function arithmetic(): Promise<Finding> {
-  using device = new Device("cpu");
+async function arithmetic(kind: "cpu" | "cuda"): Promise<Finding> {
+  using device = new Device(kind);
   using x = tensor([1, 2, 3], [3], { device });
   using sum = x.sum();
   const value = await sum.item();
   return value === 6
-    ? { topic: "kernels", state: "ok", detail: `a sum on ${device.stats().chunksByThread.length} threads is right` }
+    ? { topic: "kernels", state: "ok", detail: `a sum on ${device} is right` }
     : { topic: "kernels", state: "failed", detail: `Expected 1 + 2 + 3 = 6, got ${value}`, cure: "deno task build" };
 }
 

@@ -20,6 +20,6 @@ export function headline(device: Device): string {
   const threads = device.stats().chunksByThread.length;
   const where = device.kind === "cpu"
     ? `cpu (${cpuFacts().isa}, ${threads} thread${threads === 1 ? "" : "s"})`
-    : "cuda";
+    : `cuda (${deviceInfo().cuda.gpus[0]?.name ?? "GPU"})`;
   return `libtrain ${version} · ${where}`;
 }

@@ -25,8 +25,8 @@ int32_t lt_inject_out_of_memory(uint32_t queue_slot, uint32_t queue_generation, 
 /* This machine as a JSON text. */
 int32_t lt_device_info(uint32_t *out, uint32_t out_bytes);
 
-/* A queue on the CPU (kind 0) or on CUDA (kind 1). */
-int32_t lt_queue_create(uint32_t kind, uint32_t threads, uint32_t *out, uint32_t out_bytes);
+/* A queue on the CPU (kind 0) or on CUDA (kind 1; f32 products in TF32 where tf32 is 1). */
+int32_t lt_queue_create(uint32_t kind, uint32_t threads, uint32_t tf32, uint32_t *out, uint32_t out_bytes);
 
 /* Ends a queue's thread. */
 int32_t lt_queue_destroy(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);

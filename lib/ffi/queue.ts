@@ -17,7 +17,9 @@ export interface QueueStats {
   systemAllocations: number;
   /** Calls that had to wait as the queue was full. */
   stalls: number;
-  /** Pieces of work run by each thread; the first is the queue's own. */
+  /** What was launched on a GPU: kernels, and captured steps as one each; 0 on the CPU. */
+  launches: number;
+  /** Pieces of work run by each thread of the CPU; the first is the queue's own. */
   chunksByThread: number[];
 }
 
@@ -36,9 +38,9 @@ export class NativeQueue {
   #waiting = false;
   #stallWarned = false;
 
-  /** kind 0 is the CPU, 1 is CUDA; threads 0 takes LIBTRAIN_THREADS or every core. */
-  constructor(kind: number, threads: number) {
-    check(symbols().lt_queue_create(kind, threads, out, out.byteLength), out);
+  /** kind 0 is the CPU, 1 is CUDA; threads 0 takes LIBTRAIN_THREADS or every core; tf32 is CUDA's. */
+  constructor(kind: number, threads: number, tf32: boolean) {
+    check(symbols().lt_queue_create(kind, threads, Number(tf32), out, out.byteLength), out);
     this.#handle = { slot: out[0]!, generation: out[1]! };
   }
 
@@ -131,10 +133,11 @@ export class NativeQueue {
   stats(): QueueStats {
     const { slot, generation } = this.handle;
     check(symbols().lt_queue_stats(slot, generation, out, out.byteLength), out);
-    const [handles = 0, storages = 0, bytes = 0, reservedBytes = 0, systemAllocations = 0, stalls = 0, threads = 0] =
-      Array.from({ length: 7 }, (_, i) => u64At(2 * i));
-    const chunksByThread = Array.from({ length: threads }, (_, i) => u64At(14 + 2 * i));
-    return { handles, storages, bytes, reservedBytes, systemAllocations, stalls, chunksByThread };
+    const numbers = Array.from({ length: 8 }, (_, i) => u64At(2 * i));
+    const [handles = 0, storages = 0, bytes = 0, reservedBytes = 0, systemAllocations = 0] = numbers;
+    const [stalls = 0, launches = 0, threads = 0] = numbers.slice(5);
+    const chunksByThread = Array.from({ length: threads }, (_, i) => u64At(16 + 2 * i));
+    return { handles, storages, bytes, reservedBytes, systemAllocations, stalls, launches, chunksByThread };
   }
 
   /** Says once when a script enqueues faster than the device runs. */

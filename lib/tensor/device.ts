@@ -2,14 +2,20 @@
 import type { Handle } from "../ffi/call.ts";
 import { DeviceError, LateError } from "../ffi/errors.ts";
 import { NativeQueue, type QueueStats } from "../ffi/queue.ts";
+import { deviceInfo } from "./device_info.ts";
 
-/** What can be asked for; `auto` is the CPU. */
+/** What can be asked for; `auto` is CUDA where it works, else the CPU. */
 export type DeviceKind = "auto" | "cpu" | "cuda";
 
 /** How to open a device. */
 export interface DeviceOptions {
   /** Threads of the CPU; by default LIBTRAIN_THREADS or every core. */
   threads?: number;
+  /**
+   * Whether f32 products and convolutions on CUDA may round their factors to TF32, which is several times faster; by
+   * default they compute in f32.
+   */
+  tf32?: boolean;
   /** Whether late errors name the line that enqueued the op; costs a stack trace a call. */
   debug?: boolean;
 }
@@ -54,9 +60,10 @@ export class Device {
     if (!["auto", "cpu", "cuda"].includes(kind)) {
       throw new DeviceError(`Expected a device auto, cpu or cuda, got "${kind}"`);
     }
-    this.kind = kind === "cuda" ? "cuda" : "cpu";
     this.debug = options.debug ?? false;
-    this.#queue = new NativeQueue(this.kind === "cuda" ? 1 : 0, threads);
+    const queue = kind === "cpu" ? undefined : cudaQueue(kind, options);
+    this.kind = queue === undefined ? "cpu" : "cuda";
+    this.#queue = queue ?? new NativeQueue(0, threads, false);
   }
 
   /** @internal The native queue. */
@@ -137,9 +144,9 @@ export class Device {
 
   /** A one-line description. */
   toString(): string {
-    return this.#queue.alive
-      ? `Device(${this.kind}, ${this.stats().chunksByThread.length} threads)`
-      : `Device(${this.kind}, disposed)`;
+    if (!this.#queue.alive) return `Device(${this.kind}, disposed)`;
+    const what = this.kind === "cuda" ? gpuName() : `${this.stats().chunksByThread.length} threads`;
+    return `Device(${this.kind}, ${what})`;
   }
 
   /** What the console shows. */
@@ -148,9 +155,27 @@ export class Device {
   }
 }
 
+/** The queue of a GPU; undefined where `auto` finds none. */
+function cudaQueue(kind: "auto" | "cuda", { tf32 = false }: DeviceOptions): NativeQueue | undefined {
+  // Nobody who has no driver expects CUDA; one that is there and cannot be used is worth a line.
+  if (kind === "auto" && deviceInfo().cuda.driver === null) return undefined;
+  try {
+    return new NativeQueue(1, 0, tf32);
+  } catch (error) {
+    if (kind === "cuda" || !(error instanceof DeviceError)) throw error;
+    console.warn(`${error.message.replace("CUDA was asked for, but ", "Using the CPU: ")}`);
+    return undefined;
+  }
+}
+
+/** The GPU that CUDA opens: the first one. */
+function gpuName(): string {
+  return deviceInfo().cuda.gpus[0]?.name ?? "GPU";
+}
+
 let current: Device | undefined;
 
-/** The device that calls use when none is given: the CPU, opened at the first use. */
+/** The device that calls use when none is given: CUDA where it works, else the CPU; opened at the first use. */
 export function defaultDevice(): Device {
   current ??= new Device();
   return current;

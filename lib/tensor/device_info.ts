@@ -36,6 +36,7 @@ export interface DeviceInfo {
     driver: string | null;
     gpus: GpuInfo[];
     cudnn: string | null;
+    cublaslt: string | null;
     nvrtc: string | null;
   };
 }

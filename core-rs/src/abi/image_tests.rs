@@ -24,7 +24,7 @@ struct Cpu(u32, u32);
 
 impl Cpu {
     fn new() -> Cpu {
-        let out = called(|out, bytes| lt_queue_create(0, 1, out, bytes)).unwrap();
+        let out = called(|out, bytes| lt_queue_create(0, 1, 0, out, bytes)).unwrap();
         Cpu(out[0], out[1])
     }
 

@@ -38,13 +38,14 @@ export! {
 }
 
 export! {
-    /// kind 0: CPU, 1: CUDA; threads 0: as many as there are cores. out: the queue's handle.
-    fn lt_queue_create(kind: u32, threads: u32) |out| {
+    /// kind 0: CPU, 1: CUDA; threads 0: as many as there are cores (CPU); tf32 1: f32 products and convolutions may round
+    /// their factors to TF32 (CUDA). out: the queue's handle.
+    fn lt_queue_create(kind: u32, threads: u32, tf32: u32) |out| {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         out.reserve(2)?;
         let backend: Arc<dyn Backend> = match kind {
             0 => Arc::new(CpuContext::new(threads as usize)?),
-            1 => Arc::new(CudaContext::open()?),
+            1 => Arc::new(CudaContext::open(tf32 == 1)?),
             _ => return Err(Error::argument("queue_create", format!("Expected `kind` 0 (CPU) or 1 (CUDA), got {kind}"))),
         };
         let queue = Queue::new(NEXT.fetch_add(1, Ordering::Relaxed), backend)?;
@@ -93,7 +94,8 @@ export! {
 }
 
 export! {
-    /// out, as u64: handles, storages, their bytes, bytes reserved, system allocations, stalls, threads, chunks run by each thread.
+    /// out, as u64: handles, storages, their bytes, bytes reserved, system allocations, stalls, launches, threads, chunks run
+    /// by each thread.
     fn lt_queue_stats(queue_slot: u32, queue_generation: u32) |out| {
         let queue = queue_of("queue_stats", queue_slot, queue_generation)?;
         out.push_u64(queue.handles.load(Ordering::Relaxed))?;
@@ -106,6 +108,7 @@ export! {
             out.push_u64(counter.load(Ordering::Relaxed))?;
         }
         out.push_u64(queue.stalls())?;
+        out.push_u64(queue.backend().launches())?;
         let chunks = queue.backend().chunks_by_thread();
         out.push_u64(chunks.len() as u64)?;
         chunks.into_iter().try_for_each(|count| out.push_u64(count))

@@ -132,6 +132,10 @@ impl Backend for CudaContext {
         self.clear_fault()
     }
 
+    fn launches(&self) -> u64 {
+        CudaContext::launches(self)
+    }
+
     /// The host only launches.
     fn chunks_by_thread(&self) -> Vec<u64> {
         Vec::new()

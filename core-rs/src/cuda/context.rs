@@ -22,6 +22,7 @@ pub struct CudaContext {
     /// "sm_90"
     architecture: String,
     processors: usize,
+    tf32: bool,
     pub(super) modules: Modules,
     pub(super) own: OwnMemory,
     pub(super) marks: Marks,
@@ -36,12 +37,15 @@ pub struct CudaContext {
 
 impl CudaContext {
     /// The first GPU that CUDA shows, or the first thing that is missing for it.
-    pub fn open() -> Result<CudaContext> {
+    ///
+    /// With `tf32`, f32 products and convolutions may round their factors to TF32 (10 bits of fraction instead of 23).
+    pub fn open(tf32: bool) -> Result<CudaContext> {
         if let Some(message) = probe::find().missing() {
             return Err(Error::DeviceUnavailable { message });
         }
         // cudarc panics where a library lacks a function it knows.
-        let opened = catch_unwind(AssertUnwindSafe(|| CudaContext::first_device().map_err(|error| describe(&error))));
+        let opened =
+            catch_unwind(AssertUnwindSafe(|| CudaContext::first_device(tf32).map_err(|error| describe(&error))));
         let context = opened.unwrap_or_else(|panic| Err(panic_message(&*panic))).map_err(|reason| {
             Error::DeviceUnavailable { message: probe::refusal(&format!("the GPU cannot be opened ({reason})")) }
         })?;
@@ -49,7 +53,7 @@ impl CudaContext {
         Ok(context)
     }
 
-    fn first_device() -> std::result::Result<CudaContext, DriverError> {
+    fn first_device(tf32: bool) -> std::result::Result<CudaContext, DriverError> {
         let device = driver::CudaContext::new(0)?;
         let stream = device.new_stream()?;
         let (major, minor) = device.compute_capability()?;
@@ -58,6 +62,7 @@ impl CudaContext {
         Ok(CudaContext {
             architecture: format!("sm_{major}{minor}"),
             processors: processors.max(1) as usize,
+            tf32,
             modules: Modules::default(),
             own: OwnMemory::default(),
             marks: Marks::new(device.clone(), pool()),
@@ -86,6 +91,11 @@ impl CudaContext {
         &self.architecture
     }
 
+    /// Whether f32 products may round their factors to TF32.
+    pub fn tf32(&self) -> bool {
+        self.tf32
+    }
+
     /// Streaming multiprocessors.
     pub fn processors(&self) -> usize {
         self.processors
@@ -110,7 +120,7 @@ impl CudaContext {
         Ok(best)
     }
 
-    /// Kernels launched so far, replays of graphs not counted.
+    /// Launches so far: of kernels, of libraries' work, and of whole graphs.
     pub fn launches(&self) -> u64 {
         self.launches.load(Ordering::Relaxed)
     }

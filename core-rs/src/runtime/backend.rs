@@ -103,6 +103,11 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
 
+    /// Kernels that the host has launched on a device of its own, and graphs of them.
+    fn launches(&self) -> u64 {
+        0
+    }
+
     /// Chunks run by each host thread, for the tests of the thread pool.
     fn chunks_by_thread(&self) -> Vec<u64>;
 }

@@ -3,7 +3,7 @@
 use libtrain::runtime::handles::Handle;
 
 unsafe extern "C" {
-    fn lt_queue_create(kind: u32, threads: u32, out: *mut u32, out_bytes: u32) -> i32;
+    fn lt_queue_create(kind: u32, threads: u32, tf32: u32, out: *mut u32, out_bytes: u32) -> i32;
     fn lt_queue_wait(slot: u32, generation: u32, low: u32, high: u32, out: *mut u32, out_bytes: u32) -> i32;
     fn lt_read_begin(slot: u32, generation: u32, ts: u32, tg: u32, out: *mut u32, out_bytes: u32) -> i32;
     fn lt_read_take(slot: u32, generation: u32, data: *mut u8, bytes: u32, out: *mut u32, out_bytes: u32) -> i32;
@@ -59,7 +59,7 @@ fn called(call: impl FnOnce(*mut u32, u32) -> i32) -> Answer {
 /// kind 0: CPU, 1: CUDA.
 pub fn open(kind: u32) -> Result<Caller, (i32, String)> {
     // SAFETY: `called` lends a buffer with its length.
-    let out = called(|out, size| unsafe { lt_queue_create(kind, 1, out, size) })?;
+    let out = called(|out, size| unsafe { lt_queue_create(kind, 1, 0, out, size) })?;
     Ok(Caller(Handle { slot: out[0], generation: out[1] }))
 }
 

@@ -66,7 +66,7 @@ fn findings_are_json() {
 #[test]
 fn asking_for_cuda_here_opens_it_or_says_what_is_missing() {
     let missing = probe::find().missing();
-    match CudaContext::open() {
+    match CudaContext::open(false) {
         Ok(_) => assert_eq!(missing, None),
         Err(error) => assert_eq!(Some(error.to_string()), missing),
     }

@@ -16,8 +16,8 @@ export const SYMBOLS = {
   lt_inject_out_of_memory: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** This machine as a JSON text */
   lt_device_info: { parameters: ["buffer", "u32"], result: "i32" },
-  /** A queue on the CPU (kind 0) or on CUDA (kind 1) */
-  lt_queue_create: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** A queue on the CPU (kind 0) or on CUDA (kind 1; f32 products in TF32 where tf32 is 1) */
+  lt_queue_create: { parameters: ["u32", "u32", "u32", "buffer", "u32"], result: "i32" },
   /** Ends a queue's thread */
   lt_queue_destroy: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Waits until a ticket has passed */
