@@ -140,6 +140,12 @@ export function deviceInfoText(): string {
   return textAt(out, 0);
 }
 
+/** For tests: how many ops this process has run on the CPU. */
+export function cpuRuns(): number {
+  check(symbols().lt_cpu_runs(out, out.byteLength), out);
+  return u64At(0);
+}
+
 /** For tests: the n-th guarded call from now panics; 0 turns it off. */
 export function injectPanic(calls: number): void {
   check(symbols().lt_inject_panic(calls, out, out.byteLength), out);

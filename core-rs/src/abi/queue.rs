@@ -146,6 +146,13 @@ export! {
 }
 
 export! {
+    /// For tests: out: the records that CPU queues of this process have run (u64), so that none can stand in for a GPU's.
+    fn lt_cpu_runs() |out| {
+        out.push_u64(crate::cpu::runs())
+    }
+}
+
+export! {
     /// out: a JSON text about this machine: cpu {model, isa, available, threads}, cuda {driver, …}.
     fn lt_device_info() |out| {
         out.text(&crate::device_info::json())

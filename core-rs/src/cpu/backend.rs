@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::runtime::backend::{Backend, Device, HostMemory};
 use crate::runtime::record::Record;
 use std::alloc::{Layout, alloc, dealloc};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes; the width of a cache line and of an AVX-512 register.
 const ALIGNMENT: usize = 64;
@@ -30,6 +31,14 @@ fn advise_huge_pages(block: *mut u8, bytes: usize) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = (block, bytes);
+}
+
+/// Records that the CPU has run in this process.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+/// How many records the CPU has run in this process.
+pub(crate) fn runs() -> u64 {
+    RUNS.load(Ordering::Relaxed)
 }
 
 impl Backend for CpuContext {
@@ -78,6 +87,7 @@ impl Backend for CpuContext {
     }
 
     fn run(&self, record: &Record) -> Result<()> {
+        RUNS.fetch_add(1, Ordering::Relaxed);
         wide::run(record, self)
     }
 

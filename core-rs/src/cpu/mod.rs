@@ -11,4 +11,5 @@ pub mod pool;
 pub(crate) mod scratch;
 pub(crate) mod wide;
 
+pub(crate) use backend::runs;
 pub use context::CpuContext;

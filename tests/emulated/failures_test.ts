@@ -1,0 +1,104 @@
+/** Any call of the driver and the libraries may fail: a typed error each time, and a process that goes on. */
+import { assert, assertEquals } from "@std/assert";
+import { capture, crossEntropy, Device, LateError, models, optim, type Tensor, tensor } from "../../mod.ts";
+import { DeviceError, InternalError, LibtrainError } from "../../lib/ffi/errors.ts";
+import { emulator } from "./emulator.ts";
+
+/** A GPU is lost after it: what CUDA documents as final. */
+const ILLEGAL_ADDRESS = 700;
+
+/** A whole small life: device, weights, eager, recorded and replayed steps, values back. */
+async function smallRun(): Promise<number> {
+  using device = new Device("cuda");
+  using model = models.mnistNet({ seed: 0, device });
+  using optimizer = optim.ranger().bind(model);
+  using step = capture((images: Tensor, labels: Tensor) => {
+    const loss = crossEntropy(model.forward(images), labels);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  let last = NaN;
+  for (let i = 0; i < 4; i++) {
+    using images = tensor(new Float32Array(4 * 28 * 28).fill(0.1 * i), [4, 28, 28, 1], { device });
+    using labels = tensor([1, 2, 3, 4], undefined, { dtype: "i32", device });
+    using loss = step(images, labels);
+    last = await loss.item();
+  }
+  return last;
+}
+
+/** The run's outcome; everything but a typed error of ours fails the test. */
+async function outcome(run: () => Promise<number>): Promise<number | LibtrainError> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof LibtrainError && !(error instanceof InternalError)) return error;
+    throw error;
+  }
+}
+
+/** What is live, but for what a process keeps once it has it. */
+function live(): Record<string, number> {
+  return emulator.live();
+}
+
+async function settled(): Promise<void> {
+  // The queue's thread ends on its own; what it held goes with it.
+  for (let i = 0; i < 200 && (live()["allocations"] ?? 0) > 0; i++) await new Promise((done) => setTimeout(done, 5));
+}
+
+async function checkFailure(run: () => Promise<number>, at: number, wanted: number, code?: number): Promise<string> {
+  emulator.failCall(at, code === undefined ? {} : { code, forever: code === ILLEGAL_ADDRESS });
+  const result = await outcome(run).catch((error) => {
+    throw new Error(`Call ${at} failed (${code ?? "its own code"}), and the run gave no typed error`, { cause: error });
+  });
+  emulator.reset();
+  await settled();
+  if (typeof result === "number") {
+    assertEquals(result, wanted, `call ${at} failed without a trace, and the result is another`);
+    return "unnoticed";
+  }
+  assert(result.message.length > 20, `call ${at}: ${result}`);
+  return result.name;
+}
+
+Deno.test("cuda (emulated): each call of a small run fails in turn, with a typed error", async () => {
+  emulator.seed(1);
+  const wanted = await smallRun();
+  emulator.reset();
+  assertEquals(await smallRun(), wanted);
+  const calls = emulator.calls();
+  emulator.reset();
+  await settled();
+  const before = live();
+  const seen = new Map<string, number>();
+  for (let at = 1; at <= Math.min(calls, 300); at++) {
+    const name = await checkFailure(smallRun, at, wanted);
+    seen.set(name, (seen.get(name) ?? 0) + 1);
+  }
+  for (let at = 301; at < calls; at += Math.ceil(calls / 100)) await checkFailure(smallRun, at, wanted);
+  assert((seen.get("DeviceError") ?? 0) > 0, JSON.stringify([...seen]));
+  assertEquals(live(), before, "what a failed run leaves behind");
+  assertEquals(await smallRun(), wanted, "the process goes on");
+});
+
+Deno.test("cuda (emulated): a lost GPU says so, at once and ever after", async () => {
+  using device = new Device("cuda");
+  using x = tensor([1, 2, 3], undefined, { device });
+  await device.synchronize();
+  emulator.failCall(1, { code: ILLEGAL_ADDRESS, forever: true });
+  const first = await outcome(async () => {
+    using y = x.mul(2);
+    return await y.item();
+  });
+  assert(first instanceof LateError && first.message.includes("the GPU is lost"), `${first}`);
+  const later = await outcome(async () => {
+    using y = x.mul(2);
+    return await y.item();
+  });
+  assert(later instanceof DeviceError && later.message.includes("start it anew"), `${later}`);
+  const recovered = await outcome(() => device.recover().then(() => 0));
+  assert(recovered instanceof DeviceError, `${recovered}`);
+  emulator.reset();
+});

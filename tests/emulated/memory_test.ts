@@ -1,0 +1,66 @@
+/** Device memory on the emulated GPU: nothing leaks, and what is not there is said in numbers. */
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { Device, OutOfMemoryError, zeros } from "../../mod.ts";
+import { tinyData, tinyModel, tinyTrainer } from "../lib/train/tiny.ts";
+import { emulator } from "./emulator.ts";
+
+/** Waits until the queue's thread has ended, which lets go of the device. */
+async function closed(): Promise<Record<string, number>> {
+  for (let i = 0; i < 400 && (emulator.live()["streams"] ?? 0) > 0; i++) {
+    await new Promise((done) => setTimeout(done, 5));
+  }
+  return emulator.live();
+}
+
+async function training(epochs: number): Promise<void> {
+  using device = new Device("cuda");
+  using train = tinyData(device, 48, { training: true });
+  using valid = tinyData(device, 16);
+  using model = tinyModel(device);
+  using trainer = tinyTrainer(model);
+  await trainer.fit(train.batches(8, { seed: 0 }), { epochs, valid: valid.batches(8) });
+}
+
+Deno.test("cuda (emulated): a training leaves nothing on the device", async () => {
+  await training(1);
+  const before = await closed();
+  await training(3);
+  const after = await closed();
+  assertEquals(after, before);
+  assertEquals(after["bytes"], 0);
+  assertEquals(after["graphs"], 0);
+});
+
+Deno.test("cuda (emulated): the third step and later ones ask no memory of the device", async () => {
+  using device = new Device("cuda");
+  using train = tinyData(device, 48, { training: true });
+  using model = tinyModel(device);
+  using trainer = tinyTrainer(model);
+  const bytes: number[] = [];
+  trainer.on("batchEnd", () => void bytes.push(emulator.live()["bytes"]!));
+  await trainer.fit(train.batches(4, { seed: 0 }), { epochs: 1 });
+  assertEquals(bytes.length, 12);
+  assertEquals(new Set(bytes.slice(4)).size, 1, `${bytes}`);
+});
+
+Deno.test("cuda (emulated): memory that is not there: asked, free and held, and the device goes on", async () => {
+  using device = new Device("cuda");
+  using held = zeros([1024], { device });
+  await device.synchronize();
+  const capacity = emulator.live()["bytes"]! + (8 << 20);
+  emulator.setCapacity(capacity);
+  try {
+    const error = assertThrows(() => zeros([16 << 20], { device }), OutOfMemoryError);
+    assertMatch(
+      error.message,
+      /^full\(\): Expected to allocate 67108864 bytes, the system refused \(\d+ bytes are free, \d+ bytes are held by this device\)/,
+    );
+    const free = Number(/(\d+) bytes are free/.exec(error.message)![1]);
+    assert(free > 0 && free <= 8 << 20, error.message);
+    using fits = zeros([1024], { device });
+    assertEquals((await fits.data())[1023], 0);
+    assertEquals(held.shape, [1024]);
+  } finally {
+    emulator.setCapacity(2 ** 34);
+  }
+});
