@@ -22,6 +22,9 @@ int32_t lt_inject_panic(uint32_t calls, uint32_t *out, uint32_t out_bytes);
 /* For tests: the next block asked from the system is refused. */
 int32_t lt_inject_out_of_memory(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
 
+/* For tests: how many ops this process has run on the CPU. */
+int32_t lt_cpu_runs(uint32_t *out, uint32_t out_bytes);
+
 /* This machine as a JSON text. */
 int32_t lt_device_info(uint32_t *out, uint32_t out_bytes);
 

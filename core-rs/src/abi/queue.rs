@@ -78,10 +78,10 @@ export! {
 }
 
 export! {
-    /// out: completed tickets (u64), enqueued tickets (u64), 1 if a late error waits.
+    /// out: tickets known to be done (u64), enqueued tickets (u64), 1 if a late error waits.
     fn lt_queue_progress(queue_slot: u32, queue_generation: u32) |out| {
         let queue = queue_of("queue_progress", queue_slot, queue_generation)?;
-        out.push_u64(queue.completed())?;
+        out.push_u64(queue.passed())?;
         out.push_u64(queue.enqueued())?;
         out.push(u32::from(queue.late_error().is_some()))
     }

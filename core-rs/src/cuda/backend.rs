@@ -110,19 +110,18 @@ impl Backend for CudaContext {
         self.marks.put(ticket, self.faults.word(), self.stream().cu_stream()).map_err(told)
     }
 
-    fn finish(&self, ticket: u64) -> std::result::Result<(), LateFailure> {
+    fn finish(&self, ticket: u64) -> std::result::Result<u64, LateFailure> {
         let unknown = |error: Error| LateFailure { ticket: None, error };
         let told = |error| unknown(failed("synchronize", "Waiting", &error));
-        let word = match self.marks.wait(ticket).map_err(told)? {
-            Some(word) => Some(word),
-            None => {
-                self.mark(ticket).map_err(unknown)?;
-                self.marks.wait(ticket).map_err(told)?
-            }
-        };
-        match word.and_then(|word| self.faults.error(&word)) {
+        let mut found = self.marks.wait(ticket).map_err(told)?;
+        if found.is_none() {
+            self.mark(ticket).map_err(unknown)?;
+            found = self.marks.wait(ticket).map_err(told)?;
+        }
+        let Some((passed, word)) = found else { return Ok(ticket) };
+        match self.faults.error(&word) {
             Some((ticket, error)) => Err(LateFailure { ticket: Some(ticket), error }),
-            None => Ok(()),
+            None => Ok(passed),
         }
     }
 

@@ -120,8 +120,9 @@ impl Marks {
         Ok(())
     }
 
-    /// Waits for the first mark at or behind a ticket, and gives the fault word there; `None` where there is no such mark.
-    pub fn wait(&self, ticket: u64) -> Result<Option<FaultWord>, DriverError> {
+    /// Waits for the first mark at or behind a ticket, and gives its ticket and the fault word there; `None` where there is no
+    /// such mark.
+    pub fn wait(&self, ticket: u64) -> Result<Option<(u64, FaultWord)>, DriverError> {
         let found = {
             let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.iter().find(|mark| mark.ticket >= ticket).cloned()
@@ -134,7 +135,7 @@ impl Marks {
         }
         let word = mark.word.as_ref().expect("a mark has its word until it is dropped");
         // SAFETY: the copy is done, and the buffer is aligned to a page.
-        Ok(Some(unsafe { word.as_ptr().cast::<FaultWord>().read() }))
+        Ok(Some((mark.ticket, unsafe { word.as_ptr().cast::<FaultWord>().read() })))
     }
 
     /// Forgets all marks: none of them tells of what comes.

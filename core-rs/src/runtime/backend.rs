@@ -93,9 +93,10 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
 
-    /// Waits until the command of the ticket, which was given before, is done, and tells what went wrong up to there.
-    fn finish(&self, _ticket: u64) -> std::result::Result<(), LateFailure> {
-        Ok(())
+    /// Waits until the command of the ticket, which was given before, is done, and tells what went wrong up to there; gives
+    /// the last ticket that is done, as far as it knows.
+    fn finish(&self, ticket: u64) -> std::result::Result<u64, LateFailure> {
+        Ok(ticket)
     }
 
     /// Forgets what went wrong.

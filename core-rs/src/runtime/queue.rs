@@ -1,6 +1,6 @@
 //! The queue of one device and isolate: commands go in from JavaScript's thread and run in order on a thread of the queue.
 
-use super::backend::{Backend, HostMemory, LateFailure};
+use super::backend::{Backend, Device, HostMemory, LateFailure};
 use super::capture::{Capture, Replay};
 use super::memory::{Counters, Pool, Storage};
 use super::now::{Now, Suspects};
@@ -240,6 +240,15 @@ impl Queue {
         locked(&self.shared.waiting).enqueued
     }
 
+    /// The last command that is known to be done; a device that works ahead of its queue tells where somebody waits.
+    pub fn passed(&self) -> u64 {
+        match self.backend().device() {
+            Device::Cpu => self.completed(),
+            Device::Cuda => self.shared.passed.load(Ordering::Acquire),
+        }
+    }
+
+    /// The last command that was given to the device.
     pub fn completed(&self) -> u64 {
         self.shared.completed.load(Ordering::SeqCst)
     }
@@ -267,7 +276,7 @@ impl Queue {
         // A device that works ahead of its queue may still be busy, or only now find out what went wrong.
         if self.late_error().is_none() {
             match shared.backend.finish(ticket) {
-                Ok(()) => drop(shared.passed.fetch_max(ticket, Ordering::AcqRel)),
+                Ok(passed) => drop(shared.passed.fetch_max(passed, Ordering::AcqRel)),
                 Err(LateFailure { ticket: failed, error }) => {
                     shared.fail("synchronize", failed.unwrap_or(ticket), error);
                 }

@@ -14,6 +14,8 @@ export const SYMBOLS = {
   lt_inject_panic: { parameters: ["u32", "buffer", "u32"], result: "i32" },
   /** For tests: the next block asked from the system is refused */
   lt_inject_out_of_memory: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** For tests: how many ops this process has run on the CPU */
+  lt_cpu_runs: { parameters: ["buffer", "u32"], result: "i32" },
   /** This machine as a JSON text */
   lt_device_info: { parameters: ["buffer", "u32"], result: "i32" },
   /** A queue on the CPU (kind 0) or on CUDA (kind 1; f32 products in TF32 where tf32 is 1) */
