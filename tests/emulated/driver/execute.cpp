@@ -1,0 +1,71 @@
+#include "execute.h"
+#include "memory.h"
+#include "../shim/block.h"
+#include <csetjmp>
+#include <csignal>
+#include <cstdio>
+
+namespace emulated {
+
+namespace {
+
+sigjmp_buf fault;
+volatile sig_atomic_t running = 0;
+const void *volatile fault_address;
+struct sigaction before;
+
+// An address that the op may not touch: back to execute(). Faults of other threads are not ours.
+std::thread::id &runner = *new std::thread::id;
+void on_fault(int signal, siginfo_t *info, void *more) {
+    if (running && std::this_thread::get_id() == runner) {
+        fault_address = info->si_addr;
+        siglongjmp(fault, 1);
+    }
+    if (before.sa_flags & SA_SIGINFO) before.sa_sigaction(signal, info, more);
+    else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) before.sa_handler(signal);
+    else sigaction(signal, &before, nullptr); // it comes again, and ends the process
+}
+
+struct Catch {
+    Catch() {
+        runner = std::this_thread::get_id();
+        struct sigaction action = {};
+        action.sa_sigaction = on_fault;
+        action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+        sigaction(SIGSEGV, &action, &before);
+        running = 1;
+    }
+    ~Catch() {
+        running = 0;
+        sigaction(SIGSEGV, &before, nullptr);
+    }
+};
+
+} // namespace
+
+int execute(Op &op) {
+    int code;
+    {
+        Catch faults;
+        if (sigsetjmp(fault, 0) == 0) {
+            code = op.run();
+        } else {
+            shim::forget_fibers();
+            char text[32];
+            std::snprintf(text, sizeof text, "%p", const_cast<const void *>(fault_address));
+            complain(op.name + ": touched " + text + ", which is no device memory");
+            code = ILLEGAL_ADDRESS;
+        }
+    }
+    if (op.counts_as_launch) {
+        ++counts.launches;
+        ++counts.by_launch[op.name];
+    }
+    if (code != SUCCESS) return code;
+    std::string broken = memory::broken_guard();
+    if (broken.empty()) return SUCCESS;
+    complain(op.name + ": wrote " + broken);
+    return ILLEGAL_ADDRESS;
+}
+
+} // namespace emulated

@@ -1,0 +1,29 @@
+/** Every op of the table on the emulated GPU: the same cases and the same body as on the CPU. */
+import { assertGreater } from "@std/assert";
+import { Device } from "../../lib/tensor/device.ts";
+import { skip } from "../skip.ts";
+import type { DeviceUnderTest } from "../support/devices.ts";
+import { opRows, readOpCases } from "../support/op_cases.ts";
+import { runFixtures, throwFailures } from "../support/op_fixtures.ts";
+import { emulator } from "./emulator.ts";
+
+const cuda: DeviceUnderTest = {
+  name: "cuda",
+  variant: "cuda (emulated)",
+  dtypes: ["f32", "bf16"],
+  open: () => new Device("cuda"),
+};
+
+for (const row of opRows) {
+  const name = `${row.name}() on cuda (emulated): as PyTorch`;
+  Deno.test(name, async () => {
+    const before = emulator.launches();
+    const failures = await runFixtures(row, await readOpCases(row.name), cuda);
+    const missing = failures.map((failure) => failure.match(/(\w+)\(\): This op has no CUDA kernel yet/)?.[1]);
+    if (missing.length > 0 && missing.every((op) => op !== undefined)) {
+      return skip(name, `no CUDA kernel yet: ${[...new Set(missing)].join(", ")}`);
+    }
+    throwFailures(failures);
+    if (!row.view) assertGreater(emulator.launches(), before, `${row.name}(): nothing was launched on the GPU`);
+  });
+}
