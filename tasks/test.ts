@@ -1,8 +1,9 @@
 import { type Command, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { processStreams } from "../lib/cli/report.ts";
-import { addCounts, type Counts, noCounts, type Skip } from "./test_counts.ts";
-import { runTests } from "./test_runner.ts";
+import { buildEmulator, NoCompiler } from "../tests/emulated/build.ts";
+import { addCounts, type Counts, needsCuda, noCounts, type Skip } from "./test_counts.ts";
+import { runTests, type Suite } from "./test_runner.ts";
 
 /** What a run of the tests came to. */
 export interface TestResult extends Counts {
@@ -15,24 +16,47 @@ export interface TestResult extends Counts {
 export interface TestOptions {
   /** Part of the tests' names. */
   readonly filter?: string;
-  readonly only?: "rust" | "typescript";
+  readonly only?: Suite;
   readonly show?: (text: string) => void;
   /** No colors. */
   readonly plain?: boolean;
 }
 
-/** Runs Rust's and TypeScript's tests, one after the other, and sums their counts. */
+const suites = ["rust", "typescript", "emulated"] as const;
+
+/** The emulated driver's folder, or why there is none: no compiler, or one that refuses it. */
+async function emulatedDriver(): Promise<{ folder?: string; missing?: string; trouble?: string }> {
+  try {
+    return { folder: await buildEmulator() };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return error instanceof NoCompiler ? { missing: reason } : { trouble: `The emulated driver: ${reason}` };
+  }
+}
+
+/** Runs the suites, one after the other, and sums their counts. */
 export async function test(options: TestOptions = {}): Promise<TestResult> {
-  const languages = options.only === undefined ? ["rust", "typescript"] as const : [options.only];
   const show = options.show ?? processStreams().out;
+  const { folder: emulator, missing, trouble } = await emulatedDriver();
   let counts = noCounts;
   const skips: Skip[] = [];
-  const troubles: string[] = [];
-  for (const language of languages) {
-    const result = await runTests(language, { filter: options.filter, show, plain: options.plain ?? false });
+  const troubles: string[] = trouble === undefined ? [] : [trouble];
+  for (const suite of options.only === undefined ? suites : [options.only]) {
+    if (suite === "emulated" && emulator === undefined) {
+      if (missing !== undefined) {
+        counts = addCounts(counts, { ...noCounts, skipped: 1 });
+        skips.push({ name: "tests/emulated", reason: `the emulated driver cannot be built: ${missing}` });
+      }
+      continue;
+    }
+    const result = await runTests(suite, { filter: options.filter, show, plain: options.plain ?? false, emulator });
     counts = addCounts(counts, result.counts);
     skips.push(...result.skips);
     if (result.trouble !== undefined) troubles.push(result.trouble);
+  }
+  if (Deno.env.get("REQUIRE_CUDA") === "1") {
+    const lacking = skips.filter(({ reason }) => needsCuda(reason));
+    troubles.push(...lacking.map(({ name, reason }) => `REQUIRE_CUDA: ${name} was skipped: ${reason}`));
   }
   if (counts.passed + counts.failed + counts.skipped === 0 && troubles.length === 0) {
     troubles.push(`No test has "${options.filter}" in its name: run \`deno task test\` alone to see the names`);
@@ -41,16 +65,16 @@ export async function test(options: TestOptions = {}): Promise<TestResult> {
 }
 
 const flags = {
-  only: { kind: "choice", choices: ["rust", "typescript"], help: "Run one language's tests" },
+  only: { kind: "choice", choices: suites, help: "Run one suite: the crate, TypeScript, or both on the emulated GPU" },
 } as const;
 
 /** `deno task test`. */
 export const testCommand: Command<typeof flags> = {
   name: "deno task test",
-  about: "Runs all tests, Rust's and TypeScript's, and counts them together.",
+  about: "Runs all tests, Rust's, TypeScript's and those on the emulated GPU, and counts them together.",
   flags,
   words: { name: "filter", help: "Run only tests with this in their names", max: 1 },
-  examples: ["deno task test", "deno task test conv", "deno task test --only rust"],
+  examples: ["deno task test", "deno task test conv", "deno task test --only rust", "deno task test --only emulated"],
   async run({ flags, words, report }): Promise<number> {
     const result = await test({
       filter: words[0],

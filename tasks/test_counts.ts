@@ -59,3 +59,8 @@ export function moveSkips(counts: Counts, skips: readonly Skip[]): Counts {
   const moved = Math.min(counts.passed, skips.length);
   return { ...counts, passed: counts.passed - moved, skipped: counts.skipped + moved };
 }
+
+/** Whether a test was skipped for want of a GPU or of what stands in for one. */
+export function needsCuda(reason: string): boolean {
+  return /\b(CUDA|GPU|NVIDIA|NVRTC|g\+\+|emulated driver)/.test(reason);
+}

@@ -6,7 +6,9 @@ import { join } from "@std/path";
 
 const folder = Deno.env.get("LIBTRAIN_EMULATED") ?? "";
 if (folder === "") {
-  throw new Error("Expected LIBTRAIN_EMULATED to name the emulated driver's folder: run `deno task test --only emulated`");
+  throw new Error(
+    "Expected LIBTRAIN_EMULATED to name the emulated driver's folder: run `deno task test --only emulated`",
+  );
 }
 
 /** Opened once; never closed, as the library under test has it open too. */
@@ -33,10 +35,12 @@ function counts(lines: Lines): Record<string, number> {
   const bytes = lines(buffer, buffer.length);
   if (bytes > buffer.length) throw new Error(`Expected at most ${buffer.length} bytes of counts, got ${bytes}`);
   const text = new TextDecoder().decode(buffer.subarray(0, bytes));
-  return Object.fromEntries(text.split("\n").filter((line) => line !== "").map((line) => {
-    const [name = "", count = ""] = line.split(" ");
-    return [name, Number(count)];
-  }));
+  return Object.fromEntries(
+    text.split("\n").filter((line) => line !== "").map((line) => {
+      const [name = "", count = ""] = line.split(" ");
+      return [name, Number(count)];
+    }),
+  );
 }
 
 /** How a call is made to fail. */

@@ -59,13 +59,16 @@ function kernelsOf(text: string): { name: string; threads: string }[] {
   const heads = text.matchAll(new RegExp(String.raw`__global__\s+${bounds}void\s+${bounds}(\w+)\s*\(`, "g"));
   const found = [...heads].map(([, before, after, name = ""]) => ({ name, threads: before ?? after ?? "1024" }));
   const named = text.split("__global__").length - 1;
-  if (found.length !== named) throw new Error(`Expected ${named} kernels as "__global__ void NAME(", got ${found.length}`);
+  if (found.length !== named) {
+    throw new Error(`Expected ${named} kernels as "__global__ void NAME(", got ${found.length}`);
+  }
   return found;
 }
 
 /** Dynamic shared memory is one place for all kernels: `extern __shared__ float x[]` becomes a pointer to it. */
 function dynamicShared(text: string): string {
-  const declared = /extern\s+__shared__\s+(?:(?:__align__|alignas)\s*\(\s*\d+\s*\)\s*)?([\w:]+(?:\s+\w+)*?)\s+(\w+)\s*\[\s*\]/g;
+  const declared =
+    /extern\s+__shared__\s+(?:(?:__align__|alignas)\s*\(\s*\d+\s*\)\s*)?([\w:]+(?:\s+\w+)*?)\s+(\w+)\s*\[\s*\]/g;
   return text.replaceAll(declared, "$1 *const $2 = reinterpret_cast<$1 *>(shim::dynamic_shared)");
 }
 

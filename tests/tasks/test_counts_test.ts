@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { cargoCounts, denoCounts, moveSkips, parseSkips } from "../../tasks/test_counts.ts";
+import { cargoCounts, denoCounts, moveSkips, needsCuda, parseSkips } from "../../tasks/test_counts.ts";
 
 Deno.test("cargoCounts: sums the test binaries, colors or not", () => {
   const output = [
@@ -30,4 +30,15 @@ Deno.test("moveSkips: skips were counted as passed", () => {
   const skips = [{ name: "a", reason: "r" }, { name: "b", reason: "r" }];
   assertEquals(moveSkips({ passed: 5, failed: 1, skipped: 1 }, skips), { passed: 3, failed: 1, skipped: 3 });
   assertEquals(moveSkips({ passed: 1, failed: 0, skipped: 0 }, skips), { passed: 0, failed: 0, skipped: 1 });
+});
+
+Deno.test("needsCuda: a GPU or what stands in for one is missing", () => {
+  for (
+    const reason of [
+      "CUDA was asked for, but no NVIDIA driver is installed (libcuda.so.1 not found)",
+      "NVRTC is not installed",
+      "the emulated driver cannot be built: g++ is not installed",
+    ]
+  ) assertEquals(needsCuda(reason), true, reason);
+  assertEquals(needsCuda("python3 with torch is not installed"), false);
 });
