@@ -48,14 +48,14 @@ function cargo(filter: string | undefined): Runner {
 }
 
 /** `deno test` with the permissions of the tests. */
-function deno(args: readonly string[], filter: string | undefined): Runner {
+function deno(args: readonly string[], filter: string | undefined, more: readonly string[] = []): Runner {
   const names = filter === undefined ? [] : ["--filter", filter];
   const program = Deno.execPath();
   // Tests start deno by the path it runs from, since `deno` may not be on PATH (npx); such a path cannot stand in
   // deno.json, and a flag takes the place of the set's own list.
   // A Python with torch, where one is named, checks what is exported to it.
   const python = Deno.env.get("LIBTRAIN_PYTHON") ?? "";
-  const programs = ["cargo", program, ...(python === "" ? [] : [python])];
+  const programs = ["cargo", program, ...more, ...(python === "" ? [] : [python])];
   const permissions = ["-P=test", "--no-prompt", `--allow-run=${programs}`];
   // Opened before the first test: the library stays open, and a test that opens it would count as leaking.
   const preload = "--preload=./tests/support/library.ts";
@@ -73,7 +73,7 @@ function runner(suite: Suite, { filter, emulator }: RunOptions): Runner {
   if (suite === "typescript") return deno(["--doc", "--ignore=tests/emulated"], filter);
   if (emulator === undefined) throw new Error("The emulated tests need the emulated driver");
   const libraries = ["target/release/liblibtrain.so", join(emulator, "libcuda.so")];
-  const { name, program, args, read } = deno([`--allow-ffi=${libraries}`, "tests/emulated"], filter);
+  const { name, program, args, read } = deno([`--allow-ffi=${libraries}`, "tests/emulated"], filter, ["env"]);
   // The loader reads its path when a process starts, and Deno lets only `env` set it.
   return {
     name: `${name} (emulated GPU)`,

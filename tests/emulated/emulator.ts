@@ -104,3 +104,20 @@ export const emulator = {
     return counts(symbols.emu_live);
   },
 } as const;
+
+/**
+ * Starts a program with the emulated driver in its reach. The loader looks at its path when a process starts, Deno hands
+ * such a path to nobody, and `env` sets it anew.
+ */
+export function emulatedCommand(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Deno.Command {
+  return new Deno.Command("env", {
+    args: [`LD_LIBRARY_PATH=${folder}`, program, ...args],
+    env: { LD_LIBRARY_PATH: "", LIBTRAIN_NVRTC_DIR: "", LIBTRAIN_KERNEL_CACHE: "", ...env },
+    stdout: "piped",
+    stderr: "piped",
+  });
+}

@@ -1,20 +1,20 @@
-//! The CUDA side without a GPU: kernels compile by NVRTC, their bodies run on the CPU through a shim, and what is missing
-//! is said.
+//! The CUDA side without a GPU: kernels compile by NVRTC, what is missing is said, and ops without a kernel are refused.
+//! `tests/emulated/` has what runs on the emulated GPU.
 
 mod abi;
 mod compile;
 mod missing;
 mod seam;
-mod shim;
 #[path = "../support/skip.rs"]
 mod skip;
 
 use std::path::{Path, PathBuf};
 
-/// Every kernel file of the op folders.
+/// Every kernel file: those of the op folders, and the backend's own.
 fn kernel_files() -> Vec<PathBuf> {
-    let ops = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
-    let folders = std::fs::read_dir(ops).expect("the folder of the ops").map(|entry| entry.expect("a folder").path());
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let ops = std::fs::read_dir(source.join("ops")).expect("the folder of the ops");
+    let folders = ops.map(|entry| entry.expect("a folder").path()).chain([source.join("cuda/kernels")]);
     let files =
         folders.filter(|path| path.is_dir()).flat_map(|folder| std::fs::read_dir(folder).expect("an op's folder"));
     let mut files: Vec<PathBuf> = files.map(|entry| entry.expect("a file").path()).collect();

@@ -4,6 +4,7 @@
 #include <csetjmp>
 #include <csignal>
 #include <cstdio>
+#include <ucontext.h>
 
 namespace emulated {
 
@@ -14,12 +15,27 @@ volatile sig_atomic_t running = 0;
 const void *volatile fault_address;
 struct sigaction before;
 
+[[noreturn]] void leave() { siglongjmp(fault, 1); }
+
+// Goes on in leave() once the handler has returned, which is what gives the thread its access rights back (the kernel
+// takes the memory protection keys away from a handler, and V8 needs its own).
+void leave_after(void *context) {
+#if defined(__x86_64__)
+    auto &registers = static_cast<ucontext_t *>(context)->uc_mcontext.gregs;
+    registers[REG_RSP] = (registers[REG_RSP] & ~greg_t(15)) - 8;
+    registers[REG_RIP] = reinterpret_cast<greg_t>(leave);
+#else
+    (void)context;
+    leave();
+#endif
+}
+
 // An address that the op may not touch: back to execute(). Faults of other threads are not ours.
 std::thread::id &runner = *new std::thread::id;
 void on_fault(int signal, siginfo_t *info, void *more) {
     if (running && std::this_thread::get_id() == runner) {
         fault_address = info->si_addr;
-        siglongjmp(fault, 1);
+        return leave_after(more);
     }
     if (before.sa_flags & SA_SIGINFO) before.sa_sigaction(signal, info, more);
     else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) before.sa_handler(signal);
