@@ -5,6 +5,7 @@ use super::nvrtc::Source;
 use crate::error::{Error, Result};
 use cudarc::driver::result;
 use std::ffi::c_void;
+use std::marker::PhantomData;
 
 /// Threads a block where nothing speaks for another number.
 pub const THREADS: u32 = 256;
@@ -53,18 +54,20 @@ impl Argument for i32 {}
 impl Argument for u64 {}
 impl Argument for i64 {}
 impl Argument for f32 {}
+impl Argument for f64 {}
 impl Argument for super::fault::Fault {}
 
 /// Where an argument is, and its bytes.
 #[derive(Clone, Copy)]
-pub struct Given {
+pub struct Given<'a> {
     pointer: *mut c_void,
     bytes: usize,
+    value: PhantomData<&'a ()>,
 }
 
 /// For [`args!`](crate::cuda::args).
-pub fn given<T: Argument>(value: &T) -> Given {
-    Given { pointer: std::ptr::from_ref(value).cast_mut().cast(), bytes: size_of::<T>() }
+pub fn given<T: Argument>(value: &T) -> Given<'_> {
+    Given { pointer: std::ptr::from_ref(value).cast_mut().cast(), bytes: size_of::<T>(), value: PhantomData }
 }
 
 /// The arguments of a launch, in the kernel's order: `&args![x, y, sizes]`.

@@ -3,6 +3,7 @@
 //! cudarc loads the driver and NVRTC by name when first used, and panics where they are missing; so everything here goes
 //! through [`probe`] first, and one library file serves machines with and without a GPU.
 
+pub mod axes;
 mod backend;
 pub mod buffer;
 pub mod context;

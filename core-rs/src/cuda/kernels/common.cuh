@@ -41,11 +41,53 @@ template <class T> struct alignas(16) Pack {
     T at[SIZE];
 };
 
+// 16 bytes that are only moved.
+struct alignas(16) Wide {
+    u64 at[2];
+};
+
 __device__ __forceinline__ bool aligned16(const void *p) { return ((u64)p & 15) == 0; }
 
 // This thread's first element and the distance to its next, in a grid of one axis.
 __device__ __forceinline__ u64 first_index() { return (u64)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ u64 index_step() { return (u64)gridDim.x * blockDim.x; }
+
+// ---- where elements lie ------------------------------------------------------------------------------------------------
+
+// Division of numbers below 2^31 by a constant; src/cuda/axes.rs makes it.
+struct Divisor {
+    u32 by, multiplier, shift;
+};
+
+__device__ __forceinline__ u32 quotient(u32 n, const Divisor &divisor) {
+    return ((u32)((u64)n * divisor.multiplier >> 32) + n) >> divisor.shift;
+}
+
+// Up to six axes, the last one first, that two tensors share, with the strides of each, 0 where it is broadcast.
+struct Axes {
+    u32 elements, rank;
+    Divisor sizes[6];
+    u64 strides[2][6];
+};
+
+struct Offsets {
+    u64 of[2];
+};
+
+// Elements before the `index`th one, in each of the two.
+__device__ __forceinline__ Offsets offsets_at(const Axes &axes, u32 index) {
+    Offsets at = {{0, 0}};
+    u32 last = axes.rank - 1;
+    for (u32 axis = 0; axis < last; ++axis) {
+        u32 rest = quotient(index, axes.sizes[axis]), here = index - rest * axes.sizes[axis].by;
+        at.of[0] += here * axes.strides[0][axis];
+        at.of[1] += here * axes.strides[1][axis];
+        index = rest;
+    }
+    at.of[0] += index * axes.strides[0][last];
+    at.of[1] += index * axes.strides[1][last];
+    return at;
+}
 
 // ---- sums and maxima in a fixed order ---------------------------------------------------------------------------------
 

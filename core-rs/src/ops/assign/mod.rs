@@ -1,6 +1,8 @@
 //! `assign`: target = source, in place.
 
-use super::{Inputs, Op, Params};
+mod cuda;
+
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::for_each_chunk_mut;
 use crate::error::Result;
@@ -13,6 +15,7 @@ const CHUNK: usize = 256 * 1024;
 pub struct Assign;
 
 impl Op for Assign {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {

@@ -2,13 +2,14 @@
 //! ([`Compare`], 1 where it holds and 0 elsewhere). Each is a line in `functions.rs`.
 
 mod cpu;
+pub mod cuda;
 mod functions;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use super::broadcast_to::strided::Tile;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
 use crate::dtype::{Dtype, Element, Float};
@@ -40,6 +41,8 @@ pub trait Predicate: Send + Sync + 'static {
 pub struct Binary<F>(PhantomData<F>);
 
 impl<F: Function> Op for Binary<F> {
+    const CUDA: Option<CudaKernel<Self>> = Some(|_, io, context| cuda::forward(io, context));
+
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Binary(PhantomData))
     }
@@ -66,6 +69,8 @@ impl<F: Function> Op for Binary<F> {
 pub struct Compare<P>(PhantomData<P>);
 
 impl<P: Predicate> Op for Compare<P> {
+    const CUDA: Option<CudaKernel<Self>> = Some(|_, io, context| cuda::forward(io, context));
+
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Compare(PhantomData))
     }

@@ -1,10 +1,11 @@
 //! `broadcast_to`: y[i] = x[i'], where i' drops leading axes that x lacks and is 0 along its axes of size 1.
 
+pub mod cuda;
 pub mod strided;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ pub struct BroadcastTo {
 }
 
 impl Op for BroadcastTo {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {

@@ -53,6 +53,11 @@ impl<const N: usize> Walk<N> {
         Walk::new((0..output.rank()).rev().map(|axis| (output.dims()[axis], strides.map(|s| s[axis]))))
     }
 
+    /// The merged axes that are longer than 1, from the last one, with every input's stride.
+    pub fn axes(&self) -> impl Iterator<Item = (usize, [usize; N])> {
+        self.axes.iter().rev().map(|axis| (axis.size, axis.strides)).filter(|&(size, _)| size != 1)
+    }
+
     /// Elements of the innermost axis, after merging.
     pub fn cols(&self) -> usize {
         self.axes[AXES - 1].size

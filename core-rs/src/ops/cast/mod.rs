@@ -1,7 +1,9 @@
 //! `cast`: the values in another dtype; to integers by truncation, saturating (NaN becomes 0).
 
+mod cuda;
+
 use super::broadcast_to::strided::for_dtype;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::cpu::{CpuContext, wide};
 use crate::dtype::{Dtype, Element};
@@ -17,6 +19,7 @@ pub struct Cast {
 }
 
 impl Op for Cast {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {

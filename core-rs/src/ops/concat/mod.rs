@@ -1,9 +1,10 @@
 //! `concat`: the parts one after the other along an axis.
 
+mod cuda;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::error::{Error, Result};
@@ -25,6 +26,7 @@ struct Part<'a> {
 }
 
 impl Op for Concat {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {

@@ -1,7 +1,9 @@
 //! `fill` (in place) and `full` (a new tensor): one value everywhere.
 
+pub mod cuda;
+
 use super::broadcast_to::strided::for_dtype;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::{Dtype, Element};
@@ -18,6 +20,7 @@ pub struct Fill {
 }
 
 impl Op for Fill {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::fill);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
@@ -42,6 +45,7 @@ pub struct Full {
 }
 
 impl Op for Full {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::full);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {

@@ -1,9 +1,10 @@
 //! `gather_rows`: y[i, …] = table[index[i], …].
 
+pub mod cuda;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::Dtype;
@@ -17,6 +18,7 @@ const CHUNK: usize = 128 * 1024;
 pub struct GatherRows;
 
 impl Op for GatherRows {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
@@ -47,14 +49,13 @@ pub fn check_index(op: &'static str, index: &[i32], rows: usize) -> Result<()> {
     let inside = |row: i32| usize::try_from(row).is_ok_and(|row| row < rows);
     match index.iter().position(|&row| !inside(row)) {
         None => Ok(()),
-        Some(position) => Err(Error::argument(
-            op,
-            format!(
-                "Expected `index` within the {rows} rows of the first axis, got {} at position {position}",
-                index[position]
-            ),
-        )),
+        Some(position) => Err(Error::argument(op, outside(rows, index[position], position))),
     }
+}
+
+/// What is said of a number that is no row.
+pub fn outside(rows: usize, number: i32, position: usize) -> String {
+    format!("Expected `index` within the {rows} rows of the first axis, got {number} at position {position}")
 }
 
 /// On bytes; the index was checked.

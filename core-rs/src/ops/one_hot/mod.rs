@@ -1,7 +1,9 @@
 //! `one_hot`: y[i, j] = 1 where j = labels[i], else 0.
 
+mod cuda;
+
 use super::broadcast_to::strided::for_dtype;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
@@ -14,6 +16,7 @@ pub struct OneHot {
 }
 
 impl Op for OneHot {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
@@ -36,14 +39,16 @@ fn run<T: Element>(labels: &[i32], classes: usize, y: &mut [T]) -> Result<()> {
         match usize::try_from(label).ok().and_then(|label| row.get_mut(label)) {
             Some(value) => *value = T::from_f64(1.0),
             None => {
-                return Err(Error::argument(
-                    "one_hot",
-                    format!("Expected labels from 0 to {}, got {label} at position {position}", classes - 1),
-                ));
+                return Err(Error::argument("one_hot", outside(classes, label, position)));
             }
         }
     }
     Ok(())
+}
+
+/// What is said of a label that is no class.
+fn outside(classes: usize, label: i32, position: usize) -> String {
+    format!("Expected labels from 0 to {}, got {label} at position {position}", classes - 1)
 }
 
 #[cfg(test)]

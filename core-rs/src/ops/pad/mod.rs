@@ -1,11 +1,12 @@
 //! `pad`: y[i, j, …] = x[i - before0, j - before1, …] where that is inside x, else the value.
 
+mod cuda;
 #[cfg(test)]
 mod tests;
 
 use super::broadcast_to::strided::for_dtype;
 use super::fill::check_value;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::Element;
@@ -23,6 +24,7 @@ pub struct Pad {
 }
 
 impl Op for Pad {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {

@@ -1,8 +1,10 @@
 //! Random tensors from Philox keyed by (seed, stream): elements 4 i to 4 i + 3 come from group i.
 //! `uniform`: low + (high - low) u with u in 0..1; `normal`: mean + std z, z by Box and Muller's transform.
 
+mod cuda;
+
 use super::broadcast_to::strided::for_dtype;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::Element;
@@ -48,6 +50,7 @@ impl Stream {
 pub struct Uniform(Stream);
 
 impl Op for Uniform {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::uniform);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
@@ -80,6 +83,7 @@ impl Uniform {
 pub struct Normal(Stream);
 
 impl Op for Normal {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::normal);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {

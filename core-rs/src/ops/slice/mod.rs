@@ -1,10 +1,11 @@
 //! `slice`: y[i, j, …] = x[start0 + i, start1 + j, …], of the given sizes.
 
+mod cuda;
 #[cfg(test)]
 mod tests;
 
 use super::broadcast_to::strided::{Walk, strides};
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ pub struct Slice {
 }
 
 impl Op for Slice {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {

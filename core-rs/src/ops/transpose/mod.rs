@@ -1,10 +1,11 @@
 //! `transpose`: axis i of y is axis permutation[i] of x.
 
+pub mod cuda;
 #[cfg(test)]
 mod tests;
 
 use super::broadcast_to::strided::{Walk, for_dtype, strides};
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::error::{Error, Result};
@@ -21,6 +22,7 @@ pub struct Transpose {
 }
 
 impl Op for Transpose {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {

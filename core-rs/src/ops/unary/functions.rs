@@ -87,6 +87,10 @@ impl Function for AffineOf {
         Ok(AffineOf { scale: params.f64("scale")?, shift: params.f64("shift")? })
     }
 
+    fn numbers(&self) -> [f64; 2] {
+        [self.scale, self.shift]
+    }
+
     fn value<T: Float>(&self, x: T, _dy: T) -> T {
         x * T::from_f64(self.scale) + T::from_f64(self.shift)
     }
@@ -110,6 +114,10 @@ impl Function for PowerOf {
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(PowerOf { exponent: params.f64("exponent")? })
+    }
+
+    fn numbers(&self) -> [f64; 2] {
+        [self.exponent, 0.0]
     }
 
     fn value<T: Float>(&self, x: T, _dy: T) -> T {
@@ -146,6 +154,10 @@ impl<const SLOPE: bool> Function for Limits<SLOPE> {
             ));
         }
         Ok(Limits { low, high })
+    }
+
+    fn numbers(&self) -> [f64; 2] {
+        [self.low, self.high]
     }
 
     fn value<T: Float>(&self, x: T, dy: T) -> T {

@@ -1,9 +1,10 @@
 //! Element-wise ops: each is a [`Function`] in `functions.rs`, its definition beside its vectorised form.
 
 mod cpu;
+pub mod cuda;
 mod functions;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
 use crate::dtype::{Dtype, Float};
@@ -19,6 +20,11 @@ pub trait Function: Sized + Send + Sync + 'static {
 
     fn parse(params: &mut Params) -> Result<Self>;
 
+    /// The op's parameters, for CUDA kernels, which all take two.
+    fn numbers(&self) -> [f64; 2] {
+        [0.0; 2]
+    }
+
     /// The definition; `dy` is 1 where there is no second input.
     fn value<T: Float>(&self, x: T, dy: T) -> T;
 
@@ -30,6 +36,8 @@ pub trait Function: Sized + Send + Sync + 'static {
 pub struct Elementwise<F>(F);
 
 impl<F: Function> Op for Elementwise<F> {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         F::parse(params).map(Elementwise)
     }
