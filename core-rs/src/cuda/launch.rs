@@ -5,6 +5,7 @@ use super::nvrtc::Source;
 use crate::error::{Error, Result};
 use cudarc::driver::result;
 use std::ffi::c_void;
+use std::marker::PhantomData;
 
 /// Threads a block where nothing speaks for another number.
 pub const THREADS: u32 = 256;
@@ -55,16 +56,18 @@ impl Argument for i64 {}
 impl Argument for f32 {}
 impl Argument for super::fault::Fault {}
 
-/// Where an argument is, and its bytes.
+/// Where an argument is, and its bytes; it borrows the argument, so that none is a temporary that is gone at the launch.
 #[derive(Clone, Copy)]
-pub struct Given {
+pub struct Given<'a> {
     pointer: *mut c_void,
     bytes: usize,
+    argument: PhantomData<&'a ()>,
 }
 
 /// For [`args!`](crate::cuda::args).
-pub fn given<T: Argument>(value: &T) -> Given {
-    Given { pointer: std::ptr::from_ref(value).cast_mut().cast(), bytes: size_of::<T>() }
+pub fn given<T: Argument>(value: &T) -> Given<'_> {
+    let pointer = std::ptr::from_ref(value).cast_mut().cast();
+    Given { pointer, bytes: size_of::<T>(), argument: PhantomData }
 }
 
 /// The arguments of a launch, in the kernel's order: `&args![x, y, sizes]`.
