@@ -206,7 +206,7 @@ pub(super) fn update_running_stats(op: &UpdateRunningStats, io: &CudaIo, cuda: &
     let grid = Grid::line(1, channels.next_multiple_of(32).min(1024) as u32);
     let average = Average { momentum: op.momentum, unbiased: op.unbiased() };
     let (running, batch) = ([0, 1].map(|i| io.in_place(i)), [2, 3].map(|i| io.input(i)));
-    let fault = cuda.faults.of_others();
+    let fault = cuda.faults.seen();
     let arguments = args![running[0], running[1], batch[0], batch[1], channels, average, fault];
     cuda.launch(io.name(), &SOURCE, "update_running_stats_f32", grid, &arguments)
 }

@@ -52,6 +52,9 @@ template <u32 BATCH, class Take> __device__ __forceinline__ void for_rows(const 
     }
 }
 
+// Rows that a thread has in hand at a time: more take more registers than their memory accesses in flight are worth.
+template <u32 N> __device__ constexpr u32 batch() { return N > 4 ? 2 : 4; }
+
 // One activation for all values, so that what is asked for each is asked once.
 #define FOR_EACH_ACTIVATION(CASE) CASE(RELU) CASE(MISH) CASE(SILU) CASE(GELU) CASE(SIGMOID) CASE(TANH)
 
@@ -173,8 +176,6 @@ __device__ __forceinline__ void slopes(const Sizes &s, const Reads<T> &from, con
     }
 }
 
-const u32 GRADIENT_BATCH = 4;
-
 // The sums of dz and of dz (x - mean); writes dz where there is a residual, and dx where the statistics were given.
 template <u32 N, class T>
 __device__ void gradient_sums(const Sizes &s, const Reads<T> &from, const Vectors &of, T *dz_out, T *dx_out,
@@ -182,12 +183,13 @@ __device__ void gradient_sums(const Sizes &s, const Reads<T> &from, const Vector
     u32 channel = first_channel<N>(s);
     double first[N] = {}, second[N] = {};
     if (channel < s.c) {
+        const u32 BATCH = batch<N>();
         Channels<N> k(s, of, channel);
-        for_rows<GRADIENT_BATCH>(s, false, [&](u64 row, u32 count) {
-            float x[GRADIENT_BATCH][N], dz[GRADIENT_BATCH][N], linear[N] = {}, product[N] = {};
+        for_rows<BATCH>(s, false, [&](u64 row, u32 count) {
+            float x[BATCH][N], dz[BATCH][N], linear[N] = {}, product[N] = {};
             slopes(s, from, k, channel, row, count, x, dz);
 #pragma unroll
-            for (u32 i = 0; i < GRADIENT_BATCH; ++i) {
+            for (u32 i = 0; i < BATCH; ++i) {
                 if (i >= count) break;
                 u64 at = (row + i * blockDim.y) * s.c + channel;
                 for (u32 n = 0; n < N; ++n) {
@@ -260,7 +262,7 @@ extern "C" __global__ void batch_norm_finish_gradients(const double *partial, co
 // Last rows first: the pass before went through x from its start, so its end is still in the cache.
 template <u32 N, class T>
 __device__ void normalise(const Sizes &s, const T *x, const Vectors &of, const T *residual, T *y) {
-    const u32 BATCH = 4;
+    const u32 BATCH = batch<N>();
     u32 channel = first_channel<N>(s);
     if (channel >= s.c) return;
     Channels<N> k(s, of, channel);
@@ -292,17 +294,18 @@ __device__ void write_dx(const Sizes &s, const Reads<T> &from, const Vectors &of
                          const float *dbias, T *to) {
     u32 channel = first_channel<N>(s);
     if (channel >= s.c) return;
+    const u32 BATCH = batch<N>();
     Channels<N> k(s, of, channel);
     float through_mean[N], through_rstd[N], count = (float)s.rows;
     for (u32 n = 0; n < N; ++n) {
         through_mean[n] = dbias[channel + n] / count;
         through_rstd[n] = dweight[channel + n] * k.rstd[n] / count;
     }
-    for_rows<GRADIENT_BATCH>(s, true, [&](u64 row, u32 rows) {
-        float x[GRADIENT_BATCH][N], dz[GRADIENT_BATCH][N];
+    for_rows<BATCH>(s, true, [&](u64 row, u32 rows) {
+        float x[BATCH][N], dz[BATCH][N];
         slopes(s, from, k, channel, row, rows, x, dz);
 #pragma unroll
-        for (u32 i = 0; i < GRADIENT_BATCH; ++i) {
+        for (u32 i = 0; i < BATCH; ++i) {
             if (i >= rows) break;
             float dx[N];
             for (u32 n = 0; n < N; ++n) {
@@ -329,13 +332,13 @@ __device__ void write_dx(const Sizes &s, const Reads<T> &from, const Vectors &of
         if (s.wide) normalise<Pack<T>::SIZE>(s, x, of, residual, y);                                                 \
         else normalise<1>(s, x, of, residual, y);                                                                    \
     }                                                                                                                \
-    extern "C" __global__ void __launch_bounds__(256)                                                                \
+    extern "C" __global__ void __launch_bounds__(256, 2)                                                             \
         batch_norm_gradient_sums_##DTYPE(const T *dy, const T *x, const T *residual, Vectors of, T *dz, T *dx,       \
                                          double *partial, Sizes s) {                                                 \
         if (s.wide) gradient_sums<Pack<T>::SIZE>(s, Reads<T>{dy, x, residual}, of, dz, dx, partial);                 \
         else gradient_sums<1>(s, Reads<T>{dy, x, residual}, of, dz, dx, partial);                                    \
     }                                                                                                                \
-    extern "C" __global__ void __launch_bounds__(256)                                                                \
+    extern "C" __global__ void __launch_bounds__(256, 2)                                                             \
         batch_norm_write_dx_##DTYPE(const T *dy, const T *x, const T *residual, Vectors of, const float *dweight,    \
                                     const float *dbias, T *dx, Sizes s) {                                            \
         if (s.wide) write_dx<Pack<T>::SIZE>(s, Reads<T>{dy, x, residual}, of, dweight, dbias, dx);                   \
