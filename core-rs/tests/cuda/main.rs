@@ -11,12 +11,13 @@ mod skip;
 
 use std::path::{Path, PathBuf};
 
-/// Every kernel file of the op folders.
+/// Every kernel file: those of the op folders, and those that ops share.
 fn kernel_files() -> Vec<PathBuf> {
-    let ops = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
-    let folders = std::fs::read_dir(ops).expect("the folder of the ops").map(|entry| entry.expect("a folder").path());
-    let files =
-        folders.filter(|path| path.is_dir()).flat_map(|folder| std::fs::read_dir(folder).expect("an op's folder"));
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let ops = std::fs::read_dir(sources.join("ops")).expect("the folder of the ops");
+    let folders = ops.map(|entry| entry.expect("a folder").path()).filter(|path| path.is_dir());
+    let folders = folders.chain([sources.join("cuda/kernels")]);
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder).expect("a folder of kernels"));
     let mut files: Vec<PathBuf> = files.map(|entry| entry.expect("a file").path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "cu"));
     files.sort();
