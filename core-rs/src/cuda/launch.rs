@@ -57,7 +57,7 @@ impl Argument for f32 {}
 impl Argument for f64 {}
 impl Argument for super::fault::Fault {}
 
-/// Where an argument is, and its bytes.
+/// Where an argument is, and its bytes; it borrows the argument, so that none is a temporary that is gone at the launch.
 #[derive(Clone, Copy)]
 pub struct Given<'a> {
     pointer: *mut c_void,

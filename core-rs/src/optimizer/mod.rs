@@ -4,6 +4,7 @@
 //! anything is written, counts the step, cuts the segments into pieces of a size that the shapes alone decide, and runs
 //! the rule on them in parallel, so that a step is one pass over memory.
 
+pub mod cuda;
 mod finite;
 mod table;
 #[cfg(test)]
@@ -64,4 +65,14 @@ pub fn decay_rate(params: &mut Params, name: &str) -> Result<f64> {
         return Err(Error::argument(params.op(), format!("Expected `{name}` from 0 to less than 1, got 1")));
     }
     Ok(rate)
+}
+
+/// A learning rate that cannot be used.
+fn describe_rate(rate: f64) -> String {
+    format!("Expected a finite learning rate, got {rate}: nothing was changed")
+}
+
+/// A gradient that cannot be used.
+fn describe_gradient(segment: usize) -> String {
+    format!("Expected finite gradients, got infinity or NaN in that of segment {segment}: nothing was changed")
 }

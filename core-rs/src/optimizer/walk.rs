@@ -2,7 +2,7 @@
 
 use super::finite::Finite;
 use super::table::{RATE, STATES, STEPS};
-use super::{Counts, Piece, Rule, Table};
+use super::{Counts, Piece, Rule, Table, describe_gradient, describe_rate};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::SliceParts;
 use crate::dtype::Dtype;
@@ -87,7 +87,7 @@ pub(super) fn walk<T: Finite, R: Rule<N>, const N: usize>(
 ) -> Result<()> {
     let Tensors { rate, steps, states, shapes, parameters, gradients } = tensors;
     if !rate.is_finite() {
-        return Err(Error::argument(op, format!("Expected a finite learning rate, got {rate}: nothing was changed")));
+        return Err(Error::argument(op, describe_rate(rate)));
     }
     let calls = steps[table.segments.len()].saturating_add(1);
     let (mut used, mut offset) = (Vec::new(), 0);
@@ -168,9 +168,5 @@ fn check_finite<S: Sync, T: Finite>(
         return Ok(());
     }
     let span = spans.iter().find(|span| !finite(span)).expect("one was found");
-    let segment = used[span.used].index;
-    Err(Error::argument(
-        op,
-        format!("Expected finite gradients, got infinity or NaN in that of segment {segment}: nothing was changed"),
-    ))
+    Err(Error::argument(op, describe_gradient(used[span.used].index)))
 }

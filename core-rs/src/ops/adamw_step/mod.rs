@@ -2,11 +2,13 @@
 //! `p *= 1 - lr w`, `a = m a + (1 - m) g`, `v = s v + (1 - s) g^2`,
 //! `p -= lr / (1 - m^t) a / (sqrt v / sqrt(1 - s^t) + eps)`.
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
+use crate::cuda::{CudaContext, CudaIo};
 use crate::dtype::Float;
 use crate::error::Result;
+use crate::optimizer::cuda::Settings;
 use crate::optimizer::{self, Counts, Piece, Rule, Table};
 use crate::runtime::record::Io;
 use crate::shape::Meta;
@@ -87,7 +89,21 @@ multiversion! {
     }
 }
 
+impl AdamwStep {
+    fn cuda(&self, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+        let settings = Settings {
+            momentum: self.rule.momentum,
+            square_momentum: self.rule.square_momentum,
+            eps: self.rule.eps,
+            ..Settings::default()
+        };
+        optimizer::cuda::step("adamw", &self.rule, settings, &self.table, io, cuda)
+    }
+}
+
 impl Op for AdamwStep {
+    const CUDA: Option<CudaKernel<Self>> = Some(AdamwStep::cuda);
+
     fn parse(params: &mut Params) -> Result<Self> {
         let rule = Adamw {
             momentum: optimizer::decay_rate(params, "mom")?,

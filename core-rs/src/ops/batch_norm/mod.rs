@@ -7,6 +7,7 @@
 //! `dx = weight rstd dz`.
 
 mod backward;
+mod cuda;
 mod curve;
 mod forward;
 mod reference;
@@ -17,7 +18,7 @@ mod statistics;
 mod tests;
 
 use super::activation::Activation;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::{Dtype, Float};
 use crate::error::{Error, Result};
@@ -117,6 +118,8 @@ fn run_backward(settings: Settings, batch: bool, io: &Io, context: &CpuContext) 
 pub struct BatchNorm(Settings);
 
 impl Op for BatchNorm {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNorm)
     }
@@ -153,6 +156,8 @@ impl Op for BatchNorm {
 pub struct BatchNormBackward(Settings);
 
 impl Op for BatchNormBackward {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormBackward)
     }
@@ -173,6 +178,8 @@ impl Op for BatchNormBackward {
 pub struct BatchNormEval(Settings);
 
 impl Op for BatchNormEval {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::eval);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormEval)
     }
@@ -199,6 +206,8 @@ impl Op for BatchNormEval {
 pub struct BatchNormEvalBackward(Settings);
 
 impl Op for BatchNormEvalBackward {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::eval_backward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormEvalBackward)
     }

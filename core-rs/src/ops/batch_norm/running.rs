@@ -1,9 +1,10 @@
 //! Running statistics: an exponential average of the batches' own.
 
+use super::cuda;
 use crate::cpu::CpuContext;
 use crate::dtype::{Dtype, Float};
 use crate::error::Result;
-use crate::ops::{Inputs, Op, Params};
+use crate::ops::{CudaKernel, Inputs, Op, Params};
 use crate::runtime::record::Io;
 use crate::shape::Meta;
 
@@ -15,13 +16,17 @@ pub struct UpdateRunningStats {
 }
 
 impl UpdateRunningStats {
+    /// What makes a biased variance an unbiased one.
+    pub(super) fn unbiased(&self) -> f64 {
+        if self.count > 1 { self.count as f64 / (self.count - 1) as f64 } else { 1.0 }
+    }
+
     /// Changes nothing where a mean or variance is not finite: one bad batch would stay in the average for good.
     pub(super) fn update<T: Float>(&self, running: [&mut [T]; 2], mean: &[T], variance: &[T]) {
         if !mean.iter().chain(variance).all(|value| value.is_finite()) {
             return;
         }
-        let unbiased = if self.count > 1 { self.count as f64 / (self.count - 1) as f64 } else { 1.0 };
-        for ((running, batch), factor) in running.into_iter().zip([mean, variance]).zip([1.0, unbiased]) {
+        for ((running, batch), factor) in running.into_iter().zip([mean, variance]).zip([1.0, self.unbiased()]) {
             for (running, batch) in running.iter_mut().zip(batch) {
                 let average = (1.0 - self.momentum) * running.to_f64() + self.momentum * (factor * batch.to_f64());
                 *running = T::from_f64(average);
@@ -31,6 +36,8 @@ impl UpdateRunningStats {
 }
 
 impl Op for UpdateRunningStats {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::update_running_stats);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(UpdateRunningStats { momentum: params.within("momentum", 0.0, 1.0)?, count: params.at_least("count", 1)? })
     }

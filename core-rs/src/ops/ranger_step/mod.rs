@@ -14,11 +14,13 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
+use crate::cuda::{CudaContext, CudaIo};
 use crate::dtype::Float;
 use crate::error::Result;
+use crate::optimizer::cuda::Settings;
 use crate::optimizer::{self, Counts, Piece, Rule, Table};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
@@ -97,7 +99,24 @@ impl Rule<3> for Ranger {
     }
 }
 
+impl RangerStep {
+    fn cuda(&self, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+        let settings = Settings {
+            momentum: self.rule.momentum,
+            square_momentum: self.rule.square_momentum,
+            eps: self.rule.eps,
+            alpha: self.rule.alpha,
+            k: self.rule.k as u32,
+            rectify: u32::from(self.rule.rectify),
+            ..Settings::default()
+        };
+        optimizer::cuda::step("ranger", &self.rule, settings, &self.table, io, cuda)
+    }
+}
+
 impl Op for RangerStep {
+    const CUDA: Option<CudaKernel<Self>> = Some(RangerStep::cuda);
+
     fn parse(params: &mut Params) -> Result<Self> {
         let rule = Ranger {
             momentum: optimizer::decay_rate(params, "mom")?,

@@ -2,11 +2,13 @@
 //! `p *= 1 - lr w`, `b = m b + d g`, `p -= lr b`, or with Nesterov's momentum `p -= lr (g + m b)`
 //! (Sutskever 2013, <https://proceedings.mlr.press/v28/sutskever13.html>); d is 1 - m with dampening, else 1.
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
+use crate::cuda::{CudaContext, CudaIo};
 use crate::dtype::Float;
 use crate::error::Result;
+use crate::optimizer::cuda::Settings;
 use crate::optimizer::{self, Counts, Piece, Rule, Table};
 use crate::runtime::record::Io;
 use crate::shape::Meta;
@@ -66,7 +68,21 @@ multiversion! {
     }
 }
 
+impl SgdStep {
+    fn cuda(&self, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+        let settings = Settings {
+            momentum: self.rule.momentum,
+            dampening: u32::from(self.rule.dampening),
+            nesterov: u32::from(self.rule.nesterov),
+            ..Settings::default()
+        };
+        optimizer::cuda::step("sgd", &self.rule, settings, &self.table, io, cuda)
+    }
+}
+
 impl Op for SgdStep {
+    const CUDA: Option<CudaKernel<Self>> = Some(SgdStep::cuda);
+
     fn parse(params: &mut Params) -> Result<Self> {
         let momentum = params.within("mom", 0.0, 1.0)?;
         let rule = Sgd { momentum, dampening: params.bool("dampening")?, nesterov: params.bool("nesterov")? };
