@@ -46,6 +46,12 @@ int32_t lt_queue_stats(uint32_t queue_slot, uint32_t queue_generation, uint32_t 
 /* Gives unused memory back to the system. */
 int32_t lt_queue_trim(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
 
+/* What was chosen by timing on this device. */
+int32_t lt_queue_plan(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Choices of an earlier time, used where nothing was chosen yet. */
+int32_t lt_queue_use_plan(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *plan, uint32_t plan_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* A tensor from host values. */
 int32_t lt_tensor_create(uint32_t queue_slot, uint32_t queue_generation, uint32_t dtype, const uint32_t *shape, uint32_t shape_bytes, const uint8_t *data, uint32_t data_bytes, uint32_t *out, uint32_t out_bytes);
 

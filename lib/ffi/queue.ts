@@ -1,7 +1,7 @@
 /** The library's queues: one a device and isolate. */
 import { type Handle, out, u64At } from "./call.ts";
 import { DisposedError, LateError } from "./errors.ts";
-import { check, symbols } from "./library.ts";
+import { check, symbols, textAt } from "./library.ts";
 
 /** What a queue holds and has done. */
 export interface QueueStats {
@@ -28,6 +28,9 @@ interface Waiter {
   resolve(): void;
   reject(error: unknown): void;
 }
+
+/** Room for a plan: a line for each shape of a convolution or product. */
+const PLAN_WORDS = 1 << 18;
 
 const ABSENT: Handle = { slot: 0, generation: 0 };
 
@@ -147,6 +150,21 @@ export class NativeQueue {
     console.warn(
       "The device's queue is full, so calls wait for it: `await device.synchronize()` now and then keeps the event loop free",
     );
+  }
+
+  /** What was chosen by timing; empty where nothing was. */
+  plan(): string {
+    const { slot, generation } = this.handle;
+    const buffer = new Uint32Array(PLAN_WORDS);
+    check(symbols().lt_queue_plan(slot, generation, buffer, buffer.byteLength), buffer);
+    return textAt(buffer, 0);
+  }
+
+  /** Takes over what was chosen at another time. */
+  usePlan(plan: string): void {
+    const { slot, generation } = this.handle;
+    const bytes = new TextEncoder().encode(plan);
+    check(symbols().lt_queue_use_plan(slot, generation, bytes, bytes.byteLength, out, out.byteLength), out);
   }
 
   /** Gives memory that nothing uses back to the system. */

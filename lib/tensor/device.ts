@@ -118,6 +118,19 @@ export class Device {
     return this.#queue.stats();
   }
 
+  /**
+   * What was chosen by timing, say the algorithms of convolutions on a GPU, as a text for {@linkcode usePlan}; empty on the
+   * CPU. With the same plan a training gives the same bits again.
+   */
+  plan(): string {
+    return this.#queue.plan();
+  }
+
+  /** Takes a plan over, where nothing was chosen yet: call it before the first step. */
+  usePlan(plan: string): void {
+    this.#queue.usePlan(plan);
+  }
+
   /** Gives memory that nothing uses back to the system. */
   trim(): void {
     this.#queue.trim();

@@ -49,6 +49,7 @@ const results = ["trainLoss", "trainTop1"];
 
 function isCounter(name: string, value: unknown): boolean {
   if (name === "sampler") return typeof value === "object";
+  if (name === "plan") return value === null || typeof value === "string";
   if (results.includes(name)) return value === null || Number.isFinite(value);
   if (fractions.includes(name)) return Number.isFinite(value);
   return Number.isSafeInteger(value) && (value as number) >= 0;
@@ -61,7 +62,7 @@ function isCounter(name: string, value: unknown): boolean {
 function withLaterOnes(counters: Record<string, unknown>): Record<string, unknown> {
   const { trainSeconds, images, seen } = counters as unknown as Counters;
   const epochSeconds = images > 0 ? trainSeconds * seen / images : 0;
-  const later = { epochSeconds, trainLoss: null, trainTop1: null };
+  const later = { epochSeconds, trainLoss: null, trainTop1: null, plan: null };
   const missing = Object.entries(later).filter(([name]) => counters[name] === undefined);
   return { ...counters, ...Object.fromEntries(missing) };
 }

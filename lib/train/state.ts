@@ -45,6 +45,8 @@ export interface Counters {
   readonly images: number;
   /** How the batches are made; null before the first. */
   readonly sampler: BatchesConfig | null;
+  /** What the device chose by timing (`device.plan()`); null where it chose nothing. */
+  readonly plan: string | null;
 }
 
 /** The counters of a training that has not begun. */
@@ -64,6 +66,7 @@ export const startingCounters: Counters = {
   trainTop1: null,
   images: 0,
   sampler: null,
+  plan: null,
 };
 
 /**

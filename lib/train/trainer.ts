@@ -99,7 +99,9 @@ export class Trainer {
   async state(): Promise<State> {
     await this.#meter.flush();
     const counters = { ...this.#at, ...this.#sums() };
-    return { tensors: await readTensors(this), counters };
+    const tensors = await readTensors(this);
+    // After the reads: what was enqueued is done, and chosen.
+    return { tensors, counters: { ...counters, plan: this.#device.plan() || null } };
   }
 
   /** Takes a state over: the next `fit()` goes on from there. Nothing is changed where it does not fit. */
@@ -109,6 +111,7 @@ export class Trainer {
     }
     writeTensors(state.tensors, this);
     this.#at = { ...state.counters };
+    if (state.counters.plan !== null) this.#device.usePlan(state.counters.plan);
     this.optimizer.resumeAt(state.counters.optimizerSteps);
     this.#restartMeter();
   }

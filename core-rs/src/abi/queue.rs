@@ -1,5 +1,6 @@
 //! Exports about queues: make, wait, count, recover.
 
+use super::buffers::slice;
 use super::guard::{ABI_VERSION, export, inject_panic};
 use crate::cpu::CpuContext;
 use crate::cuda::CudaContext;
@@ -120,6 +121,27 @@ export! {
     fn lt_queue_trim(queue_slot: u32, queue_generation: u32) |_out| {
         queue_of("queue_trim", queue_slot, queue_generation)?.pool.trim();
         Ok(())
+    }
+}
+
+export! {
+    /// out: a text of what was chosen by timing on this device, for lt_queue_use_plan; empty where nothing was.
+    fn lt_queue_plan(queue_slot: u32, queue_generation: u32) |out| {
+        let plan = queue_of("queue_plan", queue_slot, queue_generation)?.backend().plan();
+        // A plan that is cut off is none.
+        out.reserve(1 + plan.len().div_ceil(4))?;
+        out.text(&plan)
+    }
+}
+
+export! {
+    /// Takes the choices of lt_queue_plan over, made by this or another process on such a device, where nothing was chosen
+    /// yet; so results are the same bits again.
+    fn lt_queue_use_plan(queue_slot: u32, queue_generation: u32, plan: *const u8, plan_bytes: u32) |_out| {
+        let op = "queue_use_plan";
+        let queue = queue_of(op, queue_slot, queue_generation)?;
+        let text = std::str::from_utf8(slice(op, "plan", plan, plan_bytes)?);
+        queue.backend().use_plan(text.map_err(|_| Error::argument(op, "Expected `plan` as UTF-8"))?)
     }
 }
 

@@ -103,6 +103,16 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
 
+    /// What was chosen by timing, as a text for [`Backend::use_plan`].
+    fn plan(&self) -> String {
+        String::new()
+    }
+
+    /// Takes over what was chosen before, where nothing was chosen yet.
+    fn use_plan(&self, _plan: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Kernels that the host has launched on a device of its own, and graphs of them.
     fn launches(&self) -> u64 {
         0

@@ -30,6 +30,10 @@ export const SYMBOLS = {
   lt_queue_stats: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Gives unused memory back to the system */
   lt_queue_trim: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** What was chosen by timing on this device */
+  lt_queue_plan: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Choices of an earlier time, used where nothing was chosen yet */
+  lt_queue_use_plan: { parameters: ["u32", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
   /** A tensor from host values */
   lt_tensor_create: { parameters: ["u32", "u32", "u32", "buffer", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
   /** A second handle to a tensor */
