@@ -15,6 +15,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Tells what went wrong from what the kernel reported: where (a position) and what (a value's bits).
 pub type Describe = fn(place: u32, what: u32) -> String;
 
+/// As [`Describe`], with a limit that the host knows: how many classes or rows there are.
+pub type DescribeWithin = fn(place: u32, what: u32, limit: u32) -> String;
+
+/// What an op that reported something is told as.
+#[derive(Clone, Copy)]
+enum Words {
+    Plain(Describe),
+    Within(DescribeWithin, u32),
+}
+
+impl Words {
+    fn is(self, other: Words) -> bool {
+        match (self, other) {
+            (Words::Plain(one), Words::Plain(two)) => std::ptr::fn_addr_eq(one, two),
+            (Words::Within(one, limit), Words::Within(two, other)) => limit == other && std::ptr::fn_addr_eq(one, two),
+            _ => false,
+        }
+    }
+
+    fn of(self, place: u32, what: u32) -> String {
+        match self {
+            Words::Plain(describe) => describe(place, what),
+            Words::Within(describe, limit) => describe(place, what, limit),
+        }
+    }
+}
+
 /// `FaultWord` of `kernels/common.cuh`.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -42,7 +69,7 @@ pub struct Faults {
     word: Arc<DeviceBuffer>,
     /// The command under way; 0 while a graph is recorded, whose launches take the ticket from the word.
     ticket: AtomicU64,
-    ops: Mutex<Vec<(&'static str, Describe)>>,
+    ops: Mutex<Vec<(&'static str, Words)>>,
 }
 
 impl Faults {
@@ -61,10 +88,24 @@ impl Faults {
 
     /// What a kernel of this op is given.
     pub fn of(&self, op: &'static str, describe: Describe) -> Fault {
+        self.told(op, Words::Plain(describe))
+    }
+
+    /// [`Faults::of`] for a text that names a limit of this call.
+    pub fn within(&self, op: &'static str, limit: u32, describe: DescribeWithin) -> Fault {
+        self.told(op, Words::Within(describe, limit))
+    }
+
+    /// For a kernel that looks whether something failed, and reports nothing itself.
+    pub fn seen(&self) -> Fault {
+        Fault { word: self.word(), ticket: 0, op: 0, unused: 0 }
+    }
+
+    fn told(&self, op: &'static str, words: Words) -> Fault {
         let mut ops = self.ops.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = ops.iter().position(|&(name, other)| name == op && std::ptr::fn_addr_eq(other, describe));
+        let known = ops.iter().position(|&(name, other)| name == op && other.is(words));
         let index = known.unwrap_or_else(|| {
-            ops.push((op, describe));
+            ops.push((op, words));
             ops.len() - 1
         });
         Fault { word: self.word(), ticket: self.ticket.load(Ordering::Relaxed), op: index as u32 + 1, unused: 0 }
@@ -74,8 +115,8 @@ impl Faults {
     pub fn error(&self, word: &FaultWord) -> Option<(u64, Error)> {
         let (ticket, op) = (word.claim >> 16, (word.claim & 0xffff) as usize);
         let ops = self.ops.lock().unwrap_or_else(PoisonError::into_inner);
-        let &(name, describe) = ops.get(op.checked_sub(1)?)?;
-        let message = describe((word.detail >> 32) as u32, word.detail as u32);
+        let &(name, words) = ops.get(op.checked_sub(1)?)?;
+        let message = words.of((word.detail >> 32) as u32, word.detail as u32);
         Some((ticket, Error::argument(name, message)))
     }
 }
