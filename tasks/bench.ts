@@ -8,6 +8,8 @@ import { type Command, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { UsageError } from "../lib/cli/flags.ts";
 import { Progress } from "../lib/cli/progress.ts";
+import { logitsOf } from "../lib/train/precision.ts";
+import { masterDtype, type RunDtype } from "./dtype.ts";
 import { type PresetName, presetNames, presets } from "./presets.ts";
 import { buildModel, withData } from "./run_config.ts";
 import { planOf } from "./train_config.ts";
@@ -20,7 +22,8 @@ export interface StepBenchOptions {
   bs?: number;
   /** Height and width of the images; by default the preset's. */
   size?: number;
-  dtype?: "f32" | "f64";
+  /** What the network computes in; by default f32. */
+  dtype?: RunDtype;
   threads?: number;
   /** Steps measured, after the warm-up. */
   steps?: number;
@@ -77,10 +80,10 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
   using optimizer = optim.ranger(optimizerOptions).bind(model, { lr: settings.schedule.lr });
   const shape = [bs, size, size, channels];
   const macs = nn.summaryRows(model, shape).reduce((sum, row) => sum + row.macs, 0);
-  using images = rand(shape, { seed: 1, dtype, device });
+  using images = rand(shape, { seed: 1, dtype: masterDtype(dtype), device });
   using labels = tensor(Int32Array.from({ length: bs }, (_, i) => i % 10), undefined, { device });
   const body = (images: Tensor, labels: Tensor): Tensor => {
-    const loss = crossEntropy(model.forward(images), labels, { labelSmoothing: settings.labelSmoothing });
+    const loss = crossEntropy(logitsOf(model, images, dtype), labels, { labelSmoothing: settings.labelSmoothing });
     loss.backward();
     optimizer.step();
     return loss;
@@ -138,9 +141,9 @@ const flags = {
   bs: { kind: "integer", min: 2, max: 65536, help: "Images a step (default: the preset's)" },
   dtype: {
     kind: "choice",
-    choices: ["f32", "f64"],
+    choices: ["f32", "bf16", "f64"],
     default: "f32",
-    help: "Element type; f64 runs the reference kernels",
+    help: "What the network computes in; f64 runs the reference kernels",
   },
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads (default: LIBTRAIN_THREADS, or every core)" },
   steps: { kind: "integer", min: 1, help: "Steps measured (default: 50 of mnist, 12 of imagenette-128-5)" },
@@ -167,7 +170,7 @@ export const benchCommand: Command<typeof flags> = {
     const result = await benchStep({
       ...rest,
       preset: preset as PresetName,
-      dtype: dtype as "f32" | "f64",
+      dtype: dtype as RunDtype,
       progress: (done, total) => shown.update({ label: "step", done, total }),
     });
     shown.clear();

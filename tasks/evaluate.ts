@@ -6,6 +6,7 @@ import { Progress } from "../lib/cli/progress.ts";
 import { writeFileAtomic } from "../lib/data/atomic_file.ts";
 import { type Answers, type data, Device, evaluate as measure, type Evaluation, StateError } from "../mod.ts";
 import { besideBar, cacheHelp } from "./data_report.ts";
+import { dtypeFor, usedDtype } from "./dtype.ts";
 import { headline } from "./machine.ts";
 import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
 import { checkOut, checkOutFile, makeFolderOf } from "./out_path.ts";
@@ -18,6 +19,8 @@ export interface EvaluateOptions extends ModelOptions, SourceOptions {
   device?: "auto" | "cpu" | "cuda";
   /** CPU threads; by default LIBTRAIN_THREADS or all. */
   threads?: number;
+  /** What to compute in; by default as in training. */
+  dtype?: "f32" | "bf16";
   /** Images at a time; by default as in training. */
   bs?: number;
   /** A CSV file to write: file, label, prediction and its probability of every image. */
@@ -40,15 +43,17 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   using device = new Device(options.device ?? "auto", { threads: options.threads });
   const { model: opened, config } = await openModel(path, device, options);
   using model = opened;
+  const dtype = dtypeFor(path, config.dtype, options.dtype);
   using set = await (options.open ?? openValid)(dataOf(path, config, options), device, {
     ...options.watch,
     cache: options.cache,
   });
   requireClasses(path, config, set.classes);
-  options.ready?.(`${headline(device)} · ${config.dtype} · ${config.model.name} of ${path}`);
+  options.ready?.(`${headline(device)} · ${dtype} · ${config.model.name} of ${path}`);
   const batches = validBatches({ ...config, validBs: options.bs ?? config.validBs ?? 64 }, set);
   let answers: Answers | undefined;
   const result = await measure(model, batches, {
+    dtype,
     signal: options.signal,
     progress: (done) => options.progress?.(done, batches.samples),
     answers: options.predictions === undefined && options.answers === undefined ? undefined : (all): void => {
@@ -104,6 +109,7 @@ const flags = {
   ema: { kind: "boolean", help: "Measure the average of the weights" },
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], default: "auto", help: "Where to compute" },
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
+  dtype: usedDtype,
   bs: { kind: "integer", min: 1, help: "Images at a time, as in training unless given" },
   predictions: { kind: "string", placeholder: "file", help: "Write every image's prediction to a CSV file" },
 } as const satisfies Flags;

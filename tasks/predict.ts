@@ -5,6 +5,8 @@ import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatPercent } from "../lib/cli/format.ts";
 import { data, DataError, Device, noGrad, scope, softmax, type Tensor } from "../mod.ts";
 import { slice } from "../lib/tensor/ops/shape.ts";
+import { logitsOf } from "../lib/train/precision.ts";
+import { dtypeFor, masterDtype, usedDtype } from "./dtype.ts";
 import { headline } from "./machine.ts";
 import { type ModelOptions, openModel } from "./trained_model.ts";
 
@@ -16,6 +18,8 @@ export interface PredictOptions extends ModelOptions {
   top?: number;
   device?: "auto" | "cpu" | "cuda";
   threads?: number;
+  /** What to compute in; by default as in training. */
+  dtype?: "f32" | "bf16";
   /** Told once everything is set up. */
   ready?(line: string): void;
 }
@@ -74,12 +78,16 @@ export async function predict(
     throw new UsageError(`Expected --size, got none: the size that "${path}" was trained on is not known`);
   }
   const channels = config.model.options.inChannels ?? 3;
-  options.ready?.(`${headline(device)} · ${config.dtype} · ${config.model.name} of ${path}`);
+  const dtype = dtypeFor(path, config.dtype, options.dtype);
+  options.ready?.(`${headline(device)} · ${dtype} · ${config.model.name} of ${path}`);
   const predictions: Prediction[] = [];
   for (const [at, image] of images.entries()) {
     using pixels = decoded(image, files[at]!, { size, device });
     using probabilities = noGrad(() =>
-      scope(() => softmax(model.forward(prepared(pixels, { size, channels, dtype: config.dtype }))))
+      scope(() => {
+        const image = prepared(pixels, { size, channels, dtype: masterDtype(dtype) });
+        return softmax(logitsOf(model, image, dtype));
+      })
     );
     predictions.push({ image, guesses: likeliest(await probabilities.data(), config.classes, top) });
   }
@@ -110,6 +118,7 @@ const flags = {
   ema: { kind: "boolean", help: "Use the average of the weights" },
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], default: "auto", help: "Where to compute" },
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
+  dtype: usedDtype,
 } as const satisfies Flags;
 
 async function run({ flags: options, words, report }: CommandContext<typeof flags>): Promise<number> {

@@ -1,6 +1,7 @@
 /** A run's configuration: plain values from which data, model and training can be built again. */
 import { UsageError } from "../lib/cli/flags.ts";
 import { data, type Device, models, optim, StateError, Trainer } from "../mod.ts";
+import { masterDtype, type RunDtype } from "./dtype.ts";
 
 /** From what a model is built again. */
 export interface ModelConfig {
@@ -8,7 +9,8 @@ export interface ModelConfig {
   readonly model: { readonly name: models.ArchName | "mnistNet"; readonly options: Partial<models.ModelOptions> };
   /** Weights, order and augmentation follow from it. */
   readonly seed: number;
-  readonly dtype: "f32" | "f64";
+  /** What it computes in; its parameters are f64 for f64, else f32. */
+  readonly dtype: RunDtype;
 }
 
 /** Which data. */
@@ -45,8 +47,10 @@ export type OptimizerName = OptimizerConfig["name"];
 /** All of them. */
 export const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 
-/** What is known of a run before its data are open. */
-export interface RunPlan extends ModelConfig {
+/** What is known of a run before its data and device are open. */
+export interface RunPlan extends Omit<ModelConfig, "dtype"> {
+  /** `auto`: what is faster on the device. */
+  readonly dtype: RunDtype | "auto";
   readonly preset: string;
   readonly data: DataConfig;
   readonly optimizer: OptimizerConfig;
@@ -70,6 +74,7 @@ export interface RunPlan extends ModelConfig {
 
 /** What is kept as `config.json` and in each checkpoint. */
 export interface RunConfig extends RunPlan {
+  readonly dtype: RunDtype;
   /** The classes' names. */
   readonly classes: readonly string[];
   /** [h, w, c] of the images. */
@@ -111,12 +116,12 @@ export function withData<Plan extends RunPlan>(
 /** The model of a configuration, with its initial weights. */
 export function buildModel({ model, seed, dtype }: ModelConfig, device: Device): models.XResNet {
   // A configuration from a file without `classes` is refused as the model is built.
-  const options = { ...model?.options, seed, dtype, device } as models.ModelOptions;
+  const options = { ...model?.options, seed, dtype: masterDtype(dtype), device } as models.ModelOptions;
   return known(builders, "model", model?.name)(options);
 }
 
 /** The trainer of a configuration. */
-export function buildTrainer(config: RunPlan, model: models.XResNet): Trainer {
+export function buildTrainer(config: RunConfig, model: models.XResNet): Trainer {
   const { optimizer: { name: optimizer, ...optimizerOptions }, labelSmoothing, capture } = config;
   const { name: schedule, ...scheduleOptions } = config.schedule;
   return new Trainer(model, {
@@ -125,6 +130,7 @@ export function buildTrainer(config: RunPlan, model: models.XResNet): Trainer {
     labelSmoothing,
     capture,
     ema: config.ema ?? undefined,
+    dtype: config.dtype,
   });
 }
 
@@ -137,12 +143,15 @@ export function requireImages(bs: number, most: number): void {
 }
 
 /** The batches to train on. */
-export function trainBatches({ bs, augmentation, seed, dtype }: RunPlan, set: data.Dataset): data.Batches {
+export function trainBatches({ bs, augmentation, seed, dtype }: RunConfig, set: data.Dataset): data.Batches {
   requireImages(bs, set.length);
-  return set.batches(bs, { ...augmentation, seed, dtype });
+  return set.batches(bs, { ...augmentation, seed, dtype: masterDtype(dtype) });
 }
 
 /** The batches to measure with. */
-export function validBatches({ validBs, dtype }: Pick<RunPlan, "validBs" | "dtype">, set: data.Dataset): data.Batches {
-  return set.batches(Math.min(validBs, set.length), { dtype });
+export function validBatches(
+  { validBs, dtype }: Pick<RunConfig, "validBs" | "dtype">,
+  set: data.Dataset,
+): data.Batches {
+  return set.batches(Math.min(validBs, set.length), { dtype: masterDtype(dtype) });
 }

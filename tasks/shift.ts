@@ -9,6 +9,7 @@ import { type Consistency, shiftConsistency, shiftCurve, widened } from "../lib/
 import { data, Device, noGrad, scope, StateError, type Tensor } from "../mod.ts";
 import { besideBar, cacheHelp } from "./data_report.ts";
 import { requireClasses } from "./evaluate.ts";
+import { dtypeFor, masterDtype, type RunDtype, usedDtype } from "./dtype.ts";
 import { headline } from "./machine.ts";
 import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
 import { checkOut, checkOutFile, makeFolderOf } from "./out_path.ts";
@@ -32,6 +33,8 @@ export interface ShiftOptions extends ModelOptions, SourceOptions {
   bs?: number;
   device?: "auto" | "cpu" | "cuda";
   threads?: number;
+  /** What to compute in; by default as in each run's training. */
+  dtype?: "f32" | "bf16";
   /** The figure's file; by default `shift.svg` in the first run's folder. */
   out?: string;
   signal?: AbortSignal;
@@ -124,26 +127,29 @@ function samplesFor(figure: number, n: number): number[] {
 interface Opened extends TrainedModel {
   readonly path: string;
   readonly source: DataConfig;
+  readonly dtype: RunDtype;
 }
 
 async function measured(
-  { model, config, path }: Opened,
+  { model, config, path, dtype }: Opened,
   canvases: Canvases,
   options: ShiftOptions & { n: number; samples: readonly number[] },
 ): Promise<ShiftedRun> {
   const { bs = 16, seed = 0, signal, n, samples, progress } = options;
   const { size, margin } = canvases;
+  const stored = masterDtype(dtype);
   const curves: number[][] = [];
   for (const sample of samples) {
-    const { image, label } = await canvases.one(sample, config.dtype);
+    const { image, label } = await canvases.one(sample, stored);
     using canvas = image;
-    curves.push(await shiftCurve(model, canvas, { size, margin, label }));
+    curves.push(await shiftCurve(model, canvas, { size, margin, label, dtype }));
   }
   const told = (done: number): void => progress?.(path, done, n);
-  const found = await shiftConsistency(model, canvases.batches(bs, config.dtype, n), {
+  const found = await shiftConsistency(model, canvases.batches(bs, stored, n), {
     size,
     margin,
     seed,
+    dtype,
     signal,
     told,
   });
@@ -162,7 +168,8 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
   for (const path of paths) {
     const one = await openModel(path, device, options);
     stack.use(one.model);
-    opened.push({ ...one, path, source: dataOf(path, one.config, options) });
+    const dtype = dtypeFor(path, one.config.dtype, options.dtype);
+    opened.push({ ...one, path, dtype, source: dataOf(path, one.config, options) });
   }
   const { source } = opened[0]!;
   const other = opened.find(({ source: own }) => own.path !== source.path || own.size !== source.size);
@@ -178,8 +185,9 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
   }
   const n = Math.min(options.limit ?? Infinity, canvases.set.length);
   const samples = samplesFor(options.images ?? 4, n);
+  const dtypes = [...new Set(opened.map(({ dtype }) => dtype))].join(", ");
   options.ready?.(
-    `${headline(device)} · ${formatNumber(n)} images of ${source.path}, moved by ${canvases.margin} pixels`,
+    `${headline(device)} · ${dtypes} · ${formatNumber(n)} images of ${source.path}, moved by ${canvases.margin} pixels`,
   );
   const runs: ShiftedRun[] = [];
   for (const one of opened) runs.push(await measured(one, canvases, { ...options, n, samples }));
@@ -243,6 +251,7 @@ const flags = {
   bs: { kind: "integer", min: 1, default: 16, help: "Images at a time, with four windows of each" },
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], default: "auto", help: "Where to compute" },
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
+  dtype: { ...usedDtype, help: "Numbers to compute in, as in each run's training unless given" },
   out: { kind: "string", placeholder: "file", help: "The figure (default shift.svg in the first run's folder)" },
 } as const satisfies Flags;
 

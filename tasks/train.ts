@@ -3,6 +3,7 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { models } from "../mod.ts";
 import { cacheHelp } from "./data_report.ts";
+import { dtypeChoices } from "./dtype.ts";
 import { checkOut, checkResume } from "./out_path.ts";
 import { type PresetName, presetNames, presets } from "./presets.ts";
 import { archNames, optimizerNames } from "./run_config.ts";
@@ -61,8 +62,8 @@ const flags = {
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
   dtype: {
     kind: "choice",
-    choices: ["f32", "f64"],
-    help: "Numbers to compute in; f64 is slow and exact (default f32)",
+    choices: dtypeChoices,
+    help: "Numbers to compute in; auto takes f32 or bf16 after a short trial, f64 is slow and exact (default f32)",
   },
   limit: { kind: "integer", min: 1, help: "Use only the first images of each part of the data" },
   capture: { kind: "boolean", default: true, help: "Do each step call by call" },

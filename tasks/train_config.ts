@@ -1,6 +1,7 @@
 /** From what a command line or a script asks for to a run's plan, and what of it has changed when a run goes on. */
 import { UsageError } from "../lib/cli/flags.ts";
 import type { models } from "../mod.ts";
+import type { RunDtype } from "./dtype.ts";
 import { type PresetName, presets } from "./presets.ts";
 import type { DataConfig, ModelConfig, OptimizerConfig, OptimizerName, RunPlan } from "./run_config.ts";
 
@@ -39,7 +40,8 @@ export interface PlanOptions {
   device?: "auto" | "cpu" | "cuda";
   /** CPU threads; by default LIBTRAIN_THREADS or all. */
   threads?: number;
-  dtype?: "f32" | "f64";
+  /** By default f32; `auto` takes f32 or bf16, what is faster on the device, or what a run that goes on has. */
+  dtype?: RunDtype | "auto";
   /** Whether steps are recorded and replayed; by default true. */
   capture?: boolean;
   /** Only the first images of each part of the data. */

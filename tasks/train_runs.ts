@@ -4,11 +4,12 @@ import { UsageError } from "../lib/cli/flags.ts";
 import { writeJson } from "../lib/train/json_file.ts";
 import { makeRunFolder } from "../lib/train/run_folder.ts";
 import { lockFolder } from "../lib/train/run_lock.ts";
+import { Device } from "../mod.ts";
 import type { RunPlan } from "./run_config.ts";
 import { readJson, runConfigIn } from "./run_files.ts";
 import { unlessAborted } from "./stop_signals.ts";
 import { changedPlan, changes, planOf } from "./train_config.ts";
-import { train, type TrainOptions, type TrainResult } from "./training.ts";
+import { train, type TrainOptions, type TrainResult, withDtype } from "./training.ts";
 
 /** What several runs came to. */
 export interface RunsResult {
@@ -55,18 +56,31 @@ function requireSeeds({ runs, plan: { seed } }: Group): void {
   throw new UsageError(`Expected seeds up to ${2 ** 32 - 1}, got ${last} for the last of ${runs} runs: lower --seed`);
 }
 
+/** The options of each run: what `auto` came to is in the plan, so that all runs have the same. */
+function ownOptions(options: TrainOptions): TrainOptions {
+  return options.dtype === "auto" ? { ...options, dtype: undefined } : options;
+}
+
+/** A plan with one dtype for all runs. */
+async function sameDtype(plan: RunPlan, { listener }: TrainOptions): Promise<RunPlan> {
+  if (plan.dtype !== "auto") return plan;
+  using device = new Device(plan.device, { threads: plan.threads ?? undefined });
+  return await withDtype(plan, device, listener);
+}
+
 async function openGroup(runs: number | undefined, options: TrainOptions): Promise<Group & { path: string }> {
   const { resume, force = false } = options;
   if (resume === undefined) {
-    const group: Group = { runs: runs ?? 1, plan: planOf(options) };
-    requireSeeds(group);
+    const plan = planOf(options);
+    requireSeeds({ runs: runs ?? 1, plan });
+    const group: Group = { runs: runs ?? 1, plan: await sameDtype(plan, options) };
     const path = await makeRunFolder({ root: options.out, name: `${group.plan.preset}-x${group.runs}` });
     await writeJson(join(path, "group.json"), group);
     return { ...group, path };
   }
   const before = await groupIn(resume);
   if (before === undefined) throw new UsageError(`Cannot find runs in "${resume}": give the folder of --runs`);
-  const now: Group = { runs: runs ?? before.runs, plan: changedPlan(before.plan, options) };
+  const now: Group = { runs: runs ?? before.runs, plan: changedPlan(before.plan, ownOptions(options)) };
   const changed = [
     ...changes(before.plan, now.plan),
     // More runs than before are only more seeds.
@@ -84,8 +98,9 @@ async function openGroup(runs: number | undefined, options: TrainOptions): Promi
  * Trains `runs` times, with seeds from the one given on, one after another. With `resume`, runs that are over are not
  * repeated, and the one that was interrupted goes on.
  */
-export async function trainRuns(runs: number | undefined, options: TrainOptions = {}): Promise<RunsResult> {
-  const { plan, path, ...group } = await openGroup(runs, options);
+export async function trainRuns(runs: number | undefined, asked: TrainOptions = {}): Promise<RunsResult> {
+  const { plan, path, ...group } = await openGroup(runs, asked);
+  const options = ownOptions(asked);
   using _held = await lockFolder(path);
   const seeds = Array.from({ length: group.runs }, (_, count) => plan.seed + count);
   const results: TrainResult[] = [];

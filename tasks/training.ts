@@ -13,6 +13,7 @@ import {
   type Trainer,
   type TrainerEvents,
 } from "../mod.ts";
+import { probeDtype, probeLine, type RunDtype } from "./dtype.ts";
 import { cpuFacts, headline } from "./machine.ts";
 import { checkPlan, type OpenData, openData } from "./open_data.ts";
 import {
@@ -131,7 +132,9 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
   }
   const resumed = await runToResume(resume);
   const device = options.device === "auto" ? undefined : options.device;
-  const plan = changedPlan(planPart(resumed.config), { ...options, device });
+  // Chosen once: a trial that comes out otherwise would go on with other numbers.
+  const dtype = options.dtype === "auto" ? undefined : options.dtype;
+  const plan = changedPlan(planPart(resumed.config), { ...options, device, dtype });
   requireSame(resumed, plan, force);
   const finished = await finishedResult(resumed, plan.epochs);
   if (finished === undefined) return await trainPlan(plan, resumed, options);
@@ -146,6 +149,18 @@ function planPart(
   return plan;
 }
 
+/** A plan with the dtype that `auto` comes to on a device. */
+export async function withDtype(
+  plan: RunPlan,
+  device: Device,
+  listener: TrainListener = {},
+): Promise<RunPlan & { dtype: RunDtype }> {
+  if (plan.dtype !== "auto") return { ...plan, dtype: plan.dtype };
+  const probe = await probeDtype(device);
+  listener.note?.(probeLine(probe));
+  return { ...plan, dtype: probe.dtype };
+}
+
 async function trainPlan(
   plan: RunPlan,
   resumed: Resumed | undefined,
@@ -155,6 +170,7 @@ async function trainPlan(
   if (options.open === undefined) await checkPlan(plan);
   requireImages(plan.bs, plan.data.limit ?? Infinity);
   using device = new Device(plan.device, { threads: plan.threads ?? undefined });
+  const { dtype } = await withDtype(plan, device, options.listener);
   const sets = await (options.open ?? openData)(plan.data, device, {
     cache: options.cache,
     signal: options.signal,
@@ -166,12 +182,12 @@ async function trainPlan(
   using valid = sets.valid;
   const { model: cpu, isa } = cpuFacts();
   const version = await codeVersion();
-  const config: RunConfig = { ...withData(plan, train), device: device.kind, isa, commit: version.commit };
+  const config: RunConfig = { ...withData(plan, train), device: device.kind, dtype, isa, commit: version.commit };
   if (resumed !== undefined) requireSame(resumed, config, options.force ?? false);
   using model = buildModel(config, device);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
   using trainer = buildTrainer(config, model);
-  const { seed, dtype } = config;
+  const { seed } = config;
   const threads = device.stats().chunksByThread.length;
   const session = { ...version, cpu, isa, threads };
   const facts = { seed, device: device.kind, dtype, ...session };

@@ -8,6 +8,7 @@ import { type Pair, pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Init } from "./init.ts";
 import { Buffer, Module, type ModuleOptions, Parameter } from "./module.ts";
+import { forInput } from "./precision.ts";
 
 /** How to make a layer's weights. */
 export interface LayerOptions extends ModuleOptions {
@@ -29,7 +30,7 @@ export interface Conv2dLayerOptions extends LayerOptions {
   bias?: boolean;
 }
 
-/** 2-D convolution: [n, h, w, in] to [n, oh, ow, out]; weight [out, kh, kw, in / groups]. */
+/** 2-D convolution: [n, h, w, in] to [n, oh, ow, out]; weight [out, kh, kw, in / groups]. Computes in bf16 for a bf16 input. */
 export class Conv2d extends Module {
   /** Pixels between windows. */
   readonly stride: readonly [number, number];
@@ -62,12 +63,13 @@ export class Conv2d extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    const { stride, padding, groups, bias } = this;
-    return conv2d(x, this.weight, { stride, padding, groups, bias });
+    const { stride, padding, groups } = this;
+    const bias = this.bias && forInput(this.bias, x);
+    return conv2d(x, forInput(this.weight, x), { stride, padding, groups, bias });
   }
 }
 
-/** y = x · weightᵀ + bias: [.., in] to [.., out]; weight [out, in]. */
+/** y = x · weightᵀ + bias: [.., in] to [.., out]; weight [out, in]. Computes in bf16 for a bf16 input. */
 export class Linear extends Module {
   /** The weight. */
   weight: Parameter;
@@ -84,7 +86,7 @@ export class Linear extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    return linear(x, this.weight, { bias: this.bias });
+    return linear(x, forInput(this.weight, x), { bias: this.bias && forInput(this.bias, x) });
   }
 }
 
@@ -100,7 +102,10 @@ export interface BatchNormLayerOptions extends ModuleOptions {
   zeroWeight?: boolean;
 }
 
-/** Batch normalisation over all axes but the last, with its activation and residual fused. */
+/**
+ * Batch normalisation over all axes but the last, with its activation and residual fused. For a bf16 input, parameters and
+ * statistics stay f32.
+ */
 export class BatchNorm2d extends Module {
   /** Added to the variance. */
   readonly eps: number;

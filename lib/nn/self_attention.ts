@@ -5,6 +5,7 @@ import { matmul } from "../tensor/ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Module, Parameter } from "./module.ts";
+import { forInput } from "./precision.ts";
 import { SpectralLinear } from "./spectral_norm.ts";
 
 /** Options of {@linkcode SimpleSelfAttention}. */
@@ -39,7 +40,8 @@ export class SimpleSelfAttention extends Module {
     const [n = 0, height = 0, width = 0, c = 0] = x.shape;
     const pixels = x.reshape([n, height * width, c]);
     // With pixels as rows, the term is X Wᵀ G = X (G W)ᵀ for the symmetric G = XᵀX: γ and W go on the small side.
-    const weight = this.conv.normalized().mul(this.gamma);
+    // The norm is taken of the weight itself, whatever the images' dtype.
+    const weight = forInput(this.conv.normalized().mul(this.gamma), x);
     const mixed = matmul(gram(pixels).reshape([n * c, c]), weight).reshape([n, c, c]);
     return x.add(matmul(pixels, mixed, { transposeB: true }).reshape(x.shape));
   }

@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Init } from "./init.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Buffer, Module, Parameter } from "./module.ts";
+import { forInput } from "./precision.ts";
 
 /** What {@linkcode spectralNorm} needs besides the weight. */
 export interface SpectralNormOptions {
@@ -115,7 +116,7 @@ export class SpectralLinear extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    return linear(x, this.normalized());
+    return linear(x, forInput(this.normalized(), x));
   }
 }
 

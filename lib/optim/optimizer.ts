@@ -273,6 +273,12 @@ export class BoundOptimizer {
         `bind(): Expected parameters of one dtype and device, got ${stray.parameter} as "${stray.path}"`,
       );
     }
+    if (dtype === "bf16") {
+      throw new TypeError(
+        `bind(): Expected parameters of dtype f32 or f64, got bf16: master weights are f32, and a model of them computes in ` +
+          `bf16 where its input is bf16`,
+      );
+    }
     this.#lrTensor ??= scope(() => full([], this.#lr, { dtype, device })).detachFromScope();
     const states = new Map(
       this.#rule.states.map((name) => [name, scope(() => zeros([start], { dtype, device })).detachFromScope()]),

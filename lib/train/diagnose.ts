@@ -1,10 +1,12 @@
 /** Finding where numbers that are not finite come from. */
+import type { FloatName } from "../ffi/codes.ts";
 import { LibtrainError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { lateError } from "./kept.ts";
+import { logitsOf } from "./precision.ts";
 
 /** A loss or a gradient was not finite: the step changed no weight and no optimizer state. */
 export class NonFiniteError extends LibtrainError {
@@ -71,8 +73,16 @@ function observe(model: Module, probes: Probe[]): () => void {
   return () => undo.forEach((restore) => restore());
 }
 
+/** How a batch is run again. */
+interface Replayed {
+  /** The loss of the logits. */
+  loss(logits: Tensor): Tensor;
+  /** What the model computes in; by default what the images come in. */
+  readonly dtype?: FloatName;
+}
+
 /** Enqueues forward and backward of a batch in the model's present mode, and notes every value on the way. */
-function replay(model: Module, images: Tensor, lossOf: (logits: Tensor) => Tensor, probes: Probe[]): void {
+function replay(model: Module, images: Tensor, { loss: lossOf, dtype }: Replayed, probes: Probe[]): void {
   probes.push({ what: "a value of the images", value: probe(images) });
   for (const [path, parameter] of model.namedParameters()) {
     probes.push({ what: `the parameter "${path}"`, value: probe(parameter) });
@@ -80,7 +90,7 @@ function replay(model: Module, images: Tensor, lossOf: (logits: Tensor) => Tenso
   const restore = observe(model, probes);
   try {
     scope(() => {
-      const loss = lossOf(model.forward(images));
+      const loss = lossOf(logitsOf(model, images, dtype));
       probes.push({ what: "the loss", value: probe(loss) });
       loss.backward();
     });
@@ -111,7 +121,7 @@ async function firstOf(probes: readonly Probe[]): Promise<string | undefined> {
 export async function firstNonFinite(
   model: Module,
   images: Tensor,
-  lossOf: (logits: Tensor) => Tensor,
+  how: Replayed,
 ): Promise<string | undefined> {
   const { device } = images;
   const buffers = [...model.namedBuffers().values()];
@@ -119,7 +129,7 @@ export async function firstNonFinite(
   const probes: Probe[] = [];
   try {
     try {
-      replay(model, images, lossOf, probes);
+      replay(model, images, how, probes);
     } finally {
       if (await lateError(device) !== undefined) await device.recover();
       buffers.forEach((buffer, place) => buffer.assign(kept[place]!));

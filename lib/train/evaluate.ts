@@ -1,6 +1,7 @@
 /** Measuring a model. */
 import type { Batch } from "../data/dataset.ts";
 import { Pace } from "../data/pace.ts";
+import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
@@ -11,6 +12,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Answers, KeptAnswers } from "./answers.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
+import { logitsOf } from "./precision.ts";
 
 /** How well a model does. */
 export interface Evaluation {
@@ -32,6 +34,8 @@ export interface EvaluateOptions {
   progress?(done: number): void | Promise<void>;
   /** Told every single answer, at the end. */
   answers?(answers: Answers): void;
+  /** What the model computes in, say bf16; by default what the images come in. */
+  dtype?: FloatName;
 }
 
 /** Runs something with every module in evaluation mode, and puts each back into its own mode afterwards. */
@@ -79,7 +83,7 @@ export async function evaluate(
       device = images.device;
       const values = noGrad(() =>
         scope(() => {
-          const logits = model.forward(images);
+          const logits = logitsOf(model, images, options.dtype);
           classes = logits.shape.at(-1)!;
           kept?.add(logits, labels, index);
           return measured(logits, labels);

@@ -2,6 +2,7 @@
 import type { Batch } from "../data/dataset.ts";
 import { Pace } from "../data/pace.ts";
 import { philox } from "../data/philox.ts";
+import type { FloatName } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -10,6 +11,7 @@ import { softmax } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { inEvaluation } from "./evaluate.ts";
+import { logitsOf } from "./precision.ts";
 
 /** Keeps these draws apart from others under the same seed; the text "move". */
 const purpose = 0x6d6f7665;
@@ -64,6 +66,17 @@ export interface Consistency {
   readonly n: number;
 }
 
+/** How to measure it. */
+export interface ShiftOptions extends WindowOptions {
+  /** The pairs of shifts follow from it; by default 0. */
+  seed?: number;
+  /** What the model computes in; by default what the images come in. */
+  dtype?: FloatName;
+  signal?: AbortSignal;
+  /** Told how many samples are done. */
+  told?(samples: number): void;
+}
+
 /**
  * Zhang's classification consistency: how often a model gives two random windows of the same image the same class.
  *
@@ -73,9 +86,9 @@ export interface Consistency {
 export async function shiftConsistency(
   model: Module,
   batches: AsyncIterable<Batch>,
-  options: WindowOptions & { seed?: number; signal?: AbortSignal; told?(samples: number): void },
+  options: ShiftOptions,
 ): Promise<Consistency> {
-  const { size, margin, seed = 0, signal, told } = options;
+  const { size, margin, seed = 0, dtype, signal, told } = options;
   const same = { both: 0, diagonal: 0, n: 0 };
   let reading: Promise<void> = Promise.resolve();
   const count = async (read: Promise<ArrayLike<number>>, n: number): Promise<void> => {
@@ -97,7 +110,7 @@ export async function shiftConsistency(
           const windows = [...index].flatMap((sample, at) =>
             windowsOf(images.rows(at, 1), shiftPairs(sample, { margin, seed }).flat(), size)
           );
-          return model.forward(concat(windows)).argmax();
+          return logitsOf(model, concat(windows), dtype).argmax();
         })
       ).detachFromScope();
       await reading;
@@ -120,15 +133,15 @@ export async function shiftConsistency(
 export async function shiftCurve(
   model: Module,
   image: Tensor,
-  options: WindowOptions & { label: number },
+  options: WindowOptions & { label: number; dtype?: FloatName },
 ): Promise<number[]> {
-  const { size, margin, label } = options;
+  const { size, margin, label, dtype } = options;
   requireCanvas(image, size + margin);
   // A window further left shows the same thing further right.
   const corners = Array.from({ length: margin + 1 }, (_, shift) => ({ y: margin >> 1, x: margin - shift }));
   return await inEvaluation(model, async () => {
     using probabilities = noGrad(() =>
-      scope(() => softmax(model.forward(concat(windowsOf(image, corners, size)))).to("f32"))
+      scope(() => softmax(logitsOf(model, concat(windowsOf(image, corners, size)), dtype)).to("f32"))
     );
     const classes = probabilities.shape[1]!;
     const values = await probabilities.data();

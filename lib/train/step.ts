@@ -1,4 +1,5 @@
 import { turn } from "../data/pace.ts";
+import type { FloatName } from "../ffi/codes.ts";
 import type { Module } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import { capture, type Captured } from "../tensor/capture.ts";
@@ -9,6 +10,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Ema } from "./ema.ts";
 import { countTop1 } from "./metrics.ts";
+import { logitsOf } from "./precision.ts";
 
 /** What a step works on, and how. */
 export interface StepOptions {
@@ -19,6 +21,8 @@ export interface StepOptions {
   readonly ema: Ema | undefined;
   /** Whether it is recorded once and then replayed. */
   readonly capture: boolean;
+  /** What the model computes in; undefined for what the images come in. */
+  readonly dtype: FloatName | undefined;
 }
 
 /** One step of training: forward, loss, backward, new weights. */
@@ -27,6 +31,7 @@ export class TrainingStep {
   readonly #optimizer: BoundOptimizer;
   readonly #labelSmoothing: number;
   readonly #ema: Ema | undefined;
+  readonly #dtype: FloatName | undefined;
   readonly #captured: Captured<[Tensor, Tensor], Tensor> | undefined;
   #warm = false;
 
@@ -35,6 +40,7 @@ export class TrainingStep {
     this.#optimizer = options.optimizer;
     this.#labelSmoothing = options.labelSmoothing;
     this.#ema = options.ema;
+    this.#dtype = options.dtype;
     if (options.capture) this.#captured = capture((images, labels) => this.#whole(images, labels));
   }
 
@@ -58,7 +64,7 @@ export class TrainingStep {
   }
 
   #whole(images: Tensor, labels: Tensor): Tensor {
-    const logits = this.#model.forward(images);
+    const logits = logitsOf(this.#model, images, this.#dtype);
     const loss = this.loss(logits, labels);
     loss.backward();
     return this.#update(logits, loss, labels);
@@ -67,7 +73,7 @@ export class TrainingStep {
   /** The first step: no code is compiled yet, and enqueuing it in one go would block the event loop for long. */
   async #inPieces(images: Tensor, labels: Tensor): Promise<Tensor> {
     const { logits, loss } = scope(() => {
-      const logits = this.#model.forward(images);
+      const logits = logitsOf(this.#model, images, this.#dtype);
       return { logits, loss: this.loss(logits, labels) };
     });
     try {

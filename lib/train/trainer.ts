@@ -1,6 +1,7 @@
 /** The training loop. */
 import type { Batch, Batches } from "../data/dataset.ts";
 import { Pace } from "../data/pace.ts";
+import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
@@ -54,6 +55,7 @@ export class Trainer {
   readonly ema: Ema | undefined;
   readonly #device: Device;
   readonly #schedule: Schedule;
+  readonly #dtype: FloatName | undefined;
   readonly #listeners = new Listeners();
   readonly #step: TrainingStep;
   #at: { -readonly [Name in keyof Counters]: Counters[Name] } = { ...startingCounters };
@@ -76,12 +78,14 @@ export class Trainer {
     this.ema = ema === undefined ? undefined : new Ema(model, { decay: ema });
     this.#device = model.namedParameters().values().next().value!.device;
     this.#schedule = schedule;
+    this.#dtype = options.dtype;
     this.#step = new TrainingStep({
       model,
       optimizer: this.optimizer,
       labelSmoothing,
       ema: this.ema,
       capture: options.capture ?? true,
+      dtype: options.dtype,
     });
   }
 
@@ -295,7 +299,8 @@ export class Trainer {
     const epoch = Math.min(this.#at.epoch + 1, epochs);
     const progress = (done: number): Promise<void> =>
       this.#listeners.emit("evaluateBatch", { epoch, epochs, done, samples: valid.samples });
-    const measure = (): Promise<Evaluation> => evaluate(this.model, valid.at({ epoch: 0 }), { signal, progress });
+    const how = { signal, progress, dtype: this.#dtype };
+    const measure = (): Promise<Evaluation> => evaluate(this.model, valid.at({ epoch: 0 }), how);
     try {
       const evaluation = await measure();
       return { evaluation, ema: await this.ema?.during(measure) ?? null };
@@ -386,7 +391,10 @@ export class Trainer {
     const { before, images, labels, index } = failed;
     Object.assign(this.#at, before);
     if (error !== late) return error;
-    const where = await firstNonFinite(this.model, images, (logits) => this.#step.loss(logits, labels));
+    const where = await firstNonFinite(this.model, images, {
+      loss: (logits) => this.#step.loss(logits, labels),
+      dtype: this.#dtype,
+    });
     if (where === undefined) return error;
     return new NonFiniteError({ epoch: this.#at.epoch + 1, step: before.step + 1, index, where }, { cause: error });
   }

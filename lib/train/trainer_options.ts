@@ -1,4 +1,5 @@
 import type { Batches } from "../data/dataset.ts";
+import type { FloatName } from "../ffi/codes.ts";
 import type { ParameterGroup } from "../optim/optimizer.ts";
 import type { Optimizer } from "../optim/optimizers.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -16,6 +17,11 @@ export interface TrainerOptions {
   labelSmoothing?: number;
   /** Whether each step is recorded once and then replayed by one native call; by default true. */
   capture?: boolean;
+  /**
+   * What the model computes in; by default what the images come in. With bf16 the model's parameters are f32, and so are the
+   * optimizer's state, the statistics of batch norms and the loss.
+   */
+  dtype?: FloatName;
   /** Decay of an average of the weights ({@linkcode Ema}), which is measured beside them; by default there is none. */
   ema?: number;
 }

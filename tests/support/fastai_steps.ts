@@ -1,5 +1,7 @@
 /** Some steps of training as `tests/fixtures/make_fastai.py` does them. */
 import { capture, crossEntropy, type Device, type models, optim, scoped, type Tensor } from "../../mod.ts";
+import type { FloatName } from "../../lib/ffi/codes.ts";
+import { logitsOf } from "../../lib/train/precision.ts";
 import { fastaiBatch } from "./fastai.ts";
 
 /** What the script trained, and on what. */
@@ -17,7 +19,8 @@ export interface StepSettings {
 
 /** How to train here. */
 export interface How {
-  readonly dtype: "f32" | "f64";
+  /** What the network computes in; its weights are f64 for f64, else f32. */
+  readonly dtype: FloatName;
   readonly device: Device;
   readonly captured: boolean;
 }
@@ -26,7 +29,8 @@ export interface How {
 export async function stepLosses(model: models.XResNet, settings: StepSettings, how: How): Promise<number[]> {
   using optimizer = optim.ranger(settings.optimizer).bind(model, { lr: settings.lr });
   const run = (images: Tensor, labels: Tensor): Tensor => {
-    const loss = crossEntropy(model.forward(images), labels, { labelSmoothing: settings.labelSmoothing });
+    const logits = logitsOf(model, images, how.dtype);
+    const loss = crossEntropy(logits, labels, { labelSmoothing: settings.labelSmoothing });
     loss.backward();
     optimizer.step();
     return loss;
@@ -35,7 +39,7 @@ export async function stepLosses(model: models.XResNet, settings: StepSettings, 
   const step = how.captured ? captured : scoped(run);
   const losses: number[] = [];
   for (let i = 0; i < settings.steps; i++) {
-    const { images, labels } = await fastaiBatch(settings, i, how);
+    const { images, labels } = await fastaiBatch(settings, i, { ...how, dtype: how.dtype === "f64" ? "f64" : "f32" });
     using loss = step(images, labels);
     losses.push(await loss.item());
     images.dispose();
