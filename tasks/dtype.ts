@@ -1,6 +1,6 @@
 /** What a run computes in. */
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
-import { type Device, matmul, noGrad, randn, scope, type Tensor } from "../mod.ts";
+import { type Device, matmul, mish, noGrad, randn, scope, type Tensor } from "../mod.ts";
 
 /** A dtype that networks compute in. */
 export type RunDtype = "f32" | "bf16" | "f64";
@@ -54,7 +54,7 @@ async function timed(device: Device, dtype: "f32" | "bf16"): Promise<number> {
   for (let round = 0; round < rounds; round++) {
     await device.synchronize();
     const start = performance.now();
-    noGrad(() => scope(() => void matmul(x, weight).mish()));
+    noGrad(() => scope(() => void mish(matmul(x, weight))));
     await device.synchronize();
     if (round > 0) best = Math.min(best, performance.now() - start);
   }

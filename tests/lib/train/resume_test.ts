@@ -11,6 +11,7 @@ const samples = 70;
 interface Options {
   seed?: number;
   capture?: boolean;
+  dtype?: "f32" | "bf16";
   threads?: number;
   /** Goes on from this state. */
   from?: State;
@@ -19,11 +20,13 @@ interface Options {
 }
 
 /** The state at the end of a training, or of a part of one. */
-async function trained({ seed = 0, capture = true, threads = 1, from, steps = Infinity }: Options): Promise<State> {
+async function trained(
+  { seed = 0, capture = true, threads = 1, dtype, from, steps = Infinity }: Options,
+): Promise<State> {
   using device = new Device("cpu", { threads });
   using set = tinyData(device, samples, { training: true });
   using model = tinyModel(device, { seed });
-  using trainer = tinyTrainer(model, { capture });
+  using trainer = tinyTrainer(model, { capture, dtype });
   if (from !== undefined) trainer.load(from);
   const stop = new AbortController();
   trainer.on("batchEnd", ({ step }) => step === steps ? stop.abort() : undefined);
@@ -61,6 +64,17 @@ Deno.test("resume: recorded steps, steps call by call, one thread and two give t
   assertEquals(fingerprint(await trained({ threads: 2 })), whole);
   assertEquals(fingerprint(await trained({ from: await trained({ steps: 6, capture: false, threads: 2 }) })), whole);
   assertNotEquals(fingerprint(await trained({ seed: 1 })), whole);
+});
+
+Deno.test("resume: in bf16 too, bit for bit; the state is of f32, so that f32 goes on with it", async () => {
+  const whole = await trained({ dtype: "bf16" });
+  for (const { dtype } of whole.tensors.values()) assert(dtype === "F32" || dtype === "I32", dtype);
+  const part = await throughFile(await trained({ dtype: "bf16", steps: 5 }));
+  assertEquals(fingerprint(await trained({ dtype: "bf16", seed: 99, from: part })), fingerprint(whole));
+  assertEquals(fingerprint(await trained({ dtype: "bf16", capture: false, threads: 2 })), fingerprint(whole));
+  const other = await trained({ dtype: "f32", from: part });
+  assertEquals(other.counters.step, 16);
+  assertNotEquals(fingerprint(other), fingerprint(whole));
 });
 
 Deno.test("state: has every parameter, buffer and optimizer state under its name, all finite", async () => {

@@ -20,6 +20,22 @@ Deno.test("Trainer: learns, and its result is what evaluate() measures afterward
   assertEquals(model.training, true);
 });
 
+Deno.test("Trainer: in bf16 it learns as in f32, and is measured in bf16", async () => {
+  using device = new Device("cpu", { threads: 2 });
+  using train = tinyData(device, 128, { training: true });
+  using valid = tinyData(device, 37);
+  using model = tinyModel(device);
+  using trainer = tinyTrainer(model, { dtype: "bf16" });
+  const { top1, loss } = await trainer.fit(train.batches(8, { seed: 0 }), { epochs: 8, valid: valid.batches(16) });
+  assertGreater(top1!, 0.95);
+  const again = await evaluate(model, valid.batches(37), { dtype: "bf16" });
+  const single = await evaluate(model, valid.batches(37));
+  assertEquals(top1, again.top1);
+  assertAlmostEquals(loss!, again.loss, 1e-6);
+  assertAlmostEquals(single.loss, again.loss, 0.02);
+  assert(single.loss !== again.loss);
+});
+
 Deno.test("Trainer: events come in order, with their counts and rates", async () => {
   using device = new Device("cpu", { threads: 1 });
   using train = tinyData(device, 24, { training: true });
