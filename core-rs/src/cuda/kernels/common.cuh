@@ -41,6 +41,24 @@ template <class T> struct alignas(16) Pack {
     T at[SIZE];
 };
 
+// N neighbouring values as floats. With N above 1 that is one access, and the address a multiple of its size.
+template <u32 N, class T> struct alignas(N * sizeof(T)) Neighbours {
+    T at[N];
+};
+
+template <u32 N, class T> __device__ __forceinline__ void load(const T *from, float (&to)[N]) {
+    Neighbours<N, T> values = *reinterpret_cast<const Neighbours<N, T> *>(from);
+#pragma unroll
+    for (u32 i = 0; i < N; ++i) to[i] = widen(values.at[i]);
+}
+
+template <u32 N, class T> __device__ __forceinline__ void store(T *to, const float (&from)[N]) {
+    Neighbours<N, T> values;
+#pragma unroll
+    for (u32 i = 0; i < N; ++i) values.at[i] = narrow<T>(from[i]);
+    *reinterpret_cast<Neighbours<N, T> *>(to) = values;
+}
+
 __device__ __forceinline__ bool aligned16(const void *p) { return ((u64)p & 15) == 0; }
 
 // This thread's first element and the distance to its next, in a grid of one axis.
