@@ -15,9 +15,9 @@ struct Sizes {
     u32 wide;
 };
 
-// The binomial filter; TAPS = 0 for one of 2 or 5 taps.
+// The binomial filter; TAPS = 0 for any number of taps.
 template <u32 TAPS> __device__ float weight(const Sizes &s, u32 tap) {
-    if (TAPS == 3) return tap == 1 ? 0.5f : 0.25f;
+    if (TAPS == 3 || s.taps == 3) return tap == 1 ? 0.5f : 0.25f;
     if (s.taps == 2) return 0.5f;
     return tap == 2 ? 0.375f : tap % 2 == 1 ? 0.25f : 0.0625f;
 }
