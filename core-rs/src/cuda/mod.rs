@@ -8,6 +8,7 @@ mod backend;
 pub mod buffer;
 pub mod context;
 pub mod fault;
+pub mod images;
 pub mod io;
 pub mod launch;
 pub mod marks;

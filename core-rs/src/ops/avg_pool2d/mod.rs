@@ -3,13 +3,14 @@
 //! `countIncludePad` clipped to the image and its padding.
 
 mod cpu;
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use super::blur_pool::{IMAGE, four};
 use super::max_pool2d::window::{PoolAxis, PoolShape, Window};
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::Result;
@@ -28,6 +29,8 @@ pub struct AvgPool2d {
 }
 
 impl Op for AvgPool2d {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(AvgPool2d { window: Window::parse(params)?, count_pad: params.bool("countIncludePad")? })
     }
@@ -65,6 +68,8 @@ impl AvgPool2dBackward {
 }
 
 impl Op for AvgPool2dBackward {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         let (height, width) = (params.u32("height")?, params.u32("width")?);
         let (window, count_pad) = (Window::parse(params)?, params.bool("countIncludePad")?);

@@ -4,13 +4,14 @@
 
 mod backward;
 mod cpu;
+mod cuda;
 mod reference;
 mod ring;
 #[cfg(test)]
 mod tests;
 
 use super::blur_pool::{Blur, BlurShape, IMAGE, four};
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
@@ -60,6 +61,8 @@ impl MaxBlurShape {
 pub struct MaxBlurPool(MaxBlur);
 
 impl Op for MaxBlurPool {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         MaxBlur::parse(params).map(MaxBlurPool)
     }
@@ -85,6 +88,8 @@ impl Op for MaxBlurPool {
 pub struct MaxBlurPoolBackward(MaxBlur);
 
 impl Op for MaxBlurPoolBackward {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         MaxBlur::parse(params).map(MaxBlurPoolBackward)
     }

@@ -3,13 +3,14 @@
 //! as in PyTorch's `max_pool2d`.
 
 pub(super) mod cpu;
+pub mod cuda;
 pub mod reference;
 #[cfg(test)]
 pub mod tests;
 pub mod window;
 
 use super::blur_pool::{IMAGE, four};
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::Result;
@@ -21,6 +22,8 @@ use window::Window;
 pub struct MaxPool2d(Window);
 
 impl Op for MaxPool2d {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Window::parse(params).map(MaxPool2d)
     }
@@ -46,6 +49,8 @@ impl Op for MaxPool2d {
 pub struct MaxPool2dBackward(Window);
 
 impl Op for MaxPool2dBackward {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Window::parse(params).map(MaxPool2dBackward)
     }
