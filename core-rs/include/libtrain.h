@@ -85,8 +85,8 @@ int32_t lt_capture_end(uint32_t queue_slot, uint32_t queue_generation, const uin
 /* Ends a recording without a graph. */
 int32_t lt_capture_abort(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
 
-/* Runs a graph again. */
-int32_t lt_graph_replay(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, const uint32_t *inputs, uint32_t inputs_bytes, uint32_t *out, uint32_t out_bytes);
+/* Runs a graph again, once or several times. */
+int32_t lt_graph_replay(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t steps, const uint32_t *inputs, uint32_t inputs_bytes, const uint32_t *scalar, uint32_t scalar_bytes, const double *rates, uint32_t rates_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* Lets go of a graph. */
 int32_t lt_graph_release(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);

@@ -79,12 +79,20 @@ export function beginCapture(queue: Handle): void {
   check(symbols().lt_capture_begin(queue.slot, queue.generation, out, out.byteLength), out);
 }
 
-/** Ends a recording: the graph, and how many records it holds. */
+/** Bytes of the values inside a recorded step. */
+export interface StepMemory {
+  /** While it was recorded. */
+  readonly before: number;
+  /** At replays. */
+  readonly after: number;
+}
+
+/** Ends a recording: the graph, which needs none of the handles any longer, and what its values take. */
 export function endCapture(
   queue: Handle,
   inputs: readonly Handle[],
   outputs: readonly Handle[],
-): { graph: Handle; records: number } {
+): { graph: Handle; memory: StepMemory } {
   const [from, to] = [handleWords(inputs), handleWords(outputs)];
   check(
     symbols().lt_capture_end(
@@ -99,7 +107,7 @@ export function endCapture(
     ),
     out,
   );
-  return { graph: { slot: out[0]!, generation: out[1]! }, records: out[2]! };
+  return { graph: { slot: out[0]!, generation: out[1]! }, memory: { before: u64At(3), after: u64At(5) } };
 }
 
 /** Ends a recording without a graph. */
@@ -107,17 +115,35 @@ export function abortCapture(queue: Handle): void {
   check(symbols().lt_capture_abort(queue.slot, queue.generation, out, out.byteLength), out);
 }
 
-/** Enqueues a graph with arguments. */
-export function replayGraph(queue: Handle, graph: Handle, inputs: readonly Handle[]): OpResult {
-  const words = handleWords(inputs);
+/** A learning rate on the device, and what to write there before each step. */
+export interface ScalarRates {
+  readonly scalar: Handle;
+  readonly rates: readonly number[];
+}
+
+/** Enqueues steps of a graph, each with its own arguments; the results are those of the first step, then of the next, … */
+export function replayGraph(
+  queue: Handle,
+  graph: Handle,
+  steps: readonly (readonly Handle[])[],
+  written?: ScalarRates,
+): OpResult {
+  const words = handleWords(steps.flat());
+  const scalar = handleWords(written === undefined ? [] : [written.scalar]);
+  const rates = Float64Array.from(written?.rates ?? []);
   check(
     symbols().lt_graph_replay(
       queue.slot,
       queue.generation,
       graph.slot,
       graph.generation,
+      steps.length,
       words,
       words.byteLength,
+      scalar,
+      scalar.byteLength,
+      rates,
+      rates.byteLength,
       out,
       out.byteLength,
     ),

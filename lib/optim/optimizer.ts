@@ -109,6 +109,15 @@ export class BoundOptimizer {
     this.#lrTensor?.fill(lr);
   }
 
+  /** @internal Has steps enqueued that find a rate of their own in the scalar on the device, which `enqueue` gets. */
+  atRates<Result>(rates: readonly number[], enqueue: (scalar: Tensor) => Result): Result {
+    this.#alive();
+    for (const rate of rates) checkedRate(rate);
+    const result = enqueue(this.#lrTensor!);
+    this.#lr = rates.at(-1) ?? this.#lr;
+    return result;
+  }
+
   /** Steps enqueued so far; after `device.recover()` without those that were skipped. */
   get steps(): number {
     return this.#steps;

@@ -1,33 +1,66 @@
 /** Capture and replay: a step recorded once, run again by one call. */
-import type { Handle } from "../ffi/call.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
-import { abortCapture, beginCapture, endCapture, releaseGraph, replayGraph } from "../ffi/native.ts";
+import type { StepMemory } from "../ffi/native.ts";
 import { defaultDevice, type Device } from "./device.ts";
-import { noGrad } from "./graph.ts";
-import { capturing, recorded, Recording } from "./recording.ts";
-import { ownedIn, scope, scopeAndMade } from "./scope.ts";
-import { aliasOf, Tensor } from "./tensor.ts";
+import { RecordedStep, runOnce, type StepResult } from "./recorded_step.ts";
+import { capturing } from "./recording.ts";
+import { ownedIn } from "./scope.ts";
+import type { Tensor } from "./tensor.ts";
 
+export type { StepMemory } from "../ffi/native.ts";
+export type { StepResult } from "./recorded_step.ts";
 export { guard, hostEffect, refuseInCapture } from "./recording.ts";
 
-/** What a step may return. */
-export type StepResult = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>> | void;
+/** Something whose learning rate is a scalar on the device: an optimizer bound to a model. */
+export interface RateOwner {
+  /** The learning rate. */
+  lr: number;
+  /** @internal Has steps enqueued that find a rate of their own in the scalar, which `enqueue` gets. */
+  atRates<Result>(rates: readonly number[], enqueue: (scalar: Tensor) => Result): Result;
+}
 
-interface Graph {
-  handle: Handle;
-  device: Device;
-  recording: Recording;
-  slots: Tensor[];
-  outputs: Tensor[];
-  /** Rebuilds the step's result from fresh tensors. */
-  shape(outputs: Tensor[]): StepResult;
+/** Options of {@linkcode Captured.many}. */
+export interface ManyOptions {
+  /** Learning rates, one a step, of the optimizer that the step uses; by default its rate stays as it is. */
+  rates?: { optimizer: RateOwner; lr: readonly number[] };
 }
 
 /** A captured step; dispose of it to free its memory. */
 export interface Captured<Args extends readonly Tensor[], Result extends StepResult> {
   (...args: Args): Result;
+  /**
+   * Runs one step after another, as so many calls would, to the bit: those that can be replayed by one native call.
+   *
+   * Guards are asked once, before the first. The results are those of each step, and belong to the caller. Where a step
+   * fails, the late error names the op, and the steps after it are skipped.
+   *
+   * @example
+   * ```ts
+   * import { capture, nn, optim, rand, type Tensor } from "@libtrain/libtrain";
+   *
+   * using model = new nn.Linear(4, 1);
+   * using optimizer = optim.sgd().bind(model);
+   * using step = capture((x: Tensor) => {
+   *   const loss = model.forward(x).mean();
+   *   loss.backward();
+   *   optimizer.step();
+   *   return loss;
+   * });
+   * const batches = Array.from({ length: 8 }, (_, seed) => [rand([2, 4], { seed })] as const);
+   * const lr = batches.map((_, i) => 0.1 / (i + 1));
+   * const losses = step.many(batches, { rates: { optimizer, lr } });
+   * console.log(await losses.at(-1)!.item());
+   * for (const tensor of [...batches.flat(), ...losses]) tensor.dispose();
+   * ```
+   */
+  many(batches: readonly Readonly<Args>[], options?: ManyOptions): Result[];
   /** How many recordings it holds: one for each combination of shapes and dtypes. */
   readonly recordings: number;
+  /**
+   * Bytes of the values inside all recordings: while they were recorded, and at replays, for which the CPU gives each
+   * value a place in one arena for as long as it is needed. Weights, arguments and results are not among them.
+   */
+  readonly memory: StepMemory;
   /** Lets go of what was recorded. */
   dispose(): void;
   /** For `using`: {@linkcode dispose}. */
@@ -37,8 +70,9 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
 /**
  * A step that runs eagerly at its first call, is recorded at the second, and replayed by one native call from the third.
  *
- * Arguments are copied into fixed slots; the tensors it returns are fresh at every call and belong to the caller. Reading
- * values or setting a learning rate inside is an error. New shapes, dtypes, modes or segment tables record anew.
+ * Arguments are copied into fixed slots; the tensors it returns are fresh at every call and belong to the caller. What
+ * else the step keeps of its tensors stays what it was when it was recorded. Reading values or setting a learning rate
+ * inside is an error. New shapes, dtypes, modes or segment tables record anew.
  *
  * @example
  * ```ts
@@ -59,47 +93,95 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
 export function capture<Args extends readonly Tensor[], Result extends StepResult>(
   step: (...args: Args) => Result,
 ): Captured<Args, Result> {
-  const graphs = new Map<string, Graph>();
+  const recordings = new Map<string, RecordedStep>();
   const warm = new Set<string>();
   let disposed = false;
 
   function forget(key: string): void {
-    const graph = graphs.get(key);
-    if (graph !== undefined) releaseRecorded(graph);
-    graphs.delete(key);
+    recordings.get(key)?.dispose();
+    recordings.delete(key);
+  }
+
+  /** The recording for a key, where there is one and it still holds. */
+  function ready(key: string): RecordedStep | undefined {
+    if (disposed) throw new DisposedError("Cannot use a captured step after it was disposed");
+    if (capturing()) throw new StateError("Cannot call a captured step inside capture(): call the plain function");
+    const found = recordings.get(key);
+    if (found === undefined || found.holds()) return found;
+    // What the step depends on has changed: run it once eagerly again, as new state may be made.
+    forget(key);
+    warm.delete(key);
+    return undefined;
   }
 
   function call(...args: Args): Result {
-    if (disposed) throw new DisposedError("Cannot use a captured step after it was disposed");
-    if (capturing()) throw new StateError("Cannot call a captured step inside capture(): call the plain function");
-    const device = deviceOf(args);
-    const key = args.map((arg) => `${arg.dtype}[${arg.shape}]@${arg.device.handle.slot}`).join(";");
-    const graph = graphs.get(key);
-    if (graph !== undefined && graph.recording.holds()) return replay(graph, args) as Result;
-    if (graph !== undefined) {
-      // What the step depends on has changed: run it once eagerly again, as new state may be made.
-      forget(key);
-      warm.delete(key);
-    }
+    const [device, key] = [deviceOf(args), keyOf(args)];
+    const found = ready(key);
+    if (found !== undefined) return found.replay([args])[0] as Result;
     if (!warm.has(key)) {
       const result = runOnce(step, args, device);
       warm.add(key);
       return result;
     }
-    const { graph: made, result } = record(step, args, device);
-    graphs.set(key, made);
+    const { made, result } = RecordedStep.record(step, args, device);
+    recordings.set(key, made);
     return result;
+  }
+
+  function many(batches: readonly Readonly<Args>[], { rates }: ManyOptions = {}): Result[] {
+    if (rates !== undefined && rates.lr.length !== batches.length) {
+      throw new RangeError(`many(): Expected a rate for each of ${batches.length} steps, got ${rates.lr.length}`);
+    }
+    const keys = batches.map((args) => (deviceOf(args), keyOf(args)));
+    const results: Result[] = [];
+    try {
+      while (results.length < batches.length) {
+        const from = results.length;
+        const found = ready(keys[from]!);
+        if (found === undefined) {
+          if (rates !== undefined) rates.optimizer.lr = rates.lr[from]!;
+          results.push(call(...batches[from]!));
+          continue;
+        }
+        const other = keys.findIndex((key, index) => index > from && key !== keys[from]);
+        const to = other < 0 ? keys.length : other;
+        results.push(...replayed(found, batches.slice(from, to), rates && { ...rates, lr: rates.lr.slice(from, to) }));
+      }
+    } catch (error) {
+      for (const value of ownedIn(results)) value.dispose();
+      throw error;
+    }
+    return results;
+  }
+
+  function replayed(found: RecordedStep, batches: readonly Readonly<Args>[], rates: ManyOptions["rates"]): Result[] {
+    const replay = (scalar?: Tensor): StepResult[] =>
+      found.replay(batches, scalar && { scalar: scalar.handle, rates: rates!.lr });
+    return (rates === undefined ? replay() : rates.optimizer.atRates(rates.lr, replay)) as Result[];
+  }
+
+  function memory(): StepMemory {
+    const all = [...recordings.values()].map(({ memory }) => memory);
+    const sum = (part: keyof StepMemory): number => all.reduce((total, memory) => total + memory[part], 0);
+    return { before: sum("before"), after: sum("after") };
   }
 
   const dispose = (): void => {
     disposed = true;
-    for (const key of [...graphs.keys()]) forget(key);
+    for (const key of [...recordings.keys()]) forget(key);
   };
   return Object.defineProperties(call, {
-    recordings: { get: () => graphs.size },
+    many: { value: many },
+    recordings: { get: () => recordings.size },
+    memory: { get: memory },
     dispose: { value: dispose },
     [Symbol.dispose]: { value: dispose },
   }) as Captured<Args, Result>;
+}
+
+/** What a recording is made for. */
+function keyOf(args: readonly Tensor[]): string {
+  return args.map((arg) => `${arg.dtype}[${arg.shape}]@${arg.device.handle.slot}`).join(";");
 }
 
 /** The device of a step: that of all its arguments. */
@@ -109,113 +191,4 @@ function deviceOf(args: readonly Tensor[]): Device {
     throw new TypeError("capture(): Expected arguments of one device, got several: copy their values with tensor()");
   }
   return device;
-}
-
-/** A step's result, and what tensors of it the step made. */
-interface Outcome<Result> {
-  result: Result;
-  tensors: Tensor[];
-  made: readonly unknown[];
-}
-
-/** Runs a step in a scope, and checks what it returns. */
-function outcomeOf<Args extends readonly Tensor[], Result extends StepResult>(
-  step: (...args: Args) => Result,
-  args: readonly Tensor[],
-  device: Device,
-): Outcome<Result> {
-  const { result, made } = scopeAndMade<Result>(() => step(...args as unknown as Args) as never);
-  try {
-    const tensors = ownedIn(result).map((value) => checkedResult(value, device));
-    return { result, tensors, made };
-  } catch (error) {
-    for (const value of made) value.dispose();
-    throw error;
-  }
-}
-
-function checkedResult(value: unknown, device: Device): Tensor {
-  if (!(value instanceof Tensor)) {
-    throw new TypeError(
-      `capture(): Expected the step to return tensors, or arrays and plain objects of them, got ${value}`,
-    );
-  }
-  if (value.device !== device) {
-    throw new TypeError(`capture(): Expected results on the device of the arguments, got ${value} of another`);
-  }
-  // Throws where it is disposed.
-  void value.handle;
-  return value;
-}
-
-/** The first call: the plain step, whose result is the caller's as every later one's. */
-function runOnce<Args extends readonly Tensor[], Result extends StepResult>(
-  step: (...args: Args) => Result,
-  args: Args,
-  device: Device,
-): Result {
-  const { result, tensors, made } = outcomeOf(step, args, device);
-  if (tensors.every((tensor) => made.includes(tensor))) return result;
-  return rebuilt(result, tensors, tensors.map((tensor) => made.includes(tensor) ? tensor : copyOf(tensor))) as Result;
-}
-
-function copyOf(tensor: Tensor): Tensor {
-  return scope(() => noGrad(() => tensor.clone()));
-}
-
-function record<Args extends readonly Tensor[], Result extends StepResult>(
-  step: (...args: Args) => Result,
-  args: Args,
-  device: Device,
-): { graph: Graph; result: Result } {
-  const queue = device.handle;
-  const slots = args.map((arg) => scope(() => arg.clone()).detachFromScope());
-  const outputs: Tensor[] = [];
-  const own = new Recording(device, slots);
-  beginCapture(queue);
-  try {
-    const { result, tensors, made } = recorded(own, () => outcomeOf(step, slots, device));
-    // What the step did not make, another may dispose of: the graph holds handles of its own.
-    for (const tensor of tensors) outputs.push(made.includes(tensor) ? tensor : aliasOf(tensor));
-    for (const output of outputs) output.detachFromScope();
-    own.requireNoGradients();
-    const { graph: handle } = endCapture(
-      queue,
-      slots.map((slot) => slot.handle),
-      outputs.map((output) => output.handle),
-    );
-    const shape = (fresh: Tensor[]): StepResult => rebuilt(result, tensors, fresh);
-    const graph: Graph = { handle, device, recording: own, slots, outputs, shape };
-    // The recording has run; its results are copied out as every replay's are.
-    return { graph, result: shape(outputs.map(copyOf)) as Result };
-  } catch (error) {
-    if (device.queue.alive) abortCapture(queue);
-    for (const tensor of [...slots, ...outputs]) tensor.dispose();
-    throw error;
-  }
-}
-
-function replay(graph: Graph, args: readonly Tensor[]): StepResult {
-  const { device } = graph;
-  const { ticket, outputs } = replayGraph(device.handle, graph.handle, args.map((arg) => arg.handle));
-  if (device.debug) device.remember(ticket);
-  const fresh = outputs.map((raw) => new Tensor(device, raw));
-  graph.recording.runEffects();
-  return graph.shape(fresh);
-}
-
-/** The result of a step with its tensors replaced by fresh ones. */
-function rebuilt(result: StepResult, recorded: readonly Tensor[], fresh: readonly Tensor[]): StepResult {
-  const replaced = (value: unknown): unknown => {
-    if (value instanceof Tensor) return fresh[recorded.indexOf(value)];
-    if (Array.isArray(value)) return value.map(replaced);
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, element]) => [key, replaced(element)]));
-  };
-  return replaced(result) as StepResult;
-}
-
-function releaseRecorded(graph: Graph): void {
-  if (graph.device.queue.alive) releaseGraph(graph.device.handle, graph.handle);
-  for (const tensor of [...graph.slots, ...graph.outputs]) tensor.dispose();
 }

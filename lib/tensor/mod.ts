@@ -24,7 +24,14 @@ export {
 } from "./create.ts";
 export { scope, scoped, type Sync } from "./scope.ts";
 export { noGrad } from "./graph.ts";
-export { capture, type Captured, type StepResult } from "./capture.ts";
+export {
+  capture,
+  type Captured,
+  type ManyOptions,
+  type RateOwner,
+  type StepMemory,
+  type StepResult,
+} from "./capture.ts";
 export { defineOp, type OpDefinition } from "./define_op.ts";
 export { gradCheck, type GradCheckOptions } from "./grad_check.ts";
 export { batchNorm, type BatchNormOptions } from "./ops/batch_norm.ts";

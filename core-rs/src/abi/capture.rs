@@ -1,18 +1,23 @@
-//! Exports about captures: record a step, run it again.
+//! Exports about captures: record a step.
 
-use super::buffers::{Out, handles, slice};
+use super::buffers::{handles, slice};
 use super::guard::export;
-use super::op_call::push_tensor;
 use super::queue::queue_of;
 use crate::error::{Error, Result};
-use crate::runtime::capture::{Capture, Replay};
+use crate::runtime::capture::Capture;
 use crate::runtime::handles::{Entry, Handle, table};
-use crate::runtime::memory::Storage;
-use crate::runtime::queue::{Command, Queue};
+use crate::runtime::queue::Queue;
 use crate::runtime::tensor::Tensor;
 use std::sync::{Arc, PoisonError};
 
-fn tensors(op: &'static str, name: &str, queue: &Queue, pairs: *const u32, bytes: u32) -> Result<Vec<Tensor>> {
+/// The tensors of a list of handles.
+pub(super) fn tensors(
+    op: &'static str,
+    name: &str,
+    queue: &Queue,
+    pairs: *const u32,
+    bytes: u32,
+) -> Result<Vec<Tensor>> {
     let table = table();
     handles(op, slice(op, name, pairs, bytes)?)?
         .enumerate()
@@ -34,7 +39,8 @@ export! {
 }
 
 export! {
-    /// Ends the recording; `inputs` are the slots of the arguments, `outputs` the results. out: the graph's handle, its records.
+    /// Ends the recording; `inputs` are the slots of the arguments, `outputs` the results: the graph needs their handles
+    /// no longer. out: the graph's handle, its records, bytes of the recording's blocks and of a replay's (u64 each).
     fn lt_capture_end(
         queue_slot: u32,
         queue_generation: u32,
@@ -50,11 +56,13 @@ export! {
         let capture = capture.ok_or_else(|| Error::state(op, "Nothing is being captured"))?;
         let inputs = tensors(op, "inputs", &queue, inputs, inputs_bytes)?;
         let outputs = tensors(op, "outputs", &queue, outputs, outputs_bytes)?;
-        out.reserve(3)?;
-        let graph = Arc::new(capture.finish(inputs, outputs));
-        let records = graph.records() as u32;
+        out.reserve(7)?;
+        let graph = Arc::new(capture.finish(op, inputs, outputs, queue.backend())?);
+        let (records, memory) = (graph.records.len() as u32, graph.memory);
         out.push_handle(table().insert(Entry::Graph(graph, queue.id)))?;
-        out.push(records)
+        out.push(records)?;
+        out.push_u64(memory.before)?;
+        out.push_u64(memory.after)
     }
 }
 
@@ -64,55 +72,6 @@ export! {
         let queue = queue_of("capture_abort", queue_slot, queue_generation)?;
         queue.capture.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(())
-    }
-}
-
-export! {
-    /// Enqueues a graph: arguments into the slots, every record, results into fresh tensors. out: as for an op.
-    fn lt_graph_replay(
-        queue_slot: u32,
-        queue_generation: u32,
-        slot: u32,
-        generation: u32,
-        inputs: *const u32,
-        inputs_bytes: u32,
-    ) |out| {
-        let op = "graph_replay";
-        let queue = queue_of(op, queue_slot, queue_generation)?;
-        let graph = table().graph(op, &queue, Handle { slot, generation })?;
-        let given = tensors(op, "inputs", &queue, inputs, inputs_bytes)?;
-        if given.len() != graph.inputs.len() {
-            return Err(Error::argument(op, format!("Expected {} arguments, got {}", graph.inputs.len(), given.len())));
-        }
-        for (index, (argument, place)) in given.iter().zip(&graph.inputs).enumerate() {
-            if argument.meta != place.meta {
-                return Err(Error::shape(
-                    op,
-                    format!("Expected argument {index} as {} {}, got {} {}", place.meta.dtype, place.meta.shape, argument.meta.dtype, argument.meta.shape),
-                ));
-            }
-        }
-        if queue.capture.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return Err(Error::state(op, "Cannot replay a capture inside a capture"));
-        }
-        out.reserve(3 + graph.outputs.iter().map(|t| Out::tensor_words(t.meta)).sum::<usize>())?;
-        let made = graph
-            .outputs
-            .iter()
-            .map(|t| Ok(Tensor { storage: Storage::allocate(op, t.meta.bytes(), &queue.pool)?, offset: 0, meta: t.meta, queue: queue.id }))
-            .collect::<Result<Vec<_>>>()?;
-        for (storage, writer) in &graph.written {
-            storage.written_by(writer);
-        }
-        let pairs = |sources: &[Tensor], targets: &[Tensor]| {
-            sources.iter().zip(targets).map(|(source, target)| (source.operand(), target.operand())).collect()
-        };
-        let arguments = pairs(&given, &graph.inputs);
-        let results = pairs(&graph.outputs, &made);
-        let ticket = queue.push(Command::Replay(Replay { graph, arguments, results }));
-        out.push_u64(ticket)?;
-        out.push(made.len() as u32)?;
-        made.into_iter().try_for_each(|tensor| push_tensor(&queue, tensor, out))
     }
 }
 

@@ -7,4 +7,5 @@ pub mod guard;
 mod image;
 pub mod op_call;
 mod queue;
+mod replay;
 mod tensor;

@@ -91,6 +91,11 @@ impl Backend for CpuContext {
         wide::run(record, self)
     }
 
+    /// Memory is there once it is written to, and the arena is at the first replay, when the recording's blocks are freed.
+    fn plans_memory(&self) -> bool {
+        true
+    }
+
     fn chunks_by_thread(&self) -> Vec<u64> {
         self.pool.chunks_by_thread()
     }

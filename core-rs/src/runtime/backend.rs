@@ -1,6 +1,8 @@
 //! What a device does for its queue: memory, copies, and running records.
 
+use super::now::Now;
 use super::record::Record;
+use super::replay::Replay;
 use crate::error::{Error, Result};
 
 /// Where a queue's tensors live.
@@ -47,7 +49,7 @@ pub struct LateFailure {
 
 /// One device behind a queue. Pointers are the device's own: nobody but its backend and its kernels looks behind them.
 ///
-/// The queue's thread calls `begin`, `upload`, `download`, `copy`, `run` and `mark`, one at a time and in the order of the
+/// The queue's thread calls `begin`, `upload`, `download`, `copy`, `run`, `replay` and `mark`, one at a time and in the order of the
 /// commands; a backend may return before the work is done, as long as it is done in that order. Any thread may call the others.
 pub trait Backend: Send + Sync {
     fn device(&self) -> Device;
@@ -84,6 +86,17 @@ pub trait Backend: Send + Sync {
 
     /// Runs the record's kernel.
     fn run(&self, record: &Record) -> Result<()>;
+
+    /// Runs a captured step, once or several times; [`Graph::kept`](super::capture::Graph::kept) is this device's.
+    fn replay(&self, replay: &Replay, now: &Now) -> Result<()> {
+        replay.run(now)
+    }
+
+    /// Whether a captured step's values get places in one arena. Not where memory is taken as soon as it is asked for:
+    /// for a moment there is both the arena and what the recording used.
+    fn plans_memory(&self) -> bool {
+        false
+    }
 
     /// Says which command comes next.
     fn begin(&self, _ticket: u64) {}

@@ -1,17 +1,18 @@
-//! Recording a step and running it again with one command.
+//! Recording a step, to run it again with one command.
 
+use super::arena::move_to_arena;
+use super::backend::Backend;
 use super::memory::{Pool, Storage};
-use super::now::Now;
 use super::record::Record;
 use super::tensor::{Operand, Tensor};
-use crate::error::{Error, Result};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use crate::error::Result;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
 /// A recording under way: every record also runs at once.
 ///
-/// Tensors made meanwhile come from a pool of the capture alone, which takes over what the queue's pool has free. Blocks freed during the recording are reused by later
-/// records of it, which is right at every replay as well; nobody else gets them while the graph lives.
+/// Tensors made meanwhile come from a pool of the capture alone, which takes over what the queue's pool has free. Blocks
+/// freed during the recording are reused by later records of it, and nobody else gets them while it lasts.
 pub struct Capture {
     pub pool: Arc<Pool>,
     records: Vec<Record>,
@@ -31,11 +32,9 @@ impl Capture {
         self.records.push(record.clone());
         for (index, tensor) in tensors.iter().enumerate() {
             let Some(tensor) = tensor else { continue };
+            self.keep(&tensor.storage);
             if Arc::ptr_eq(tensor.storage.pool(), &self.pool) {
                 continue;
-            }
-            if !self.outside.iter().any(|known| Arc::ptr_eq(known, &tensor.storage)) {
-                self.outside.push(tensor.storage.clone());
             }
             if record.mutates(index) && !self.written.iter().any(|(known, _)| Arc::ptr_eq(known, &tensor.storage)) {
                 self.written.push((tensor.storage.clone(), record.kernel.name()));
@@ -43,76 +42,81 @@ impl Capture {
         }
     }
 
-    pub fn finish(self, inputs: Vec<Tensor>, outputs: Vec<Tensor>) -> Graph {
-        Graph {
-            records: self.records,
-            inputs,
-            outputs,
-            written: self.written,
-            _outside: self.outside,
-            _pool: self.pool,
+    /// Keeps a storage unless the recording made it.
+    fn keep(&mut self, storage: &Arc<Storage>) {
+        let own = Arc::ptr_eq(storage.pool(), &self.pool);
+        if !own && !self.outside.iter().any(|known| Arc::ptr_eq(known, storage)) {
+            self.outside.push(storage.clone());
         }
     }
+
+    /// The recorded step; `inputs` are the slots of its arguments, `outputs` what it returns.
+    ///
+    /// Where the device plans memory, what the recording made gets places in an arena that nothing but replays uses: the
+    /// tensors that are still alive keep what the recording has computed, and its blocks go back to the system.
+    /// Elsewhere the records keep the recording's blocks, and its pool.
+    pub fn finish(
+        mut self,
+        op: &'static str,
+        inputs: Vec<Tensor>,
+        outputs: Vec<Tensor>,
+        backend: &dyn Backend,
+    ) -> Result<Graph> {
+        for tensor in inputs.iter().chain(&outputs) {
+            self.keep(&tensor.storage);
+        }
+        let mut results: Vec<_> = outputs.iter().map(Tensor::operand).collect();
+        let before = self.pool.got();
+        let mut after = before;
+        let mut recorded = None;
+        if backend.plans_memory() {
+            after = move_to_arena(op, &mut self.records, &mut results, &self.pool)? as u64;
+            self.pool.close();
+        } else {
+            recorded = Some((self.pool, outputs));
+        }
+        Ok(Graph {
+            records: self.records,
+            inputs,
+            outputs: results,
+            written: self.written,
+            memory: Memory { before, after },
+            kept: OnceLock::new(),
+            outside: self.outside,
+            _recorded: recorded,
+        })
+    }
+}
+
+/// Bytes that the values inside a recorded step take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// While it was recorded: the blocks of its pool.
+    pub before: u64,
+    /// At replays.
+    pub after: u64,
 }
 
 /// A recorded step.
 pub struct Graph {
-    records: Vec<Record>,
+    pub records: Vec<Record>,
     /// The fixed slots that a replay copies its arguments into.
     pub inputs: Vec<Tensor>,
-    /// The tensors that a replay copies its results from.
-    pub outputs: Vec<Tensor>,
+    /// What a replay copies its results from.
+    pub outputs: Vec<Operand>,
     /// Storages from outside that a replay writes, with the op that does.
     pub written: Vec<(Arc<Storage>, &'static str)>,
-    _outside: Vec<Arc<Storage>>,
-    _pool: Arc<Pool>,
+    pub memory: Memory,
+    /// What the device makes of the records at their first replay; dropped with the graph, on any thread.
+    pub kept: OnceLock<Box<dyn Any + Send + Sync>>,
+    outside: Vec<Arc<Storage>>,
+    /// The recording's own blocks, where the records still use those.
+    _recorded: Option<(Arc<Pool>, Vec<Tensor>)>,
 }
 
 impl Graph {
-    pub fn records(&self) -> usize {
-        self.records.len()
+    /// Whether the records may read or write a tensor from outside.
+    pub fn uses(&self, tensor: &Tensor) -> bool {
+        self.outside.iter().any(|storage| Arc::ptr_eq(storage, &tensor.storage))
     }
-}
-
-/// One run of a graph.
-pub struct Replay {
-    pub graph: Arc<Graph>,
-    /// (argument, slot)
-    pub arguments: Vec<(Operand, Operand)>,
-    /// (result inside the graph, fresh tensor)
-    pub results: Vec<(Operand, Operand)>,
-}
-
-impl Replay {
-    pub fn run(&self, now: &Now) -> Result<()> {
-        // Before, as a kernel that panics does not come back here.
-        self.poison();
-        for (source, target) in &self.arguments {
-            copy(source, target, now)?;
-        }
-        for record in &self.graph.records {
-            record.run(now)?;
-        }
-        for (source, target) in &self.results {
-            copy(source, target, now)?;
-        }
-        Ok(())
-    }
-
-    /// Marks the results as never computed.
-    pub fn poison(&self) {
-        for (_, target) in &self.results {
-            target.block.poisoned.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-fn copy(source: &Operand, target: &Operand, now: &Now) -> Result<()> {
-    if now.is_poisoned(&source.block) {
-        return Err(Error::state("replay", "An argument was never computed, as an earlier op failed"));
-    }
-    // SAFETY: both are of this queue's device and hold the same number of bytes (checked at the call).
-    unsafe { now.backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }?;
-    now.wrote(&target.block);
-    Ok(())
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use memmap2::MmapMut;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes; every block is a whole number of these.
 const GRANULE: usize = 64;
@@ -27,6 +27,8 @@ pub struct Block {
 enum Memory {
     /// Asked from the device; goes back to its pool.
     Device { capacity: usize, backend: Arc<dyn Backend>, counters: Arc<Counters> },
+    /// A value's place in an arena, which other values use before and after it.
+    Part { _arena: Arc<Block> },
     /// A mapped file, on the host; writes to it stay private. Unmapped as soon as its last owner is gone.
     File { _map: MmapMut },
 }
@@ -63,6 +65,13 @@ impl Block {
         })
     }
 
+    /// One value's bytes of an arena; `offset` is a multiple of 64, and the arena holds what begins there.
+    pub fn part(arena: &Arc<Block>, offset: usize) -> Arc<Block> {
+        let pointer = arena.pointer.wrapping_add(offset);
+        let memory = Memory::Part { _arena: arena.clone() };
+        Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(true), written: AtomicU64::new(0) })
+    }
+
     pub fn pointer(&self) -> *mut u8 {
         self.pointer
     }
@@ -93,9 +102,19 @@ pub struct Counters {
     pub fail_next_allocation: AtomicBool,
 }
 
-/// Blocks kept for reuse, by size class.
+/// Blocks kept for reuse.
+#[derive(Default)]
+struct Free {
+    by_class: HashMap<usize, Vec<Arc<Block>>>,
+    /// Whether nothing is kept any more.
+    closed: bool,
+}
+
+/// Where storages get their blocks from and give them back to.
 pub struct Pool {
-    free: Mutex<HashMap<usize, Vec<Arc<Block>>>>,
+    free: Mutex<Free>,
+    /// Bytes of all blocks that it ever got, from its parent or the system.
+    got: AtomicU64,
     /// Where to look for blocks before the system is asked.
     parent: Option<Arc<Pool>>,
     backend: Arc<dyn Backend>,
@@ -104,38 +123,64 @@ pub struct Pool {
 
 impl Pool {
     pub fn new(backend: Arc<dyn Backend>, counters: Arc<Counters>) -> Arc<Pool> {
-        Arc::new(Pool { free: Mutex::default(), parent: None, backend, counters })
+        Arc::new(Pool { free: Mutex::default(), got: AtomicU64::new(0), parent: None, backend, counters })
     }
 
     /// An empty pool of the same device, counted together with this one. It takes this one's free blocks before it asks
     /// the system, and keeps them.
     pub fn child(self: &Arc<Pool>) -> Arc<Pool> {
         let (backend, counters) = (self.backend.clone(), self.counters.clone());
-        Arc::new(Pool { free: Mutex::default(), parent: Some(self.clone()), backend, counters })
+        Arc::new(Pool { free: Mutex::default(), got: AtomicU64::new(0), parent: Some(self.clone()), backend, counters })
+    }
+
+    fn free(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_free(&self, class: usize) -> Option<Arc<Block>> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.get_mut(&class).and_then(Vec::pop)
+        self.free().by_class.get_mut(&class).and_then(Vec::pop)
     }
 
     /// A block of at least `bytes`, with undefined contents.
     fn take(&self, op: &'static str, bytes: usize) -> Result<Arc<Block>> {
         let class = size_class(bytes);
-        let free = self.take_free(class).or_else(|| self.parent.as_ref()?.take_free(class));
-        free.map_or_else(|| Block::allocate(op, class, self), Ok)
+        if let Some(block) = self.take_free(class) {
+            return Ok(block);
+        }
+        let passed_on = self.parent.as_ref().and_then(|parent| parent.take_free(class));
+        let block = passed_on.map_or_else(|| Block::allocate(op, class, self), Ok)?;
+        self.got.fetch_add(class as u64, Ordering::Relaxed);
+        Ok(block)
+    }
+
+    /// One block for values that are placed in it with [`Block::part`]; with the last of them it goes back to the system.
+    pub fn arena(&self, op: &'static str, bytes: usize) -> Result<Arc<Block>> {
+        Block::allocate(op, bytes.max(GRANULE), self)
     }
 
     fn give_back(&self, block: Arc<Block>) {
         if let Memory::Device { capacity, .. } = block.memory {
-            let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-            free.entry(capacity).or_default().push(block);
+            let mut free = self.free();
+            if !free.closed {
+                free.by_class.entry(capacity).or_default().push(block);
+            }
         }
+    }
+
+    /// Bytes of all blocks that it ever got, from its parent or the system.
+    pub fn got(&self) -> u64 {
+        self.got.load(Ordering::Relaxed)
     }
 
     /// Frees the blocks that nothing uses; records still queued keep theirs alive.
     pub fn trim(&self) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.free().by_class.clear();
+    }
+
+    /// [`Pool::trim`], now and whenever a block comes back.
+    pub fn close(&self) {
+        self.free().closed = true;
+        self.trim();
     }
 }
 
@@ -228,5 +273,36 @@ mod tests {
         assert_ne!(third.block().pointer(), pointer);
         assert_eq!(fourth.block().pointer(), pointer);
         assert_eq!(parent.counters.system_allocations.load(Ordering::Relaxed), 2);
+        assert_eq!((parent.got(), child.got()), (2 * (3 << 20), 3 << 20));
+    }
+
+    #[test]
+    fn a_closed_pool_keeps_nothing() {
+        let pool = Pool::new(Arc::new(CpuContext::new(1).expect("a CPU")), Arc::default());
+        let storage = || Storage::allocate("test", 4096, &pool).expect("a block");
+        let reserved = || pool.counters.reserved.load(Ordering::Relaxed);
+        let (early, late) = (storage(), storage());
+        let queued = early.block().clone();
+        drop(early);
+        pool.close();
+        assert_eq!(reserved(), 2 * 4096);
+        drop(queued);
+        drop(late);
+        assert_eq!(reserved(), 0);
+    }
+
+    #[test]
+    fn parts_keep_their_arena() {
+        let pool = Pool::new(Arc::new(CpuContext::new(1).expect("a CPU")), Arc::default());
+        let reserved = || pool.counters.reserved.load(Ordering::Relaxed);
+        let arena = pool.arena("test", 4096).expect("a block");
+        let parts = [0, 64].map(|offset| Block::part(&arena, offset));
+        assert_eq!(parts[1].pointer() as usize - parts[0].pointer() as usize, 64);
+        parts[0].poisoned.store(false, Ordering::Relaxed);
+        assert!(parts[1].poisoned.load(Ordering::Relaxed), "each has a mark of its own");
+        drop(arena);
+        assert_eq!(reserved(), 4096);
+        drop(parts);
+        assert_eq!(reserved(), 0);
     }
 }

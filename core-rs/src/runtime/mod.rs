@@ -1,12 +1,15 @@
 //! What runs ops: memory, records, queues, captures and the handles that JavaScript holds.
 
+pub mod arena;
 pub mod backend;
 pub mod capture;
 pub mod handles;
 pub mod memory;
 pub mod now;
+pub mod plan;
 pub mod queue;
 pub mod record;
+pub mod replay;
 pub mod tensor;
 #[cfg(test)]
 mod tests;

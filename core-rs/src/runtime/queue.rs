@@ -1,10 +1,11 @@
 //! The queue of one device and isolate: commands go in from JavaScript's thread and run in order on a thread of the queue.
 
 use super::backend::{Backend, Device, HostMemory, LateFailure};
-use super::capture::{Capture, Replay};
+use super::capture::Capture;
 use super::memory::{Counters, Pool, Storage};
 use super::now::{Now, Suspects};
 use super::record::Record;
+use super::replay::Replay;
 use super::tensor::Operand;
 use crate::cpu::scratch::ScratchRefused;
 use crate::error::{Error, Result};
@@ -55,7 +56,7 @@ impl Command {
     fn run(self, now: &Now) -> Result<()> {
         match self {
             Command::Run(record) => record.run(now),
-            Command::Replay(replay) => replay.run(now),
+            Command::Replay(replay) => now.backend.replay(&replay, now),
             Command::Read { source, storage, into } => {
                 if now.is_poisoned(&source.block) {
                     // The reader's error alone: the op that failed has told everybody.

@@ -75,8 +75,8 @@ pub struct Narrow<'a> {
 
 /// The tensors of a record that runs on the CPU, as slices.
 ///
-/// Outputs and mutated inputs never overlap another operand: outputs are fresh blocks, and the call refuses a mutated
-/// tensor that shares bytes with another argument.
+/// Outputs and mutated inputs never overlap another operand: outputs are fresh blocks, or places in an arena that nothing
+/// else uses during the record, and the call refuses a mutated tensor that shares bytes with another argument.
 pub struct Io<'a> {
     record: &'a Record,
     /// The f32 copies that stand for the bf16 tensors, as [`Record::narrow`] lays them out.
@@ -170,7 +170,7 @@ impl<'a> Io<'a> {
     pub fn output<T: Element>(&self, output: usize) -> &'a mut [T] {
         let meta = self.output_meta(output);
         assert_eq!(meta.dtype, T::DTYPE, "the shape rule sets the dtype");
-        // SAFETY: a fresh block of this record alone (or a copy of it), of at least meta.bytes().
+        // SAFETY: bytes of this record's output alone (or a copy of them), at least meta.bytes().
         unsafe { std::slice::from_raw_parts_mut(self.output_pointer(output).cast::<T>(), meta.shape.len()) }
     }
 

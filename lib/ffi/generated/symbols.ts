@@ -56,8 +56,8 @@ export const SYMBOLS = {
   lt_capture_end: { parameters: ["u32", "u32", "buffer", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
   /** Ends a recording without a graph */
   lt_capture_abort: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
-  /** Runs a graph again */
-  lt_graph_replay: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
+  /** Runs a graph again, once or several times */
+  lt_graph_replay: { parameters: ["u32", "u32", "u32", "u32", "u32", "buffer", "u32", "buffer", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
   /** Lets go of a graph */
   lt_graph_release: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
   /** Starts to prepare a data set: pixel caches in a folder, from an image folder or an archive */

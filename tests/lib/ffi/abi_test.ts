@@ -42,7 +42,7 @@ Deno.test("abi: no pointer and no callback crosses it, so that a path is permiss
 
 Deno.test("abi: the version and the machine can be asked for", async () => {
   const { status, out } = await rawCall("lt_abi_version", []);
-  assertEquals([status, out[0]], [0, 2]);
+  assertEquals([status, out[0]], [0, 5]);
   const info = await rawCall("lt_device_info", []);
   assertEquals(info.status, 0);
   const text = new TextDecoder().decode(new Uint8Array(info.out.buffer, 4, info.out[0]));

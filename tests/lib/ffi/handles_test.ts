@@ -150,15 +150,32 @@ Deno.test("handles: the lists that captures take", async () => {
   const ended = await end([x], [x]);
   expectStatus(ended, OK, "capture_end");
   const graph = { slot: ended.out[0]!, generation: ended.out[1]! };
-  const replay = (graph: Handle, inputs: Handle[], on: Device = device): Promise<RawResult> => {
-    const from = words(inputs);
+  const replay = (
+    graph: Handle,
+    inputs: Handle[],
+    { on = device, steps = 1, scalar = [] as Handle[], rates = [] as number[] } = {},
+  ): Promise<RawResult> => {
+    const lists = [words(inputs), words(scalar), Float64Array.from(rates)];
     const { slot, generation } = on.handle;
-    return rawCall("lt_graph_replay", [slot, generation, graph.slot, graph.generation, from, from.byteLength]);
+    return rawCall("lt_graph_replay", [
+      ...[slot, generation, graph.slot, graph.generation, steps],
+      ...lists.flatMap((list) => [list, list.byteLength]),
+    ]);
   };
   for (const bad of forged(x)) expectStatus(await replay(graph, [bad]), STALE, "replay");
   expectStatus(await replay(graph, [foreign]), FOREIGN, "replay");
   expectStatus(await replay(graph, []), 1, "replay with too few arguments");
-  assertEquals((await replay(graph, [foreign], other)).status, FOREIGN, "a graph of another device");
+  expectStatus(await replay(graph, [x], { steps: 2 }), 1, "replay with arguments for one of two steps");
+  for (const steps of [0, 65_537]) expectStatus(await replay(graph, [], { steps }), 1, `replay of ${steps} steps`);
+  for (const bad of [...forged(x), foreign]) {
+    const { status } = await replay(graph, [x], { scalar: [bad], rates: [1] });
+    assertEquals(status, bad === foreign ? FOREIGN : STALE, "the scalar of the rates");
+  }
+  expectStatus(await replay(graph, [x], { rates: [1] }), 1, "a rate without a scalar");
+  expectStatus(await replay(graph, [x], { scalar: [x], rates: [1, 2] }), 1, "more rates than steps");
+  expectStatus(await replay(graph, [x], { scalar: [x], rates: [NaN] }), 1, "a rate that is no number");
+  expectStatus(await replay(graph, [x], { scalar: [x], rates: [1] }), 2, "a scalar of four elements");
+  assertEquals((await replay(graph, [foreign], { on: other })).status, FOREIGN, "a graph of another device");
   await rawCall("lt_graph_release", [other.handle.slot, other.handle.generation, graph.slot, graph.generation]);
   const replayed = await replay(graph, [x]);
   expectStatus(replayed, OK, "replay after a foreign release");

@@ -1,0 +1,69 @@
+//! Running a recorded step again.
+
+use super::capture::Graph;
+use super::now::Now;
+use super::tensor::Operand;
+use crate::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A value and where it is copied to; both are of the queue's device and hold the same number of bytes.
+pub type Copied = (Operand, Operand);
+
+/// One run of a graph's records.
+pub struct Step {
+    /// (argument, slot)
+    pub arguments: Vec<Copied>,
+    /// (learning rate, the scalar that the records read)
+    pub rate: Option<Copied>,
+    /// (result inside the graph, fresh tensor)
+    pub results: Vec<Copied>,
+}
+
+/// A graph's steps, one after another: one command.
+pub struct Replay {
+    pub graph: Arc<Graph>,
+    pub steps: Vec<Step>,
+}
+
+impl Replay {
+    /// Runs every record in order.
+    pub fn run(&self, now: &Now) -> Result<()> {
+        // Before, as a kernel that panics does not come back here.
+        self.poison();
+        self.steps.iter().try_for_each(|step| {
+            step.begin(now)?;
+            self.graph.records.iter().try_for_each(|record| record.run(now))?;
+            step.end(now)
+        })
+    }
+
+    /// Marks the results as never computed.
+    pub fn poison(&self) {
+        for (_, target) in self.steps.iter().flat_map(|step| &step.results) {
+            target.block.poisoned.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Step {
+    /// Copies in what the records read.
+    pub fn begin(&self, now: &Now) -> Result<()> {
+        self.arguments.iter().chain(&self.rate).try_for_each(|copied| copy(copied, now))
+    }
+
+    /// Copies out what they have computed.
+    pub fn end(&self, now: &Now) -> Result<()> {
+        self.results.iter().try_for_each(|copied| copy(copied, now))
+    }
+}
+
+fn copy((source, target): &Copied, now: &Now) -> Result<()> {
+    if now.is_poisoned(&source.block) {
+        return Err(Error::state("replay", "An argument was never computed, as an earlier op failed"));
+    }
+    // SAFETY: as `Copied` says.
+    unsafe { now.backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }?;
+    now.wrote(&target.block);
+    Ok(())
+}
