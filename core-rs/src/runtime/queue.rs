@@ -95,15 +95,14 @@ pub struct ReadSlot {
     outcome: OnceLock<Result<()>>,
     /// Of the read's command, once it is enqueued.
     ticket: AtomicU64,
-    /// The queue's: the last ticket that somebody has waited for.
-    passed: Arc<AtomicU64>,
+    queue: Arc<Shared>,
 }
 
 impl ReadSlot {
     pub fn new(op: &'static str, queue: &Queue, bytes: usize) -> Result<ReadSlot> {
         let memory = Mutex::new(queue.backend().host_memory(op, bytes)?);
-        let (ticket, passed) = (AtomicU64::new(u64::MAX), queue.shared.passed.clone());
-        Ok(ReadSlot { memory, outcome: OnceLock::new(), ticket, passed })
+        let ticket = AtomicU64::new(u64::MAX);
+        Ok(ReadSlot { memory, outcome: OnceLock::new(), ticket, queue: queue.shared.clone() })
     }
 
     /// Says which command fills it.
@@ -123,7 +122,7 @@ impl ReadSlot {
 
     /// Where the values are, or what went wrong, once the read's ticket was waited for.
     pub fn values(&self) -> Option<Result<MutexGuard<'_, Box<dyn HostMemory>>>> {
-        if self.passed.load(Ordering::Acquire) < self.ticket.load(Ordering::Acquire) {
+        if self.queue.passed() < self.ticket.load(Ordering::Acquire) {
             return None;
         }
         Some(self.outcome.get()?.clone().map(|()| locked(&self.memory)))
@@ -146,7 +145,7 @@ struct Shared {
     /// Commands finished or skipped; the ticket of a command is its number, from 1.
     completed: AtomicU64,
     /// The last ticket that somebody waited for, and that the device has passed.
-    passed: Arc<AtomicU64>,
+    waited: AtomicU64,
     suspects: Suspects,
     /// Why the device is of no use any more.
     lost: OnceLock<Error>,
@@ -181,7 +180,7 @@ impl Queue {
             work: Condvar::new(),
             space: Condvar::new(),
             completed: AtomicU64::new(0),
-            passed: Arc::default(),
+            waited: AtomicU64::new(0),
             suspects: Suspects::default(),
             lost: OnceLock::new(),
             stalls: AtomicU64::new(0),
@@ -243,10 +242,7 @@ impl Queue {
 
     /// The last command that is known to be done; a device that works ahead of its queue tells where somebody waits.
     pub fn passed(&self) -> u64 {
-        match self.backend().device() {
-            Device::Cpu => self.completed(),
-            Device::Cuda => self.shared.passed.load(Ordering::Acquire),
-        }
+        self.shared.passed()
     }
 
     /// The last command that was given to the device.
@@ -277,7 +273,7 @@ impl Queue {
         // A device that works ahead of its queue may still be busy, or only now find out what went wrong.
         if self.late_error().is_none() {
             match shared.backend.finish(ticket) {
-                Ok(passed) => drop(shared.passed.fetch_max(passed, Ordering::AcqRel)),
+                Ok(passed) => drop(shared.waited.fetch_max(passed, Ordering::AcqRel)),
                 Err(LateFailure { ticket: failed, error }) => {
                     shared.fail("synchronize", failed.unwrap_or(ticket), error);
                 }
@@ -380,6 +376,14 @@ impl Shared {
         self.suspects.begin(ticket);
         *first = Some(Error::Late { op, record: ticket, message });
         self.failed.store(true, Ordering::Release);
+    }
+
+    /// The last command that is known to be done.
+    fn passed(&self) -> u64 {
+        match self.backend.device() {
+            Device::Cpu => self.completed.load(Ordering::SeqCst),
+            Device::Cuda => self.waited.load(Ordering::Acquire),
+        }
     }
 
     fn note_lost(&self, error: &Error) {
