@@ -90,7 +90,8 @@ export class NativeQueue {
       } catch (error) {
         failure = error;
       }
-      const completed = failure === undefined ? Math.max(ticket, this.completed()) : Infinity;
+      // Not those that the queue has handed over since: the device may still be at them.
+      const completed = failure === undefined ? ticket : Infinity;
       const ready = this.#waiters.filter((waiter) => waiter.ticket <= completed);
       this.#waiters = this.#waiters.filter((waiter) => waiter.ticket > completed);
       for (const waiter of ready) failure === undefined ? waiter.resolve() : waiter.reject(failure);
