@@ -90,8 +90,7 @@ export class NativeQueue {
       } catch (error) {
         failure = error;
       }
-      // Not those that the queue has handed over since: the device may still be at them.
-      const completed = failure === undefined ? ticket : Infinity;
+      const completed = failure === undefined ? Math.max(ticket, this.completed()) : Infinity;
       const ready = this.#waiters.filter((waiter) => waiter.ticket <= completed);
       this.#waiters = this.#waiters.filter((waiter) => waiter.ticket > completed);
       for (const waiter of ready) failure === undefined ? waiter.resolve() : waiter.reject(failure);
