@@ -25,7 +25,7 @@ const { bs, augmentation, optimizer: { name: _, ...settings }, schedule, labelSm
 
 using device = new Device("cpu");
 const { train, valid } = await data.open(path, { size: 128, device });
-using model = buildModel(withData(planOf({ preset: "imagenette-128-5" }), train), device);
+using model = buildModel({ ...withData(planOf({ preset: "imagenette-128-5" }), train), dtype: "f32" }, device);
 using optimizer = optim.ranger(settings).bind(model, { lr: schedule.lr });
 using step = capture((images: Tensor, labels: Tensor): Tensor => {
   const loss = crossEntropy(model.forward(images), labels, { labelSmoothing });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName } from "../ffi/codes.ts";
+export { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName, type FloatName } from "../ffi/codes.ts";
 export * from "../ffi/errors.ts";
 export { type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
