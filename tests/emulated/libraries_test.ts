@@ -5,6 +5,13 @@ import { cuda, made, Out, Session } from "./driver.ts";
 import { emulator } from "./emulator.ts";
 
 const { symbols: libraries } = Deno.dlopen(join(Deno.env.get("LIBTRAIN_EMULATED") ?? "", "libcuda.so"), {
+  cudnnDestroy: { parameters: ["u64"], result: "i32" },
+  cudnnDestroyTensorDescriptor: { parameters: ["u64"], result: "i32" },
+  cudnnDestroyFilterDescriptor: { parameters: ["u64"], result: "i32" },
+  cudnnDestroyConvolutionDescriptor: { parameters: ["u64"], result: "i32" },
+  cublasLtDestroy: { parameters: ["u64"], result: "i32" },
+  cublasLtMatmulDescDestroy: { parameters: ["u64"], result: "i32" },
+  cublasLtMatrixLayoutDestroy: { parameters: ["u64"], result: "i32" },
   cudnnCreate: { parameters: ["buffer"], result: "i32" },
   cudnnSetStream: { parameters: ["u64", "u64"], result: "i32" },
   cudnnCreateTensorDescriptor: { parameters: ["buffer"], result: "i32" },
@@ -69,11 +76,11 @@ function dot(a: Float32Array, b: Float32Array): number {
 
 /** 2 images of 5 x 4 with 4 channels in 2 groups; 6 filters of 3 x 2, stride 2 along the rows, padded by 1: 3 x 5. */
 function convolution(session: Session): { handle: bigint; x: bigint; w: bigint; y: bigint; how: bigint } {
-  const handle = made((out) => libraries.cudnnCreate(out));
-  const x = made((out) => libraries.cudnnCreateTensorDescriptor(out));
-  const y = made((out) => libraries.cudnnCreateTensorDescriptor(out));
-  const w = made((out) => libraries.cudnnCreateFilterDescriptor(out));
-  const how = made((out) => libraries.cudnnCreateConvolutionDescriptor(out));
+  const handle = own(libraries.cudnnCreate, libraries.cudnnDestroy);
+  const x = own(libraries.cudnnCreateTensorDescriptor, libraries.cudnnDestroyTensorDescriptor);
+  const y = own(libraries.cudnnCreateTensorDescriptor, libraries.cudnnDestroyTensorDescriptor);
+  const w = own(libraries.cudnnCreateFilterDescriptor, libraries.cudnnDestroyFilterDescriptor);
+  const how = own(libraries.cudnnCreateConvolutionDescriptor, libraries.cudnnDestroyConvolutionDescriptor);
   assertEquals(libraries.cudnnSetStream(handle, session.stream), OK);
   assertEquals(libraries.cudnnSetTensor4dDescriptor(x, 1, 0, 2, 4, 5, 4), OK);
   assertEquals(libraries.cudnnSetTensor4dDescriptor(y, 1, 0, 2, 6, 3, 5), OK);
@@ -99,12 +106,22 @@ function output(x: Float32Array, w: Float32Array, n: number, oh: number, ow: num
   return sum;
 }
 
+/** What the test under way has to destroy. */
+const owned: (() => void)[] = [];
+
+function own(create: (out: Uint8Array<ArrayBuffer>) => number, destroy: (handle: bigint) => number): bigint {
+  const handle = made(create);
+  owned.push(() => assertEquals(destroy(handle), OK));
+  return handle;
+}
+
 function test(name: string, body: (session: Session) => void): void {
   Deno.test(`emulated libraries: ${name}`, () => {
     emulator.reset();
     try {
       using session = new Session();
       body(session);
+      for (const destroy of owned.splice(0)) destroy();
     } finally {
       emulator.reset();
     }
@@ -199,7 +216,7 @@ test("cuDNN's algorithms: workspace, determinism, search, capture", (session) =>
 
 test("cuBLASLt's products of both orders, transposed, in batches", (session) => {
   const [m, n, k, batch] = [3, 4, 5, 2];
-  const handle = made((out) => libraries.cublasLtCreate(out));
+  const handle = own(libraries.cublasLtCreate, libraries.cublasLtDestroy);
   const [a, b] = [numbers(batch * m * k, 3), numbers(batch * k * n, 5)];
   const [atA, atB] = [session.upload(a), session.upload(b)];
   const int = (value: number): Uint8Array<ArrayBuffer> => new Uint8Array(Int32Array.of(value).buffer);
@@ -207,14 +224,17 @@ test("cuBLASLt's products of both orders, transposed, in batches", (session) => 
     const [transposedA, transposedB, byRows] = [which & 1, which >> 1 & 1, which >> 2 & 1];
     const layout = (rows: number, columns: number): bigint => {
       const leading = BigInt(byRows ? columns : rows);
-      const made_ = made((out) => libraries.cublasLtMatrixLayoutCreate(out, 0, BigInt(rows), BigInt(columns), leading));
+      const made = own(
+        (out) => libraries.cublasLtMatrixLayoutCreate(out, 0, BigInt(rows), BigInt(columns), leading),
+        libraries.cublasLtMatrixLayoutDestroy,
+      );
       const stride = new Uint8Array(BigInt64Array.of(BigInt(rows * columns)).buffer);
-      assertEquals(libraries.cublasLtMatrixLayoutSetAttribute(made_, 1, int(byRows), 4n), OK);
-      assertEquals(libraries.cublasLtMatrixLayoutSetAttribute(made_, 5, int(batch), 4n), OK);
-      assertEquals(libraries.cublasLtMatrixLayoutSetAttribute(made_, 6, stride, 8n), OK);
-      return made_;
+      assertEquals(libraries.cublasLtMatrixLayoutSetAttribute(made, 1, int(byRows), 4n), OK);
+      assertEquals(libraries.cublasLtMatrixLayoutSetAttribute(made, 5, int(batch), 4n), OK);
+      assertEquals(libraries.cublasLtMatrixLayoutSetAttribute(made, 6, stride, 8n), OK);
+      return made;
     };
-    const how = made((out) => libraries.cublasLtMatmulDescCreate(out, 68, 0));
+    const how = own((out) => libraries.cublasLtMatmulDescCreate(out, 68, 0), libraries.cublasLtMatmulDescDestroy);
     assertEquals(libraries.cublasLtMatmulDescSetAttribute(how, 3, int(transposedA), 4n), OK);
     assertEquals(libraries.cublasLtMatmulDescSetAttribute(how, 4, int(transposedB), 4n), OK);
     const left = transposedA ? layout(k, m) : layout(m, k);
