@@ -90,9 +90,10 @@ export class NativeQueue {
       } catch (error) {
         failure = error;
       }
-      const completed = failure === undefined ? Math.max(ticket, this.completed()) : Infinity;
-      const ready = this.#waiters.filter((waiter) => waiter.ticket <= completed);
-      this.#waiters = this.#waiters.filter((waiter) => waiter.ticket > completed);
+      // Commands behind this one may have been launched, but nobody knows yet that the device has passed them.
+      const passed = failure === undefined ? ticket : Infinity;
+      const ready = this.#waiters.filter((waiter) => waiter.ticket <= passed);
+      this.#waiters = this.#waiters.filter((waiter) => waiter.ticket > passed);
       for (const waiter of ready) failure === undefined ? waiter.resolve() : waiter.reject(failure);
     }
     this.#waiting = false;

@@ -26,6 +26,7 @@ const { symbols } = Deno.dlopen(join(folder, "libcuda.so"), {
   emu_launch_counts: { parameters: ["buffer", "u32"], result: "u32" },
   emu_call_counts: { parameters: ["buffer", "u32"], result: "u32" },
   emu_live: { parameters: ["buffer", "u32"], result: "u32" },
+  emu_leaked: { parameters: ["buffer", "u32"], result: "u32" },
 });
 
 type Lines = (to: Uint8Array<ArrayBuffer>, size: number) => number;
@@ -102,6 +103,10 @@ export const emulator = {
   /** What is there now: bytes, allocations, streams, events, modules, graphs, … */
   live(): Record<string, number> {
     return counts(symbols.emu_live);
+  },
+  /** What a context still had when it was destroyed, since the last reset; nothing where all was given back. */
+  leaked(): Record<string, number> {
+    return counts(symbols.emu_leaked);
   },
 } as const;
 

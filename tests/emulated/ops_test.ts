@@ -1,5 +1,5 @@
 /** Every op of the table on the emulated GPU: the same cases and the same body as on the CPU. */
-import { assertGreater } from "@std/assert";
+import { assertEquals, assertGreater } from "@std/assert";
 import { Device } from "../../lib/tensor/device.ts";
 import { skip } from "../skip.ts";
 import type { DeviceUnderTest } from "../support/devices.ts";
@@ -17,13 +17,14 @@ const cuda: DeviceUnderTest = {
 for (const row of opRows) {
   const name = `${row.name}() on cuda (emulated): as PyTorch`;
   Deno.test(name, async () => {
-    const before = emulator.launches();
+    emulator.reset();
     const failures = await runFixtures(row, await readOpCases(row.name), cuda);
     const missing = failures.map((failure) => failure.match(/(\w+)\(\): This op has no CUDA kernel yet/)?.[1]);
     if (missing.length > 0 && missing.every((op) => op !== undefined)) {
       return skip(name, `no CUDA kernel yet: ${[...new Set(missing)].join(", ")}`);
     }
     throwFailures(failures);
-    if (!row.view) assertGreater(emulator.launches(), before, `${row.name}(): nothing was launched on the GPU`);
+    assertEquals(emulator.leaked(), {}, `${row.name}(): left on the GPU`);
+    if (!row.view) assertGreater(emulator.launches(), 0, `${row.name}(): nothing was launched on the GPU`);
   });
 }

@@ -50,6 +50,8 @@ extern Controls controls;
 struct Counts {
     uint64_t calls = 0, launches = 0;
     std::map<std::string, uint64_t> by_call, by_launch;
+    // What was still there when its context was destroyed.
+    std::map<std::string, uint64_t> leaked;
 };
 extern Counts &counts;
 

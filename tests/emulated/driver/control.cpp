@@ -1,14 +1,13 @@
 // What tests ask of the emulated driver and tell it: emu_…, and the environment LIBTRAIN_EMU_… for child processes.
 #include "cudnn.h"
 #include "kernels.h"
+#include "live.h"
 #include "memory.h"
 #include "queue.h"
 #include <cstdlib>
 #include <cstring>
 
 using namespace emulated;
-
-size_t emulated_pinned_bytes();
 
 namespace {
 
@@ -42,6 +41,18 @@ unsigned lines(const std::map<std::string, uint64_t> &counts, char *to, unsigned
 }
 
 } // namespace
+
+std::map<std::string, uint64_t> emulated::live_objects() {
+    return {{"bytes", memory::live_bytes()},
+            {"allocations", memory::live_allocations()},
+            {"pinned_bytes", pinned_bytes()},
+            {"streams", streams.live.size()},
+            {"events", events.live.size()},
+            {"modules", live_modules()},
+            {"graphs", graphs.live.size()},
+            {"executable_graphs", executables.live.size()},
+            {"descriptors", live_descriptors()}};
+}
 
 EXPORTS_BEGIN
 void emu_seed(uint64_t value) {
@@ -84,19 +95,14 @@ unsigned emu_call_counts(char *to, unsigned size) {
     return lines(counts.by_call, to, size);
 }
 
-// What is there now, by kind.
 unsigned emu_live(char *to, unsigned size) {
     Held held(lock());
-    return lines({{"bytes", memory::live_bytes()},
-                  {"allocations", memory::live_allocations()},
-                  {"pinned_bytes", emulated_pinned_bytes()},
-                  {"streams", streams.live.size()},
-                  {"events", events.live.size()},
-                  {"modules", live_modules()},
-                  {"graphs", graphs.live.size()},
-                  {"executable_graphs", executables.live.size()},
-                  {"descriptors", live_descriptors()}},
-                 to, size);
+    return lines(live_objects(), to, size);
+}
+
+unsigned emu_leaked(char *to, unsigned size) {
+    Held held(lock());
+    return lines(counts.leaked, to, size);
 }
 
 // For tests of the driver itself: the address of a buffer of the caller, and a byte that the host reads.

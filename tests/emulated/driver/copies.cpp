@@ -1,4 +1,5 @@
 // libcuda: memory of the device and pinned memory of the host, copies between them, and fills.
+#include "live.h"
 #include "memory.h"
 #include "queue.h"
 #include <cstdlib>
@@ -188,8 +189,13 @@ int cuMemsetD32Async(uint64_t to, unsigned value, size_t count, void *stream) {
 }
 EXPORTS_END
 
-size_t emulated_pinned_bytes() {
+size_t emulated::pinned_bytes() {
     size_t bytes = 0;
     for (auto &[_, size] : pinned) bytes += size;
     return bytes;
+}
+
+void emulated::release_pinned() {
+    for (auto &[address, _] : pinned) std::free(at<void>(address));
+    pinned.clear();
 }

@@ -1,6 +1,7 @@
 // libcuda: the device, its context, and the names of errors.
 #include "context.h"
 #include "kernels.h"
+#include "live.h"
 #include "memory.h"
 #include "queue.h"
 #include "../shim/block.h"
@@ -80,8 +81,11 @@ const Named *named(int code) {
 
 // What a context owns goes with it.
 void destroy_context() {
+    for (auto &[kind, count] : live_objects())
+        if (count > 0) counts.leaked[kind] += count;
     drop_all();
     memory::release_all();
+    release_pinned();
     forget_modules();
     streams.live.clear(), events.live.clear(), graphs.live.clear(), executables.live.clear();
     primary = nullptr;

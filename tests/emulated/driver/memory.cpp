@@ -11,7 +11,7 @@ size_t capacity = size_t(2) << 30;
 
 namespace {
 
-const size_t RESERVED = size_t(1) << 36, GUARD = 256, PAGE = 4096;
+const size_t RESERVED = size_t(1) << 36, GUARD = 256, STEP = size_t(4) << 20;
 const unsigned char POISON = 0xff;
 
 struct Block {
@@ -22,6 +22,8 @@ struct Block {
 struct Range {
     unsigned char *base = nullptr;
     size_t used = 0;                  // bytes from the base that were ever given out
+    size_t backed = 0;                // bytes from the base with memory behind them
+    int key = -1;                     // that locks them; -1 where the processor has no such keys
     std::map<uint64_t, Block> live;   // by the address given out
     std::map<uint64_t, size_t> freed; // by where its first guard began: bytes
     size_t bytes = 0;
@@ -37,12 +39,25 @@ Range &range() {
         std::abort();
     }
     range.base = static_cast<unsigned char *>(made);
+    range.key = pkey_alloc(0, PKEY_DISABLE_ACCESS);
     return range;
 }
 
-void protect(int protection) {
-    size_t pages = (range().used + PAGE - 1) & ~(PAGE - 1);
-    if (pages > 0 && mprotect(range().base, pages, protection) != 0) std::abort();
+// A protection key is opened for this thread alone, by one instruction; without keys every page changes its protection.
+void set_open(bool open) {
+    if (range().key >= 0) pkey_set(range().key, open ? 0 : PKEY_DISABLE_ACCESS);
+    else if (range().backed > 0) mprotect(range().base, range().backed, open ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+// Puts memory behind everything that was given out; while the range is open.
+void back() {
+    while (range().backed < range().used) {
+        unsigned char *from = range().base + range().backed;
+        int done = range().key >= 0 ? pkey_mprotect(from, STEP, PROT_READ | PROT_WRITE, range().key)
+                                    : mprotect(from, STEP, PROT_READ | PROT_WRITE);
+        if (done != 0) std::abort();
+        range().backed += STEP;
+    }
 }
 
 bool is_poisoned(const unsigned char *bytes, size_t size) {
@@ -70,7 +85,7 @@ uint64_t place(size_t whole) {
     if (range().used + whole > RESERVED) return 0;
     uint64_t found = reinterpret_cast<uint64_t>(range().base) + range().used;
     range().used += whole;
-    protect(PROT_READ | PROT_WRITE);
+    back();
     std::memset(at<void>(found), POISON, whole);
     return found;
 }
@@ -78,11 +93,11 @@ uint64_t place(size_t whole) {
 } // namespace
 
 Access::Access() {
-    if (range().open++ == 0) protect(PROT_READ | PROT_WRITE);
+    if (range().open++ == 0) set_open(true);
 }
 
 Access::~Access() {
-    if (--range().open == 0) protect(PROT_NONE);
+    if (--range().open == 0) set_open(false);
 }
 
 uint64_t allocate(size_t bytes) {

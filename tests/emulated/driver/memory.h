@@ -9,7 +9,7 @@
 
 namespace emulated::memory {
 
-// While one of these is there, the range can be read and written.
+// While one of these is there, its thread can read and write the range.
 struct Access {
     Access();
     ~Access();

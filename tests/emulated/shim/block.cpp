@@ -10,7 +10,8 @@ Dim3 thread_index, block_index, block_size, grid_size;
 
 namespace {
 
-const size_t STACK = 128 * 1024, GUARD = 256;
+// Stacks that lie a power of two apart would fight for the same lines of the cache.
+const size_t STACK = 128 * 1024 + 576, GUARD = 256;
 alignas(256) unsigned char shared_room[MOST_SHARED + GUARD];
 
 struct Fiber {
