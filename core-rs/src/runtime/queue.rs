@@ -95,7 +95,7 @@ pub struct ReadSlot {
     outcome: OnceLock<Result<()>>,
     /// Of the read's command, once it is enqueued.
     ticket: AtomicU64,
-    /// The queue's: the last ticket that somebody has waited for.
+    /// The queue's.
     passed: Arc<AtomicU64>,
 }
 
@@ -145,7 +145,7 @@ struct Shared {
     space: Condvar,
     /// Commands finished or skipped; the ticket of a command is its number, from 1.
     completed: AtomicU64,
-    /// The last ticket that somebody waited for, and that the device has passed.
+    /// The last ticket that the device is known to have passed: on CUDA one that somebody waited for.
     passed: Arc<AtomicU64>,
     suspects: Suspects,
     /// Why the device is of no use any more.
@@ -243,10 +243,7 @@ impl Queue {
 
     /// The last command that is known to be done; a device that works ahead of its queue tells where somebody waits.
     pub fn passed(&self) -> u64 {
-        match self.backend().device() {
-            Device::Cpu => self.completed(),
-            Device::Cuda => self.shared.passed.load(Ordering::Acquire),
-        }
+        self.shared.passed.load(Ordering::Acquire)
     }
 
     /// The last command that was given to the device.
@@ -355,6 +352,9 @@ impl Shared {
                 if let Err(error) = result {
                     self.fail(name, ticket, error);
                 }
+            }
+            if self.backend.device() == Device::Cpu {
+                self.passed.store(ticket, Ordering::Release);
             }
             self.completed.store(ticket, Ordering::SeqCst);
             if self.waiters.load(Ordering::SeqCst) > 0 {
