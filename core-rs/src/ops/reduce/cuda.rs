@@ -50,21 +50,21 @@ impl Sizes {
     }
 }
 
-/// `Axes` of `kernel.cu`.
+/// `Strides` of `kernel.cu`.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Axes {
+struct Strides {
     sizes: [u64; MAX_RANK],
     strides: [u64; MAX_RANK],
 }
 
-impl Argument for Axes {}
+impl Argument for Strides {}
 
-impl Axes {
+impl Strides {
     /// The axes of a shape that are reduced, or those that are not.
-    fn of(shape: Shape, reduced: [bool; MAX_RANK], wanted: bool) -> Axes {
+    fn of(shape: Shape, reduced: [bool; MAX_RANK], wanted: bool) -> Strides {
         let strides = strides(shape);
-        let mut axes = Axes { sizes: [1; MAX_RANK], strides: [0; MAX_RANK] };
+        let mut axes = Strides { sizes: [1; MAX_RANK], strides: [0; MAX_RANK] };
         for (axis, &size) in shape.dims().iter().enumerate().filter(|&(axis, _)| reduced[axis] == wanted) {
             (axes.sizes[axis], axes.strides[axis]) = (size as u64, strides[axis] as u64);
         }
@@ -107,7 +107,7 @@ pub(super) fn reduce<F: Fold>(op: &Reduce<F>, io: &CudaIo, cuda: &CudaContext) -
         return Ok(());
     }
     let (x, reduced) = (io.input(0), op.reduced(shape.rank()));
-    let (kept, folded) = (Axes::of(shape, reduced, false), Axes::of(shape, reduced, true));
+    let (kept, folded) = (Strides::of(shape, reduced, false), Strides::of(shape, reduced, true));
     let apart = Layout { outer: kept.count(), count: folded.count(), inner: 1 };
     let divisor = F::divisor(apart.count);
     let (layout, is_apart) = Layout::new(shape, reduced).map_or((apart, true), |layout| (layout, false));

@@ -35,7 +35,7 @@ struct Sizes {
 };
 
 // The elements of some axes, and how far apart they lie in x.
-struct Axes {
+struct Strides {
     u64 sizes[6], strides[6];
 
     __device__ __forceinline__ u64 offset(u64 element) const {
@@ -107,7 +107,7 @@ __device__ void rows(const Sizes &s, const T *x, T *y, typename Fold::Total *par
 }
 
 template <class Fold, bool BLOCK, class T>
-__device__ void apart(const Sizes &s, const Axes &kept, const Axes &folded, const T *x, T *y,
+__device__ void apart(const Sizes &s, const Strides &kept, const Strides &folded, const T *x, T *y,
                       typename Fold::Total *partial) {
     by_teams<Fold, BLOCK>(s, y, partial, [&](const Team<BLOCK> &team, u64 output, u64 first, u64 end) {
         const T *from = x + kept.offset(output);
@@ -174,7 +174,7 @@ template <class Fold, class T> __device__ void together(const Sizes &s, const ty
         else rows<FOLD, false>(s, x, y, partial);                                                                    \
     }                                                                                                                \
     extern "C" __global__ void __launch_bounds__(256)                                                                \
-        reduce_##NAME##_apart_##DTYPE(const T *x, T *y, FOLD::Total *partial, Sizes s, Axes kept, Axes folded) {     \
+        reduce_##NAME##_apart_##DTYPE(const T *x, T *y, FOLD::Total *partial, Sizes s, Strides kept, Strides folded) {     \
         if (s.by_block) apart<FOLD, true>(s, kept, folded, x, y, partial);                                           \
         else apart<FOLD, false>(s, kept, folded, x, y, partial);                                                     \
     }                                                                                                                \
