@@ -13,6 +13,9 @@ pub const THREADS: u32 = 256;
 /// Blocks that a launch over elements has at most; its threads go on with a stride of the grid.
 const MOST_BLOCKS: usize = 8192;
 
+/// Elements of the longest row that a warp goes through by itself.
+const LONGEST_OF_A_WARP: usize = 1024;
+
 /// The most blocks along the grid's second and third axis.
 pub const MOST_ROWS: usize = 65_535;
 
@@ -38,6 +41,13 @@ impl Grid {
     /// [`Grid::elements`] where a thread moves 16 bytes of `size`-byte elements at a time.
     pub fn packs(elements: usize, size: usize) -> Grid {
         Grid::elements(elements.div_ceil(16 / size))
+    }
+
+    /// A team of threads for each row, as `Team` of `common.cuh`; whether a team is a whole block.
+    pub fn rows(rows: usize, size: usize) -> (Grid, bool) {
+        let whole = size > LONGEST_OF_A_WARP;
+        let blocks = if whole { rows } else { rows.div_ceil(THREADS as usize / 32) };
+        (Grid::line(blocks.min(MOST_BLOCKS), THREADS), whole)
     }
 
     /// With dynamic shared memory.

@@ -150,6 +150,21 @@ __device__ __forceinline__ float block_max(float x, float *room) {
     return most;
 }
 
+// Threads that share a row: a warp where rows are short, else the whole block. `room` is shared memory for 32 values.
+template <bool BLOCK> struct Team {
+    float *room;
+
+    __device__ __forceinline__ u32 size() const { return BLOCK ? blockDim.x : WARP_SIZE; }
+    __device__ __forceinline__ u32 thread() const { return BLOCK ? threadIdx.x : threadIdx.x % WARP_SIZE; }
+    // The first row of this team and the distance to its next.
+    __device__ __forceinline__ u64 first() const { return BLOCK ? blockIdx.x : first_index() / WARP_SIZE; }
+    __device__ __forceinline__ u64 step() const { return BLOCK ? gridDim.x : index_step() / WARP_SIZE; }
+
+    // Over the team, in each of its threads; all of them have to call it.
+    __device__ __forceinline__ float sum(float x) const { return BLOCK ? block_sum(x, room) : warp_sum(x); }
+    __device__ __forceinline__ float max(float x) const { return BLOCK ? block_max(x, room) : warp_max(x); }
+};
+
 // ---- activations, by their ABI codes ----------------------------------------------------------------------------------
 
 const u32 NONE = 0, RELU = 1, MISH = 2, SILU = 3, GELU = 4, SIGMOID = 5, TANH = 6;

@@ -1,6 +1,8 @@
 //! Nothing to compute: a late error where a value is not finite, so that what follows is skipped.
 
-use super::{Inputs, Op, Params};
+mod cuda;
+
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::{Dtype, Float};
 use crate::error::{Error, Result};
@@ -11,6 +13,8 @@ use crate::shape::Meta;
 pub struct AssertFinite;
 
 impl Op for AssertFinite {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::launch);
+
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(AssertFinite)
     }
@@ -31,14 +35,13 @@ impl Op for AssertFinite {
 fn check<T: Float>(values: &[T]) -> Result<()> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
-        Some(index) => Err(Error::argument(
-            "assert_finite",
-            format!(
-                "Expected finite values, got {:?} as value {index}: lower the learning rate, or look at the data",
-                values[index]
-            ),
-        )),
+        Some(index) => Err(Error::argument("assert_finite", describe(values[index], index))),
     }
+}
+
+/// A value that is not finite.
+fn describe<T: Float>(value: T, index: usize) -> String {
+    format!("Expected finite values, got {value:?} as value {index}: lower the learning rate, or look at the data")
 }
 
 #[cfg(test)]

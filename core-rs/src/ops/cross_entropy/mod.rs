@@ -7,11 +7,12 @@
 //! Backward: `dlogits = dloss / n (softmax(logits) sum q - q)`.
 
 mod cpu;
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::{Dtype, Float};
 use crate::error::{Error, Result};
@@ -42,12 +43,12 @@ impl<'a, T: Float> Target<'a, T> {
 fn check_labels(op: &'static str, labels: &[i32], classes: usize) -> Result<()> {
     let bad =
         labels.iter().enumerate().find(|(_, label)| usize::try_from(**label).map_or(true, |label| label >= classes));
-    bad.map_or(Ok(()), |(row, label)| {
-        Err(Error::argument(
-            op,
-            format!("Expected labels from 0 to {} ({classes} classes), got {label} in row {row}", classes - 1),
-        ))
-    })
+    bad.map_or(Ok(()), |(row, label)| Err(Error::argument(op, describe_label(*label, row, classes))))
+}
+
+/// A label that is no class.
+fn describe_label(label: i32, row: usize, classes: usize) -> String {
+    format!("Expected labels from 0 to {} ({classes} classes), got {label} in row {row}", classes - 1)
 }
 
 /// Checks logits and target; gives the logits.
@@ -87,6 +88,8 @@ pub struct CrossEntropy {
 }
 
 impl Op for CrossEntropy {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(CrossEntropy { smoothing: parse_smoothing(params)? })
     }
@@ -120,6 +123,8 @@ pub struct CrossEntropyBackward {
 }
 
 impl Op for CrossEntropyBackward {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(CrossEntropyBackward { smoothing: parse_smoothing(params)? })
     }

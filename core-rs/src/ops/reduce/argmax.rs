@@ -1,11 +1,12 @@
 //! `argmax`: y[k] is the first index i along the axis with the largest x[k, i]; the first NaN counts as largest.
 
+use super::cuda;
 use super::layout::Layout;
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::{Dtype, Float};
 use crate::error::{Error, Result};
-use crate::ops::{Inputs, Op, Params};
+use crate::ops::{CudaKernel, Inputs, Op, Params};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
 
@@ -16,7 +17,21 @@ pub struct Argmax {
     axis: usize,
 }
 
+impl Argmax {
+    /// x around the axis.
+    pub(super) fn layout(&self, shape: Shape) -> Layout {
+        let dims = shape.dims();
+        Layout {
+            outer: dims[..self.axis].iter().product(),
+            count: dims[self.axis],
+            inner: dims[self.axis + 1..].iter().product(),
+        }
+    }
+}
+
 impl Op for Argmax {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::argmax);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Argmax { axis: params.u32("axis")? })
     }
@@ -39,12 +54,7 @@ impl Op for Argmax {
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         let Meta { shape, dtype } = io.meta(0);
-        let dims = shape.dims();
-        let layout = Layout {
-            outer: dims[..self.axis].iter().product(),
-            count: dims[self.axis],
-            inner: dims[self.axis + 1..].iter().product(),
-        };
+        let layout = self.layout(shape);
         match dtype {
             Dtype::F64 => run::<f64>(&context.pool, &layout, io.input(0), io.output(0)),
             _ => run::<f32>(&context.pool, &layout, io.input(0), io.output(0)),

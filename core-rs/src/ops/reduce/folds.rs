@@ -8,12 +8,13 @@ use std::ops::Range;
 
 macro_rules! folds {
     ($($name:ident, identity $identity:expr, of none $of_none:expr, join($a:ident, $b:ident) $join:expr,
-        finish($total:ident, $count:ident) $finish:expr;)*) => {$(
+        divisor($count:ident) $divisor:expr, kernel $kernel:literal;)*) => {$(
         pub struct $name;
 
         impl Fold for $name {
             const IDENTITY: f64 = $identity;
             const OF_NONE: bool = $of_none;
+            const KERNEL: &'static str = $kernel;
 
             #[inline(always)]
             fn join<T: Float>($a: T, $b: T) -> T {
@@ -21,8 +22,8 @@ macro_rules! folds {
             }
 
             #[allow(unused_variables)]
-            fn finish($total: f64, $count: usize) -> f64 {
-                $finish
+            fn divisor($count: usize) -> f64 {
+                $divisor
             }
 
             fn totals(isa: Isa, layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, totals: &mut [f64]) {
@@ -38,9 +39,9 @@ macro_rules! folds {
 }
 
 folds! {
-    Sum, identity 0.0, of none true, join(a, b) a + b, finish(total, count) total;
-    Mean, identity 0.0, of none false, join(a, b) a + b, finish(total, count) total / count as f64;
+    Sum, identity 0.0, of none true, join(a, b) a + b, divisor(count) 1.0, kernel "add";
+    Mean, identity 0.0, of none false, join(a, b) a + b, divisor(count) count as f64, kernel "add";
     // NaN wins: a comparison with it is false, so it is kept once it is in `a`.
     Max, identity f64::NEG_INFINITY, of none false, join(a, b) if b > a || b.is_nan() { b } else { a },
-        finish(total, count) total;
+        divisor(count) 1.0, kernel "largest";
 }

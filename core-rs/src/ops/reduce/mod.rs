@@ -3,13 +3,14 @@
 
 mod argmax;
 mod cpu;
+mod cuda;
 mod folds;
 mod layout;
 mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
 use crate::dtype::{Dtype, Float};
@@ -32,8 +33,16 @@ pub trait Fold: Send + Sync + 'static {
 
     fn join<T: Float>(a: T, b: T) -> T;
 
+    /// In the names of the kernels that fold on the GPU.
+    const KERNEL: &'static str;
+
+    /// What the total of `count` elements is divided by.
+    fn divisor(count: usize) -> f64;
+
     /// The result, from the total of `count` elements.
-    fn finish(total: f64, count: usize) -> f64;
+    fn finish(total: f64, count: usize) -> f64 {
+        total / Self::divisor(count)
+    }
 
     /// The totals, over the `rows` of the reduced axis, of the outputs from `first` on, vectorised.
     fn totals(isa: Isa, layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, totals: &mut [f64]);
@@ -55,6 +64,8 @@ impl<F: Fold> Reduce<F> {
 }
 
 impl<F: Fold> Op for Reduce<F> {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::reduce);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Reduce { keep_dims: params.bool("keepDims")?, axes: params.rest_u32("axes")?, fold: PhantomData })
     }

@@ -4,12 +4,13 @@
 //! Backward works from the results: `dx = y (dy - sum y dy)`, and `dx = dy - exp(y) sum dy` for the logarithm.
 
 pub(in crate::ops) mod cpu;
+mod cuda;
 pub(in crate::ops) mod reference;
 pub(in crate::ops) mod row;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::Result;
@@ -23,6 +24,8 @@ macro_rules! ops {
         pub struct $name;
 
         impl Op for $name {
+            const CUDA: Option<CudaKernel<Self>> = Some(|_, io, cuda| cuda::launch(io, cuda));
+
             fn parse(_params: &mut Params) -> Result<Self> {
                 Ok($name)
             }
