@@ -111,7 +111,7 @@ Deno.test("tensor: what it refuses", () => {
     [
       () => tensor([1], undefined, { dtype: "f16" as never }),
       RangeError,
-      "Expected `dtype` as one of f32, f64, i32, u8",
+      "Expected `dtype` as one of f32, f64, bf16, i32, u8",
     ],
     [() => full([1], NaN), RangeError, "full(): Expected `value` as a finite number, got NaN"],
     [() => full([1], 300, { dtype: "u8" }), RangeError, "full(): Expected"],

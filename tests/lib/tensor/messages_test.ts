@@ -75,7 +75,11 @@ const CASES: readonly [() => unknown, ErrorClass, ...string[]][] = [
   [() => z(2, 3).slice([0, 2], [1, 2]), TypeError, "slice(): Expected a box inside shape [2, 3], got "],
   [() => z(2, 3).transpose([0, 0]), RangeError, "transpose(): Expected "],
   [() => z(2, 3).transpose([0, 2]), RangeError, "transpose(): Expected an axis from -2 to 1, got 2"],
-  [() => z(2, 3).to("f16" as never), RangeError, 'cast(): Expected `dtype` as one of f32, f64, i32, u8, got "f16"'],
+  [
+    () => z(2, 3).to("f16" as never),
+    RangeError,
+    'cast(): Expected `dtype` as one of f32, f64, bf16, i32, u8, got "f16"',
+  ],
   [
     () => pad(z(2), { before: [1, 1], after: [0] }),
     TypeError,

@@ -1,10 +1,12 @@
 /** Every op of the table against PyTorch: outputs, values written in place, gradients of every input. */
-import { assert, assertGreater, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import { Device } from "../../../lib/tensor/device.ts";
 import { skip } from "../../skip.ts";
 import { assertClose } from "../../support/compare.ts";
 import { cudaMissing, devicesUnderTest } from "../../support/devices.ts";
 import { hasLowCase, MASTERS } from "../../support/low_precision.ts";
 import { opRows, readOpCases } from "../../support/op_cases.ts";
+import { disposeAll, enqueue } from "../../support/run_case.ts";
 import { runFixtures, throwFailures } from "../../support/op_fixtures.ts";
 
 const devices = devicesUnderTest();
@@ -29,6 +31,21 @@ Deno.test("ops in bf16: every op that takes floats has a case", async () => {
     const floats = cases.some(({ inputs }) => inputs.some((input) => input?.dtype === "F64"));
     if (floats && !MASTERS.includes(row.name)) assert(cases.some((each) => hasLowCase(row, each)), row.name);
   }
+});
+
+Deno.test("ops in bf16: what adds up over many steps is refused", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  for (const row of opRows.filter(({ name }) => MASTERS.includes(name))) {
+    const [each] = await readOpCases(row.name);
+    const inputDtypes = each!.inputs.map((input) => input?.dtype === "F64" ? "bf16" : "");
+    assertThrows(
+      () => disposeAll(enqueue(row, { ...each!, inputDtypes }, device, "bf16")),
+      TypeError,
+      "are f32 where a network computes in bf16",
+      row.name,
+    );
+  }
+  assertEquals(device.stats().handles, 0);
 });
 
 Deno.test("fixtures: every differentiable op has a case with gradients", async () => {

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { Device, loadCheckpoint, saveCheckpoint, type State, StateError, writeTensors } from "../../../mod.ts";
+import { Device, loadCheckpoint, nn, saveCheckpoint, type State, StateError, writeTensors } from "../../../mod.ts";
 import { type SafeTensor, SafetensorsError, writeSafetensors } from "../../../lib/train/safetensors.ts";
-import { type Counters, startingCounters } from "../../../lib/train/state.ts";
+import { type Counters, readTensors, startingCounters } from "../../../lib/train/state.ts";
 import { tempFolder } from "../../temp_folder.ts";
 import { fingerprint, tinyModel, tinyTrainer } from "./tiny.ts";
 
@@ -23,6 +23,25 @@ Deno.test("checkpoint: state and configuration come back as they were", async ()
   const loaded = await loadCheckpoint(path);
   assertEquals(loaded.config, config);
   assertEquals(fingerprint(loaded.state), fingerprint({ tensors, counters }));
+});
+
+Deno.test("checkpoint: bf16 parameters keep their bits, as BF16", async () => {
+  using folder = tempFolder();
+  using device = new Device("cpu", { threads: 1 });
+  const path = join(folder.path, "a.safetensors");
+  using model = new nn.Linear(5, 3, { dtype: "bf16", device, init: new nn.Init(1) });
+  const tensors = await readTensors({ model });
+  assertEquals([tensors.get("model.weight")!.dtype, tensors.get("model.weight")!.data.length], ["BF16", 15]);
+  await saveCheckpoint(path, { state: { tensors, counters: startingCounters }, config: {} });
+  using other = new nn.Linear(5, 3, { dtype: "bf16", device, init: new nn.Init(2) });
+  writeTensors((await loadCheckpoint(path)).state.tensors, { model: other });
+  assertEquals(await other.weight.data(), await model.weight.data());
+  using single = new nn.Linear(5, 3, { device });
+  assertThrows(
+    () => writeTensors(tensors, { model: single }),
+    StateError,
+    'Expected "model.weight" as F32 [3, 5], got BF16',
+  );
 });
 
 Deno.test("checkpoint: what does not fit is refused by name, and nothing is changed", async () => {
