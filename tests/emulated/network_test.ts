@@ -60,7 +60,7 @@ async function bits(device: Device, captured: boolean, dtype: "f32" | "bf16"): P
   };
   for (let i = 0; i < 7; i++) {
     optimizer.lr = settings.lr * (1 - i / 10);
-    const { images, labels } = await fastaiBatch(settings, i, { dtype: "f32", device, captured });
+    const { images, labels } = await fastaiBatch(settings, i, { dtype: "f32", device });
     using loss = step(images, labels);
     note(await loss.data());
     images.dispose();
