@@ -120,9 +120,23 @@ inline float __fsub_rn(float x, float y) { return x - y; }
 inline float __fmul_rn(float x, float y) { return x * y; }
 inline float __fdiv_rn(float x, float y) { return x / y; }
 inline float __fmaf_rn(float x, float y, float z) { return std::fma(x, y, z); }
+inline float __frsqrt_rn(float x) { return 1.0f / std::sqrt(x); }
 inline double __dadd_rn(double x, double y) { return x + y; }
+inline double __dsub_rn(double x, double y) { return x - y; }
 inline double __dmul_rn(double x, double y) { return x * y; }
+inline double __ddiv_rn(double x, double y) { return x / y; }
+inline double __dsqrt_rn(double x) { return std::sqrt(x); }
+inline double __fma_rn(double x, double y, double z) { return std::fma(x, y, z); }
+inline float __double2float_rn(double x) { return float(x); }
+inline float __sinf(float x) { return std::sin(x); }
+inline float __cosf(float x) { return std::cos(x); }
+inline float sinpif(float x) { return float(std::sin(3.14159265358979323846 * x)); }
+inline float cospif(float x) { return float(std::cos(3.14159265358979323846 * x)); }
 inline float __saturatef(float x) { return x > 0.0f ? min(x, 1.0f) : 0.0f; }
+inline float __int2float_rn(int x) { return float(x); }
+inline float __uint2float_rn(unsigned x) { return float(x); }
+inline int __float2int_rz(float x) { return int(x); }
+inline unsigned __float2uint_rz(float x) { return unsigned(x); }
 inline int __float2int_rn(float x) { return int(std::rint(x)); }
 inline int __float2int_rd(float x) { return int(std::floor(x)); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
