@@ -1,6 +1,6 @@
 /** What `tests/fixtures/make_fastai.py` computes rather than stores: weights, images and labels. */
 import { fromFileUrl } from "@std/path";
-import { type Device, type models, rand, type Tensor, tensor } from "../../mod.ts";
+import { Device, type models, rand, type Tensor, tensor } from "../../mod.ts";
 import { fastaiEntries, type FastaiEntry } from "../../lib/models/fastai.ts";
 import { writeFastai } from "../../lib/train/fastai.ts";
 import { readSafetensors, type SafeTensor } from "../../lib/train/safetensors.ts";
@@ -30,7 +30,8 @@ export async function readFixture<Settings>(name: string): Promise<StoredFastai<
 }
 
 async function uniforms(size: number, seed: number, stream: number): Promise<Float64Array> {
-  using values = rand([size], { dtype: "f64", seed, stream });
+  using cpu = new Device("cpu", { threads: 1 });
+  using values = rand([size], { dtype: "f64", seed, stream, device: cpu });
   return await values.data() as Float64Array;
 }
 

@@ -31,6 +31,7 @@ export async function runFixtures(row: OpRow, cases: readonly OpCase[], under: D
       }
     }
   }
+  await device.synchronize();
   if (failures.length === 0) {
     assertEquals(device.stats().handles, 0, `${row.name}(): live tensors after all cases`);
   }
