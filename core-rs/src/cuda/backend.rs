@@ -2,10 +2,13 @@
 
 use super::buffer::{Pinned, PinnedPool};
 use super::context::{CudaContext, failed};
+use super::graph;
 use super::io::{CudaIo, DevicePointer};
 use crate::error::{Error, Result};
 use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory};
+use crate::runtime::now::Now;
 use crate::runtime::record::Record;
+use crate::runtime::replay::Replay;
 use cudarc::driver::result;
 use std::sync::Arc;
 
@@ -102,6 +105,10 @@ impl Backend for CudaContext {
 
     fn run(&self, record: &Record) -> Result<()> {
         record.kernel.run_cuda(&CudaIo::new(record), self)
+    }
+
+    fn replay(&self, replay: &Replay, now: &Now) -> Result<()> {
+        graph::replay(self, replay, now)
     }
 
     fn mark(&self, ticket: u64) -> Result<()> {

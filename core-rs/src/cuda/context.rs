@@ -134,9 +134,11 @@ impl CudaContext {
         self.launches.load(Ordering::Relaxed)
     }
 
-    /// Counts a launch by this crate or by a library on its behalf.
+    /// Counts a launch by this crate or by a library on its behalf; one that is recorded for a graph is none.
     pub fn count_launch(&self) {
-        self.launches.fetch_add(1, Ordering::Relaxed);
+        if !self.is_capturing() {
+            self.launches.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Whether launches are being recorded for a graph: nothing may be allocated, and nothing waited for.

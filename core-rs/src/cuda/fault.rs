@@ -8,7 +8,7 @@ use super::buffer::DeviceBuffer;
 use super::context::{CudaContext, failed};
 use super::io::DevicePointer;
 use crate::error::{Error, Result};
-use cudarc::driver::result;
+use cudarc::driver::{result, sys};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -122,6 +122,18 @@ impl Faults {
 }
 
 impl CudaContext {
+    /// Names the command whose graph is launched next.
+    pub(super) fn tell_ticket(&self, ticket: u64) -> Result<()> {
+        let told = |error| failed("replay", "Naming the replay under way", &error);
+        self.bind().map_err(told)?;
+        let (place, stream) = (self.faults.word() + 16, self.stream().cu_stream());
+        // SAFETY: the ticket is the third of the word's three times eight bytes, low half first.
+        unsafe {
+            sys::cuMemsetD32Async(place, ticket as u32, 1, stream).result().map_err(told)?;
+            sys::cuMemsetD32Async(place + 4, (ticket >> 32) as u32, 1, stream).result().map_err(told)
+        }
+    }
+
     /// Makes the word say that nothing is wrong, after everything launched so far.
     pub(super) fn clear_fault(&self) -> Result<()> {
         let told = |error| failed("recover", "Clearing the fault word", &error);

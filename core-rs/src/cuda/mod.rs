@@ -6,10 +6,12 @@
 pub mod axes;
 mod backend;
 pub mod buffer;
+mod capture;
 pub mod context;
 pub mod cublaslt;
 pub mod cudnn;
 pub mod fault;
+mod graph;
 pub mod images;
 pub mod io;
 pub mod launch;

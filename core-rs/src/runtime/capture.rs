@@ -68,12 +68,11 @@ impl Capture {
         let mut results: Vec<_> = outputs.iter().map(Tensor::operand).collect();
         let before = self.pool.got();
         let mut after = before;
-        let mut recorded = None;
+        let mut recorded = outputs;
         if backend.plans_memory() {
             after = move_to_arena(op, &mut self.records, &mut results, &self.pool)? as u64;
             self.pool.close();
-        } else {
-            recorded = Some((self.pool, outputs));
+            recorded.clear();
         }
         Ok(Graph {
             records: self.records,
@@ -82,6 +81,7 @@ impl Capture {
             written: self.written,
             memory: Memory { before, after },
             kept: OnceLock::new(),
+            pool: self.pool,
             outside: self.outside,
             _recorded: recorded,
         })
@@ -109,9 +109,11 @@ pub struct Graph {
     pub memory: Memory,
     /// What the device makes of the records at their first replay; dropped with the graph, on any thread.
     pub kept: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// The recording's own, which keeps its blocks where the records still use those.
+    pub pool: Arc<Pool>,
     outside: Vec<Arc<Storage>>,
-    /// The recording's own blocks, where the records still use those.
-    _recorded: Option<(Arc<Pool>, Vec<Tensor>)>,
+    /// Results in the recording's own blocks, where those are used.
+    _recorded: Vec<Tensor>,
 }
 
 impl Graph {

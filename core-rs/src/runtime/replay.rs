@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 pub type Copied = (Operand, Operand);
 
 /// One run of a graph's records.
+#[derive(Clone, Default)]
 pub struct Step {
     /// (argument, slot)
     pub arguments: Vec<Copied>,
@@ -49,7 +50,9 @@ impl Replay {
 impl Step {
     /// Copies in what the records read.
     pub fn begin(&self, now: &Now) -> Result<()> {
-        self.arguments.iter().chain(&self.rate).try_for_each(|copied| copy(copied, now))
+        self.arguments.iter().try_for_each(|copied| copy(copied, now))?;
+        // The scalar is written in place: it holds a rate, whatever comes of this command.
+        self.rate.iter().try_for_each(|copied| copy_over(copied, now))
     }
 
     /// Copies out what they have computed.
@@ -58,12 +61,16 @@ impl Step {
     }
 }
 
-fn copy((source, target): &Copied, now: &Now) -> Result<()> {
+fn copy(copied: &Copied, now: &Now) -> Result<()> {
+    copy_over(copied, now)?;
+    now.wrote(&copied.1.block);
+    Ok(())
+}
+
+fn copy_over((source, target): &Copied, now: &Now) -> Result<()> {
     if now.is_poisoned(&source.block) {
         return Err(Error::state("replay", "An argument was never computed, as an earlier op failed"));
     }
     // SAFETY: as `Copied` says.
-    unsafe { now.backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }?;
-    now.wrote(&target.block);
-    Ok(())
+    unsafe { now.backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }
 }
