@@ -40,7 +40,7 @@ macro_rules! ops {
     };
 }
 
-ops!(lt_exp lt_blur_pool);
+ops!(lt_blur_pool);
 
 /// What a call answers: its results, or status and message.
 pub type Answer = Result<Vec<u32>, (i32, String)>;
