@@ -135,6 +135,14 @@ impl Backend for CudaContext {
         CudaContext::launches(self)
     }
 
+    fn plan(&self) -> String {
+        self.plan_text()
+    }
+
+    fn use_plan(&self, plan: &str) -> Result<()> {
+        self.take_plan(plan)
+    }
+
     /// The host only launches.
     fn chunks_by_thread(&self) -> Vec<u64> {
         Vec::new()

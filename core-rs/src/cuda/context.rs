@@ -1,10 +1,13 @@
 //! What CUDA work runs with: a device, one stream, and what was loaded and allocated for them.
 
 use super::buffer::{DeviceBuffer, PinnedPool};
+use super::cublaslt::Cublaslt;
+use super::cudnn::Cudnn;
 use super::fault::{Faults, WORD};
 use super::marks::{Event, Marks};
 use super::memory::OwnMemory;
 use super::module::Modules;
+use super::plan::Plan;
 use super::probe;
 use super::staging::Staging;
 use crate::error::{Error, Result};
@@ -24,6 +27,9 @@ pub struct CudaContext {
     processors: usize,
     tf32: bool,
     pub(super) modules: Modules,
+    pub(super) cudnn: Cudnn,
+    pub(super) cublaslt: Cublaslt,
+    pub(crate) plan: Plan,
     pub(super) own: OwnMemory,
     pub(super) marks: Marks,
     pub(super) staging: Staging,
@@ -64,6 +70,9 @@ impl CudaContext {
             processors: processors.max(1) as usize,
             tf32,
             modules: Modules::default(),
+            cudnn: Cudnn::default(),
+            cublaslt: Cublaslt::default(),
+            plan: Plan::default(),
             own: OwnMemory::default(),
             marks: Marks::new(device.clone(), pool()),
             staging: Staging::new(device.clone()),
@@ -158,6 +167,8 @@ impl Drop for CudaContext {
     fn drop(&mut self) {
         if self.bind().is_ok() {
             let _ = self.stream.synchronize();
+            self.cudnn.destroy();
+            self.cublaslt.destroy();
         }
         self.modules.unload(&self.device);
     }
