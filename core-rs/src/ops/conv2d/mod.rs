@@ -2,9 +2,10 @@
 //! `y[n, oy, ox, o] = sum over ky, kx, c of x[n, oy s - p + ky, ox s - p + kx, c] weight[o, ky, kx, c]`,
 //! where c runs over the input channels of o's group and values outside x are 0.
 
+mod cuda;
 mod reference;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::conv::{self, ConvShape};
 use crate::dtype::Dtype;
@@ -97,6 +98,8 @@ impl Conv2d {
 }
 
 impl Op for Conv2d {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Conv2d { window: Window::parse(params)? })
     }
@@ -136,6 +139,8 @@ impl Conv2dBackwardInput {
 }
 
 impl Op for Conv2dBackwardInput {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward_input);
+
     fn parse(params: &mut Params) -> Result<Self> {
         let (height, width) = (params.u32("height")?, params.u32("width")?);
         Ok(Conv2dBackwardInput { height, width, window: Window::parse(params)? })
@@ -182,6 +187,8 @@ impl Conv2dBackwardWeight {
 }
 
 impl Op for Conv2dBackwardWeight {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward_weight);
+
     fn parse(params: &mut Params) -> Result<Self> {
         let (kernel_h, kernel_w) = (params.u32("kernelH")?, params.u32("kernelW")?);
         Ok(Conv2dBackwardWeight { kernel_h, kernel_w, window: Window::parse(params)? })

@@ -2,11 +2,12 @@
 //! `transposeA` its last two axes exchanged, and B likewise; without b for ranks 2 and 2.
 
 mod cpu;
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
@@ -69,6 +70,8 @@ fn matrices(shape: Shape) -> (usize, usize, usize) {
 }
 
 impl Op for Matmul {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::run);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Matmul { transpose_a: params.bool("transposeA")?, transpose_b: params.bool("transposeB")? })
     }

@@ -1,0 +1,101 @@
+//! Who computes a convolution: all that can are timed on the device the first time that its shape is met.
+
+use super::{direct, gemm};
+use crate::cuda::CudaContext;
+use crate::cuda::cudnn::Tensors;
+use crate::cuda::plan::{Convolution, Engine};
+use crate::error::{Error, Result};
+
+/// The environment variable that names who is to compute, for tests and measurements: `cudnn`, `gemm`, `own` or `direct`.
+/// It decides where nothing was chosen yet; cuDNN computes what the one named cannot.
+pub const FORCED: &str = "LIBTRAIN_CUDA_CONV";
+
+/// Bytes that addresses have to be multiples of for all but the plain kernels. Views of a tensor may begin anywhere.
+const ALIGNMENT: u64 = 16;
+
+/// Times each engine is timed, after once to get warm; the best counts.
+const ROUNDS: usize = 5;
+
+pub fn run(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &CudaContext) -> Result<()> {
+    if !(at.image | at.weight | at.result).is_multiple_of(ALIGNMENT) {
+        return direct::run(op, convolution, at, cuda);
+    }
+    let engine = match cuda.plan.convolution(convolution) {
+        Some(engine) => engine,
+        None => {
+            cuda.refuse_choosing_while_capturing(op, convolution)?;
+            let engine = choose(op, convolution, at, cuda)?;
+            cuda.plan.choose_convolution(*convolution, engine);
+            engine
+        }
+    };
+    if run_by(engine, op, convolution, at, cuda)? {
+        return Ok(());
+    }
+    Err(Error::unsupported(op, format!("The plan's choice cannot compute this: {engine} for {convolution}")))
+}
+
+/// False where the engine cannot compute it.
+fn run_by(
+    engine: Engine,
+    op: &'static str,
+    convolution: &Convolution,
+    at: Tensors,
+    cuda: &CudaContext,
+) -> Result<bool> {
+    match engine {
+        Engine::Cudnn(algorithm) => return cuda.run_cudnn(op, convolution, algorithm, at),
+        Engine::Gemm if gemm::suits(convolution) => gemm::run(op, convolution, at, cuda)?,
+        Engine::Direct => direct::run(op, convolution, at, cuda)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn choose(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &CudaContext) -> Result<Engine> {
+    let forced = std::env::var(FORCED).unwrap_or_default();
+    let can_gemm = gemm::suits(convolution);
+    match forced.as_str() {
+        "gemm" if can_gemm => return Ok(Engine::Gemm),
+        "direct" => return Ok(Engine::Direct),
+        "" | "cudnn" | "gemm" | "own" => {}
+        other => {
+            let wanted = "cudnn, gemm, own or direct";
+            return Err(Error::argument(op, format!("Expected {FORCED} as {wanted}, got {other:?}")));
+        }
+    }
+    let mut candidates: Vec<Engine> = cuda.find_cudnn(op, convolution, at)?.map(Engine::Cudnn).into_iter().collect();
+    if forced.is_empty() && can_gemm {
+        candidates.push(Engine::Gemm);
+    }
+    match candidates[..] {
+        [] => Ok(Engine::Direct),
+        [only] => Ok(only),
+        _ => fastest(&candidates, op, convolution, at, cuda),
+    }
+}
+
+fn fastest(
+    candidates: &[Engine],
+    op: &'static str,
+    convolution: &Convolution,
+    at: Tensors,
+    cuda: &CudaContext,
+) -> Result<Engine> {
+    let mut best = (f32::INFINITY, Engine::Direct);
+    for &engine in candidates {
+        let runs = match run_by(engine, op, convolution, at, cuda) {
+            Err(Error::Unsupported { .. }) => false,
+            runs => runs?,
+        };
+        if !runs {
+            continue;
+        }
+        let work = || run_by(engine, op, convolution, at, cuda).map(|_| ());
+        let milliseconds = cuda.time(op, ROUNDS, work)?;
+        if milliseconds < best.0 {
+            best = (milliseconds, engine);
+        }
+    }
+    Ok(best.1)
+}

@@ -1,0 +1,100 @@
+//! Convolution and its gradients on the GPU: what is computed, on which tensors; [`engine`] says by whom.
+
+mod direct;
+mod engine;
+mod gemm;
+
+use super::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight};
+use crate::cpu::conv::ConvShape;
+use crate::cuda::context::failed;
+use crate::cuda::cudnn::Tensors;
+use crate::cuda::launch::Argument;
+use crate::cuda::nvrtc::Source;
+use crate::cuda::plan::{Arithmetic, Convolution, Pass};
+use crate::cuda::{CudaContext, CudaIo};
+use crate::error::{Error, Result};
+use cudarc::driver::result;
+
+pub const SOURCE: Source = Source { name: "conv2d", text: include_str!("../kernel.cu") };
+
+pub fn forward(op: &Conv2d, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+    let shape = op.sizes(io.name(), io.meta(0), io.meta(1))?;
+    let tensors = Tensors { image: io.input(0), weight: io.input(1), result: io.output(0) };
+    run(Pass::Forward, shape, tensors, io, cuda)
+}
+
+pub fn backward_input(op: &Conv2dBackwardInput, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+    let shape = op.sizes(io.name(), io.meta(0), io.meta(1))?;
+    let tensors = Tensors { image: io.output(0), weight: io.input(1), result: io.input(0) };
+    run(Pass::Input, shape, tensors, io, cuda)
+}
+
+pub fn backward_weight(op: &Conv2dBackwardWeight, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+    let shape = op.sizes(io.name(), io.meta(0), io.meta(1))?;
+    let tensors = Tensors { image: io.input(0), weight: io.output(0), result: io.input(1) };
+    run(Pass::Weight, shape, tensors, io, cuda)
+}
+
+fn run(pass: Pass, shape: ConvShape, tensors: Tensors, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+    let (op, output) = (io.name(), io.output_meta(0));
+    if output.shape.is_empty() {
+        return Ok(());
+    }
+    let convolution = Convolution { pass, arithmetic: Arithmetic::of(op, output.dtype, cuda)?, shape };
+    if (0..io.inputs()).any(|input| io.meta(input).shape.is_empty()) {
+        // Nothing to sum.
+        let told = |error| failed(op, "Filling with zeros", &error);
+        cuda.bind().map_err(told)?;
+        let bytes = output.bytes();
+        // SAFETY: the output has as many bytes.
+        return unsafe { result::memset_d8_async(io.output(0), 0, bytes, cuda.stream().cu_stream()) }.map_err(told);
+    }
+    engine::run(op, &convolution, tensors, cuda)
+}
+
+/// [`ConvShape`] as the kernels take it; the fields are those of `Sizes` in `kernel.cu`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Sizes {
+    pub n: u32,
+    pub h: u32,
+    pub w: u32,
+    pub c: u32,
+    pub out: u32,
+    pub kh: u32,
+    pub kw: u32,
+    pub stride_h: u32,
+    pub stride_w: u32,
+    pub pad_h: u32,
+    pub pad_w: u32,
+    pub groups: u32,
+    pub oh: u32,
+    pub ow: u32,
+}
+
+impl Argument for Sizes {}
+
+impl Sizes {
+    pub fn new(op: &'static str, s: &ConvShape) -> Result<Sizes> {
+        let size = |size: usize| match size < 1 << 31 {
+            true => Ok(size as u32),
+            false => Err(Error::unsupported(op, format!("Expected sizes below 2^31 on CUDA, got {size}"))),
+        };
+        Ok(Sizes {
+            n: size(s.n)?,
+            h: size(s.h)?,
+            w: size(s.w)?,
+            c: size(s.c)?,
+            out: size(s.out)?,
+            kh: size(s.kh)?,
+            kw: size(s.kw)?,
+            stride_h: size(s.stride_h)?,
+            stride_w: size(s.stride_w)?,
+            pad_h: size(s.pad_h)?,
+            pad_w: size(s.pad_w)?,
+            groups: size(s.groups)?,
+            oh: size(s.oh)?,
+            ow: size(s.ow)?,
+        })
+    }
+}
