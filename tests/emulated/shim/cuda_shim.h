@@ -4,9 +4,13 @@
 #pragma once
 #include "block.h"
 #include "kernel.h"
+#include "tensor_cores.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+
+// What a kernel asks where it would write PTX.
+#define LIBTRAIN_SHIM
 
 using std::max;
 using std::min;
