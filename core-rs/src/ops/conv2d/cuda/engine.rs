@@ -1,6 +1,6 @@
 //! Who computes a convolution: all that can are timed on the device the first time that its shape is met.
 
-use super::{direct, gemm};
+use super::{direct, gemm, grouped};
 use crate::cuda::CudaContext;
 use crate::cuda::cudnn::Tensors;
 use crate::cuda::plan::{Convolution, Engine};
@@ -46,6 +46,7 @@ fn run_by(
     match engine {
         Engine::Cudnn(algorithm) => return cuda.run_cudnn(op, convolution, algorithm, at),
         Engine::Gemm if gemm::suits(convolution) => gemm::run(op, convolution, at, cuda)?,
+        Engine::Grouped if grouped::suits(convolution) => grouped::run(op, convolution, at, cuda)?,
         Engine::Direct => direct::run(op, convolution, at, cuda)?,
         _ => return Ok(false),
     }
@@ -54,9 +55,10 @@ fn run_by(
 
 fn choose(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &CudaContext) -> Result<Engine> {
     let forced = std::env::var(FORCED).unwrap_or_default();
-    let can_gemm = gemm::suits(convolution);
+    let (can_gemm, can_own) = (gemm::suits(convolution), grouped::suits(convolution));
     match forced.as_str() {
         "gemm" if can_gemm => return Ok(Engine::Gemm),
+        "own" if can_own => return Ok(Engine::Grouped),
         "direct" => return Ok(Engine::Direct),
         "" | "cudnn" | "gemm" | "own" => {}
         other => {
@@ -65,9 +67,8 @@ fn choose(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &CudaC
         }
     }
     let mut candidates: Vec<Engine> = cuda.find_cudnn(op, convolution, at)?.map(Engine::Cudnn).into_iter().collect();
-    if forced.is_empty() && can_gemm {
-        candidates.push(Engine::Gemm);
-    }
+    let others = [(Engine::Gemm, can_gemm), (Engine::Grouped, can_own)];
+    candidates.extend(others.into_iter().filter(|&(_, can)| can && forced.is_empty()).map(|(engine, _)| engine));
     match candidates[..] {
         [] => Ok(Engine::Direct),
         [only] => Ok(only),

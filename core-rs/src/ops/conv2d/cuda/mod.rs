@@ -3,6 +3,7 @@
 mod direct;
 mod engine;
 mod gemm;
+mod grouped;
 
 use super::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight};
 use crate::cpu::conv::ConvShape;
