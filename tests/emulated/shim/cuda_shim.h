@@ -122,6 +122,8 @@ inline float __fdiv_rn(float x, float y) { return x / y; }
 inline float __fmaf_rn(float x, float y, float z) { return std::fma(x, y, z); }
 inline double __dadd_rn(double x, double y) { return x + y; }
 inline double __dmul_rn(double x, double y) { return x * y; }
+inline float sinpif(float x) { return float(std::sin(3.14159265358979323846 * x)); }
+inline float cospif(float x) { return float(std::cos(3.14159265358979323846 * x)); }
 inline float __saturatef(float x) { return x > 0.0f ? min(x, 1.0f) : 0.0f; }
 inline int __float2int_rn(float x) { return int(std::rint(x)); }
 inline int __float2int_rd(float x) { return int(std::floor(x)); }
