@@ -76,6 +76,15 @@ int32_t lt_read_take(uint32_t slot, uint32_t generation, const uint8_t *data, ui
 /* Gives a read up. */
 int32_t lt_read_release(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
 
+/* Starts to bring a tensor to another queue. */
+int32_t lt_transfer_begin(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t to_slot, uint32_t to_generation, uint32_t *out, uint32_t out_bytes);
+
+/* The tensor that was brought, on the queue that it goes to. */
+int32_t lt_transfer_end(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Gives a transfer up. */
+int32_t lt_transfer_release(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
 /* Starts recording a step. */
 int32_t lt_capture_begin(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
 
@@ -103,8 +112,8 @@ int32_t lt_image_job_cancel(uint32_t slot, uint32_t generation, uint32_t *out, u
 /* Lets go of a job, cancelling it where it still runs. */
 int32_t lt_image_job_release(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
 
-/* A pixel cache as tensors over the mapped file: pixels, table, labels, header. */
-int32_t lt_image_cache_open(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *path, uint32_t path_bytes, uint32_t *out, uint32_t out_bytes);
+/* A pixel cache as tensors over the mapped file, or a copy of it on the device: pixels, table, labels, header. */
+int32_t lt_image_cache_open(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *path, uint32_t path_bytes, uint32_t leave, uint32_t *out, uint32_t out_bytes);
 
 /* One JPEG or PNG as a tensor of RGB bytes. */
 int32_t lt_image_decode(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *bytes, uint32_t bytes_bytes, uint32_t size, uint32_t *out, uint32_t out_bytes);

@@ -31,6 +31,11 @@ pub fn unit(u: u32) -> f64 {
     (u >> 8) as f64 / 16_777_216.0
 }
 
+/// What the upper 24 bits of a number are below with this probability: [`unit`] is then below it.
+pub fn below_share(probability: f64) -> u32 {
+    (probability * 16_777_216.0).ceil() as u32
+}
+
 /// Two independent standard normal numbers from two random ones (Box and Muller 1958).
 #[inline(always)]
 pub fn normal_pair(u: u32, v: u32) -> [f64; 2] {
@@ -61,6 +66,11 @@ mod tests {
     #[test]
     fn the_ends_of_the_ranges() {
         assert_eq!((unit(0), unit(u32::MAX)), (0.0, 1.0 - 1.0 / 16_777_216.0));
+        for (probability, wanted) in [(0.0, 0), (0.5, 1 << 23), (0.3, 5_033_165), (1.0, 1 << 24)] {
+            assert_eq!(below_share(probability), wanted);
+            assert!(unit(wanted << 8) >= probability || wanted == 1 << 24);
+            assert!(wanted == 0 || unit((wanted - 1) << 8) < probability);
+        }
         assert_eq!(normal_pair(u32::MAX, 0), [0.0, 0.0]);
         // The largest radius: sqrt(-2 ln 2^-24).
         let [x, y] = normal_pair(0, 0);

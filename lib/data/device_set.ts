@@ -1,6 +1,5 @@
-/** What data sets have in common whose images live on the device, or are mapped there. */
+/** What data sets have in common whose images live on the device, or are mapped into the host's memory. */
 import { DisposedError } from "../ffi/errors.ts";
-import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
@@ -10,6 +9,7 @@ import { share, whole } from "./checks.ts";
 import { Batch, type Batches, type BatchesConfig, type BatchOptions, type Dataset } from "./dataset.ts";
 import { shuffledOrder } from "./order.ts";
 import { Pace } from "./pace.ts";
+import { DevicePass, hostDevice, HostPass, type Pass } from "./pass.ts";
 
 /** What batches do to images. */
 export type Augmentation = Pick<
@@ -24,7 +24,7 @@ export interface DeviceSetParts {
   readonly imageShape: readonly [number, number, number];
   /** i32 [n] */
   readonly labels: Tensor;
-  /** What else it holds on the device. */
+  /** What else it holds: the images, on the labels' device or on the host's. */
   readonly tensors: readonly Tensor[];
   /** Whether its batches are shuffled unless told otherwise. */
   readonly training: boolean;
@@ -53,7 +53,7 @@ export abstract class DeviceDataset implements Dataset {
     this.#tensors = tensors;
   }
 
-  /** Where it lives. */
+  /** Where its batches are. */
   get device(): Device {
     return this.#labels.device;
   }
@@ -61,7 +61,7 @@ export abstract class DeviceDataset implements Dataset {
   /** What batches do to images beside the order, checked: the part of the settings that is this kind's own. */
   protected abstract augmentation(options: BatchOptions): Augmentation;
 
-  /** Enqueues the images, f32 [n, h, w, c], of the samples whose numbers are in `rows`, i32 [n]. */
+  /** Enqueues the images, f32 [n, h, w, c], of the samples whose numbers are in `rows`, i32 [n], on the rows' device. */
   protected abstract images(rows: Tensor, config: BatchesConfig, epoch: number): Tensor;
 
   /** The data set in batches of `size`. */
@@ -85,21 +85,32 @@ export abstract class DeviceDataset implements Dataset {
     return Int32Array.from({ length: this.length }, (_, index) => index);
   }
 
-  /** Enqueues a batch of the samples whose numbers are in `rows`, i32 [n]. */
-  enqueue(rows: Tensor, config: BatchesConfig, epoch: number): { images: Tensor; labels: Tensor } {
+  /** Enqueues a batch of the samples from place `start` up to and without `end` of a pass. */
+  enqueue(pass: Pass, { dtype }: BatchesConfig, start: number, end: number): { images: Tensor; labels: Tensor } {
     const made = noGrad(() =>
       scope(() => {
-        const images = this.images(rows, config, epoch);
-        return { images: config.dtype === "f64" ? images.to("f64") : images, labels: gatherRows(this.#labels, rows) };
+        const rows = pass.rows(start, end);
+        const images = pass.images(rows, start, end);
+        return { images: dtype === "f64" ? images.to("f64") : images, labels: gatherRows(this.#labels, rows) };
       })
     );
     return { images: made.images.detachFromScope(), labels: made.labels.detachFromScope() };
   }
 
-  /** A tensor beside the images. */
-  upload(order: Int32Array<ArrayBuffer>): Tensor {
+  /** An epoch in some order; of its samples only so many come in batches. */
+  async pass(
+    order: Int32Array<ArrayBuffer>,
+    samples: number,
+    config: BatchesConfig,
+    epoch: number,
+  ): Promise<Pass> {
     if (this.#labels.disposed) throw new DisposedError("Cannot make batches of a data set after it was disposed");
-    return scope(() => tensor(order, undefined, { device: this.device })).detachFromScope();
+    const make = (rows: Tensor): Tensor => this.images(rows, config, epoch);
+    const { device } = this;
+    if (this.#tensors.every((tensor) => tensor.device === device)) return new DevicePass(order, device, make);
+    // What went wrong there in an earlier epoch was told to whoever used that.
+    await hostDevice().recover();
+    return new HostPass({ order, device, make, samples, batchSize: config.batchSize });
   }
 
   /** Lets go of what it holds on the device. */
@@ -152,22 +163,24 @@ class DeviceBatches implements Batches {
     whole("batches", "batch", batch, 0, this.length);
     const { batchSize } = this.config;
     const order = this.dataset.order(this.config, epoch);
-    using uploaded = this.dataset.upload(order);
-    const pace = new Pace(uploaded.device);
-    for (; batch < this.length; batch++) {
-      const start = batch * batchSize;
-      const index = order.slice(start, Math.min(start + batchSize, order.length));
-      const parts = scope(() => {
-        const { images, labels } = this.dataset.enqueue(uploaded.rows(start, index.length), this.config, epoch);
-        return new Batch({ images, labels, index, epoch });
-      });
-      // On a break or throw in the loop, the generator is returned here, so the batch goes then too.
-      try {
-        yield parts;
-      } finally {
-        parts.dispose();
+    const pass = await this.dataset.pass(order, this.samples, this.config, epoch);
+    // On a break or throw in the loop, the generator is returned where it yields, so batch and pass go then too.
+    try {
+      const pace = new Pace(this.dataset.device);
+      for (; batch < this.length; batch++) {
+        const start = batch * batchSize;
+        const index = order.slice(start, Math.min(start + batchSize, order.length));
+        const { images, labels } = this.dataset.enqueue(pass, this.config, start, start + index.length);
+        const parts = new Batch({ images, labels, index, epoch });
+        try {
+          yield parts;
+        } finally {
+          parts.dispose();
+        }
+        await pace.step();
       }
-      await pace.step();
+    } finally {
+      pass.dispose();
     }
   }
 

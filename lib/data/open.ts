@@ -1,6 +1,6 @@
 /** Data sets from image files. */
 import { basename } from "@std/path";
-import { DataError } from "../ffi/errors.ts";
+import { DataError, OutOfMemoryError } from "../ffi/errors.ts";
 import { openImageCache } from "../ffi/image.ts";
 import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
@@ -14,6 +14,7 @@ import { ImageDataset } from "./image_set.ts";
 import { classNames } from "./known_sets.ts";
 import { locate, type LocateOptions } from "./locate.ts";
 import type { Splits } from "./mnist.ts";
+import { hostDevice } from "./pass.ts";
 import { prepare, type Prepared, type PreparedFile, type ReadOptions } from "./prepare.ts";
 
 /** How to open image files. */
@@ -27,8 +28,13 @@ export interface OpenOptions extends ReadOptions, LocateOptions {
   keep?: "size" | "source";
   /** Only so many images of each part, evenly spread over them. */
   limit?: number;
-  /** Where the data sets live; by default the default device. */
+  /**
+   * Where the data sets live; by default the default device. A GPU has a copy of all pixels, where there is room for it; else
+   * the host makes the batches, and `warn` says so.
+   */
   device?: Device;
+  /** GPU memory that a data set leaves free, MiB; by default the larger of 2 GiB and a quarter of all. */
+  leave?: number;
 }
 
 /**
@@ -84,12 +90,13 @@ export async function openValid(nameOrPath: string, options: Omit<OpenOptions, "
   return await opened(nameOrPath, prepared, "val", options);
 }
 
-function checkOptions(caller: string, { size, keep, limit = 1, maxUnreadable = 0 }: OpenOptions): void {
+function checkOptions(caller: string, { size, keep, limit = 1, leave = 0, maxUnreadable = 0 }: OpenOptions): void {
   whole(caller, "size", size, 1, 4096);
   if (keep !== undefined && keep !== "size" && keep !== "source") {
     throw new TypeError(`${caller}(): Expected \`keep\` as size or source, got "${keep}"`);
   }
   whole(caller, "limit", limit, 1, Infinity);
+  whole(caller, "leave", leave, 0, 2 ** 32 - 2);
   share(caller, "maxUnreadable", maxUnreadable);
 }
 
@@ -106,7 +113,7 @@ export interface CacheHeader {
   readonly widths: readonly number[];
 }
 
-/** A mapped cache file. */
+/** A cache file as tensors. */
 interface Mapped {
   readonly pixels: Tensor;
   readonly table: Tensor;
@@ -114,9 +121,9 @@ interface Mapped {
   readonly header: CacheHeader;
 }
 
-/** Maps a cache file and reads its header; the tensors belong to the caller. */
-async function mapCache(path: string, device: Device): Promise<Mapped> {
-  const raw = openImageCache(device.handle, path);
+/** Maps a cache file, or copies it to the device, and reads its header; the tensors belong to the caller. */
+async function mapCache(path: string, device: Device, leave?: number): Promise<Mapped> {
+  const raw = openImageCache(device.handle, path, leave);
   const own = (part: keyof typeof raw): Tensor => scope(() => new Tensor(device, raw[part])).detachFromScope();
   using header = own("header");
   const parts = { pixels: own("pixels"), table: own("table"), labels: own("labels") };
@@ -140,7 +147,7 @@ async function opened(
   const { device = defaultDevice(), size, limit = Infinity } = options;
   const file = files.find((file) => file.split === split);
   if (file === undefined) throw new DataError(`Expected a part "${split}" in "${name}", found none`);
-  const mapped = await mapCache(file.path, device);
+  const mapped = await placed(file, device, options);
   const [bad] = mapped.header.unreadable;
   if (bad !== undefined) {
     const count = `${file.unreadable} of ${file.images + file.unreadable} images of ${split}`;
@@ -150,13 +157,39 @@ async function opened(
   return new ImageDataset({
     pixels,
     table,
-    labels,
+    labels: await moved(labels, device),
     size,
     classes: classNames(header.classes),
     names: header.paths,
     training: split === "train",
     source: { name: basename(name), ...(kind === "archive" ? { sha256: key } : { sha256: null, listing: key }) },
   });
+}
+
+/** A cache file on the device, or where that has no room for it on the host. */
+async function placed(
+  { path, split, bytes }: PreparedFile,
+  device: Device,
+  { leave, warn = console.warn }: Pick<OpenOptions, "leave" | "warn">,
+): Promise<Mapped> {
+  try {
+    return await mapCache(path, device, leave);
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError) || device.kind === "cpu") throw error;
+    const size = bytes.toLocaleString("en-US");
+    warn(
+      `${size} bytes of ${split} images do not fit into the GPU's memory beside a training: the host makes the batches`,
+    );
+    return await mapCache(path, hostDevice());
+  }
+}
+
+/** The labels on the device of the batches. */
+async function moved(labels: Tensor, device: Device): Promise<Tensor> {
+  if (labels.device === device) return labels;
+  using there = labels;
+  const values = await there.data() as Int32Array<ArrayBuffer>;
+  return scope(() => tensor(values, undefined, { device })).detachFromScope();
 }
 
 /** Rows evenly spread over all, so that every class has its share: rows go by class. */

@@ -18,9 +18,11 @@ use crate::image::resize::{Resizer, to_short_side};
 use crate::image::source::archive::Caps;
 use crate::image::{CHANNELS, decode, limits};
 use crate::ops::Params;
-use crate::runtime::backend::Device;
+use crate::runtime::backend::Room;
 use crate::runtime::handles::{Entry, Handle, table};
 use crate::runtime::memory::Storage;
+use crate::runtime::queue::{Command, Queue};
+use crate::runtime::source::Source;
 use crate::runtime::tensor::Tensor;
 use crate::shape::{Meta, Shape};
 use std::path::PathBuf;
@@ -147,18 +149,17 @@ export! {
 }
 
 export! {
-    /// Maps a pixel cache, on a CPU queue. out, as for an op: ticket 0 (nothing is enqueued), 4, and the tensors pixels
-    /// u8 [pages, 4096] (offsets in the table count its bytes), table i32 [images, 4] (offset upper half, lower half,
-    /// height, width), labels i32 [images], header u8 [bytes] (JSON, see `image/cache/mod.rs`).
+    /// Maps a pixel cache. out, as for an op: a ticket of no meaning, 4, and the tensors pixels u8 [pages, 4096] (offsets in
+    /// the table count its bytes), table i32 [images, 4] (offset upper half, lower half, height, width), labels i32
+    /// [images], header u8 [bytes] (JSON, see `image/cache/mod.rs`).
     ///
-    /// They share the mapping, which is gone with the last of them; writing to one changes no file.
-    fn lt_image_cache_open(queue_slot: u32, queue_generation: u32, file: *const u8, file_bytes: u32) |out| {
+    /// On the CPU they share the mapping, which is gone with the last of them; writing to one changes no file. On a device
+    /// with memory of its own they share a copy of the file, and it has to leave `leave` MiB free there ([`u32::MAX`]: the
+    /// larger of 2 GiB and a quarter), else it is out of memory.
+    fn lt_image_cache_open(queue_slot: u32, queue_generation: u32, file: *const u8, file_bytes: u32, leave: u32) |out| {
         let op = "image_cache_open";
         let queue = queue_of(op, queue_slot, queue_generation)?;
         refuse_while_recording(op, &queue, "open a pixel cache")?;
-        if queue.backend().device() != Device::Cpu {
-            return Err(Error::unsupported(op, "Expected a CPU device: a pixel cache is mapped into the host's memory"));
-        }
         let cache = Cache::open(&path(op, "path", file, file_bytes)?).map_err(|reason| Error::data(op, reason))?;
         let images = cache.images();
         let mut parts = Vec::new();
@@ -173,7 +174,10 @@ export! {
             parts.push((range.start / dtype.size(), Meta::new(Shape::new(op, &dims)?, dtype)));
         }
         out.reserve(3 + parts.iter().map(|(_, meta)| Out::tensor_words(*meta)).sum::<usize>())?;
-        let storage = Storage::mapped(cache.into_map(), &queue.pool);
+        let storage = match queue.backend().room()? {
+            None => Storage::mapped(cache.into_map(), &queue.pool),
+            Some(room) => upload(op, &queue, cache, room, leave)?,
+        };
         out.push_u64(0)?;
         out.push(parts.len() as u32)?;
         for (offset, meta) in parts {
@@ -181,6 +185,23 @@ export! {
         }
         Ok(())
     }
+}
+
+/// The least that a pixel cache leaves free for training, bytes, where the call does not say.
+const LEAVE: usize = 2 << 30;
+
+/// A copy of the file on the device, where there is room for it.
+fn upload(op: &'static str, queue: &Queue, cache: Cache, room: Room, leave: u32) -> Result<Arc<Storage>> {
+    let bytes = cache.bytes() as usize;
+    let leave = if leave == u32::MAX { LEAVE.max(room.total / 4) } else { (leave as usize) << 20 };
+    if room.free < bytes.saturating_add(leave) {
+        return Err(Error::OutOfMemory { op, asked: bytes, held: 0, free: Some(room.free) });
+    }
+    let storage = Storage::allocate(op, bytes, &queue.pool)?;
+    let meta = Meta::new(Shape::new(op, &[bytes])?, Dtype::U8);
+    let target = Tensor { storage: storage.clone(), offset: 0, meta, queue: queue.id }.operand();
+    queue.push(Command::Write { target, source: Source::File(cache.into_map()) });
+    Ok(storage)
 }
 
 export! {

@@ -47,7 +47,7 @@ impl Cpu {
     }
 
     fn open(&self, path: &str) -> std::result::Result<Vec<u32>, (i32, String)> {
-        called(|out, n| lt_image_cache_open(self.0, self.1, path.as_ptr(), path.len() as u32, out, n))
+        called(|out, n| lt_image_cache_open(self.0, self.1, path.as_ptr(), path.len() as u32, u32::MAX, out, n))
     }
 }
 

@@ -9,3 +9,4 @@ pub mod op_call;
 mod queue;
 mod replay;
 mod tensor;
+mod transfer;

@@ -12,6 +12,7 @@ use crate::runtime::handles::{Handle, table};
 use crate::runtime::memory::Storage;
 use crate::runtime::queue::{Command, Queue};
 use crate::runtime::replay::{Copied, Replay, Step};
+use crate::runtime::source::Source;
 use crate::runtime::tensor::Tensor;
 use crate::shape::{Meta, Shape};
 use std::sync::PoisonError;
@@ -133,7 +134,7 @@ fn upload_rates(queue: &Queue, scalar: &Tensor, rates: &[f64]) -> Result<Vec<Cop
         Dtype::F64 => rates.iter().flat_map(|rate| rate.to_ne_bytes()).collect(),
         _ => rates.iter().flat_map(|&rate| (rate as f32).to_ne_bytes()).collect(),
     };
-    queue.push(Command::Write { target: all.operand(), data });
+    queue.push(Command::Write { target: all.operand(), source: Source::Values(data) });
     scalar.storage.written_by("fill");
     let one = |offset| Tensor { offset, meta: scalar.meta, ..all.clone() };
     Ok((0..rates.len()).map(|step| (one(step).operand(), scalar.operand())).collect())

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::runtime::handles::{Entry, Handle, table};
 use crate::runtime::memory::Storage;
 use crate::runtime::queue::{Command, Queue, ReadSlot};
+use crate::runtime::source::Source;
 use crate::runtime::tensor::Tensor;
 use crate::shape::{Meta, Shape};
 use std::sync::atomic::Ordering;
@@ -58,7 +59,7 @@ export! {
 pub(super) fn write(op: &'static str, queue: &Queue, meta: Meta, data: Vec<u8>, out: &mut Out) -> Result<()> {
     let tensor =
         Tensor { storage: Storage::allocate(op, meta.bytes(), &queue.pool)?, offset: 0, meta, queue: queue.id };
-    queue.push(Command::Write { target: tensor.operand(), data });
+    queue.push(Command::Write { target: tensor.operand(), source: Source::Values(data) });
     push_tensor(queue, tensor, out)
 }
 

@@ -5,7 +5,7 @@ use super::context::{CudaContext, failed};
 use super::graph;
 use super::io::{CudaIo, DevicePointer};
 use crate::error::{Error, Result};
-use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory};
+use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory, Room};
 use crate::runtime::now::Now;
 use crate::runtime::record::Record;
 use crate::runtime::replay::Replay;
@@ -68,6 +68,22 @@ impl Backend for CudaContext {
         if bytes > LARGEST_PINNED_READ {
             return Ok(Box::new(PlainMemory::new(op, bytes)?));
         }
+        self.transfer_memory(op, bytes)
+    }
+
+    unsafe fn upload_early(&self, source: Box<dyn HostMemory>, target: *mut u8) -> Result<()> {
+        // SAFETY: the caller's promise; the queue's thread captures nothing while it runs a command.
+        unsafe { self.upload_beside(source, target as DevicePointer) }
+    }
+
+    fn room(&self) -> Result<Option<Room>> {
+        let told = |error| failed("room", "Asking for free memory", &error);
+        self.bind().map_err(told)?;
+        let (free, total) = result::mem_get_info().map_err(told)?;
+        Ok(Some(Room { free, total }))
+    }
+
+    fn transfer_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {
         let buffer = self.reads.take(bytes).map_err(|error| failed(op, "Allocating pinned memory", &error))?;
         Ok(Box::new(ReadMemory { buffer: Some(buffer), bytes, pool: self.reads.clone() }))
     }

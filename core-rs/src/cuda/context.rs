@@ -10,6 +10,7 @@ use super::module::Modules;
 use super::plan::Plan;
 use super::probe;
 use super::staging::Staging;
+use super::transfers::Transfers;
 use crate::error::{Error, Result};
 use crate::runtime::queue::panic_message;
 use cudarc::driver::sys::{CUdevice_attribute, CUresult};
@@ -34,6 +35,7 @@ pub struct CudaContext {
     pub(super) marks: Marks,
     pub(super) staging: Staging,
     pub(super) reads: Arc<PinnedPool>,
+    pub(super) transfers: Transfers,
     pub faults: Faults,
     /// Held while the stream is captured, and by whoever else gives it work from another thread.
     issuing: Mutex<()>,
@@ -77,6 +79,7 @@ impl CudaContext {
             marks: Marks::new(device.clone(), pool()),
             staging: Staging::new(device.clone()),
             reads: pool(),
+            transfers: Transfers::default(),
             faults: Faults::new(DeviceBuffer::new(&device, WORD)?),
             issuing: Mutex::new(()),
             capturing: AtomicBool::new(false),

@@ -45,6 +45,11 @@ impl Event {
         Ok(made)
     }
 
+    /// For the driver's calls, while this one lives.
+    pub fn handle(&self) -> CUevent {
+        self.event
+    }
+
     pub fn wait(&self) -> Result<(), DriverError> {
         self.device.bind_to_thread()?;
         // SAFETY: the event is alive.

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod probe;
 mod staging;
 mod stored;
+mod transfers;
 
 pub use context::CudaContext;
 pub use io::CudaIo;

@@ -5,12 +5,15 @@ use super::context::{CudaContext, failed};
 use super::io::DevicePointer;
 use super::marks::Event;
 use crate::error::Result;
-use cudarc::driver::{self, result};
+use cudarc::driver::{self, DriverError, result};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The largest copy that goes through a pinned buffer, bytes; the driver stages larger ones itself.
-const LARGEST: usize = 32 << 20;
+/// Bytes that go through a pinned buffer at a time.
+const CHUNK: usize = 16 << 20;
+
+/// Pinned buffers that may be on their way before a large copy waits for the first of them.
+const MOST_UNDER_WAY: usize = 4;
 
 /// Pinned buffers on their way to the device.
 pub struct Staging {
@@ -43,14 +46,29 @@ impl CudaContext {
             return Ok(());
         }
         self.bind().map_err(told)?;
-        let stream = self.stream().cu_stream();
-        if bytes.len() > LARGEST {
-            // SAFETY: the caller's promise; pageable memory has been read when the call returns.
-            return unsafe { result::memcpy_htod_async(target, bytes, stream) }.map_err(told);
-        }
         let mut under_way = self.staging.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        self.staging.collect(&mut under_way);
-        let mut buffer = self.staging.pool.take(bytes.len()).map_err(told)?;
+        for (chunk, bytes) in bytes.chunks(CHUNK).enumerate() {
+            self.staging.collect(&mut under_way);
+            if chunk > 0 && under_way.len() >= MOST_UNDER_WAY {
+                under_way[0].1.wait().map_err(told)?;
+                self.staging.collect(&mut under_way);
+            }
+            // SAFETY: the caller's promise.
+            unsafe { self.upload_chunk(bytes, target + (chunk * CHUNK) as u64, &mut under_way) }.map_err(told)?;
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// As for [`CudaContext::upload_bytes`].
+    unsafe fn upload_chunk(
+        &self,
+        bytes: &[u8],
+        target: DevicePointer,
+        under_way: &mut VecDeque<(Pinned, Event)>,
+    ) -> std::result::Result<(), DriverError> {
+        let stream = self.stream().cu_stream();
+        let mut buffer = self.staging.pool.take(bytes.len())?;
         buffer.bytes_mut(bytes.len()).copy_from_slice(bytes);
         // SAFETY: the caller's promise; the pinned buffer is kept until its event has passed.
         let copied = unsafe { result::memcpy_htod_async(target, buffer.bytes(bytes.len()), stream) };
@@ -60,7 +78,7 @@ impl CudaContext {
             (copied, event) => {
                 // The copy may be under way all the same: the buffer goes only once the stream is through.
                 let _ = self.stream().synchronize();
-                copied.and(event.map(|_| ())).map_err(told)?;
+                copied.and(event.map(|_| ()))?;
             }
         }
         Ok(())

@@ -12,6 +12,13 @@ pub enum Device {
     Cuda,
 }
 
+/// Memory of a device, bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub free: usize,
+    pub total: usize,
+}
+
 /// Host memory that values are read into.
 pub trait HostMemory: Send {
     fn bytes(&self) -> &[u8];
@@ -66,6 +73,26 @@ pub trait Backend: Send + Sync {
     /// # Safety
     /// `target` holds `source.len()` bytes of this device.
     unsafe fn upload(&self, source: &[u8], target: *mut u8) -> Result<()>;
+
+    /// [`Backend::upload`] of values that were made while the device was busy: the copy may begin before what was given to
+    /// the device earlier is done, but `target` changes only after it.
+    ///
+    /// # Safety
+    /// As for [`Backend::upload`].
+    unsafe fn upload_early(&self, source: Box<dyn HostMemory>, target: *mut u8) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { self.upload(source.bytes(), target) }
+    }
+
+    /// Host memory of `bytes` bytes for [`Backend::upload_early`].
+    fn transfer_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {
+        Ok(Box::new(PlainMemory::new(op, bytes)?))
+    }
+
+    /// Bytes that are free and in all, of a device with memory of its own.
+    fn room(&self) -> Result<Option<Room>> {
+        Ok(None)
+    }
 
     /// Host memory of `bytes` bytes that [`Backend::download`] fills.
     fn host_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {

@@ -2,6 +2,7 @@
 
 use super::capture::Graph;
 use super::queue::{Queue, ReadSlot};
+use super::source::Transfer;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
 use crate::image::job::Job;
@@ -15,6 +16,7 @@ pub enum Entry {
     Read(Arc<ReadSlot>),
     Graph(Arc<Graph>, u32),
     Job(Arc<Job>),
+    Transfer(Arc<Transfer>),
 }
 
 /// A slot number and the generation of what it holds; generation 0 is no handle.
@@ -101,6 +103,13 @@ impl Table {
         match self.get(handle) {
             Some(Entry::Job(job)) => Ok(job.clone()),
             _ => Err(Error::StaleHandle { op, what: "job", index: 0 }),
+        }
+    }
+
+    pub fn transfer(&self, op: &'static str, handle: Handle) -> Result<Arc<Transfer>> {
+        match self.get(handle) {
+            Some(Entry::Transfer(transfer)) => Ok(transfer.clone()),
+            _ => Err(Error::StaleHandle { op, what: "transfer", index: 0 }),
         }
     }
 

@@ -10,6 +10,7 @@ pub mod plan;
 pub mod queue;
 pub mod record;
 pub mod replay;
+pub mod source;
 pub mod tensor;
 #[cfg(test)]
 mod tests;

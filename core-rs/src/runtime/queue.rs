@@ -6,6 +6,7 @@ use super::memory::{Counters, Pool, Storage};
 use super::now::{Now, Suspects};
 use super::record::Record;
 use super::replay::Replay;
+use super::source::Source;
 use super::tensor::Operand;
 use crate::cpu::scratch::ScratchRefused;
 use crate::error::{Error, Result};
@@ -34,7 +35,7 @@ pub enum Command {
     /// Copies host values into a tensor.
     Write {
         target: Operand,
-        data: Vec<u8>,
+        source: Source,
     },
 }
 
@@ -68,10 +69,10 @@ impl Command {
                 drop(storage);
                 Ok(())
             }
-            Command::Write { target, data } => {
+            Command::Write { target, source } => {
                 target.block.poisoned.store(true, Ordering::Relaxed);
-                // SAFETY: the target is of this queue's device and holds as many bytes as `data` (checked at the call).
-                unsafe { now.backend.upload(&data, target.pointer()) }?;
+                // SAFETY: the target is of this queue's device and holds as many bytes as the source (checked at the call).
+                unsafe { source.upload(now.backend, target.pointer()) }?;
                 now.wrote(&target.block);
                 Ok(())
             }
@@ -100,9 +101,13 @@ pub struct ReadSlot {
 
 impl ReadSlot {
     pub fn new(op: &'static str, queue: &Queue, bytes: usize) -> Result<ReadSlot> {
-        let memory = Mutex::new(queue.backend().host_memory(op, bytes)?);
+        Ok(ReadSlot::over(queue.backend().host_memory(op, bytes)?, queue))
+    }
+
+    /// One that fills the given memory with a tensor of the queue.
+    pub fn over(memory: Box<dyn HostMemory>, queue: &Queue) -> ReadSlot {
         let ticket = AtomicU64::new(u64::MAX);
-        Ok(ReadSlot { memory, outcome: OnceLock::new(), ticket, queue: queue.shared.clone() })
+        ReadSlot { memory: Mutex::new(memory), outcome: OnceLock::new(), ticket, queue: queue.shared.clone() }
     }
 
     /// Says which command fills it.

@@ -50,6 +50,12 @@ export const SYMBOLS = {
   lt_read_take: { parameters: ["u32", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
   /** Gives a read up */
   lt_read_release: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Starts to bring a tensor to another queue */
+  lt_transfer_begin: { parameters: ["u32", "u32", "u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** The tensor that was brought, on the queue that it goes to */
+  lt_transfer_end: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Gives a transfer up */
+  lt_transfer_release: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Starts recording a step */
   lt_capture_begin: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Ends a recording; makes a graph */
@@ -68,8 +74,8 @@ export const SYMBOLS = {
   lt_image_job_cancel: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Lets go of a job, cancelling it where it still runs */
   lt_image_job_release: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
-  /** A pixel cache as tensors over the mapped file: pixels, table, labels, header */
-  lt_image_cache_open: { parameters: ["u32", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
+  /** A pixel cache as tensors over the mapped file, or a copy of it on the device: pixels, table, labels, header */
+  lt_image_cache_open: { parameters: ["u32", "u32", "buffer", "u32", "u32", "buffer", "u32"], result: "i32" },
   /** One JPEG or PNG as a tensor of RGB bytes */
   lt_image_decode: { parameters: ["u32", "u32", "buffer", "u32", "u32", "buffer", "u32"], result: "i32" },
   lt_relu: OP,

@@ -26,13 +26,14 @@
 //! - counter (i, g, 3, b): elements 4 g to 4 g + 3 of box b as [height, width, 3], by two Box-Muller pairs as in `normal`.
 
 mod cpu;
+mod cuda;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use super::gather_rows::check_index;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
@@ -107,6 +108,8 @@ struct Images<'a> {
 }
 
 impl Op for CropBatch {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         let key = [params.u32("seed")? as u32, params.u32("epoch")? as u32];
         let size = params.at_least("size", 1)?;
@@ -165,13 +168,8 @@ impl<'a> Images<'a> {
                     .checked_add(height * width * CHANNELS as u64)
                     .is_some_and(|end| end <= self.pixels.len() as u64);
             if !fits {
-                return Err(Error::argument(
-                    NAME,
-                    format!(
-                        "Expected row {number} of `table` as an image within the {} bytes of `pixels`, got {height} x {width} at byte {offset}",
-                        self.pixels.len()
-                    ),
-                ));
+                let place = format!("at byte {offset} of {}", self.pixels.len());
+                return Err(Error::argument(NAME, format!("{} {place}", apart(number as u32, [height, width]))));
             }
         }
         Ok(())
@@ -188,6 +186,11 @@ impl<'a> Images<'a> {
         let (offset, size) = self.place(number);
         (&self.pixels[offset as usize..], size.map(|side| side as usize))
     }
+}
+
+/// The message for a row of the table that points elsewhere.
+fn apart(number: u32, [height, width]: [u64; 2]) -> String {
+    format!("Expected row {number} of `table` as an image within `pixels`, got {height} x {width}")
 }
 
 /// One of 0..n, from 32 random bits.

@@ -3,11 +3,12 @@
 //! dx = u0 mod (2 shift + 1) - shift, dy = u1 mod (2 shift + 1) - shift, mirrored where unit(u2) < flip;
 //! y[i, y, x] = images[r, y + dy, x' + dx] / 255, x' = w - 1 - x if mirrored, else x; 0 outside the image.
 
+mod cuda;
 #[cfg(test)]
 mod tests;
 
 use super::gather_rows::check_index;
-use super::{Inputs, Op, Params};
+use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
@@ -28,6 +29,8 @@ pub struct ImageBatch {
 }
 
 impl Op for ImageBatch {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(ImageBatch {
             key: [params.u32("seed")? as u32, params.u32("epoch")? as u32],

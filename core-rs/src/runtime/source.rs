@@ -1,0 +1,74 @@
+//! Where a write takes its values from: the call, a mapped file, or another device.
+
+use super::backend::{Backend, HostMemory, PlainMemory};
+use super::memory::Storage;
+use super::queue::{Command, Queue, ReadSlot};
+use super::tensor::Tensor;
+use crate::error::{Error, Result};
+use crate::shape::Meta;
+use memmap2::MmapMut;
+use std::sync::Arc;
+
+/// Host values on their way to a tensor.
+pub enum Source {
+    Values(Vec<u8>),
+    /// A whole file, page by page as the copy comes to it.
+    File(MmapMut),
+    Transfer(Arc<Transfer>),
+}
+
+impl Source {
+    /// Copies the values to the device.
+    ///
+    /// # Safety
+    /// `target` holds as many bytes of this device.
+    pub unsafe fn upload(&self, backend: &dyn Backend, target: *mut u8) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self {
+                Source::Values(values) => backend.upload(values, target),
+                Source::File(map) => backend.upload(map, target),
+                Source::Transfer(transfer) => backend.upload_early(transfer.values()?, target),
+            }
+        }
+    }
+}
+
+/// A tensor that goes from one queue to another: first it is computed and read, while the other queue does what it has to,
+/// then it is written there.
+pub struct Transfer {
+    pub meta: Meta,
+    /// The queue that it goes to.
+    pub to: u32,
+    from: Arc<Queue>,
+    ticket: u64,
+    read: Arc<ReadSlot>,
+}
+
+impl Transfer {
+    /// Has the tensor read into memory that suits the other device.
+    pub fn begin(op: &'static str, from: Arc<Queue>, tensor: Tensor, to: &Queue) -> Result<Transfer> {
+        let meta = tensor.meta;
+        let read = Arc::new(ReadSlot::over(to.backend().transfer_memory(op, meta.bytes())?, &from));
+        let source = tensor.operand();
+        let ticket = from.push(Command::Read { source, storage: tensor.storage, into: read.clone() });
+        read.enqueued_as(ticket);
+        Ok(Transfer { meta, to: to.id, from, ticket, read })
+    }
+
+    /// Enqueues the writing on the other queue.
+    pub fn end(self: Arc<Transfer>, op: &'static str, to: &Queue) -> Result<Tensor> {
+        let meta = self.meta;
+        let storage = Storage::allocate(op, meta.bytes(), &to.pool)?;
+        let tensor = Tensor { storage, offset: 0, meta, queue: to.id };
+        to.push(Command::Write { target: tensor.operand(), source: Source::Transfer(self) });
+        Ok(tensor)
+    }
+
+    /// Waits for the values; they are given once.
+    fn values(&self) -> Result<Box<dyn HostMemory>> {
+        self.from.wait(self.ticket)?;
+        let values = self.read.values().ok_or_else(|| Error::state("transfer", "Expected values, found none"))?;
+        Ok(std::mem::replace(&mut *values?, Box::new(PlainMemory::new("transfer", 0)?)))
+    }
+}
