@@ -4,7 +4,7 @@ use super::buffer::{Pinned, PinnedPool};
 use super::context::{CudaContext, failed};
 use super::io::{CudaIo, DevicePointer};
 use crate::error::{Error, Result};
-use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory};
+use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory, Stopwatch};
 use crate::runtime::record::Record;
 use cudarc::driver::result;
 use std::sync::Arc;
@@ -123,6 +123,10 @@ impl Backend for CudaContext {
             Some((ticket, error)) => Err(LateFailure { ticket: Some(ticket), error }),
             None => Ok(passed),
         }
+    }
+
+    fn stopwatch(&self) -> Result<Box<dyn Stopwatch>> {
+        self.start_stopwatch()
     }
 
     fn recover(&self) -> Result<()> {

@@ -20,6 +20,7 @@ pub mod nvrtc;
 pub mod plan;
 pub mod probe;
 mod staging;
+mod stopwatch;
 mod stored;
 
 pub use context::CudaContext;
