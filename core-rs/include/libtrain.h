@@ -49,6 +49,12 @@ int32_t lt_queue_stats(uint32_t queue_slot, uint32_t queue_generation, uint32_t 
 /* Gives unused memory back to the system. */
 int32_t lt_queue_trim(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
 
+/* Begins or ends timing every record on the device. */
+int32_t lt_queue_profile(uint32_t queue_slot, uint32_t queue_generation, uint32_t on, uint32_t *out, uint32_t out_bytes);
+
+/* What was timed, from a place on. */
+int32_t lt_queue_timed(uint32_t queue_slot, uint32_t queue_generation, uint32_t first, uint32_t *out, uint32_t out_bytes);
+
 /* What was chosen by timing on this device. */
 int32_t lt_queue_plan(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
 

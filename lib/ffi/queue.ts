@@ -1,7 +1,26 @@
 /** The library's queues: one a device and isolate. */
 import { type Handle, out, u64At } from "./call.ts";
+import type { DtypeName } from "./codes.ts";
 import { DisposedError, LateError } from "./errors.ts";
 import { check, symbols, textAt } from "./library.ts";
+
+/** A tensor of a timed call: dtype and shape; null for an input that is absent. */
+export type TimedOperand = readonly [dtype: DtypeName, shape: readonly number[]] | null;
+
+/** How long a call took on the device; the op `replay` is a captured step as a whole. */
+export interface TimedCall {
+  readonly op: string;
+  /** Milliseconds. */
+  readonly ms: number;
+  /** Bytes of all tensors that it reads. */
+  readonly read: number;
+  /** Bytes of all tensors that it writes. */
+  readonly written: number;
+  /** The first four inputs. */
+  readonly inputs: readonly TimedOperand[];
+  /** The first four outputs. */
+  readonly outputs: readonly TimedOperand[];
+}
 
 /** What a queue holds and has done. */
 export interface QueueStats {
@@ -151,6 +170,23 @@ export class NativeQueue {
     console.warn(
       "The device's queue is full, so calls wait for it: `await device.synchronize()` now and then keeps the event loop free",
     );
+  }
+
+  /** Begins or ends timing every call on the device, and forgets what was timed before. */
+  profile(on: boolean): void {
+    const { slot, generation } = this.handle;
+    check(symbols().lt_queue_profile(slot, generation, Number(on), out, out.byteLength), out);
+  }
+
+  /** What was timed; wait for it first. */
+  timed(): TimedCall[] {
+    const { slot, generation } = this.handle;
+    const calls: TimedCall[] = [];
+    while (true) {
+      check(symbols().lt_queue_timed(slot, generation, calls.length, out, out.byteLength), out);
+      if (out[0] === 0) return calls;
+      calls.push(...JSON.parse(`[${textAt(out, 1)}]`) as TimedCall[]);
+    }
   }
 
   /** What was chosen by timing; empty where nothing was. */

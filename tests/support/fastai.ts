@@ -11,6 +11,8 @@ export interface StoredFastai<Settings> {
   /** Floats by name; throws where there are none. */
   numbers(name: string): Float64Array<ArrayBuffer>;
   shape(name: string): readonly number[];
+  /** Names that begin so. */
+  names(prefix: string): string[];
 }
 
 /** Reads `tests/fixtures/fastai/<name>.safetensors`. */
@@ -26,6 +28,7 @@ export async function readFixture<Settings>(name: string): Promise<StoredFastai<
     settings: JSON.parse(metadata["settings"] ?? "{}"),
     numbers: (key) => Float64Array.from(find(key).data as Float64Array),
     shape: (key) => find(key).shape,
+    names: (prefix) => [...tensors.keys()].filter((key) => key.startsWith(prefix)),
   };
 }
 

@@ -2,7 +2,7 @@
 import { capture, crossEntropy, type Device, type models, optim, scoped, type Tensor } from "../../mod.ts";
 import type { FloatName } from "../../lib/ffi/codes.ts";
 import { logitsOf } from "../../lib/train/precision.ts";
-import { fastaiBatch } from "./fastai.ts";
+import { fastaiBatch, type StoredFastai } from "./fastai.ts";
 
 /** What the script trained, and on what. */
 export interface StepSettings {
@@ -23,6 +23,17 @@ export interface How {
   readonly dtype: FloatName;
   readonly device: Device;
   readonly captured: boolean;
+}
+
+/** The losses that PyTorch stored: in f64, and of its layouts in f32 at each step that which is further off. */
+export function storedLosses(stored: StoredFastai<StepSettings>): { f64: Float64Array; f32: Float64Array } {
+  const f64 = stored.numbers("losses.f64");
+  const layouts = stored.names("losses.f32").map((name) => stored.numbers(name));
+  const off = (values: Float64Array, step: number): number => Math.abs(values[step]! - f64[step]!);
+  // At a single step PyTorch may be right by chance: in one layout the entry's tenth loss is off by 2e-7, in the other by
+  // 8e-5.
+  const f32 = f64.map((_, step) => layouts.toSorted((a, b) => off(b, step) - off(a, step))[0]![step]!);
+  return { f64, f32 };
 }
 
 /** The losses of the stored steps. */

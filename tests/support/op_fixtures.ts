@@ -1,17 +1,26 @@
 /** The one body that tests an op: its stored cases on a device, everything compared with PyTorch. */
 import { assertEquals } from "@std/assert";
+import type { FloatName } from "../../lib/ffi/codes.ts";
 import { Device } from "../../lib/tensor/device.ts";
 import type { DeviceUnderTest } from "./devices.ts";
 import { hasLowCase, lowCase } from "./low_precision.ts";
 import { dtypesOf, type OpCase, type OpRow } from "./op_cases.ts";
-import { runCase } from "./run_case.ts";
+import { type ComparedTensor, runCase } from "./run_case.ts";
 import { toleranceOf } from "./tolerances.ts";
+
+/** Told of each tensor that is compared. */
+export type Compared = (dtype: FloatName, tensor: ComparedTensor) => void;
 
 /**
  * The stored cases in each dtype of the device; in bf16 against the reference kernels, which the others check. A text for
  * each case that is wrong.
  */
-export async function runFixtures(row: OpRow, cases: readonly OpCase[], under: DeviceUnderTest): Promise<string[]> {
+export async function runFixtures(
+  row: OpRow,
+  cases: readonly OpCase[],
+  under: DeviceUnderTest,
+  compared?: Compared,
+): Promise<string[]> {
   using device = under.open();
   using reference = new Device("cpu", { threads: 1 });
   const failures: string[] = [];
@@ -23,7 +32,7 @@ export async function runFixtures(row: OpRow, cases: readonly OpCase[], under: D
       const tolerance = toleranceOf(row.name, each, dtype);
       try {
         const run = dtype === "bf16" ? await lowCase(row, each, reference) : each;
-        await runCase(row, run, { device, dtype, tolerance, label });
+        await runCase(row, run, { device, dtype, tolerance, label, compared: (each) => compared?.(dtype, each) });
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
         failures.push(text.startsWith(label) ? text : `${label}, case "${each.name}": ${text}`);

@@ -8,7 +8,7 @@ import { scope } from "../../lib/tensor/scope.ts";
 import type { Tensor } from "../../lib/tensor/tensor.ts";
 import type { SafeTensor } from "../../lib/train/safetensors.ts";
 import { ARRAYS } from "../../lib/tensor/typed_arrays.ts";
-import { assertClose, type Tolerance } from "./compare.ts";
+import { assertClose, type Tolerance, type Worst, worstOf } from "./compare.ts";
 import { lowDtype } from "./low_precision.ts";
 import type { OpCase, OpRow } from "./op_cases.ts";
 import { type Compared, lowTolerance } from "./tolerances.ts";
@@ -21,6 +21,17 @@ export interface RunOptions {
   readonly tolerance: Tolerance;
   /** What stands in front of messages: op, device, dtype. */
   readonly label: string;
+  /** Told of each tensor that is compared, those that are wrong too. */
+  compared?(tensor: ComparedTensor): void;
+}
+
+/** A tensor of a case beside what it should be. */
+export interface ComparedTensor {
+  /** `case "…", output y` */
+  readonly what: string;
+  readonly got: ArrayLike<number>;
+  readonly worst: Worst;
+  readonly tolerance: Tolerance;
 }
 
 const DTYPES: Readonly<Record<string, DtypeName>> = { I32: "i32", U8: "u8" };
@@ -46,7 +57,14 @@ export async function runCase(row: OpRow, each: OpCase, options: RunOptions): Pr
       throw new Error(`${what}: expected shape [${expected.shape}], got [${got.shape}]`);
     }
     const tolerance = dtype === "bf16" ? lowTolerance(row.name, got.dtype, options.tolerance, kind) : options.tolerance;
-    const worst = assertClose(await got.data(), numbersOf(expected), tolerance, what);
+    const values = await got.data();
+    options.compared?.({
+      what: what.slice(options.label.length + 2),
+      got: values,
+      worst: worstOf(values, numbersOf(expected), tolerance),
+      tolerance,
+    });
+    const worst = assertClose(values, numbersOf(expected), tolerance, what);
     shares.push(worst.share);
   };
   try {

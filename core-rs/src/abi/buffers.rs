@@ -78,6 +78,11 @@ impl<'a> Out<'a> {
         Ok(())
     }
 
+    /// Bytes that still fit.
+    pub fn room(&self) -> usize {
+        (self.words.len() - self.used) * 4
+    }
+
     /// A count, low word first.
     pub fn push_u64(&mut self, value: u64) -> Result<()> {
         self.push(value as u32)?;

@@ -125,6 +125,25 @@ export! {
 }
 
 export! {
+    /// Begins (1) or ends (0) timing every record on the device; what was timed before is forgotten.
+    fn lt_queue_profile(queue_slot: u32, queue_generation: u32, on: u32) |_out| {
+        queue_of("queue_profile", queue_slot, queue_generation)?.profile().switch(on != 0);
+        Ok(())
+    }
+}
+
+export! {
+    /// What was timed from a place on, once it was waited for. out: how many, and a JSON text of so many objects with
+    /// commas between them: op, ms, bytes read and written, inputs and outputs as [dtype, shape].
+    fn lt_queue_timed(queue_slot: u32, queue_generation: u32, first: u32) |out| {
+        let queue = queue_of("queue_timed", queue_slot, queue_generation)?;
+        let (count, text) = queue.profile().json(first as usize, out.room().saturating_sub(8))?;
+        out.push(count as u32)?;
+        out.text(&text)
+    }
+}
+
+export! {
     /// out: a text of what was chosen by timing on this device, for lt_queue_use_plan; empty where nothing was.
     fn lt_queue_plan(queue_slot: u32, queue_generation: u32) |out| {
         let plan = queue_of("queue_plan", queue_slot, queue_generation)?.backend().plan();

@@ -5,7 +5,7 @@ use super::context::{CudaContext, failed};
 use super::graph;
 use super::io::{CudaIo, DevicePointer};
 use crate::error::{Error, Result};
-use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory, Room};
+use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory, Room, Stopwatch};
 use crate::runtime::now::Now;
 use crate::runtime::record::Record;
 use crate::runtime::replay::Replay;
@@ -146,6 +146,10 @@ impl Backend for CudaContext {
             Some((ticket, error)) => Err(LateFailure { ticket: Some(ticket), error }),
             None => Ok(passed),
         }
+    }
+
+    fn stopwatch(&self) -> Result<Box<dyn Stopwatch>> {
+        self.start_stopwatch()
     }
 
     fn recover(&self) -> Result<()> {

@@ -94,6 +94,10 @@ impl CudaContext {
         &self.stream
     }
 
+    pub(super) fn shared_stream(&self) -> Arc<CudaStream> {
+        self.stream.clone()
+    }
+
     pub fn device(&self) -> &Arc<driver::CudaContext> {
         &self.device
     }

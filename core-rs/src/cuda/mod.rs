@@ -22,6 +22,7 @@ pub mod nvrtc;
 pub mod plan;
 pub mod probe;
 mod staging;
+mod stopwatch;
 mod stored;
 mod transfers;
 

@@ -4,6 +4,7 @@ use super::now::Now;
 use super::record::Record;
 use super::replay::Replay;
 use crate::error::{Error, Result};
+use std::time::{Duration, Instant};
 
 /// Where a queue's tensors live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,31 @@ impl HostMemory for PlainMemory {
     }
 }
 
+/// Time on a device from where it was made, in the order of the commands, to where it was stopped.
+pub trait Stopwatch: Send {
+    fn stop(&mut self) -> Result<()>;
+
+    /// Once the command behind the stop was waited for.
+    fn milliseconds(&self) -> Result<f64>;
+}
+
+/// A [`Stopwatch`] of a device that does its work in the call.
+struct HostStopwatch {
+    start: Instant,
+    taken: Duration,
+}
+
+impl Stopwatch for HostStopwatch {
+    fn stop(&mut self) -> Result<()> {
+        self.taken = self.start.elapsed();
+        Ok(())
+    }
+
+    fn milliseconds(&self) -> Result<f64> {
+        Ok(self.taken.as_secs_f64() * 1e3)
+    }
+}
+
 /// What a device that works ahead of its queue found out late.
 pub struct LateFailure {
     /// The command that failed, where the device can tell.
@@ -56,8 +82,9 @@ pub struct LateFailure {
 
 /// One device behind a queue. Pointers are the device's own: nobody but its backend and its kernels looks behind them.
 ///
-/// The queue's thread calls `begin`, `upload`, `download`, `copy`, `run`, `replay` and `mark`, one at a time and in the order of the
-/// commands; a backend may return before the work is done, as long as it is done in that order. Any thread may call the others.
+/// The queue's thread calls `begin`, `upload`, `download`, `copy`, `run`, `replay`, `stopwatch` and `mark`, one at a time and in the
+/// order of the commands; a backend may return before the work is done, as long as it is done in that order. Any thread may
+/// call the others.
 pub trait Backend: Send + Sync {
     fn device(&self) -> Device;
 
@@ -137,6 +164,11 @@ pub trait Backend: Send + Sync {
     /// the last ticket that is done, as far as it knows.
     fn finish(&self, ticket: u64) -> std::result::Result<u64, LateFailure> {
         Ok(ticket)
+    }
+
+    /// Starts a clock between the work given so far and what comes next.
+    fn stopwatch(&self) -> Result<Box<dyn Stopwatch>> {
+        Ok(Box::new(HostStopwatch { start: Instant::now(), taken: Duration::ZERO }))
     }
 
     /// Forgets what went wrong.

@@ -7,6 +7,7 @@ pub mod handles;
 pub mod memory;
 pub mod now;
 pub mod plan;
+pub mod profile;
 pub mod queue;
 pub mod record;
 pub mod replay;

@@ -4,6 +4,7 @@ use super::backend::{Backend, Device, HostMemory, LateFailure};
 use super::capture::Capture;
 use super::memory::{Counters, Pool, Storage};
 use super::now::{Now, Suspects};
+use super::profile::Profile;
 use super::record::Record;
 use super::replay::Replay;
 use super::source::Source;
@@ -152,6 +153,7 @@ struct Shared {
     /// The last ticket that somebody waited for, and that the device has passed.
     waited: AtomicU64,
     suspects: Suspects,
+    profile: Profile,
     /// Why the device is of no use any more.
     lost: OnceLock<Error>,
     /// Times that a call had to wait as the queue was full.
@@ -187,6 +189,7 @@ impl Queue {
             completed: AtomicU64::new(0),
             waited: AtomicU64::new(0),
             suspects: Suspects::default(),
+            profile: Profile::default(),
             lost: OnceLock::new(),
             stalls: AtomicU64::new(0),
             progress: Mutex::new(()),
@@ -217,6 +220,11 @@ impl Queue {
 
     pub fn backend(&self) -> &dyn Backend {
         &*self.shared.backend
+    }
+
+    /// How long its records take.
+    pub fn profile(&self) -> &Profile {
+        &self.shared.profile
     }
 
     /// The pool that new tensors come from: the capture's own while one is being recorded.
@@ -349,7 +357,9 @@ impl Shared {
                 let now = Now { backend: &*self.backend, ticket, suspects: &self.suspects };
                 let result = catch_unwind(AssertUnwindSafe(|| {
                     self.backend.begin(ticket);
+                    let timed = self.profile.begin(&command, &*self.backend)?;
                     command.run(&now)?;
+                    self.profile.end(timed)?;
                     if awaited || self.waiters.load(Ordering::SeqCst) > 0 { self.backend.mark(ticket) } else { Ok(()) }
                 }));
                 let result = result.unwrap_or_else(|panic| Err(error_of_panic(name, &*panic)));

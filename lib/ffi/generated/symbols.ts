@@ -32,6 +32,10 @@ export const SYMBOLS = {
   lt_queue_stats: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Gives unused memory back to the system */
   lt_queue_trim: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Begins or ends timing every record on the device */
+  lt_queue_profile: { parameters: ["u32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** What was timed, from a place on */
+  lt_queue_timed: { parameters: ["u32", "u32", "u32", "buffer", "u32"], result: "i32" },
   /** What was chosen by timing on this device */
   lt_queue_plan: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Choices of an earlier time, used where nothing was chosen yet */

@@ -1,28 +1,17 @@
 /** Gradients of every differentiable op against differences in f64, and that a wrong one is caught. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { defineOp, Device, gradCheck, type Tensor, tensor } from "../../../mod.ts";
-import { type DifferentiableOp, type OpName, type OpParams, OPS } from "../../../lib/ffi/generated/symbols.ts";
+import type { DifferentiableOp, OpParams } from "../../../lib/ffi/generated/symbols.ts";
 import { applyOne } from "../../../lib/tensor/apply.ts";
-import { GRAD_CASES, type GradCase, type GradInput, spread } from "../../support/grad_cases.ts";
+import { GRAD_CASES, type GradCase, spread } from "../../support/grad_cases.ts";
+import { differentiableOps, gradInput, isChecked } from "../../support/rule_gradients.ts";
 
-const differentiable = (Object.keys(OPS) as OpName[]).filter((name) => OPS[name].differentiable) as DifferentiableOp[];
-
-function inputOf(input: Exclude<GradInput, null>, device: Device): Tensor {
-  if ("labels" in input) return tensor([...input.labels], undefined, { dtype: "i32", device });
-  const { shape, low = -2, high = 2 } = input;
-  return tensor(spread(shape.reduce((product, size) => product * size, 1), low, high), shape, { device });
-}
-
-function isChecked(input: GradInput): boolean {
-  return input !== null && !("labels" in input) && input.fixed !== true;
-}
-
-for (const name of differentiable) {
+for (const name of differentiableOps) {
   Deno.test(`${name}(): gradients as by differences`, async () => {
     using device = new Device("cpu", { threads: 1 });
     const cases: readonly GradCase<OpParams[DifferentiableOp]>[] = GRAD_CASES[name];
     for (const { inputs, params } of cases) {
-      const tensors = inputs.map((input) => input === null ? null : inputOf(input, device));
+      const tensors = inputs.map((input) => input === null ? null : gradInput(input, device));
       const checked = tensors.filter((_, index) => isChecked(inputs[index]!));
       const call = (...given: Tensor[]): Tensor => {
         const rest = [...given];

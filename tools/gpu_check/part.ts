@@ -1,0 +1,91 @@
+/** What the parts of the check have in common. */
+import { Device, deviceInfo } from "../../mod.ts";
+
+/** Where and how a part runs. */
+export interface PartContext {
+  readonly device: "cpu" | "cuda";
+  /** A narrow network, small images and few of them: a rehearsal. */
+  readonly small: boolean;
+  /** The archive of the data set; null where none was named. */
+  readonly data: string | null;
+  /** The Python that has PyTorch; null leaves PyTorch out. */
+  readonly python: string | null;
+  /** When the part should be over, by performance.now(). */
+  readonly deadline: number;
+  /** One line for whoever watches. */
+  note(line: string): void;
+}
+
+/** One thing that was checked. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was found, or what was wrong. */
+  readonly detail: string;
+}
+
+/** What was checked so far. */
+export class Checks {
+  readonly all: Check[] = [];
+  /** What could not be done, and why. */
+  readonly skipped: string[] = [];
+  readonly #note: (line: string) => void;
+
+  constructor(note: (line: string) => void) {
+    this.#note = note;
+  }
+
+  /** Notes that something is right or wrong. */
+  that(name: string, ok: boolean, detail: string): void {
+    this.all.push({ name, ok, detail });
+    if (!ok) this.#note(`FAILED  ${name}: ${detail}`);
+  }
+
+  /** Right unless it throws. */
+  async run(name: string, body: () => Promise<string | void> | string | void): Promise<void> {
+    try {
+      this.that(name, true, await body() ?? "");
+    } catch (error) {
+      this.that(name, false, messageOf(error));
+    }
+  }
+
+  /** Says loudly that something was left out. */
+  skip(name: string, reason: string): void {
+    this.skipped.push(`${name}: ${reason}`);
+    this.#note(`SKIPPED ${name}: ${reason}`);
+  }
+
+  /** How many were wrong. */
+  get failed(): number {
+    return this.all.filter(({ ok }) => !ok).length;
+  }
+}
+
+/** A part: checks and measures, and gives what it has found beside the checks. */
+export type Part = (context: PartContext, checks: Checks) => Promise<Record<string, unknown>>;
+
+/** The device of a part. */
+export function openDevice({ device }: PartContext, options: { tf32?: boolean } = {}): Device {
+  return new Device(device, options);
+}
+
+/** Whether the GPU is the tests' stand-in: what it says of speed means nothing. */
+export function isEmulated({ device }: Pick<PartContext, "device">): boolean {
+  return device === "cuda" && deviceInfo().cuda.gpus.some(({ name }) => name.includes("emulated"));
+}
+
+/** An error's text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A number with so many digits that count. */
+export function rounded(value: number, digits = 4): number {
+  return Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
+}
+
+/** The middle one; the upper of two. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
