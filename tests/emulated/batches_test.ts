@@ -101,7 +101,10 @@ Deno.test("cuda (emulated): numbers and rows that point outside are late errors 
 });
 
 /** Everything that two epochs of a data set give, the second from its second batch on. */
-async function epochs(set: data.Dataset, options: data.BatchOptions): Promise<{ images: unknown[]; labels: unknown[] }> {
+async function epochs(
+  set: data.Dataset,
+  options: data.BatchOptions,
+): Promise<{ images: unknown[]; labels: unknown[] }> {
   const [images, labels]: [unknown[], unknown[]] = [[], []];
   const batches = set.batches(2, { seed: 3, ...options });
   for (const position of [{ epoch: 0 }, { epoch: 1, batch: 1 }]) {

@@ -19,7 +19,8 @@ pub fn below_2_31<const N: usize>(op: &'static str, sizes: [usize; N]) -> Result
 /// Whether the `c` channels of every image of a call can move 16 bytes at a time.
 pub fn in_packs(io: &CudaIo, c: usize) -> bool {
     let addresses = (0..io.inputs()).map(|i| io.input(i)).chain((0..io.outputs()).map(|i| io.output(i)));
-    c * io.meta(0).dtype.size() % PACK == 0 && addresses.fold(0, |bits, address| bits | address) % PACK as u64 == 0
+    (c * io.meta(0).dtype.size()).is_multiple_of(PACK)
+        && addresses.fold(0, |bits, address| bits | address) % PACK as u64 == 0
 }
 
 impl Grid {

@@ -110,7 +110,7 @@ impl Marks {
     }
 
     /// Puts a mark behind everything launched so far. Not while the stream is being captured.
-    pub fn put(&self, ticket: u64, fault: DevicePointer, stream: CUstream) -> Result<(), DriverError> {
+    pub(super) fn put(&self, ticket: u64, fault: DevicePointer, stream: CUstream) -> Result<(), DriverError> {
         let mut word = self.words.take(WORD)?;
         self.device.bind_to_thread()?;
         // SAFETY: the pinned buffer holds the word's bytes, and lives until the mark has passed.
