@@ -71,8 +71,8 @@ struct Launches<'a> {
 impl<'a> Launches<'a> {
     /// `tensors` are those that are accessed 16 bytes at a time where all allow it.
     fn new(io: &CudaIo, cuda: &'a CudaContext, settings: Settings, x: Meta, tensors: &[DevicePointer]) -> Launches<'a> {
-        let wide =
-            (x.shape.last() * x.dtype.size()).is_multiple_of(16) && tensors.iter().all(|pointer| pointer % 16 == 0);
+        let row_bytes = x.shape.last() * x.dtype.size();
+        let wide = row_bytes.is_multiple_of(16) && tensors.iter().all(|pointer| pointer.is_multiple_of(16));
         Launches { op: io.name(), cuda, settings, x, wide }
     }
 

@@ -158,7 +158,7 @@ mod tests {
             sizes.cut(parts, unit);
             let Sizes { part, parts: got, .. } = sizes;
             assert!(part * got >= count as u64 && part * (got - 1) <= count as u64, "{count}: {part} x {got}");
-            assert!(got as usize <= parts.max(1) && (part as usize).is_multiple_of(unit), "{count}: {part} x {got}");
+            assert!(got as usize <= parts.max(1) && part.is_multiple_of(unit as u64), "{count}: {part} x {got}");
         }
     }
 }
