@@ -77,7 +77,7 @@ impl<const N: usize> Layout<N> {
         let (size, strides) = self.axes[0];
         let runs = |n: usize| {
             let whole = |&(_, strides): &(usize, [usize; N])| strides[n] % unit == 0;
-            strides[n] == 1 && addresses[n] % (unit * bytes) as u64 == 0 && self.axes[1..].iter().all(whole)
+            strides[n] == 1 && addresses[n].is_multiple_of((unit * bytes) as u64) && self.axes[1..].iter().all(whole)
         };
         size % unit == 0 && (0..N).all(|n| strides[n] == 0 || runs(n))
     }
