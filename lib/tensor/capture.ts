@@ -32,7 +32,8 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
    * Runs one step after another, as so many calls would, to the bit: those that can be replayed by one native call.
    *
    * Guards are asked once, before the first. The results are those of each step, and belong to the caller. Where a step
-   * fails, the late error names the op, and the steps after it are skipped.
+   * fails, the late error names the op, and the steps after it are skipped: what they would have changed stays as the
+   * steps before have left it. Of such a call no result can be read.
    *
    * @example
    * ```ts

@@ -8,10 +8,12 @@ import {
   LateError,
   LibtrainError,
   optim,
+  scoped,
   StateError,
   type Tensor,
   tensor,
 } from "../../mod.ts";
+import { batch, startTraining, stateHash } from "../support/mnist_steps.ts";
 import { PlainModel } from "../support/plain_model.ts";
 import { emulator } from "./emulator.ts";
 
@@ -46,6 +48,9 @@ function training(device: Device): {
   };
 }
 
+/** A refusal after which the GPU is as before. */
+const INVALID_VALUE = 1;
+
 type Batch = [Tensor, Tensor];
 
 function batches(device: Device, count: number, from = 0, row = (i: number): number => i % 2): Batch[] {
@@ -73,7 +78,7 @@ async function trained(sizes: readonly number[]): Promise<{ values: number[][]; 
     if (size > 1) results = step.many(made, { rates: { optimizer, lr } });
     else {
       optimizer.lr = lr[0]!;
-      results = [(size === 1 ? step : run)(...made[0]!)];
+      results = [(size === 1 ? step : scoped(run))(...made[0]!)];
     }
     await device.synchronize();
     launches.push(device.stats().launches - before);
@@ -116,14 +121,14 @@ Deno.test("cuda graphs (emulated): few are kept, and with the captured step they
     for (const result of step.many(made.slice(0, size))) result.dispose();
   }
   await device.synchronize();
-  const graphs = (emulator.live()["graphs"] ?? 0) - (before["graphs"] ?? 0);
+  const graphs = (emulator.live()["executable_graphs"] ?? 0) - (before["executable_graphs"] ?? 0);
   assertEquals(graphs, 4);
   step.dispose();
   // The queue's thread may hold the last command a moment longer.
-  for (let i = 0; i < 200 && (emulator.live()["graphs"] ?? 0) > 0; i++) {
+  for (let i = 0; i < 200 && (emulator.live()["executable_graphs"] ?? 0) > 0; i++) {
     await new Promise((done) => setTimeout(done, 5));
   }
-  assertEquals(emulator.live()["graphs"], before["graphs"]);
+  assertEquals(emulator.live()["executable_graphs"], before["executable_graphs"]);
   for (const each of made.flat()) each.dispose();
   dispose();
 });
@@ -191,7 +196,7 @@ Deno.test("cuda graphs (emulated): whatever call of a first replay fails, it is 
         await device.synchronize();
       };
       const before = emulator.calls();
-      emulator.failCall(at);
+      emulator.failCall(at, { code: INVALID_VALUE });
       let failed: unknown;
       try {
         await run();
@@ -199,6 +204,7 @@ Deno.test("cuda graphs (emulated): whatever call of a first replay fails, it is 
         failed = error;
       }
       const calls = emulator.calls() - before;
+      emulator.failCall(0);
       emulator.failCall(0);
       if (failed !== undefined) {
         failures++;
@@ -216,4 +222,31 @@ Deno.test("cuda graphs (emulated): whatever call of a first replay fails, it is 
     }
     assert(failures > 20, `${failures} of the calls failed`);
   }
+});
+
+Deno.test("cuda graphs (emulated): a convolutional network by single replays and by several at once is the eager one bit for bit", async () => {
+  const trainedNetwork = async (sizes: readonly number[], plan: string): Promise<{ found: unknown; plan: string }> => {
+    using device = new Device("cuda");
+    device.usePlan(plan);
+    using network = startTraining({ device, captured: sizes.some((size) => size > 0) });
+    const { optimizer, captured } = network;
+    const losses: number[] = [];
+    for (const size of sizes) {
+      const from = losses.length;
+      const made = Array.from({ length: Math.max(size, 1) }, (_, i) => batch(device, from + i, 4));
+      const lr = made.map((_, i) => rate(from + i));
+      const args = made.map(({ images, labels }): Batch => [images, labels]);
+      if (size < 2) optimizer.lr = lr[0]!;
+      const results = size < 2 ? [network.step(...args[0]!)] : captured!.many(args, { rates: { optimizer, lr } });
+      for (const loss of results) {
+        losses.push(await loss.item());
+        loss.dispose();
+      }
+      for (const each of args.flat()) each.dispose();
+    }
+    return { found: { losses, state: await stateHash(network) }, plan: device.plan() };
+  };
+  const eager = await trainedNetwork(Array(8).fill(0), "");
+  assertEquals((await trainedNetwork(Array(8).fill(1), eager.plan)).found, eager.found);
+  assertEquals((await trainedNetwork([1, 3, 4], eager.plan)).found, eager.found);
 });

@@ -39,8 +39,14 @@ impl<'a> StreamCapture<'a> {
 
     fn close(&mut self) -> (std::result::Result<Template, DriverError>, Vec<Arc<DeviceBuffer>>) {
         self.open = false;
+        let stream = self.cuda.stream().cu_stream();
         // SAFETY: this thread has begun the stream's capture. One that went wrong ends here with an error.
-        let template = unsafe { result::stream::end_capture(self.cuda.stream().cu_stream()) }.map(Template);
+        let template = unsafe { result::stream::end_capture(stream) }.map(Template);
+        if template.is_err() {
+            // A call that was refused itself has ended nothing, and everything given to the stream would be lost.
+            // SAFETY: as above; where nothing is captured any more, this is refused.
+            drop(unsafe { result::stream::end_capture(stream) }.map(Template));
+        }
         self.cuda.set_capturing(false);
         self.cuda.faults.set_ticket(self.ticket);
         (template, self.cuda.end_keeping())

