@@ -1,12 +1,11 @@
 //! Convolutions by cuDNN: the search for algorithms, timed on the device, and the calls.
 
-use super::super::buffer::DeviceBuffer;
 use super::super::context::{CudaContext, failed};
 use super::super::io::DevicePointer;
 use super::super::plan::{Arithmetic, Convolution, CudnnAlgorithm, Pass};
 use super::descriptors::{Descriptors, usual_math};
-use super::{State, check, describe, handle};
-use crate::error::{Error, Result};
+use super::{State, check, handle};
+use crate::error::Result;
 use cudarc::cudnn::sys::{
     self, cudnnConvolutionBwdDataAlgo_t as Data, cudnnConvolutionBwdFilterAlgo_t as Filter,
     cudnnConvolutionFwdAlgo_t as Forward, cudnnHandle_t, cudnnMathType_t as Math, cudnnStatus_t,
@@ -93,48 +92,38 @@ impl CudaContext {
         tensors: Tensors,
     ) -> Result<Option<CudnnAlgorithm>> {
         self.refuse_choosing_while_capturing(op, convolution)?;
-        let (workspace, most) = self.workspace_for_searching(op)?;
         let mut state = self.cudnn.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (handle, descriptors) = prepare(op, self, &mut state, convolution)?;
-        let what = format!("Choosing an algorithm of cuDNN ({convolution})");
-        set_math(op, &descriptors, usual_math(convolution.arithmetic))?;
+        let (handle, d) = prepare(op, self, &mut state, convolution)?;
+        let (pass, usual) = (convolution.pass, usual_math(convolution.arithmetic));
+        let free = result::mem_get_info().map_or(MOST_WORKSPACE, |(free, _)| free);
+        let most = MOST_WORKSPACE.min(free / 2);
+        let algorithms = (0..FORWARD.len() as u32).flat_map(|algorithm| {
+            [usual, Math::CUDNN_DEFAULT_MATH].map(|math| CudnnAlgorithm { algorithm, math: math as u32 })
+        });
+        let sizes = algorithms.filter_map(|algorithm| workspace_bytes(handle, &d, pass, algorithm));
+        let bytes = sizes.filter(|&bytes| bytes <= most).max().unwrap_or(0);
+        // Not the scratch: what is chosen needs less, as a rule.
+        let workspace = self.buffer(op, bytes)?;
+        set_math(op, &d, usual)?;
         let mut found = [Found::default(); MOST_FOUND];
         let mut count = 0;
         // SAFETY: the handle and the descriptors are alive, the tensors and the workspace as large as they say, and `found`
         // has room for as many as are asked for.
-        let status = unsafe {
-            search(handle, &descriptors, convolution.pass, tensors, &mut found, &mut count, workspace.pointer(), most)
-        };
+        let status = unsafe { search(handle, &d, pass, tensors, &mut found, &mut count, workspace.pointer(), bytes) };
         if is_unsupported(status) {
             return Ok(None);
         }
-        check(op, &what, status)?;
-        for found in found.iter().take(count as usize) {
-            // From the fastest on; those that failed are at the end.
-            if found.status != 0 || found.determinism != 1 {
-                continue;
-            }
+        check(op, &format!("Choosing an algorithm of cuDNN ({convolution})"), status)?;
+        // From the fastest on; those that failed are at the end.
+        let deterministic =
+            found.iter().take(count as usize).filter(|found| found.status == 0 && found.determinism == 1);
+        let mut algorithms = deterministic.map(|found| {
             // The search may also try the default, which for f32 is TF32.
-            let math = match convolution.arithmetic {
-                Arithmetic::F32 => Math::CUDNN_FMA_MATH as u32,
-                _ => found.math,
-            };
-            let algorithm = CudnnAlgorithm { algorithm: found.algorithm, math };
-            if workspace_bytes(op, handle, &descriptors, convolution.pass, algorithm)?
-                .is_some_and(|bytes| bytes <= most)
-            {
-                return Ok(Some(algorithm));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Workspace to search with, which is given back after it, and its bytes: less where memory is short.
-    fn workspace_for_searching(&self, op: &'static str) -> Result<(Arc<DeviceBuffer>, usize)> {
-        self.bind().map_err(|error| failed(op, "Choosing an algorithm of cuDNN", &error))?;
-        let free = result::mem_get_info().map_or(MOST_WORKSPACE, |(free, _)| free);
-        let bytes = MOST_WORKSPACE.min(free / 2);
-        Ok((self.buffer(op, bytes)?, bytes))
+            let math = if convolution.arithmetic == Arithmetic::F32 { usual as u32 } else { found.math };
+            CudnnAlgorithm { algorithm: found.algorithm, math }
+        });
+        Ok(algorithms
+            .find(|&algorithm| workspace_bytes(handle, &d, pass, algorithm).is_some_and(|bytes| bytes <= most)))
     }
 
     /// Computes a pass of a convolution by an algorithm of cuDNN; false where cuDNN cannot.
@@ -148,16 +137,10 @@ impl CudaContext {
         let mut state = self.cudnn.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (handle, descriptors) = prepare(op, self, &mut state, convolution)?;
         let known = state.workspaces.get(&(*convolution, algorithm)).copied();
-        let bytes = match known {
-            Some(bytes) => bytes,
-            None => {
-                match workspace_bytes(op, handle, &descriptors, convolution.pass, algorithm)? {
-                    Some(bytes) => state.workspaces.insert((*convolution, algorithm), bytes),
-                    None => return Ok(false),
-                };
-                state.workspaces[&(*convolution, algorithm)]
-            }
+        let Some(bytes) = known.or_else(|| workspace_bytes(handle, &descriptors, convolution.pass, algorithm)) else {
+            return Ok(false);
         };
+        state.workspaces.insert((*convolution, algorithm), bytes);
         let workspace = if bytes == 0 { 0 } else { self.scratch(op, bytes)? };
         set_math(op, &descriptors, MATH[algorithm.math as usize])?;
         // SAFETY: the handle and the descriptors are alive, and the tensors and the workspace as large as they say.
@@ -199,15 +182,10 @@ fn is_unsupported(status: cudnnStatus_t) -> bool {
 }
 
 /// Bytes of workspace that an algorithm takes; `None` where there is no such algorithm for the convolution.
-fn workspace_bytes(
-    op: &'static str,
-    handle: cudnnHandle_t,
-    d: &Descriptors,
-    pass: Pass,
-    algorithm: CudnnAlgorithm,
-) -> Result<Option<usize>> {
-    let Some(&math) = MATH.get(algorithm.math as usize) else { return Ok(None) };
-    set_math(op, d, math)?;
+fn workspace_bytes(handle: cudnnHandle_t, d: &Descriptors, pass: Pass, algorithm: CudnnAlgorithm) -> Option<usize> {
+    let &math = MATH.get(algorithm.math as usize)?;
+    // SAFETY: the descriptor is alive.
+    unsafe { sys::cudnnSetConvolutionMathType(d.window, math) }.result().ok()?;
     let (number, mut bytes) = (algorithm.algorithm as usize, 0);
     // SAFETY: the handle and the descriptors are alive; cuDNN writes one number.
     let status = unsafe {
@@ -232,13 +210,7 @@ fn workspace_bytes(
             }),
         }
     };
-    match status {
-        Some(cudnnStatus_t::CUDNN_STATUS_SUCCESS) => Ok(Some(bytes)),
-        Some(status) if !is_unsupported(status) => {
-            Err(Error::state(op, format!("Asking cuDNN for a workspace's size failed: {}", describe(status))))
-        }
-        _ => Ok(None),
-    }
+    status?.result().ok().map(|()| bytes)
 }
 
 /// Times the algorithms of a pass.

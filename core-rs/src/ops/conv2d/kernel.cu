@@ -12,7 +12,7 @@ __device__ __forceinline__ u32 take(u64 &index, u32 size) {
     return last;
 }
 
-// ---- the plain kernels: any shape, any place in memory ------------------------------------------------------------------
+// ---- the plain kernels: any shape, any place in memory --------------------------------------------------------------
 
 template <class T> __device__ void direct_forward(const T *image, const T *weight, T *result, const Sizes &s) {
     u32 group_c = s.c / s.groups, group_out = s.out / s.groups;
@@ -95,12 +95,12 @@ template <class T> __device__ void direct_weight(const T *image, const T *d_resu
 DIRECT(float, f32)
 DIRECT(bf16, bf16)
 
-// ---- 3x3 windows and groups of 4 to 32 channels, padding 1, bf16: on the tensor cores ------------------------------------
+// ---- 3x3 windows and groups of 4 to 32 channels, padding 1, bf16: on the tensor cores -------------------------------
 //
 // A group is too narrow for a 16 x 8 x 16 product. So groups are merged to tiles of CT = 16 channels (32 for groups of
-// 32), whose weights are a matrix with the groups along its diagonal and zeros beside them. A block has one such tile of
-// channels, keeps its weights in registers, and goes through tiles of PIXELS pixels, which it stages in shared memory with
-// a border of one pixel. Values outside the image are zeros there.
+// 32), whose weights are a matrix with the groups along its diagonal and zeros beside them. A block has one such tile
+// of channels, keeps its weights in registers, and goes through tiles of PIXELS pixels, which it stages in shared
+// memory with a border of one pixel. Values outside the image are zeros there.
 
 const u32 WARPS = 4, PIXELS = 128, ROWS = 16; // pixels of one product
 
@@ -109,14 +109,15 @@ __device__ __forceinline__ void mma(float (&d)[4], const u32 (&a)[4], u32 b0, u3
 #ifdef LIBTRAIN_SHIM
     shim::mma_m16n8k16_bf16(d, a, b0, b1);
 #else
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 #endif
 }
 
-// Four 8 x 8 matrices from shared memory: lane 8 i + r has the address of row r of matrix i, 16-byte aligned. A lane gets
-// two neighbours of a row of each or, transposed, of a column.
+// Four 8 x 8 matrices from shared memory: lane 8 i + r has the address of row r of matrix i, 16-byte aligned. A lane
+// gets two neighbours of a row of each or, transposed, of a column.
 template <bool TRANSPOSED> __device__ __forceinline__ void load_matrices(u32 (&to)[4], const bf16 *row) {
 #ifdef LIBTRAIN_SHIM
     shim::load_matrices(to, row, TRANSPOSED);
@@ -223,7 +224,8 @@ __device__ __forceinline__ void load_weights(u32 (&b)[9][CT / 16][2][2], const b
         for (u32 step = 0; step < CT / 16; ++step)
 #pragma unroll
             for (u32 part = 0; part < 4; ++part) {
-                u32 k = step * 16 + part % 2 * 8 + share.lane % 4 * 2, n = share.channel + part / 2 * 8 + share.lane / 4;
+                u32 k = step * 16 + part % 2 * 8 + share.lane % 4 * 2;
+                u32 n = share.channel + part / 2 * 8 + share.lane / 4;
                 b[tap][step][part / 2][part % 2] = weights_at<GRADIENT>(weight, group, first, tap, k, n);
             }
 }
@@ -239,13 +241,13 @@ __device__ __forceinline__ void multiply(float (&sums)[2][4], const bf16 *row, c
     }
 }
 
-// The forward; and with GRADIENT and stride 1 that of the image, which is the same with the window turned around. `from`
-// is [n, h, w, c], `to` [n, oh, ow, c].
+// The forward; and with GRADIENT and stride 1 that of the image, which is the same with the window turned around.
+// `from` is [n, h, w, c], `to` [n, oh, ow, c].
 template <u32 CT, u32 STRIDE, bool GRADIENT>
 __device__ void grouped(const bf16 *from, const bf16 *weight, bf16 *to, const Sizes &s, const Tiling &t, bf16 *staged) {
     const u32 PIXEL = Staged<CT>::STRIDE;
     Share<CT> share;
-    u32 first = blockIdx.y * CT, rows = ((STRIDE << t.rows) - STRIDE) + 3, columns = ((STRIDE << t.columns) - STRIDE) + 3;
+    u32 first = blockIdx.y * CT, rows = (STRIDE << t.rows) - STRIDE + 3, columns = (STRIDE << t.columns) - STRIDE + 3;
     u32 b[9][CT / 16][2][2];
     load_weights<CT, GRADIENT>(b, weight, s.c / s.groups, first, share);
     for (u32 tile = blockIdx.x; tile < t.tiles; tile += gridDim.x) {
@@ -256,7 +258,8 @@ __device__ void grouped(const bf16 *from, const bf16 *weight, bf16 *to, const Si
         __syncthreads();
         for (u32 product = share.first; product < PIXELS / ROWS; product += Share<CT>::STEP) {
             Origin p = pixel_of(t, product * ROWS + share.row);
-            const bf16 *corner = staged + ((p.image * rows + p.y * STRIDE) * columns + p.x * STRIDE) * PIXEL + share.column;
+            const bf16 *corner =
+                staged + ((p.image * rows + p.y * STRIDE) * columns + p.x * STRIDE) * PIXEL + share.column;
             float sums[2][4] = {};
 #pragma unroll
             for (u32 tap = 0; tap < 9; ++tap)
@@ -265,8 +268,8 @@ __device__ void grouped(const bf16 *from, const bf16 *weight, bf16 *to, const Si
             for (u32 half = 0; half < 2; ++half) {
                 Origin q = pixel_of(t, product * ROWS + half * 8 + share.lane / 4);
                 u32 image = at.image + q.image, y = at.y + q.y, x = at.x + q.x;
-                if (image < s.n && y < s.oh && x < s.ow)
-                    store(to + (((u64)image * s.oh + y) * s.ow + x) * s.c + first + share.channel, sums, half, share.lane);
+                if (image >= s.n || y >= s.oh || x >= s.ow) continue;
+                store(to + (((u64)image * s.oh + y) * s.ow + x) * s.c + first + share.channel, sums, half, share.lane);
             }
         }
     }
@@ -304,24 +307,24 @@ __device__ void grouped_input_2(const bf16 *from, const bf16 *weight, bf16 *to, 
                 for (u32 half = 0; half < 2; ++half) {
                     Origin q = pixel_of(t, product * ROWS + half * 8 + share.lane / 4);
                     u32 image = at.image + q.image, y = (at.y + q.y) * 2 + odd / 2, x = (at.x + q.x) * 2 + odd % 2;
-                    if (image < s.n && y < s.h && x < s.w)
-                        store(to + (((u64)image * s.h + y) * s.w + x) * s.c + first + share.channel, sums, half,
-                              share.lane);
+                    if (image >= s.n || y >= s.h || x >= s.w) continue;
+                    bf16 *pixel = to + (((u64)image * s.h + y) * s.w + x) * s.c + first + share.channel;
+                    store(pixel, sums, half, share.lane);
                 }
             }
         }
     }
 }
 
-// The gradient of the weight: products over pixels, of result channels and image channels. A block sums every gridDim.x-th
-// tile; `partial` is [gridDim.x, out, 3, 3, c / groups], which the next kernel sums.
+// The gradient of the weight: products over pixels, of result channels and image channels. A block sums every
+// gridDim.x-th tile; `partial` is [gridDim.x, out, 3, 3, c / groups], which the next kernel sums.
 template <u32 CT, u32 STRIDE>
 __device__ void grouped_weight(const bf16 *image, const bf16 *d_result, float *partial, const Sizes &s, const Tiling &t,
                                bf16 *staged) {
     const u32 PIXEL = Staged<CT>::STRIDE, QUARTERS = CT / 16 * (CT / 16); // of the matrix, a warp each
     u32 lane = threadIdx.x % WARP_SIZE, warp = threadIdx.x / WARP_SIZE, quarter = warp % QUARTERS;
     u32 from_o = quarter / (CT / 16) * 16, from_c = quarter % (CT / 16) * 16;
-    u32 first = blockIdx.y * CT, rows = ((STRIDE << t.rows) - STRIDE) + 3, columns = ((STRIDE << t.columns) - STRIDE) + 3;
+    u32 first = blockIdx.y * CT, rows = (STRIDE << t.rows) - STRIDE + 3, columns = (STRIDE << t.columns) - STRIDE + 3;
     bf16 *gradients = staged + (rows * columns << t.images) * PIXEL;
     float sums[9][2][4] = {};
     for (u32 tile = blockIdx.x; tile < t.tiles; tile += gridDim.x) {
@@ -355,7 +358,8 @@ __device__ void grouped_weight(const bf16 *image, const bf16 *d_result, float *p
         __syncthreads();
 #pragma unroll
         for (u32 i = 0; i < 8; ++i)
-            room[(warp * 16 + lane / 4 + i / 2 % 2 * 8) * 16 + i / 4 * 8 + lane % 4 * 2 + i % 2] = sums[tap][i / 4][i % 4];
+            room[(warp * 16 + lane / 4 + i / 2 % 2 * 8) * 16 + i / 4 * 8 + lane % 4 * 2 + i % 2] =
+                sums[tap][i / 4][i % 4];
         __syncthreads();
         for (u32 i = threadIdx.x; i < QUARTERS * 256; i += WARPS * WARP_SIZE) {
             u32 of = i / 256, o = of / (CT / 16) * 16 + i / 16 % 16, c = of % (CT / 16) * 16 + i % 16;
