@@ -74,7 +74,9 @@ export async function parity(context: PartContext, checks: Checks): Promise<Reco
         const record = recordOf(row.name, dtype, own.seen, cpu.seen);
         if (record.tensors > 0) ops.push(record);
       }
-      if (own.failures.length > 0) throw new Error(`${own.failures.length} wrong: ${own.failures.join(" | ")}`);
+      if (own.failures.length > 0) {
+        throw new Error(`${own.failures.length} wrong: ${own.failures.slice(0, 3).join(" | ")}`);
+      }
       const share = Math.max(0, ...[...own.seen.values()].map(({ worst }) => worst.share));
       return `${own.seen.size} tensors, at most ${share.toFixed(3)} of the tolerance`;
     });
