@@ -25,7 +25,7 @@ for (const captured of [false, true]) {
     const [runs, launches] = [cpuRuns(), device.stats().launches];
     const losses = await stepLosses(model, settings, how);
     assertNoFurther(losses, { f64: stored.numbers("losses.f64"), f32: stored.numbers("losses.f32") }, 3, "cuda");
-    assertEquals(cpuRuns(), runs, "an op ran on the CPU");
+    assertEquals(cpuRuns() - runs, settings.steps, "besides the draws of the batches an op ran on the CPU");
     const counts = emulator.launchesByName();
     for (const name of ["batch_norm", "max_blur_pool", "ranger", "cross_entropy"]) {
       assert(Object.keys(counts).some((kernel) => kernel.includes(name)), `no ${name} in ${Object.keys(counts)}`);
