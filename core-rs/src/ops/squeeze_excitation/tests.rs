@@ -3,7 +3,7 @@ use crate::cpu::isa::Isa;
 use crate::ops::blur_pool::tests::{check, noise, wide};
 
 /// The buffers of a call in a row, so that one comparison covers all.
-fn parts<'a, T, const N: usize>(mut all: &'a mut [T], lengths: [usize; N]) -> [&'a mut [T]; N] {
+fn parts<T, const N: usize>(mut all: &mut [T], lengths: [usize; N]) -> [&mut [T]; N] {
     lengths.map(|len| all.split_off_mut(..len).expect("as long as all parts"))
 }
 
