@@ -354,6 +354,18 @@ op_export!(lt_update_running_stats, batch_norm, UpdateRunningStats, Row {
     mutates: &[true, true, false, false],
     view: false,
 });
+op_export!(lt_squeeze_excitation, squeeze_excitation, SqueezeExcitation, Row {
+    name: "squeeze_excitation",
+    inputs: &["x", "w1", "b1", "w2", "b2"],
+    mutates: &[false, false, false, false, false],
+    view: false,
+});
+op_export!(lt_squeeze_excitation_backward, squeeze_excitation, SqueezeExcitationBackward, Row {
+    name: "squeeze_excitation_backward",
+    inputs: &["dy", "x", "w1", "w2", "pooled", "hidden", "gate"],
+    mutates: &[false, false, false, false, false, false, false],
+    view: false,
+});
 op_export!(lt_max_pool2d, max_pool2d, MaxPool2d, Row {
     name: "max_pool2d",
     inputs: &["x"],

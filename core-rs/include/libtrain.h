@@ -360,6 +360,14 @@ int32_t lt_batch_norm_eval_backward(uint32_t queue_slot, uint32_t queue_generati
  * inputs: runningMean, runningVariance, mean, variance; params: momentum: f64, count: u32; outputs: none; writes runningMean, runningVariance */
 int32_t lt_update_running_stats(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* x gate, the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018).
+ * inputs: x, w1, b1, w2, b2; params: activation: activation; outputs: y, pooled, hidden, gate */
+int32_t lt_squeeze_excitation(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradients of squeeze_excitation.
+ * inputs: dy, x, w1, w2, pooled, hidden, gate; params: activation: activation; outputs: dx, dw1, db1, dw2, db2 */
+int32_t lt_squeeze_excitation_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* The largest value of each window of x [n, h, w, c]; padding never wins.
  * inputs: x; params: kernelH: u32, kernelW: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, ceilMode: bool; outputs: y */
 int32_t lt_max_pool2d(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);

@@ -1,5 +1,6 @@
 /** Modules made of others. */
 import type { ActivationName } from "../ffi/codes.ts";
+import { squeezeExcitation } from "../tensor/ops/squeeze_excitation.ts";
 import { affine, unary } from "../tensor/ops/unary.ts";
 import { ownedHere, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -115,8 +116,12 @@ export class SqueezeExcitation extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    const [n = 0, , , c = 0] = x.shape;
-    const hidden = activate(this.reduce.forward(x.mean([1, 2])), this.activation);
-    return x.mul(this.expand.forward(hidden).sigmoid().reshape([n, 1, 1, c]));
+    return squeezeExcitation(x, {
+      reduce: this.reduce.weight,
+      reduceBias: this.reduce.bias!,
+      expand: this.expand.weight,
+      expandBias: this.expand.bias!,
+      activation: this.activation,
+    });
   }
 }

@@ -3,6 +3,7 @@ import { zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { SqueezeExcitation } from "./blocks.ts";
 import { Conv2d, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -23,7 +24,12 @@ export interface SummaryRow {
 /** The layers that a batch of a shape goes through, in order. */
 export function summaryRows(model: Module, inputShape: readonly number[]): SummaryRow[] {
   const rows: SummaryRow[] = [];
-  const leaves = [...model.modules()].filter(([, module]) => module.children().size === 0);
+  const modules = [...model.modules()];
+  // It does its layers' work in one op of its own.
+  const whole = modules.filter(([, module]) => module instanceof SqueezeExcitation).map(([path]) => path);
+  const leaves = modules.filter(([path, module]) =>
+    whole.includes(path) || (module.children().size === 0 && !whole.some((outer) => isInside(path, outer)))
+  );
   const first = model.namedParameters().values().next().value;
   const wasTraining = model.training;
   for (const [path, module] of leaves) observe(module, path, rows);
@@ -38,6 +44,10 @@ export function summaryRows(model: Module, inputShape: readonly number[]): Summa
     model.train(wasTraining);
   }
   return rows;
+}
+
+function isInside(path: string, outer: string): boolean {
+  return outer === "" || path.startsWith(`${outer}.`);
 }
 
 /** Puts a forward that takes notes before the class's own. */
@@ -55,6 +65,9 @@ function observe(module: Module, path: string, rows: SummaryRow[]): void {
 }
 
 function macsOf(module: Module, y: Tensor): number {
+  if (module instanceof SqueezeExcitation) {
+    return (y.shape[0] ?? 1) * (module.reduce.weight.size + module.expand.weight.size);
+  }
   if (!(module instanceof Conv2d || module instanceof Linear)) return 0;
   const [out = 1, ...rest] = module.weight.shape;
   return y.size / out * out * rest.reduce((product, size) => product * size, 1);

@@ -35,6 +35,7 @@ export {
 export { defineOp, type OpDefinition } from "./define_op.ts";
 export { gradCheck, type GradCheckOptions } from "./grad_check.ts";
 export { batchNorm, type BatchNormOptions } from "./ops/batch_norm.ts";
+export { squeezeExcitation, type SqueezeExcitationOptions } from "./ops/squeeze_excitation.ts";
 export { conv2d, type Conv2dOptions } from "./ops/conv2d.ts";
 export { linear, matmul, type MatmulOptions } from "./ops/matmul.ts";
 export { type Pair } from "./ops/pair.ts";

@@ -9,6 +9,7 @@ import { matmulRule } from "./ops/matmul.ts";
 import { conv2dRule } from "./ops/conv2d.ts";
 import { batchNormEvalRule, batchNormRule } from "./ops/batch_norm.ts";
 import { avgPool2dRule, blurPoolRule, maxBlurPoolRule, maxPool2dRule } from "./ops/pooling.ts";
+import { squeezeExcitationRule } from "./ops/squeeze_excitation.ts";
 import { crossEntropyRule, logSoftmaxRule, softmaxRule } from "./ops/softmax.ts";
 
 /** What a rule sees of the call that it differentiates. */
@@ -63,6 +64,7 @@ function makeRules(): Rules {
     conv2d: conv2dRule,
     batch_norm: batchNormRule,
     batch_norm_eval: batchNormEvalRule,
+    squeeze_excitation: squeezeExcitationRule,
     max_pool2d: maxPool2dRule,
     avg_pool2d: avgPool2dRule,
     blur_pool: blurPoolRule,

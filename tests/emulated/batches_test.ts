@@ -1,7 +1,7 @@
 /** Batches on the emulated GPU: the CPU's pixels, wherever they are made, and nothing left behind. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { data, Device, LateError, type Tensor, tensor } from "../../mod.ts";
+import { data, Device, LateError, nn, optim, type Tensor, tensor, Trainer } from "../../mod.ts";
 import { applyOne } from "../../lib/tensor/apply.ts";
 import { writeFolder } from "../support/image_files.ts";
 import { tempFolder } from "../temp_folder.ts";
@@ -175,6 +175,29 @@ for (
     assertEquals((await closed())["bytes"], 0);
   });
 }
+
+Deno.test("cuda (emulated): a training on the host's batches is the one on the GPU's own, bit for bit", async () => {
+  using folder = tempFolder();
+  const [path, cache] = [await writeFolder(join(folder.path, "pets")), join(folder.path, "cache")];
+  const weights: unknown[] = [];
+  for (const leave of [0, 2 ** 32 - 2]) {
+    using cuda = new Device("cuda");
+    const { train, valid } = await data.open(path, { size: 19, device: cuda, cache, leave, warn: () => {} });
+    const options = { device: cuda, init: new nn.Init(5) };
+    using model = new nn.Sequential(
+      new nn.ConvNorm(3, 8, { ...options, stride: 2, activation: "mish" }),
+      new nn.GlobalAvgPool2d(),
+      new nn.Linear(8, 2, options),
+    );
+    using trainer = new Trainer(model, { optimizer: optim.adamw(), schedule: optim.constant({ lr: 0.01 }) });
+    await trainer.fit(train.batches(2, { seed: 1, flip: 0.5 }), { epochs: 3 });
+    assert(trainer.counters.step >= 3, `${trainer.counters.step} steps`);
+    const values = [...model.namedParameters()].map(async ([name, weight]) => [name, await weight.data()]);
+    weights.push(await Promise.all(values));
+    for (const set of [train, valid]) set.dispose();
+  }
+  assertEquals(weights[1], weights[0]);
+});
 
 Deno.test("cuda (emulated): arrays live on the GPU, with the CPU's batches", async () => {
   const arrays = {

@@ -196,6 +196,10 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
   ],
   batch_norm: norms(false),
   batch_norm_eval: norms(true),
+  squeeze_excitation: ACTIVATIONS.map((activation, index) => {
+    const [c, r] = [index % 3 + 1, index % 2 + 1];
+    return { inputs: [of(2, 2, index % 2 + 1, c), of(r, c), of(r), of(c, r), of(c)], params: { activation } };
+  }),
   max_pool2d: windows().map(({ shape, ...params }) => ({ inputs: [of(...shape)], params })),
   avg_pool2d: windows().flatMap(({ shape, ...window }) =>
     [true, false].map((countIncludePad) => ({ inputs: [of(...shape)], params: { ...window, countIncludePad } }))

@@ -50,6 +50,8 @@ const SUMMANDS: Readonly<Record<string, (shapes: Shapes, params: OpCase["params"
   },
   conv2d_backward_input: ([, weight = []]) => size(weight.slice(0, 3)),
   conv2d_backward_weight: ([dy = []]) => size(dy.slice(0, 3)),
+  squeeze_excitation: ([x = []]) => size(x.slice(1, 3)),
+  squeeze_excitation_backward: ([dy = []]) => size(dy.slice(1, 3)),
   sum: ([x = []]) => size(x),
   broadcast_to: (_, { shape }) => size(shape as readonly number[]),
 };

@@ -1,8 +1,10 @@
 //! Launches over the pixels of images, NHWC: a thread a pixel and a few neighbouring channels of it.
 
+use super::io::DevicePointer;
 use super::launch::{Given, Grid, MOST_ROWS, THREADS};
 use super::nvrtc::Source;
 use super::{CudaContext, CudaIo};
+use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 
 /// Bytes that move in one access where everything is aligned to them.
@@ -18,9 +20,14 @@ pub fn below_2_31<const N: usize>(op: &'static str, sizes: [usize; N]) -> Result
 
 /// Whether the `c` channels of every image of a call can move 16 bytes at a time.
 pub fn in_packs(io: &CudaIo, c: usize) -> bool {
-    let addresses = (0..io.inputs()).map(|i| io.input(i)).chain((0..io.outputs()).map(|i| io.output(i)));
-    (c * io.meta(0).dtype.size()).is_multiple_of(PACK)
-        && addresses.fold(0, |bits, address| bits | address) % PACK as u64 == 0
+    let (inputs, outputs) = ((0..io.inputs()).map(|i| io.input(i)), (0..io.outputs()).map(|i| io.output(i)));
+    move_in_packs(io.meta(0).dtype, c, inputs.chain(outputs))
+}
+
+/// The same for some images of a call.
+pub fn move_in_packs(dtype: Dtype, c: usize, addresses: impl IntoIterator<Item = DevicePointer>) -> bool {
+    let together = addresses.into_iter().fold(0, |bits, address| bits | address);
+    (c * dtype.size()).is_multiple_of(PACK) && together.is_multiple_of(PACK as u64)
 }
 
 impl Grid {

@@ -33,6 +33,7 @@ pub mod rows;
 pub mod sgd_step;
 pub mod slice;
 pub mod softmax;
+pub mod squeeze_excitation;
 pub mod transpose;
 pub mod unary;
 

@@ -141,6 +141,8 @@ export const SYMBOLS = {
   lt_batch_norm_eval: OP,
   lt_batch_norm_eval_backward: OP,
   lt_update_running_stats: OP,
+  lt_squeeze_excitation: OP,
+  lt_squeeze_excitation_backward: OP,
   lt_max_pool2d: OP,
   lt_max_pool2d_backward: OP,
   lt_avg_pool2d: OP,
@@ -707,6 +709,24 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  squeeze_excitation: {
+    symbol: "lt_squeeze_excitation",
+    inputs: ["x", "w1", "b1", "w2", "b2"],
+    params: [["activation", "activation"]],
+    outputs: ["y", "pooled", "hidden", "gate"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  squeeze_excitation_backward: {
+    symbol: "lt_squeeze_excitation_backward",
+    inputs: ["dy", "x", "w1", "w2", "pooled", "hidden", "gate"],
+    params: [["activation", "activation"]],
+    outputs: ["dx", "dw1", "db1", "dw2", "db2"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   max_pool2d: {
     symbol: "lt_max_pool2d",
     inputs: ["x"],
@@ -997,6 +1017,10 @@ export interface OpParams {
   batch_norm_eval_backward: { eps: number; activation: ActivationName };
   /** running = (1 - momentum) running + momentum batch, with the unbiased variance of `count` values; a batch that is not finite changes nothing */
   update_running_stats: { momentum: number; count: number };
+  /** x gate, the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018) */
+  squeeze_excitation: { activation: ActivationName };
+  /** The gradients of squeeze_excitation */
+  squeeze_excitation_backward: { activation: ActivationName };
   /** The largest value of each window of x [n, h, w, c]; padding never wins */
   max_pool2d: { kernelH: number; kernelW: number; strideH: number; strideW: number; paddingH: number; paddingW: number; ceilMode: boolean };
   /** dy added at the first largest value of each window */

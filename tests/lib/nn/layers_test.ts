@@ -104,6 +104,7 @@ Deno.test("summary: layers, shapes, parameters and multiply-adds, with nothing l
   using device = new Device("cpu", { threads: 1 });
   using model = new nn.Sequential(
     new nn.ConvNorm(3, 8, { device, stride: 2, activation: "relu" }),
+    new nn.SqueezeExcitation(8, { device, reduction: 1 }),
     new nn.GlobalAvgPool2d(),
     new nn.Linear(8, 10, { device }),
   );
@@ -114,13 +115,14 @@ Deno.test("summary: layers, shapes, parameters and multiply-adds, with nothing l
     [
       ["layers.0.conv", "Conv2d", [2, 4, 4, 8], 216, 2 * 4 * 4 * 8 * 27],
       ["layers.0.norm", "BatchNorm2d", [2, 4, 4, 8], 16, 0],
-      ["layers.1", "GlobalAvgPool2d", [2, 8], 0, 0],
-      ["layers.2", "Linear", [2, 10], 90, 160],
+      ["layers.1", "SqueezeExcitation", [2, 4, 4, 8], 144, 2 * 2 * 8 * 8],
+      ["layers.2", "GlobalAvgPool2d", [2, 8], 0, 0],
+      ["layers.3", "Linear", [2, 10], 90, 160],
     ],
   );
   const text = summary(model, [2, 8, 8, 3]);
   assertMatch(text, /^layer +kind +output +parameters +MACs\n/);
-  assertMatch(text, /total +322 +7,072$/);
+  assertMatch(text, /total +466 +7,328$/);
   assert(model.training, "the mode is as it was");
   assertEquals([device.stats().handles, await valuesOf((model.layers[0] as nn.ConvNorm).norm.runningMean)], before);
 });

@@ -1,0 +1,107 @@
+//! Squeeze-and-excitation on the GPU: what `kernel.cu` is launched with. Three launches forward: means, gates, y; four
+//! backward: sums of dy x, gradients of the hidden layer, those of the weights, dx.
+
+use super::{Sizes, SqueezeExcitation, SqueezeExcitationBackward};
+use crate::cuda::images::{below_2_31, move_in_packs};
+use crate::cuda::io::DevicePointer;
+use crate::cuda::launch::{Argument, Grid, MOST_ROWS, THREADS};
+use crate::cuda::nvrtc::Source;
+use crate::cuda::{CudaContext, CudaIo, args};
+use crate::dtype::Dtype;
+use crate::error::Result;
+use crate::ops::activation::Activation;
+use crate::shape::Meta;
+
+static SOURCE: Source = Source { name: "squeeze_excitation", text: include_str!("kernel.cu") };
+
+/// `LANES` and `DEEP` of `kernel.cu`: threads of a block that sums over pixels.
+const SUMS: [u32; 3] = [8, 32, 1];
+
+/// As `Sizes` of `kernel.cu`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Given {
+    n: u32,
+    h: u32,
+    w: u32,
+    c: u32,
+    r: u32,
+    activation: u32,
+    wide: u32,
+}
+
+impl Argument for Given {}
+
+/// One launch after the other.
+struct Launches<'a> {
+    io: &'a CudaIo<'a>,
+    sizes: Sizes,
+    dtype: Dtype,
+    given: Given,
+}
+
+impl<'a> Launches<'a> {
+    /// Over x and, where it is backward, over images like it: `images` are where all of them are.
+    fn new(
+        io: &'a CudaIo<'a>,
+        [x, w1]: [Meta; 2],
+        activation: Activation,
+        images: &[DevicePointer],
+    ) -> Result<Launches<'a>> {
+        let (sizes, dims) = (Sizes::new(x, w1), x.shape.dims());
+        let [n, h, w, c, r] = below_2_31(io.name(), [dims[0], dims[1], dims[2], dims[3], sizes.r])?;
+        let wide = u32::from(move_in_packs(x.dtype, sizes.c, images.iter().copied()));
+        let given = Given { n, h, w, c, r, activation: activation as u32, wide };
+        Ok(Launches { io, sizes, dtype: x.dtype, given })
+    }
+
+    /// Blocks that each sum some channels over the pixels of an image.
+    fn sums(&self) -> Grid {
+        let step = if self.given.wide != 0 { 16 / self.dtype.size() } else { 1 };
+        let tiles = self.sizes.c.div_ceil(SUMS[0] as usize * step);
+        Grid { blocks: [tiles as u32, self.sizes.n.min(MOST_ROWS) as u32, 1], threads: SUMS, shared: 0 }
+    }
+
+    /// A block an image, with room for its channels and hidden channels.
+    fn images(&self) -> Grid {
+        Grid::line(self.sizes.n, THREADS).with_shared(4 * (self.sizes.c + self.sizes.r) as u32)
+    }
+
+    fn kernel(&self, name: &str) -> String {
+        format!("{}_{name}_{}", self.io.name(), self.dtype)
+    }
+}
+
+pub fn forward(op: &SqueezeExcitation, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+    let [y, pooled, hidden, gate] = [0, 1, 2, 3].map(|index| io.output(index));
+    let [x, w1, b1, w2, b2] = [0, 1, 2, 3, 4].map(|index| io.input(index));
+    let launches = Launches::new(io, [io.meta(0), io.meta(1)], op.0, &[x, y])?;
+    let (name, given) = (io.name(), launches.given);
+    if launches.sizes.n == 0 {
+        return Ok(());
+    }
+    cuda.launch(name, &SOURCE, &launches.kernel("means"), launches.sums(), &args![x, pooled, given])?;
+    let gates = &args![pooled, w1, b1, w2, b2, hidden, gate, given];
+    cuda.launch(name, &SOURCE, "squeeze_excitation_gates", launches.images(), gates)?;
+    cuda.launch_pixels(&SOURCE, io, given.wide != 0, &args![x, gate, y, given])
+}
+
+pub fn backward(op: &SqueezeExcitationBackward, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+    let [dy, x, w1, w2, pooled, hidden, gate] = [0, 1, 2, 3, 4, 5, 6].map(|index| io.input(index));
+    let [dx, dw1, db1, dw2, db2] = [0, 1, 2, 3, 4].map(|index| io.output(index));
+    let launches = Launches::new(io, [io.meta(1), io.meta(2)], op.0, &[dy, x, dx])?;
+    let (name, given, s) = (io.name(), launches.given, launches.sizes);
+    // Of every image: dz and the gradient of its means, [c]; that of the hidden layer and its activations, [r].
+    let dz = cuda.scratch(name, 4 * s.n * 2 * (s.c + s.r))?;
+    let [dpooled, dhidden] = [1, 2].map(|parts| dz + (4 * parts * s.n * s.c) as u64);
+    let activated = dhidden + (4 * s.n * s.r) as u64;
+    if s.n > 0 {
+        cuda.launch(name, &SOURCE, &launches.kernel("sums"), launches.sums(), &args![dy, x, dz, given])?;
+        let hiddens = &args![w1, w2, hidden, gate, dz, dpooled, dhidden, activated, given];
+        cuda.launch(name, &SOURCE, "squeeze_excitation_backward_hidden", launches.images(), hiddens)?;
+    }
+    let grid = Grid::elements(2 * s.r * s.c + s.r + s.c);
+    let weights = &args![pooled, dz, dhidden, activated, dw1, db1, dw2, db2, given];
+    cuda.launch(name, &SOURCE, "squeeze_excitation_backward_weights", grid, weights)?;
+    cuda.launch_pixels(&SOURCE, io, given.wide != 0, &args![dy, gate, dpooled, dx, given])
+}

@@ -1,0 +1,43 @@
+//! Forward, image by image: the second pass over an image finds it in the cache.
+
+use super::{Sizes, loops};
+use crate::cpu::CpuContext;
+use crate::cpu::pool::SliceParts;
+use crate::cpu::scratch::Scratch;
+use crate::ops::activation::Activation;
+
+/// `weights`: w1, b1, w2, b2; `made`: pooled, hidden, gate.
+pub fn run(
+    context: &CpuContext,
+    s: &Sizes,
+    activation: Activation,
+    x: &[f32],
+    weights: [&[f32]; 4],
+    y: &mut [f32],
+    made: [&mut [f32]; 3],
+) {
+    let ([w1, b1, w2, b2], isa, len) = (weights, context.isa, s.pixels * s.c);
+    let y = SliceParts::new(y);
+    let [pooled, hidden, gate] = made.map(SliceParts::new);
+    context.pool.run(s.n, &|n| {
+        // SAFETY: every image runs once, and these parts are its own.
+        let (y, pooled, hidden, gate) = unsafe {
+            (
+                y.part(n * len..(n + 1) * len),
+                pooled.part(n * s.c..(n + 1) * s.c),
+                hidden.part(n * s.r..(n + 1) * s.r),
+                gate.part(n * s.c..(n + 1) * s.c),
+            )
+        };
+        let (x, mut room) = (&x[n * len..][..len], Scratch::take(s.c.max(s.r)));
+        let room = room.as_mut_slice();
+        loops::sum_pixels(isa, x, pooled, &mut room[..s.c]);
+        pooled.iter_mut().for_each(|sum| *sum /= s.pixels as f32);
+        loops::product(isa, w1, pooled, b1, hidden);
+        let activated = &mut room[..s.r];
+        activated.iter_mut().zip(&*hidden).for_each(|(a, &h)| *a = activation.apply(h));
+        loops::product(isa, w2, activated, b2, gate);
+        gate.iter_mut().for_each(|z| *z = Activation::Sigmoid.apply(*z));
+        loops::scale(isa, x, gate, y);
+    });
+}

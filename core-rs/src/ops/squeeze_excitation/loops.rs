@@ -1,0 +1,112 @@
+//! The inner loops, over the contiguous channels of pixels and rows of weights.
+
+/// Pixels whose sum is kept in one f32 before it goes to the total: few, for its accuracy.
+const TOGETHER: usize = 64;
+
+/// Partial sums of a dot product.
+const LANES: usize = 16;
+
+multiversion! {
+    /// The sum of x over its pixels of `sum.len()` channels; `part` has room for as many.
+    pub fn sum_pixels<A>(x: &[f32], sum: &mut [f32], part: &mut [f32]) {
+        let c = sum.len();
+        sum.fill(0.0);
+        for block in x.chunks(TOGETHER * c) {
+            part.fill(0.0);
+            let (fours, rest) = block.split_at(block.len() / (4 * c) * (4 * c));
+            for four in fours.chunks_exact(4 * c) {
+                let (one, four) = four.split_at(c);
+                let (two, four) = four.split_at(c);
+                let (three, four) = four.split_at(c);
+                for (i, part) in part.iter_mut().enumerate() {
+                    *part += (one[i] + two[i]) + (three[i] + four[i]);
+                }
+            }
+            for pixel in rest.chunks_exact(c) {
+                part.iter_mut().zip(pixel).for_each(|(part, &x)| *part += x);
+            }
+            sum.iter_mut().zip(&*part).for_each(|(sum, &part)| *sum += part);
+        }
+    }
+}
+
+multiversion! {
+    /// The sum of dy x, as [`sum_pixels`].
+    pub fn sum_products<A>(dy: &[f32], x: &[f32], sum: &mut [f32], part: &mut [f32]) {
+        let c = sum.len();
+        sum.fill(0.0);
+        for (dy, x) in dy.chunks(TOGETHER * c).zip(x.chunks(TOGETHER * c)) {
+            part.fill(0.0);
+            for (dy, x) in dy.chunks_exact(c).zip(x.chunks_exact(c)) {
+                for (part, (&dy, &x)) in part.iter_mut().zip(dy.iter().zip(x)) {
+                    *part = A::madd(dy, x, *part);
+                }
+            }
+            sum.iter_mut().zip(&*part).for_each(|(sum, &part)| *sum += part);
+        }
+    }
+}
+
+multiversion! {
+    /// y = x gate, for every pixel.
+    pub fn scale<A>(x: &[f32], gate: &[f32], y: &mut [f32]) {
+        let c = gate.len();
+        for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
+            for (y, (&x, &gate)) in y.iter_mut().zip(x.iter().zip(gate)) {
+                *y = x * gate;
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// dx = dy gate + shift, for every pixel.
+    pub fn scale_and_shift<A>(dy: &[f32], gate: &[f32], shift: &[f32], dx: &mut [f32]) {
+        let c = gate.len();
+        for (dy, dx) in dy.chunks_exact(c).zip(dx.chunks_exact_mut(c)) {
+            for (dx, (&dy, (&gate, &shift))) in dx.iter_mut().zip(dy.iter().zip(gate.iter().zip(shift))) {
+                *dx = A::madd(dy, gate, shift);
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// y = bias + weight x, with a weight of `bias.len()` rows.
+    pub fn product<A>(weight: &[f32], x: &[f32], bias: &[f32], y: &mut [f32]) {
+        for ((y, &bias), row) in y.iter_mut().zip(bias).zip(weight.chunks_exact(x.len())) {
+            let (rows, row_rest) = row.as_chunks::<LANES>();
+            let (xs, x_rest) = x.as_chunks::<LANES>();
+            let mut sums = [0.0f32; LANES];
+            for (row, x) in rows.iter().zip(xs) {
+                for lane in 0..LANES {
+                    sums[lane] = A::madd(row[lane], x[lane], sums[lane]);
+                }
+            }
+            for (lane, (&row, &x)) in row_rest.iter().zip(x_rest).enumerate() {
+                sums[lane] = A::madd(row, x, sums[lane]);
+            }
+            *y = bias + sums.iter().sum::<f32>();
+        }
+    }
+}
+
+multiversion! {
+    /// y = the sum of the rows, each times its factor.
+    pub fn weighted_sum<A>(rows: &[f32], factors: &[f32], y: &mut [f32]) {
+        y.fill(0.0);
+        for (row, &factor) in rows.chunks_exact(y.len()).zip(factors) {
+            y.iter_mut().zip(row).for_each(|(y, &x)| *y = A::madd(factor, x, *y));
+        }
+    }
+}
+
+multiversion! {
+    /// The same with factors `step` apart.
+    pub fn weighted_sum_apart<A>(rows: &[f32], factors: &[f32], step: usize, y: &mut [f32]) {
+        y.fill(0.0);
+        for (row, &factor) in rows.chunks_exact(y.len()).zip(factors.iter().step_by(step)) {
+            y.iter_mut().zip(row).for_each(|(y, &x)| *y = A::madd(factor, x, *y));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Squeeze-and-excitation (Hu, Shen, Albanie, Sun and Wu 2018, <https://arxiv.org/abs/1709.01507>), x [n, h, w, c]:
+//! `y = x gate`, `gate = sigmoid(w2 activation(hidden) + b2)`, `hidden = w1 pooled + b1`, where `pooled` [n, c] is the mean
+//! of x over its pixels, w1 is [r, c] and w2 [c, r]. Beside a bf16 x everything else is f32.
+//!
+//! Backward, with `dgate = sum over pixels of dy x` and `dz = dgate gate (1 - gate)`: `dhidden = (w2^T dz) activation'(hidden)`,
+//! `dx = dy gate + w1^T dhidden / pixels`, `dw2 = dz^T activation(hidden)`, `dw1 = dhidden^T pooled`, and db2 and db1 are the
+//! sums of dz and dhidden over the images.
+
+mod backward;
+mod cuda;
+mod forward;
+mod loops;
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use super::activation::Activation;
+use super::blur_pool::IMAGE;
+use super::{CudaKernel, Inputs, Op, Params};
+use crate::cpu::CpuContext;
+use crate::dtype::Dtype;
+use crate::error::{Error, Result};
+use crate::runtime::record::Io;
+use crate::shape::{Meta, Shape};
+
+/// All sizes: images, pixels of each, channels, hidden channels.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    n: usize,
+    pixels: usize,
+    c: usize,
+    r: usize,
+}
+
+impl Sizes {
+    /// Of an x [n, h, w, c] and a w1 [r, c].
+    fn new(x: Meta, w1: Meta) -> Sizes {
+        let [n, h, w, c]: [usize; 4] = x.shape.dims().try_into().expect("the rank was checked");
+        Sizes { n, pixels: h * w, c, r: w1.shape.dims()[0] }
+    }
+}
+
+/// Checks x and w1, and gives the sizes.
+fn check(inputs: &Inputs, x: usize, w1: usize) -> Result<(Meta, Sizes)> {
+    let meta = inputs.float(x)?;
+    inputs.rank(x, 4, IMAGE)?;
+    inputs.rank(w1, 2, "[r, c]")?;
+    let s = Sizes::new(meta, inputs.get(w1)?);
+    if s.pixels == 0 || s.c == 0 || s.r == 0 {
+        let message = format!(
+            "Expected pixels, channels and hidden channels, got x of shape {} and {} hidden channels",
+            meta.shape, s.r
+        );
+        return Err(Error::shape(inputs.op, message));
+    }
+    inputs.exactly(w1, meta.dtype.wide(), Shape::new(inputs.op, &[s.r, s.c])?)?;
+    Ok((meta, s))
+}
+
+/// `squeeze_excitation`
+pub struct SqueezeExcitation(Activation);
+
+impl Op for SqueezeExcitation {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+
+    fn parse(params: &mut Params) -> Result<Self> {
+        params.activation("activation").map(SqueezeExcitation)
+    }
+
+    fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
+        let (x, s) = check(inputs, 0, 1)?;
+        let wide = x.dtype.wide();
+        let shape = |dims: &[usize]| Shape::new(inputs.op, dims);
+        inputs.exactly(2, wide, shape(&[s.r])?)?;
+        inputs.exactly(3, wide, shape(&[s.c, s.r])?)?;
+        inputs.exactly(4, wide, shape(&[s.c])?)?;
+        let (channels, hidden) = (Meta::new(shape(&[s.n, s.c])?, wide), Meta::new(shape(&[s.n, s.r])?, wide));
+        Ok(vec![x, channels, hidden, channels])
+    }
+
+    fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
+        let s = Sizes::new(io.meta(0), io.meta(1));
+        if io.meta(0).dtype == Dtype::F64 {
+            let weights = [io.input::<f64>(1), io.input(2), io.input(3), io.input(4)];
+            let made = [io.output(1), io.output(2), io.output(3)];
+            reference::forward(&s, self.0, io.input(0), weights, io.output(0), made);
+        } else {
+            let weights = [io.input(1), io.input(2), io.input(3), io.input(4)];
+            let made = [io.output(1), io.output(2), io.output(3)];
+            forward::run(context, &s, self.0, io.input(0), weights, io.output(0), made);
+        }
+        Ok(())
+    }
+}
+
+/// `squeeze_excitation_backward`
+pub struct SqueezeExcitationBackward(Activation);
+
+impl Op for SqueezeExcitationBackward {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+
+    fn parse(params: &mut Params) -> Result<Self> {
+        params.activation("activation").map(SqueezeExcitationBackward)
+    }
+
+    fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
+        let (x, s) = check(inputs, 1, 2)?;
+        inputs.exactly(0, x.dtype, x.shape)?;
+        let wide = |dims: &[usize]| Ok(Meta::new(Shape::new(inputs.op, dims)?, x.dtype.wide()));
+        let (channels, hidden) = (wide(&[s.n, s.c])?, wide(&[s.n, s.r])?);
+        for (index, meta) in [(3, wide(&[s.c, s.r])?), (4, channels), (5, hidden), (6, channels)] {
+            inputs.exactly(index, meta.dtype, meta.shape)?;
+        }
+        Ok(vec![x, wide(&[s.r, s.c])?, wide(&[s.r])?, wide(&[s.c, s.r])?, wide(&[s.c])?])
+    }
+
+    fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
+        let s = Sizes::new(io.meta(1), io.meta(2));
+        if io.meta(1).dtype == Dtype::F64 {
+            let inputs = [0, 1, 2, 3, 4, 5, 6].map(|index| io.input::<f64>(index));
+            reference::backward(&s, self.0, inputs, [0, 1, 2, 3, 4].map(|index| io.output(index)));
+        } else {
+            let inputs = [0, 1, 2, 3, 4, 5, 6].map(|index| io.input::<f32>(index));
+            backward::run(context, &s, self.0, inputs, [0, 1, 2, 3, 4].map(|index| io.output(index)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! The definition: plain loops over images, pixels and channels.
+
+use super::Sizes;
+use crate::dtype::Float;
+use crate::ops::activation::Activation;
+
+/// `weights`: w1, b1, w2, b2; `made`: pooled, hidden, gate.
+pub fn forward<T: Float>(
+    s: &Sizes,
+    activation: Activation,
+    x: &[T],
+    weights: [&[T]; 4],
+    y: &mut [T],
+    made: [&mut [T]; 3],
+) {
+    let ([w1, b1, w2, b2], [pooled, hidden, gate]) = (weights, made);
+    let (c, r) = (s.c, s.r);
+    for n in 0..s.n {
+        let image = n * s.pixels * c..(n + 1) * s.pixels * c;
+        for k in 0..c {
+            let sum: T = x[image.clone()].iter().skip(k).step_by(c).copied().sum();
+            pooled[n * c + k] = sum / T::from_f64(s.pixels as f64);
+        }
+        for j in 0..r {
+            hidden[n * r + j] = b1[j] + (0..c).map(|k| w1[j * c + k] * pooled[n * c + k]).sum::<T>();
+        }
+        for k in 0..c {
+            let z = b2[k] + (0..r).map(|j| w2[k * r + j] * activation.apply(hidden[n * r + j])).sum::<T>();
+            gate[n * c + k] = Activation::Sigmoid.apply(z);
+        }
+        for (i, (y, &x)) in y[image.clone()].iter_mut().zip(&x[image]).enumerate() {
+            *y = x * gate[n * c + i % c];
+        }
+    }
+}
+
+/// Inputs: dy, x, w1, w2, pooled, hidden, gate; gradients: dx, dw1, db1, dw2, db2.
+pub fn backward<T: Float>(s: &Sizes, activation: Activation, inputs: [&[T]; 7], gradients: [&mut [T]; 5]) {
+    let ([dy, x, w1, w2, pooled, hidden, gate], [dx, dw1, db1, dw2, db2]) = (inputs, gradients);
+    let (c, r) = (s.c, s.r);
+    for sums in [&mut *dw1, &mut *db1, &mut *dw2, &mut *db2] {
+        sums.fill(T::ZERO);
+    }
+    for n in 0..s.n {
+        let image = n * s.pixels * c..(n + 1) * s.pixels * c;
+        let mut dz = vec![T::ZERO; c];
+        for (i, (&dy, &x)) in dy[image.clone()].iter().zip(&x[image.clone()]).enumerate() {
+            dz[i % c] += dy * x;
+        }
+        for (dz, &gate) in dz.iter_mut().zip(&gate[n * c..]) {
+            *dz = *dz * gate * (T::ONE - gate);
+        }
+        let dhidden: Vec<T> = (0..r)
+            .map(|j| (0..c).map(|k| w2[k * r + j] * dz[k]).sum::<T>() * activation.derivative(hidden[n * r + j]))
+            .collect();
+        for k in 0..c {
+            db2[k] += dz[k];
+            (0..r).for_each(|j| dw2[k * r + j] += dz[k] * activation.apply(hidden[n * r + j]));
+        }
+        for j in 0..r {
+            db1[j] += dhidden[j];
+            (0..c).for_each(|k| dw1[j * c + k] += dhidden[j] * pooled[n * c + k]);
+        }
+        for (i, (dx, &dy)) in dx[image.clone()].iter_mut().zip(&dy[image]).enumerate() {
+            let k = i % c;
+            let dpooled = (0..r).map(|j| w1[j * c + k] * dhidden[j]).sum::<T>();
+            *dx = dy * gate[n * c + k] + dpooled / T::from_f64(s.pixels as f64);
+        }
+    }
+}
