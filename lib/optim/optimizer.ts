@@ -6,7 +6,7 @@ import { apply } from "../tensor/apply.ts";
 import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
 import { full, tensor, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { scope } from "../tensor/scope.ts";
+import { allOrNothing, scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Settings for some of a model's parameters. */
@@ -288,13 +288,17 @@ export class BoundOptimizer {
           `bf16 where its input is bf16`,
       );
     }
-    this.#lrTensor ??= scope(() => full([], this.#lr, { dtype, device })).detachFromScope();
-    const states = new Map(
-      this.#rule.states.map((name) => [name, scope(() => zeros([start], { dtype, device })).detachFromScope()]),
-    );
-    const steps = scope(() => tensor(new Int32Array(segments.length + 1), undefined, { device })).detachFromScope();
-    const tables = { segments, states, steps };
-    scope(() => noGrad(() => this.#fillTables(tables, before)));
+    const { lr, tables } = allOrNothing(() => {
+      const lr = this.#lrTensor ?? scope(() => full([], this.#lr, { dtype, device })).detachFromScope();
+      const states = new Map(
+        this.#rule.states.map((name) => [name, scope(() => zeros([start], { dtype, device })).detachFromScope()]),
+      );
+      const steps = scope(() => tensor(new Int32Array(segments.length + 1), undefined, { device })).detachFromScope();
+      const tables = { segments, states, steps };
+      scope(() => noGrad(() => this.#fillTables(tables, before)));
+      return { lr, tables };
+    });
+    this.#lrTensor = lr;
     for (const old of before === undefined ? [] : [...before.states.values(), before.steps]) old.dispose();
     this.#tables = tables;
     this.#version++;

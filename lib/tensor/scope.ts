@@ -39,6 +39,31 @@ const scopes: Scope[] = [];
 /** The synchronous functions: an open scope across an `await` would adopt other tasks' tensors. */
 export type Sync<Result> = Result extends PromiseLike<unknown> ? never : Result;
 
+/** What the constructions under way have made, the outermost first. */
+const constructions: Owned[][] = [];
+
+/**
+ * What a function makes, or nothing: where it throws, every tensor that it made is disposed of, those too that modules had
+ * taken over.
+ */
+export function allOrNothing<Result>(make: () => Sync<Result>): Result {
+  const made: Owned[] = [];
+  const depth = constructions.push(made);
+  try {
+    return make() as Result;
+  } catch (error) {
+    for (const value of made.reverse()) value.dispose();
+    throw error;
+  } finally {
+    constructions.length = depth - 1;
+  }
+}
+
+/** Notes a new tensor for the constructions under way. */
+export function noteMade(value: Owned): void {
+  for (const made of constructions) made.push(value);
+}
+
 /** Puts a new tensor under the innermost scope; false if there is none. */
 export function own(value: Ownable): boolean {
   const scope = scopes.at(-1);

@@ -6,7 +6,7 @@ import { aliasTensor, beginRead, releaseRead, releaseTensor, takeRead } from "..
 import type { Device } from "./device.ts";
 import { type Remains, unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";
-import { disown, own } from "./scope.ts";
+import { disown, noteMade, own } from "./scope.ts";
 import * as ops from "./ops/methods.ts";
 import { TensorMethods } from "./tensor_methods.ts";
 import { readerOf, type TensorData } from "./typed_arrays.ts";
@@ -75,6 +75,7 @@ export class Tensor extends TensorMethods {
     this.shape = raw.shape;
     this.dtype = raw.dtype;
     this.#handle = { slot: raw.slot, generation: raw.generation };
+    noteMade(this);
     if (owned && !own(this)) this.#watch();
   }
 

@@ -5,6 +5,12 @@ use cudarc::driver::{self, DriverError, result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Makes the device current for giving something back. cudarc first tells, once, what went wrong while something else was
+/// given back; that is no reason to keep this.
+pub(super) fn bound(device: &Arc<driver::CudaContext>) -> bool {
+    device.bind_to_thread().or_else(|_| device.bind_to_thread()).is_ok()
+}
+
 /// Device memory, freed at the end.
 pub struct DeviceBuffer {
     device: Arc<driver::CudaContext>,
@@ -31,7 +37,7 @@ impl DeviceBuffer {
 
 impl Drop for DeviceBuffer {
     fn drop(&mut self) {
-        if self.device.bind_to_thread().is_ok() {
+        if bound(&self.device) {
             // SAFETY: allocated in `new`, freed once; the driver waits for what still uses it.
             let _ = unsafe { result::free_sync(self.pointer) };
         }
@@ -71,7 +77,7 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        if self.device.bind_to_thread().is_ok() {
+        if bound(&self.device) {
             // SAFETY: allocated by `PinnedPool::take`, freed once.
             let _ = unsafe { result::free_host(self.pointer.cast()) };
         }

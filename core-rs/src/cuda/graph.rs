@@ -4,7 +4,7 @@
 //! the arguments, one launch, and a copy of the results. What a graph points at stays where it is: the recorded step keeps
 //! its records' blocks, and the graph the scratch and tables of their kernels.
 
-use super::buffer::DeviceBuffer;
+use super::buffer::{DeviceBuffer, bound};
 use super::capture::StreamCapture;
 use super::context::{CudaContext, failed};
 use super::marks::Event;
@@ -264,7 +264,7 @@ impl Drop for Captured {
         if let Some(last) = self.last.take() {
             let _ = last.wait();
         }
-        if self.device.bind_to_thread().is_ok() {
+        if bound(&self.device) {
             // SAFETY: made by `of`, destroyed once, and not under way any more.
             let _ = unsafe { sys::cuGraphExecDestroy(self.graph) };
         }

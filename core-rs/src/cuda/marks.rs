@@ -1,6 +1,6 @@
 //! Points in the stream that the host can wait for, each with the fault word as it was there.
 
-use super::buffer::{Pinned, PinnedPool};
+use super::buffer::{Pinned, PinnedPool, bound};
 use super::fault::{FaultWord, WORD};
 use super::io::DevicePointer;
 use cudarc::driver::sys::{CUevent, CUevent_flags, CUstream};
@@ -71,7 +71,7 @@ impl Event {
 
 impl Drop for Event {
     fn drop(&mut self) {
-        if self.device.bind_to_thread().is_ok() {
+        if bound(&self.device) {
             // SAFETY: made by `with`, destroyed once.
             let _ = unsafe { result::event::destroy(self.event) };
         }

@@ -1,5 +1,6 @@
 //! Kernel files on the device: compiled at their first use, loaded once a context.
 
+use super::buffer::bound;
 use super::context::{CudaContext, failed};
 use super::nvrtc::{self, Source};
 use crate::error::Result;
@@ -59,10 +60,10 @@ unsafe impl Sync for Modules {}
 
 impl Modules {
     /// Unloads all; nothing may be running any more.
-    pub(super) fn unload(&self, device: &driver::CudaContext) {
+    pub(super) fn unload(&self, device: &Arc<driver::CudaContext>) {
         let mut modules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, module) in modules.drain() {
-            if device.bind_to_thread().is_ok() {
+            if bound(device) {
                 // SAFETY: loaded once, unloaded once.
                 let _ = unsafe { result::module::unload(module.handle) };
             }
