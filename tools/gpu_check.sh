@@ -6,7 +6,9 @@
 # Its arguments are those of tools/gpu_check.ts. GPU_PACK names the folder of the parts (default .cache/gpu).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-pack=${GPU_PACK:-.cache/gpu}
+GPU_PACK=$(cd "${GPU_PACK:-.cache/gpu}" && pwd)
+export GPU_PACK
+pack=$GPU_PACK
 python=${GPU_PYTHON:-python3}
 say() { echo "gpu_check: $*" >&2; }
 
@@ -59,5 +61,5 @@ export LD_LIBRARY_PATH DENO_DIR=$pack/deno_dir DENO_NO_UPDATE_CHECK=1
 say "libraries from $LD_LIBRARY_PATH"
 
 permissions=(--allow-read --allow-write --allow-ffi --allow-env --allow-run --allow-sys)
-exec "$PWD/$deno" run -q --no-prompt --no-check --cached-only "${permissions[@]}" tools/gpu_check.ts \
+exec "$deno" run -q --no-prompt --no-check --cached-only "${permissions[@]}" tools/gpu_check.ts \
   --python "$python" ${data[@]+"${data[@]}"} "$@"

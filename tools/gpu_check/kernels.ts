@@ -28,18 +28,19 @@ interface KernelRow {
 }
 
 /** Rows of the square matrices whose product keeps the device busy. */
-const busyRows = { cuda: 8192, cpu: 64 } as const;
+const BUSY_ROWS = 8192;
 
 /** Calls of a step, timed with nothing to wait for; the median of some steps for each. */
-async function profileStep(device: Device, step: () => void): Promise<TimedCall[]> {
-  const rows = busyRows[device.kind];
+async function profileStep(device: Device, small: boolean, step: () => void): Promise<TimedCall[]> {
+  const large = device.kind === "cuda" && !small;
+  const rows = large ? BUSY_ROWS : 64;
   using a = randn([rows, rows], { dtype: "bf16", device, seed: 1, std: 1 / rows });
   const busy = (): Tensor => noGrad(() => scope(() => a.matmul(a)));
   busy().dispose();
   const [once] = await timedCalls(device, () => busy().dispose());
-  const products = device.kind === "cuda" ? Math.min(200, Math.ceil(AHEAD / Math.max(once!.ms, 0.1))) : 0;
+  const products = large ? Math.min(200, Math.ceil(AHEAD / Math.max(once!.ms, 0.1))) : 1;
   const steps: TimedCall[][] = [];
-  for (let i = 0; i < STEPS; i++) {
+  for (let i = 0; i < (small ? 1 : STEPS); i++) {
     const calls = await timedCalls(device, () => {
       for (let product = 0; product < products; product++) busy().dispose();
       step();
@@ -108,9 +109,9 @@ async function profiled(context: PartContext, kind: "bf16" | "f32" | "tf32", che
     eager(images, labels).dispose();
     captured(images, labels).dispose();
   }
-  const calls = await profileStep(device, () => eager(images, labels).dispose());
+  const calls = await profileStep(device, context.small, () => eager(images, labels).dispose());
   const replays: number[] = [];
-  for (let i = 0; i < STEPS; i++) {
+  for (let i = 0; i < (context.small ? 1 : STEPS); i++) {
     const [replay] = await timedCalls(device, () => captured(images, labels).dispose());
     replays.push(replay!.ms);
   }

@@ -1,5 +1,5 @@
 /** On what results were measured. */
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { deviceInfo } from "../../mod.ts";
 import { codeVersion } from "../../lib/train/git.ts";
 import { readJson } from "../../tasks/run_files.ts";
@@ -7,7 +7,9 @@ import { cpuFacts } from "../../tasks/machine.ts";
 import { isEmulated, type PartContext } from "./part.ts";
 
 /** What `tools/gpu_pack.ts` writes beside what it packs: a machine without git asks it for the commit. */
-export const packFile = new URL("../../.cache/gpu/part1/pack.json", import.meta.url);
+function packFile(): string {
+  return join(Deno.env.get("GPU_PACK") ?? fromFileUrl(new URL("../../.cache/gpu", import.meta.url)), "part1/pack.json");
+}
 
 /** Facts of a result's machine and code. */
 export interface Machine {
@@ -48,7 +50,7 @@ export async function machine(context: Pick<PartContext, "device">): Promise<Mac
   const facts = cpuFacts();
   const own = await codeVersion();
   const packed = own.commit === null
-    ? await readJson(fromFileUrl(packFile), { advice: "pack again" }) as typeof own | undefined
+    ? await readJson(packFile(), { advice: "pack again" }) as typeof own | undefined
     : undefined;
   const { commit, dirty } = packed ?? own;
   const gpu = context.device === "cuda" ? cuda.gpus[0] : undefined;

@@ -12,6 +12,7 @@ import {
   tensor,
 } from "../../mod.ts";
 import { logitsOf } from "../../lib/train/precision.ts";
+import { readTensors } from "../../lib/train/state.ts";
 import { presets } from "../../tasks/presets.ts";
 import { buildModel, withData } from "../../tasks/run_config.ts";
 import { planOf } from "../../tasks/train_config.ts";
@@ -98,14 +99,8 @@ export class EntryTraining implements Disposable {
 
   /** Weights, statistics and the optimizer's state, by name. */
   async state(): Promise<Map<string, ArrayLike<number>>> {
-    const values = new Map<string, ArrayLike<number>>();
-    const views = this.optimizer.state();
-    for (const [name, value] of this.model.state()) values.set(`model.${name}`, await value.data());
-    for (const [name, value] of views) {
-      values.set(`optimizer.${name}`, await value.data());
-      value.dispose();
-    }
-    return values;
+    const tensors = await readTensors({ model: this.model, optimizer: this.optimizer });
+    return new Map([...tensors].map(([name, { data }]) => [name, data as ArrayLike<number>]));
   }
 
   [Symbol.dispose](): void {
