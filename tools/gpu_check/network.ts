@@ -78,7 +78,7 @@ async function tenLosses(context: PartContext, checks: Checks): Promise<Record<s
 export async function network(context: PartContext, checks: Checks): Promise<Record<string, unknown>> {
   const entry = context.small ? undefined : await readFixture<StoredEntry>("entry_64px");
   const narrow = await readFixture<EntrySettings>("narrow_10_steps");
-  const settings = entry?.settings ?? { ...narrow.settings, n: 2 };
+  const settings = entry?.settings ?? narrow.settings;
   using device = openDevice(context);
   using cpu = new Device("cpu");
   const own = await entryValues(settings, { dtype: "f32", device });
