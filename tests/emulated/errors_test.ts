@@ -1,0 +1,55 @@
+/** What is missing or wrong with CUDA: a named error with its cure each time. */
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { Device, LateError, tensor } from "../../mod.ts";
+import { DeviceError } from "../../lib/ffi/errors.ts";
+import { emulator } from "./emulator.ts";
+
+/** The message of a device that cannot be opened. */
+function refusal(): string {
+  return assertThrows(() => new Device("cuda"), DeviceError).message;
+}
+
+const cure = ": use --device cpu, or run `deno task doctor`";
+
+Deno.test("cuda (emulated): no GPU, and a cuDNN of another major version, are told with what to do", () => {
+  emulator.setDevices(0);
+  try {
+    assertEquals(
+      refusal(),
+      `CUDA was asked for, but the NVIDIA driver finds no GPU (CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected)${cure}`,
+    );
+  } finally {
+    emulator.setDevices(1);
+  }
+  emulator.setCudnnVersion(8907);
+  try {
+    assertEquals(refusal(), `CUDA was asked for, but cuDNN 8.9.7 is installed where version 9 is needed${cure}`);
+  } finally {
+    emulator.setCudnnVersion(92100);
+  }
+  new Device("cuda").dispose();
+});
+
+Deno.test("cuda (emulated): a kernel that does not compile shows the compiler's words, and the device goes on", async () => {
+  using device = new Device("cuda");
+  using x = tensor([1, 2, 3], undefined, { device });
+  emulator.setNvrtcFails(true);
+  try {
+    using bad = x.broadcastTo([2, 3]);
+    const error = await assertRejects(() => bad.data(), LateError);
+    assertEquals(error.op, "broadcast_to");
+    assertStringIncludes(error.message, "NVRTC refused a kernel");
+  } finally {
+    emulator.setNvrtcFails(false);
+  }
+  await device.recover();
+  using good = x.broadcastTo([2, 3]);
+  assertEquals([...await good.data()], [1, 2, 3, 1, 2, 3]);
+});
+
+Deno.test("cuda (emulated): f64 is refused at the call", () => {
+  using device = new Device("cuda");
+  using x = tensor([1, 2], undefined, { device, dtype: "f64" });
+  const error = assertThrows(() => x.mul(2), DeviceError);
+  assertEquals(error.message, "affine(): Expected a dtype that CUDA computes with, got f64: use --device cpu");
+});
