@@ -1,7 +1,6 @@
 /** Every op of the table on the emulated GPU: the same cases and the same body as on the CPU. */
 import { assertEquals, assertGreater } from "@std/assert";
 import { Device } from "../../lib/tensor/device.ts";
-import { skip } from "../skip.ts";
 import type { DeviceUnderTest } from "../support/devices.ts";
 import { opRows, readOpCases } from "../support/op_cases.ts";
 import { runFixtures, throwFailures } from "../support/op_fixtures.ts";
@@ -19,10 +18,6 @@ for (const row of opRows) {
   Deno.test(name, async () => {
     emulator.reset();
     const failures = await runFixtures(row, await readOpCases(row.name), cuda);
-    const missing = failures.map((failure) => failure.match(/(\w+)\(\): This op has no CUDA kernel yet/)?.[1]);
-    if (missing.length > 0 && missing.every((op) => op !== undefined)) {
-      return skip(name, `no CUDA kernel yet: ${[...new Set(missing)].join(", ")}`);
-    }
     throwFailures(failures);
     assertEquals(emulator.leaked(), {}, `${row.name}(): left on the GPU`);
     if (!row.view) assertGreater(emulator.launches(), 0, `${row.name}(): nothing was launched on the GPU`);
