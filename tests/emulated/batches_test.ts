@@ -5,7 +5,7 @@ import { data, Device, LateError, nn, optim, type Tensor, tensor, Trainer } from
 import { applyOne } from "../../lib/tensor/apply.ts";
 import { writeFolder } from "../support/image_files.ts";
 import { tempFolder } from "../temp_folder.ts";
-import { emulator } from "./emulator.ts";
+import { closedTo, emulator } from "./emulator.ts";
 
 const usual = { seed: 42, epoch: 1, size: 16, minScale: 0.35, flip: 0.5, erase: 0, eraseCount: 1 };
 
@@ -116,14 +116,6 @@ async function epochs(
   return { images, labels };
 }
 
-/** Waits until the queue's thread has ended, which lets go of the device. */
-async function closed(): Promise<Record<string, number>> {
-  for (let i = 0; i < 400 && (emulator.live()["streams"] ?? 0) > 0; i++) {
-    await new Promise((done) => setTimeout(done, 5));
-  }
-  return emulator.live();
-}
-
 for (
   const [where, leave, limit] of [["on the GPU", 0, undefined], ["on the host", 2 ** 32 - 2, undefined], [
     "on the host",
@@ -133,6 +125,7 @@ for (
 ) {
   const name = `cuda (emulated): data.open with the pixels ${where}${limit === undefined ? "" : `, ${limit} images`}`;
   Deno.test(`${name}: the CPU's batches`, async () => {
+    const start = emulator.live();
     using folder = tempFolder();
     const [path, cache] = [await writeFolder(join(folder.path, "pets")), join(folder.path, "cache")];
     using cpu = new Device("cpu", { threads: 2 });
@@ -172,7 +165,7 @@ for (
       assertEquals([handles, storages], [before.handles, before.storages]);
     }
     for (const set of [wanted.train, wanted.valid]) set.dispose();
-    assertEquals((await closed())["bytes"], 0);
+    await closedTo(start);
   });
 }
 

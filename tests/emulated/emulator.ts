@@ -126,3 +126,19 @@ export function emulatedCommand(
     stderr: "piped",
   });
 }
+
+/**
+ * What is live once queues that were destroyed have ended, their threads end on their own; fails where it is more than
+ * `before`. Less is no wonder: the tests of a process share the GPU, and what one has forgotten goes at any time.
+ */
+export async function closedTo(before: Record<string, number>): Promise<void> {
+  const more = (): string[] => {
+    const now = emulator.live();
+    return Object.keys(now).filter((kind) => now[kind]! > (before[kind] ?? 0)).map((kind) =>
+      `${kind}: ${now[kind]}, before ${before[kind] ?? 0}`
+    );
+  };
+  for (let i = 0; i < 400 && more().length > 0; i++) await new Promise((done) => setTimeout(done, 5));
+  const left = more();
+  if (left.length > 0) throw new Error(`Expected nothing left on the GPU, got ${left.join("; ")}`);
+}

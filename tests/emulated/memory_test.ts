@@ -2,15 +2,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Device, OutOfMemoryError, zeros } from "../../mod.ts";
 import { tinyData, tinyModel, tinyTrainer } from "../lib/train/tiny.ts";
-import { emulator } from "./emulator.ts";
-
-/** Waits until the queue's thread has ended, which lets go of the device. */
-async function closed(): Promise<Record<string, number>> {
-  for (let i = 0; i < 400 && (emulator.live()["streams"] ?? 0) > 0; i++) {
-    await new Promise((done) => setTimeout(done, 5));
-  }
-  return emulator.live();
-}
+import { closedTo, emulator } from "./emulator.ts";
 
 async function training(epochs: number): Promise<void> {
   using device = new Device("cuda");
@@ -22,11 +14,10 @@ async function training(epochs: number): Promise<void> {
 }
 
 Deno.test("cuda (emulated): a training leaves nothing on the device", async () => {
+  const before = emulator.live();
   await training(1);
-  const before = await closed();
   await training(3);
-  const after = await closed();
-  assertEquals(after, before);
+  await closedTo(before);
 });
 
 Deno.test("cuda (emulated): from the fourth step on memory is asked for losses alone, and at last for nothing", async () => {
