@@ -118,6 +118,7 @@ const flags = {
   data: { kind: "string", placeholder: "path", help: "The data set's archive, for recipe" },
   python: { kind: "string", default: "python3", placeholder: "program", help: "Python with PyTorch, for step" },
   torch: { kind: "boolean", default: true, help: "Leave PyTorch out" },
+  configs: { kind: "string", placeholder: "names", help: "What step measures, such as bf16:32,f32:32 (default: all)" },
   limit: { kind: "integer", default: 550, min: 5, help: "Seconds that all parts may take" },
 } as const;
 
@@ -137,7 +138,7 @@ export const gpuCheckCommand: Command<typeof flags> = {
   about: "Checks and measures the CUDA backend on this machine, and writes a JSON file a part.",
   flags,
   async run({ flags, report }): Promise<number> {
-    const { out = "", device, small, data, python, torch, limit } = flags;
+    const { out = "", device, small, data, python, torch, configs, limit } = flags;
     if (out === "") throw new UsageError("Expected --out, got none: name the folder that the JSON files go to");
     const names = chosen(flags.part);
     const end = performance.now() + 1000 * limit;
@@ -148,6 +149,7 @@ export const gpuCheckCommand: Command<typeof flags> = {
         small,
         data: data ?? null,
         python: torch ? python : null,
+        configs: configs?.split(",") ?? null,
         deadline: end,
         note: (line) => report.note(line),
       };
@@ -161,6 +163,7 @@ export const gpuCheckCommand: Command<typeof flags> = {
       ...(small ? ["--small"] : []),
       ...(torch ? [] : ["--no-torch"]),
       ...(data === undefined ? [] : ["--data", data]),
+      ...(configs === undefined ? [] : ["--configs", configs]),
     ];
     for (const name of names) {
       report.note(`--- ${name}`);

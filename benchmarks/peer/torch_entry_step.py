@@ -57,12 +57,9 @@ def loss_of(x, y):
 
 
 update = optimizer.step
-if a.mode == "compile":
-    loss_of = torch.compile(loss_of, mode="max-autotune")
-    update = torch.compile(update)
-if a.mode == "graph":
-    loss_of = torch.compile(loss_of, mode="max-autotune-no-cudagraphs")
-    update = torch.compile(update)
+if a.mode != "eager":
+    batch, update = torch.compile(batch), torch.compile(update)
+    loss_of = torch.compile(loss_of, mode="max-autotune" if a.mode == "compile" else "max-autotune-no-cudagraphs")
 
 
 def whole(lookahead):

@@ -10,6 +10,8 @@ export interface PartContext {
   readonly data: string | null;
   /** The Python that has PyTorch; null leaves PyTorch out. */
   readonly python: string | null;
+  /** What the part step measures, as its own names; null for all. */
+  readonly configs: readonly string[] | null;
   /** When the part should be over, by performance.now(). */
   readonly deadline: number;
   /** One line for whoever watches. */

@@ -98,7 +98,8 @@ async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncG
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
-    for (const line of lines) if (line.startsWith("{")) yield line;
+    // What is compiled may print lines of its own.
+    for (const line of lines) if (/^\{"(peer|ms)"/.test(line)) yield line;
   }
 }
 

@@ -1,4 +1,5 @@
 /** The training step beside PyTorch's, rounds of each in turn: replayed, on batches from a data set in the device's memory. */
+import { UsageError } from "../../lib/cli/flags.ts";
 import { data, type Device, type Tensor } from "../../mod.ts";
 import { Peer, type PeerOptions } from "./peer.ts";
 import { type Checks, isEmulated, median, messageOf, openDevice, type PartContext, rounded } from "./part.ts";
@@ -97,7 +98,8 @@ async function startPeers(
       checks.skip(name, "PyTorch was left out");
       continue;
     }
-    const left = (context.deadline - performance.now()) / 1000 - 30;
+    // What is slow to compile leaves time for the next, and for the rounds.
+    const left = 0.6 * ((context.deadline - performance.now()) / 1000 - 40);
     if (left < 20) {
       checks.skip(name, "no time is left");
       continue;
@@ -171,7 +173,13 @@ async function measured(
 
 /** The part. */
 export async function step(context: PartContext, checks: Checks): Promise<Record<string, unknown>> {
-  const configs = context.small ? [{ dtype: "bf16", bs: 4 }, { dtype: "f32", bs: 4 }] as const : CONFIGS;
+  const all = context.small ? [{ dtype: "bf16", bs: 4 }, { dtype: "f32", bs: 4 }] as const : CONFIGS;
+  const configs = all.filter(({ dtype, bs }) => context.configs?.includes(`${dtype}:${bs}`) ?? true);
+  if (configs.length === 0) {
+    throw new UsageError(
+      `Expected --configs of ${all.map(({ dtype, bs }) => `${dtype}:${bs}`).join(", ")}, got ${context.configs}`,
+    );
+  }
   const results: Record<string, unknown>[] = [];
   for (const config of configs) {
     const left = (context.deadline - performance.now()) / 1000;
