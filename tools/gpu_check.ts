@@ -6,7 +6,7 @@
  * @module
  */
 import { fromFileUrl, join } from "@std/path";
-import { type Command, runCommand } from "../lib/cli/command.ts";
+import { type Command, messageOf, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { UsageError } from "../lib/cli/flags.ts";
 import { captured } from "./gpu_check/capture.ts";
@@ -15,7 +15,7 @@ import { machine } from "./gpu_check/machine.ts";
 import { memory } from "./gpu_check/memory.ts";
 import { network } from "./gpu_check/network.ts";
 import { parity } from "./gpu_check/parity.ts";
-import { Checks, messageOf, type Part, type PartContext, rounded } from "./gpu_check/part.ts";
+import { Checks, type Part, type PartContext, rounded } from "./gpu_check/part.ts";
 import { recipe } from "./gpu_check/recipe.ts";
 import { step } from "./gpu_check/step.ts";
 

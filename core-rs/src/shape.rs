@@ -86,6 +86,18 @@ impl Meta {
     }
 }
 
+/// All sizes of a batch of products of m x k and k x n matrices, stored by rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MatmulShape {
+    pub batch: usize,
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    /// Whether a is stored as k x m, and b as n x k.
+    pub transpose_a: bool,
+    pub transpose_b: bool,
+}
+
 /// The shape that two shapes broadcast to (NumPy's rule: aligned at the last axis, sizes equal or 1).
 pub fn broadcast(op: &'static str, a: Shape, b: Shape) -> Result<Shape> {
     let rank = a.rank().max(b.rank());

@@ -18,7 +18,8 @@ export interface Command<F extends Flags> extends CommandLine<F> {
   readonly run: (context: CommandContext<F>) => Promise<number> | number;
 }
 
-function messageOf(error: unknown): string {
+/** An error's text, whatever was thrown. */
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -104,13 +104,7 @@ export class HostPass implements Pass {
 
   #begin(start: number, end: number): Transfer {
     const { make, device } = this.#parts;
-    return noGrad(() => {
-      let transfer: Transfer | undefined;
-      scope(() => {
-        transfer = new Transfer(make(this.#hostOrder.rows(start, end - start)), device);
-      });
-      return transfer!;
-    });
+    return noGrad(() => scope(() => new Transfer(make(this.#hostOrder.rows(start, end - start)), device)));
   }
 
   dispose(): void {

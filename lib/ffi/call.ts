@@ -60,8 +60,8 @@ export function readResult(): OpResult {
 }
 
 /** A u64 in `out`; exact below 2^53. */
-export function u64At(word: number): number {
-  return out[word]! + out[word + 1]! * 2 ** 32;
+export function u64At(word: number, words: Uint32Array = out): number {
+  return words[word]! + words[word + 1]! * 2 ** 32;
 }
 
 /** A tensor in `out`: slot, generation, dtype, rank, sizes. */

@@ -3,7 +3,7 @@ import { SYMBOLS } from "./generated/symbols.ts";
 import { errorOf, LibtrainError } from "./errors.ts";
 
 /** The ABI version that these files speak. */
-export const ABI_VERSION = 6;
+export const ABI_VERSION = 7;
 
 /** Deno before this may move the buffers of nonblocking calls. */
 const MINIMUM_DENO = [2, 9, 6] as const;

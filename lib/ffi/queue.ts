@@ -104,13 +104,13 @@ export class NativeQueue {
         buffer.byteLength,
       );
       let failure: unknown;
+      let passed = Infinity;
       try {
         check(status, buffer);
+        passed = u64At(0, buffer);
       } catch (error) {
         failure = error;
       }
-      // Commands behind this one may have been launched, but nobody knows yet that the device has passed them.
-      const passed = failure === undefined ? ticket : Infinity;
       const ready = this.#waiters.filter((waiter) => waiter.ticket <= passed);
       this.#waiters = this.#waiters.filter((waiter) => waiter.ticket > passed);
       for (const waiter of ready) failure === undefined ? waiter.resolve() : waiter.reject(failure);

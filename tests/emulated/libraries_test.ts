@@ -4,6 +4,12 @@ import { join } from "@std/path";
 import { cuda, made, Out, Session } from "./driver.ts";
 import { emulator } from "./emulator.ts";
 
+/** How cuDNN's convolution and both of its gradients are called. */
+const computes = {
+  parameters: ["u64", "buffer", "u64", "u64", "u64", "u64", "u64", "i32", "u64", "usize", "buffer", "u64", "u64"],
+  result: "i32",
+} as const;
+
 const { symbols: libraries } = Deno.dlopen(join(Deno.env.get("LIBTRAIN_EMULATED") ?? "", "libcuda.so"), {
   cudnnDestroy: { parameters: ["u64"], result: "i32" },
   cudnnDestroyTensorDescriptor: { parameters: ["u64"], result: "i32" },
@@ -32,18 +38,9 @@ const { symbols: libraries } = Deno.dlopen(join(Deno.env.get("LIBTRAIN_EMULATED"
     parameters: ["u64", "u64", "u64", "u64", "u64", "u64", "u64", "u64", "i32", "buffer", "buffer", "u64", "usize"],
     result: "i32",
   },
-  cudnnConvolutionForward: {
-    parameters: ["u64", "buffer", "u64", "u64", "u64", "u64", "u64", "i32", "u64", "usize", "buffer", "u64", "u64"],
-    result: "i32",
-  },
-  cudnnConvolutionBackwardData: {
-    parameters: ["u64", "buffer", "u64", "u64", "u64", "u64", "u64", "i32", "u64", "usize", "buffer", "u64", "u64"],
-    result: "i32",
-  },
-  cudnnConvolutionBackwardFilter: {
-    parameters: ["u64", "buffer", "u64", "u64", "u64", "u64", "u64", "i32", "u64", "usize", "buffer", "u64", "u64"],
-    result: "i32",
-  },
+  cudnnConvolutionForward: computes,
+  cudnnConvolutionBackwardData: computes,
+  cudnnConvolutionBackwardFilter: computes,
   cublasLtCreate: { parameters: ["buffer"], result: "i32" },
   cublasLtMatmulDescCreate: { parameters: ["buffer", "i32", "i32"], result: "i32" },
   cublasLtMatmulDescSetAttribute: { parameters: ["u64", "i32", "buffer", "usize"], result: "i32" },

@@ -1,7 +1,8 @@
 /** A table of every call of a training step: its time on the device, and its share of what the device could do. */
+import { median } from "../../benchmarks/support.ts";
 import { type Device, noGrad, randn, scope, type Tensor } from "../../mod.ts";
 import { type TimedCall, timedCalls } from "../../lib/tensor/profile.ts";
-import { type Checks, isEmulated, median, openDevice, type PartContext, rounded } from "./part.ts";
+import { type Checks, isEmulated, openDevice, type PartContext, rounded } from "./part.ts";
 import { leastTime, measurePeaks, operations, type Peaks } from "./roofline.ts";
 import { disposeBatch, EntryTraining, usualSizes } from "./training.ts";
 

@@ -4,9 +4,10 @@ import { runFixtures } from "../../tests/support/op_fixtures.ts";
 import type { DeviceUnderTest } from "../../tests/support/devices.ts";
 import type { ComparedTensor } from "../../tests/support/run_case.ts";
 import { differentiableOps, ruleGradients } from "../../tests/support/rule_gradients.ts";
+import { messageOf } from "../../lib/cli/command.ts";
 import { Device } from "../../mod.ts";
 import { type Difference, largestDifference } from "./differences.ts";
-import { type Checks, messageOf, openDevice, type PartContext, rounded } from "./part.ts";
+import { type Checks, openDevice, type PartContext, rounded } from "./part.ts";
 
 /** Dtypes that both devices have fast kernels for. */
 const DTYPES = ["f32", "bf16"] as const;

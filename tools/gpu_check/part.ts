@@ -1,4 +1,5 @@
 /** What the parts of the check have in common. */
+import { messageOf } from "../../lib/cli/command.ts";
 import { Device, deviceInfo } from "../../mod.ts";
 
 /** Where and how a part runs. */
@@ -77,17 +78,7 @@ export function isEmulated({ device }: Pick<PartContext, "device">): boolean {
   return device === "cuda" && deviceInfo().cuda.gpus.some(({ name }) => name.includes("emulated"));
 }
 
-/** An error's text. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** A number with so many digits that count. */
 export function rounded(value: number, digits = 4): number {
   return Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
-}
-
-/** The middle one; the upper of two. */
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 }

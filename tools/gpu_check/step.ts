@@ -1,8 +1,10 @@
 /** The training step beside PyTorch's, rounds of each in turn: replayed, on batches from a data set in the device's memory. */
+import { median } from "../../benchmarks/support.ts";
+import { messageOf } from "../../lib/cli/command.ts";
 import { UsageError } from "../../lib/cli/flags.ts";
 import { data, type Device, type Tensor } from "../../mod.ts";
 import { Peer, type PeerOptions } from "./peer.ts";
-import { type Checks, isEmulated, median, messageOf, openDevice, type PartContext, rounded } from "./part.ts";
+import { type Checks, isEmulated, openDevice, type PartContext, rounded } from "./part.ts";
 import { EntryTraining, parameters } from "./training.ts";
 
 /** What is measured, the most important first: time may run out. */

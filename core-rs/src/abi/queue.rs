@@ -70,10 +70,11 @@ export! {
 }
 
 export! {
-    /// Waits until the command of the ticket has passed; fails with a late error. Call it nonblocking.
-    fn lt_queue_wait(queue_slot: u32, queue_generation: u32, ticket_low: u32, ticket_high: u32) |_out| {
+    /// Waits until the command of the ticket has passed; fails with a late error. Call it nonblocking. out: the last ticket
+    /// that is known to have passed (u64).
+    fn lt_queue_wait(queue_slot: u32, queue_generation: u32, ticket_low: u32, ticket_high: u32) |out| {
         let queue = queue_of("queue_wait", queue_slot, queue_generation)?;
-        queue.wait(u64::from(ticket_high) << 32 | u64::from(ticket_low))
+        out.push_u64(queue.wait(u64::from(ticket_high) << 32 | u64::from(ticket_low))?)
     }
 }
 

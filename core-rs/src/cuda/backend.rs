@@ -1,6 +1,6 @@
 //! The GPU as a queue's device: work goes to one stream and is done in order, later than the call returns.
 
-use super::buffer::{Pinned, PinnedPool};
+use super::buffer::{Pinned, PinnedPool, bound};
 use super::context::{CudaContext, failed};
 use super::graph;
 use super::io::{CudaIo, DevicePointer};
@@ -47,18 +47,14 @@ impl Backend for CudaContext {
     }
 
     fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8> {
-        let told = |error| failed(op, "Allocating device memory", &error);
-        self.bind().map_err(told)?;
         // SAFETY: the context is current; the memory has undefined contents.
-        match unsafe { result::malloc_sync(bytes) } {
-            Ok(address) => Ok(address as *mut u8),
-            Err(error) => Err(self.out_of_memory(op, bytes, &error).unwrap_or_else(|| told(error))),
-        }
+        let address = self.bind().and_then(|()| unsafe { result::malloc_sync(bytes) });
+        address.map(|address| address as *mut u8).map_err(|error| self.refused(op, bytes, &error))
     }
 
     unsafe fn free(&self, pointer: *mut u8, _bytes: usize) {
         // The driver waits for what was launched before. Where it fails the context is lost, and its memory with it.
-        if self.bind().is_ok() {
+        if bound(self.device()) {
             // SAFETY: the caller says that it was allocated here and is freed once.
             let _ = unsafe { result::free_sync(pointer as DevicePointer) };
         }

@@ -1,6 +1,6 @@
 //! What CUDA work runs with: a device, one stream, and what was loaded and allocated for them.
 
-use super::buffer::{DeviceBuffer, PinnedPool};
+use super::buffer::{DeviceBuffer, PinnedPool, bound};
 use super::cublaslt::Cublaslt;
 use super::cudnn::Cudnn;
 use super::fault::{Faults, WORD};
@@ -162,19 +162,19 @@ impl CudaContext {
         self.issuing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The error for memory that was refused; `None` for other errors.
-    pub(super) fn out_of_memory(&self, op: &'static str, asked: usize, error: &DriverError) -> Option<Error> {
+    /// The error of an allocation: where memory is out, how much was asked and is free.
+    pub(super) fn refused(&self, op: &'static str, asked: usize, error: &DriverError) -> Error {
         if error.0 != CUresult::CUDA_ERROR_OUT_OF_MEMORY {
-            return None;
+            return failed(op, "Allocating device memory", error);
         }
         let free = driver::result::mem_get_info().ok().map(|(free, _)| free);
-        Some(Error::OutOfMemory { op, asked, held: 0, free })
+        Error::OutOfMemory { op, asked, held: 0, free }
     }
 }
 
 impl Drop for CudaContext {
     fn drop(&mut self) {
-        if self.bind().is_ok() {
+        if bound(&self.device) {
             let _ = self.stream.synchronize();
             self.cudnn.destroy();
             self.cublaslt.destroy();

@@ -6,6 +6,7 @@ use super::context::{CudaContext, failed};
 use super::io::DevicePointer;
 use super::plan::{CublasltAlgorithm, Product};
 use crate::error::{Error, Result};
+use crate::shape::MatmulShape;
 use cudarc::cublaslt::sys::{self, cublasLtHandle_t, cublasLtMatmulAlgo_t, cublasStatus_t};
 use cudarc::driver::result;
 use descriptors::{Descriptors, Preference};
@@ -70,7 +71,7 @@ impl Matrices {
 impl CudaContext {
     /// `y[b, i, j] = sum over l of A[b, i, l] B[b, l, j]`; zeros where there is nothing to sum.
     pub fn multiply(&self, op: &'static str, product: &Product, at: Matrices) -> Result<()> {
-        let Product { batch, m, n, k, .. } = *product;
+        let MatmulShape { batch, m, n, k, .. } = product.shape;
         let bytes = batch * m * n * product.arithmetic.size();
         if bytes == 0 {
             return Ok(());

@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 pub const THREADS: u32 = 256;
 
 /// Blocks that a launch over elements has at most; its threads go on with a stride of the grid.
-const MOST_BLOCKS: usize = 8192;
+pub const MOST_BLOCKS: usize = 8192;
 
 /// Elements of the longest row that a warp goes through by itself.
 const LONGEST_OF_A_WARP: usize = 1024;
@@ -33,9 +33,10 @@ impl Grid {
         Grid { blocks: [blocks.clamp(1, i32::MAX as usize) as u32, 1, 1], threads: [threads, 1, 1], shared: 0 }
     }
 
-    /// Threads for `elements`, each with a loop over `first_index()`, `index_step()`.
+    /// Threads for `elements`, each with a loop over `first_index()`, `index_step()`; without elements, for nothing.
     pub fn elements(elements: usize) -> Grid {
-        Grid::line(elements.div_ceil(THREADS as usize).min(MOST_BLOCKS), THREADS)
+        let blocks = elements.div_ceil(THREADS as usize).min(MOST_BLOCKS) as u32;
+        Grid { blocks: [blocks, 1, 1], threads: [THREADS, 1, 1], shared: 0 }
     }
 
     /// [`Grid::elements`] where a thread moves 16 bytes of `size`-byte elements at a time.
@@ -90,7 +91,8 @@ pub(crate) use args;
 const MOST_ARGUMENTS: usize = 24;
 
 impl CudaContext {
-    /// Launches a kernel of a file on the queue's stream; `kernel` is the name in the file.
+    /// Launches a kernel of a file on the queue's stream; `kernel` is the name in the file. A grid without blocks launches
+    /// nothing.
     pub fn launch(
         &self,
         op: &'static str,
@@ -99,6 +101,9 @@ impl CudaContext {
         grid: Grid,
         args: &[Given],
     ) -> Result<()> {
+        if grid.blocks.contains(&0) {
+            return Ok(());
+        }
         let function = self.function(op, source, kernel)?;
         let sizes: Vec<usize> = args.iter().map(|given| given.bytes).collect();
         if function.parameters.as_ref().is_some_and(|parameters| *parameters != sizes) || args.len() > MOST_ARGUMENTS {

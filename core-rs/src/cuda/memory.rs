@@ -1,7 +1,7 @@
 //! Device memory that kernels need besides their tensors: scratch, and tables that the host fills.
 
 use super::buffer::DeviceBuffer;
-use super::context::{CudaContext, failed};
+use super::context::CudaContext;
 use super::io::DevicePointer;
 use crate::error::{Error, Result};
 use std::collections::HashMap;
@@ -82,10 +82,7 @@ impl CudaContext {
 
     /// A buffer of its own, for what lives longer than a command.
     pub fn buffer(&self, op: &'static str, bytes: usize) -> Result<Arc<DeviceBuffer>> {
-        DeviceBuffer::new(self.device(), bytes).map_err(|error| match self.out_of_memory(op, bytes, &error) {
-            Some(error) => error,
-            None => failed(op, "Allocating device memory", &error),
-        })
+        DeviceBuffer::new(self.device(), bytes).map_err(|error| self.refused(op, bytes, &error))
     }
 
     /// From here on, what launches point at is noted.

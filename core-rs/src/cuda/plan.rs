@@ -9,6 +9,7 @@ use super::context::CudaContext;
 use crate::cpu::conv::ConvShape;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
+use crate::shape::MatmulShape;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -87,17 +88,11 @@ pub enum Engine {
     Direct,
 }
 
-/// A batch of products of matrices that are stored by rows: m x k and k x n.
+/// A batch of products of matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Product {
     pub arithmetic: Arithmetic,
-    pub batch: usize,
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    /// Whether a is stored as k x m, and b as n x k.
-    pub transpose_a: bool,
-    pub transpose_b: bool,
+    pub shape: MatmulShape,
     /// What all addresses are multiples of, bytes: a power of two up to 16.
     pub alignment: u32,
 }

@@ -1,7 +1,8 @@
 //! Handles: {slot, generation} pairs that JavaScript holds instead of pointers.
 
 use super::capture::Graph;
-use super::queue::{Queue, ReadSlot};
+use super::queue::Queue;
+use super::read::ReadSlot;
 use super::source::Transfer;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};

@@ -3,12 +3,14 @@
 pub mod arena;
 pub mod backend;
 pub mod capture;
+pub mod command;
 pub mod handles;
 pub mod memory;
 pub mod now;
 pub mod plan;
 pub mod profile;
 pub mod queue;
+pub mod read;
 pub mod record;
 pub mod replay;
 pub mod source;

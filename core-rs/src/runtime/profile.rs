@@ -1,7 +1,7 @@
 //! How long each record of a queue takes on its device, while somebody wants to know.
 
 use super::backend::{Backend, Stopwatch};
-use super::queue::Command;
+use super::command::Command;
 use super::record::Record;
 use super::tensor::Operand;
 use crate::device_info::quoted;

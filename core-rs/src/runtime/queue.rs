@@ -1,14 +1,11 @@
 //! The queue of one device and isolate: commands go in from JavaScript's thread and run in order on a thread of the queue.
 
-use super::backend::{Backend, Device, HostMemory, LateFailure};
+use super::backend::{Backend, Device, LateFailure};
 use super::capture::Capture;
-use super::memory::{Counters, Pool, Storage};
+use super::command::Command;
+use super::memory::{Counters, Pool};
 use super::now::{Now, Suspects};
 use super::profile::Profile;
-use super::record::Record;
-use super::replay::Replay;
-use super::source::Source;
-use super::tensor::Operand;
 use crate::cpu::scratch::ScratchRefused;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
@@ -22,118 +19,6 @@ pub const CAPACITY: usize = 4096;
 
 /// How long the queue's thread looks for new work before it sleeps.
 const SPIN: Duration = Duration::from_micros(50);
-
-/// What the queue's thread does in one go.
-pub enum Command {
-    Run(Record),
-    Replay(Replay),
-    /// Copies a tensor to the host; the storage is held until then.
-    Read {
-        source: Operand,
-        storage: Arc<Storage>,
-        into: Arc<ReadSlot>,
-    },
-    /// Copies host values into a tensor.
-    Write {
-        target: Operand,
-        source: Source,
-    },
-}
-
-impl Command {
-    fn name(&self) -> &'static str {
-        match self {
-            Command::Run(record) => record.kernel.name(),
-            Command::Replay(_) => "replay",
-            Command::Read { .. } => "read",
-            Command::Write { .. } => "write",
-        }
-    }
-
-    /// Whether somebody is sure to wait for this one: the host reads its values, or paces itself by it.
-    fn is_awaited(&self) -> bool {
-        matches!(self, Command::Replay(_) | Command::Read { .. })
-    }
-
-    fn run(self, now: &Now) -> Result<()> {
-        match self {
-            Command::Run(record) => record.run(now),
-            Command::Replay(replay) => now.backend.replay(&replay, now),
-            Command::Read { source, storage, into } => {
-                if now.is_poisoned(&source.block) {
-                    // The reader's error alone: the op that failed has told everybody.
-                    into.refuse(Error::state("read", "This tensor was never computed, as an earlier op failed"));
-                    return Ok(());
-                }
-                // SAFETY: the storage is held and of this queue's device, and as large as the slot was made.
-                into.fill(|target| unsafe { now.backend.download(source.pointer(), target) })?;
-                drop(storage);
-                Ok(())
-            }
-            Command::Write { target, source } => {
-                target.block.poisoned.store(true, Ordering::Relaxed);
-                // SAFETY: the target is of this queue's device and holds as many bytes as the source (checked at the call).
-                unsafe { source.upload(now.backend, target.pointer()) }?;
-                now.wrote(&target.block);
-                Ok(())
-            }
-        }
-    }
-
-    /// What happens instead while an error waits to be seen.
-    fn skip(self) {
-        match self {
-            Command::Run(record) => record.poison(),
-            Command::Replay(replay) => replay.poison(),
-            Command::Write { target, .. } => target.block.poisoned.store(true, Ordering::Relaxed),
-            Command::Read { .. } => {}
-        }
-    }
-}
-
-/// Host memory that a read goes to; reserved when the read is enqueued.
-pub struct ReadSlot {
-    memory: Mutex<Box<dyn HostMemory>>,
-    outcome: OnceLock<Result<()>>,
-    /// Of the read's command, once it is enqueued.
-    ticket: AtomicU64,
-    queue: Arc<Shared>,
-}
-
-impl ReadSlot {
-    pub fn new(op: &'static str, queue: &Queue, bytes: usize) -> Result<ReadSlot> {
-        Ok(ReadSlot::over(queue.backend().host_memory(op, bytes)?, queue))
-    }
-
-    /// One that fills the given memory with a tensor of the queue.
-    pub fn over(memory: Box<dyn HostMemory>, queue: &Queue) -> ReadSlot {
-        let ticket = AtomicU64::new(u64::MAX);
-        ReadSlot { memory: Mutex::new(memory), outcome: OnceLock::new(), ticket, queue: queue.shared.clone() }
-    }
-
-    /// Says which command fills it.
-    pub fn enqueued_as(&self, ticket: u64) {
-        self.ticket.store(ticket, Ordering::Release);
-    }
-
-    fn fill(&self, download: impl FnOnce(&mut dyn HostMemory) -> Result<()>) -> Result<()> {
-        download(&mut **locked(&self.memory))?;
-        let _ = self.outcome.set(Ok(()));
-        Ok(())
-    }
-
-    fn refuse(&self, error: Error) {
-        let _ = self.outcome.set(Err(error));
-    }
-
-    /// Where the values are, or what went wrong, once the read's ticket was waited for.
-    pub fn values(&self) -> Option<Result<MutexGuard<'_, Box<dyn HostMemory>>>> {
-        if self.queue.passed() < self.ticket.load(Ordering::Acquire) {
-            return None;
-        }
-        Some(self.outcome.get()?.clone().map(|()| locked(&self.memory)))
-    }
-}
 
 #[derive(Default)]
 struct Waiting {
@@ -258,6 +143,12 @@ impl Queue {
         self.shared.passed()
     }
 
+    /// Tells [`Queue::passed`] to one who does not keep the queue.
+    pub(super) fn progress(&self) -> Box<dyn Fn() -> u64 + Send + Sync> {
+        let shared = self.shared.clone();
+        Box::new(move || shared.passed())
+    }
+
     /// The last command that was given to the device.
     pub fn completed(&self) -> u64 {
         self.shared.completed.load(Ordering::SeqCst)
@@ -267,9 +158,9 @@ impl Queue {
         self.shared.stalls.load(Ordering::Relaxed)
     }
 
-    /// Waits until the command of the ticket has passed; fails with the late error if there is one, and where the queue is
-    /// closed before.
-    pub fn wait(&self, ticket: u64) -> Result<()> {
+    /// Waits until the command of the ticket has passed, and gives the last one that is known to have; fails with the late
+    /// error if there is one, and where the queue is closed before.
+    pub fn wait(&self, ticket: u64) -> Result<u64> {
         let shared = &*self.shared;
         if self.completed() < ticket {
             shared.waiters.fetch_add(1, Ordering::SeqCst);
@@ -292,7 +183,9 @@ impl Queue {
                 }
             }
         }
-        self.late_error().map_or(Ok(()), Err)
+        // In this order: a command that fails says so before it counts as done.
+        let passed = self.passed();
+        self.late_error().map_or(Ok(passed), Err)
     }
 
     pub fn late_error(&self) -> Option<Error> {

@@ -1,8 +1,10 @@
 //! Where a write takes its values from: the call, a mapped file, or another device.
 
 use super::backend::{Backend, HostMemory, PlainMemory};
+use super::command::Command;
 use super::memory::Storage;
-use super::queue::{Command, Queue, ReadSlot};
+use super::queue::Queue;
+use super::read::ReadSlot;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
 use crate::shape::Meta;

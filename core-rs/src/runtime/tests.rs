@@ -1,7 +1,9 @@
 //! The queue with kernels that fail in every way.
 
+use super::command::Command;
 use super::memory::Storage;
-use super::queue::{Command, Queue, ReadSlot};
+use super::queue::Queue;
+use super::read::ReadSlot;
 use super::record::{Io, Record};
 use super::tensor::Tensor;
 use crate::cpu::CpuContext;

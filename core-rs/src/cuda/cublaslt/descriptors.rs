@@ -4,6 +4,7 @@
 use super::super::plan::{Arithmetic, Product};
 use super::check;
 use crate::error::Result;
+use crate::shape::MatmulShape;
 use cudarc::cublaslt::sys::{
     self, cublasComputeType_t, cublasLtMatmulDesc_t, cublasLtMatmulDescAttributes_t as Of, cublasLtMatmulPreference_t,
     cublasLtMatmulPreferenceAttributes_t as Prefer, cublasLtMatrixLayout_t, cublasLtMatrixLayoutAttribute_t as Layout,
@@ -29,7 +30,7 @@ unsafe impl Sync for Descriptors {}
 impl Descriptors {
     pub fn new(op: &'static str, product: &Product) -> Result<Descriptors> {
         let told = |status| check(op, &format!("Describing a product to cuBLASLt ({product})"), status);
-        let Product { batch, m, n, k, transpose_a, transpose_b, .. } = *product;
+        let MatmulShape { batch, m, n, k, transpose_a, transpose_b } = product.shape;
         let (compute, dtype) = match product.arithmetic {
             Arithmetic::F32 => (cublasComputeType_t::CUBLAS_COMPUTE_32F, cudaDataType_t::CUDA_R_32F),
             Arithmetic::Tf32 => (cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32, cudaDataType_t::CUDA_R_32F),

@@ -111,44 +111,41 @@ __device__ __forceinline__ Offsets offsets_at(const Axes &axes, u32 index) {
 
 const u32 WARP_SIZE = 32, ALL_LANES = 0xffffffffu;
 
-// The sum over the warp, in every lane. All 32 lanes have to call it.
-__device__ __forceinline__ float warp_sum(float x) {
-    for (u32 bits = WARP_SIZE / 2; bits > 0; bits /= 2) x += __shfl_xor_sync(ALL_LANES, x, bits);
-    return x;
-}
-
 // NaN wins, as PyTorch has it.
 __device__ __forceinline__ float larger(float a, float b) { return a > b || a != a ? a : b; }
 __device__ __forceinline__ float smaller(float a, float b) { return a < b || a != a ? a : b; }
 
-__device__ __forceinline__ float warp_max(float x) {
-    for (u32 bits = WARP_SIZE / 2; bits > 0; bits /= 2) x = larger(x, __shfl_xor_sync(ALL_LANES, x, bits));
+struct Plus {
+    template <class T> static __device__ __forceinline__ T join(T a, T b) { return a + b; }
+};
+
+struct Larger {
+    static __device__ __forceinline__ float join(float a, float b) { return larger(a, b); }
+};
+
+// What `Fold::join` makes of the values of a warp, in every lane. All 32 lanes have to call it.
+template <class Fold, class T> __device__ __forceinline__ T warp_fold(T x) {
+    for (u32 bits = WARP_SIZE / 2; bits > 0; bits /= 2) x = Fold::join(x, __shfl_xor_sync(ALL_LANES, x, bits));
     return x;
 }
 
-// The sum over a block of up to 1,024 threads along x, in every thread; `room` is shared memory for 32 values. All threads of the block
-// have to call it, in blocks of whole warps.
-__device__ __forceinline__ float block_sum(float x, float *room) {
-    x = warp_sum(x);
+// The same over a block of up to 1,024 threads along x, in every thread; `room` is shared memory for 32 values. All threads
+// of the block have to call it, in blocks of whole warps.
+template <class Fold, class T> __device__ __forceinline__ T block_fold(T x, T *room) {
+    x = warp_fold<Fold>(x);
     u32 warp = threadIdx.x / WARP_SIZE, warps = blockDim.x / WARP_SIZE;
     __syncthreads();
     if (threadIdx.x % WARP_SIZE == 0) room[warp] = x;
     __syncthreads();
-    float total = room[0];
-    for (u32 i = 1; i < warps; ++i) total += room[i];
+    T total = room[0];
+    for (u32 i = 1; i < warps; ++i) total = Fold::join(total, room[i]);
     return total;
 }
 
-__device__ __forceinline__ float block_max(float x, float *room) {
-    x = warp_max(x);
-    u32 warp = threadIdx.x / WARP_SIZE, warps = blockDim.x / WARP_SIZE;
-    __syncthreads();
-    if (threadIdx.x % WARP_SIZE == 0) room[warp] = x;
-    __syncthreads();
-    float most = room[0];
-    for (u32 i = 1; i < warps; ++i) most = larger(most, room[i]);
-    return most;
-}
+__device__ __forceinline__ float warp_sum(float x) { return warp_fold<Plus>(x); }
+__device__ __forceinline__ float warp_max(float x) { return warp_fold<Larger>(x); }
+__device__ __forceinline__ float block_sum(float x, float *room) { return block_fold<Plus>(x, room); }
+__device__ __forceinline__ float block_max(float x, float *room) { return block_fold<Larger>(x, room); }
 
 // Threads that share a row: a warp where rows are short, else the whole block. `room` is shared memory for 32 values.
 template <bool BLOCK> struct Team {

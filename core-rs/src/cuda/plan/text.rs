@@ -2,6 +2,7 @@
 
 use super::{Arithmetic, Choices, Convolution, CublasltAlgorithm, CudnnAlgorithm, Engine, Pass, Product};
 use crate::cpu::conv::ConvShape;
+use crate::shape::MatmulShape;
 use std::fmt;
 use std::str::{FromStr, SplitWhitespace};
 
@@ -32,8 +33,9 @@ impl fmt::Display for Convolution {
 impl fmt::Display for Product {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stored = |transposed: bool| if transposed { "transposed" } else { "plain" };
-        let (arithmetic, Product { batch, m, n, k, alignment, .. }) = (name_of(&ARITHMETICS, self.arithmetic), self);
-        let (a, b) = (stored(self.transpose_a), stored(self.transpose_b));
+        let (arithmetic, alignment) = (name_of(&ARITHMETICS, self.arithmetic), self.alignment);
+        let MatmulShape { batch, m, n, k, .. } = self.shape;
+        let (a, b) = (stored(self.shape.transpose_a), stored(self.shape.transpose_b));
         write!(f, "product {arithmetic} {batch} of {m} {n} {k} {a} {b} aligned {alignment}")
     }
 }
@@ -109,7 +111,8 @@ impl Words<'_> {
         let (transpose_a, transpose_b) = (self.named(&stored)?, self.named(&stored)?);
         self.word("aligned")?;
         let alignment = self.number()?;
-        Some(Product { arithmetic, batch, m, n, k, transpose_a, transpose_b, alignment })
+        let shape = MatmulShape { batch, m, n, k, transpose_a, transpose_b };
+        Some(Product { arithmetic, shape, alignment })
     }
 
     fn engine(&mut self) -> Option<Engine> {
@@ -187,12 +190,7 @@ mod tests {
         }
         let product = Product {
             arithmetic: Arithmetic::Bf16,
-            batch: 4,
-            m: 3,
-            n: 5,
-            k: 0,
-            transpose_a: true,
-            transpose_b: false,
+            shape: MatmulShape { batch: 4, m: 3, n: 5, k: 0, transpose_a: true, transpose_b: false },
             alignment: 16,
         };
         let data = [0, 1, u64::MAX, 3, 4, 5, 6, 7];

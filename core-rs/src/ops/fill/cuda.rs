@@ -23,9 +23,6 @@ pub fn repeated(value: f64, dtype: Dtype) -> u64 {
 pub fn fill(op: &Fill, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let meta = io.meta(0);
     let (elements, bytes) = (meta.shape.len(), meta.dtype.size());
-    if elements == 0 {
-        return Ok(());
-    }
     cuda.launch(
         io.name(),
         &SOURCE,
@@ -37,9 +34,6 @@ pub fn fill(op: &Fill, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
 
 pub fn full(op: &Full, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let (elements, bytes) = (op.meta.shape.len(), op.meta.dtype.size());
-    if elements == 0 {
-        return Ok(());
-    }
     cuda.launch(
         io.name(),
         &SOURCE,

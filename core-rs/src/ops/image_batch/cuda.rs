@@ -38,7 +38,8 @@ pub fn forward(op: &ImageBatch, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let [images, h, w, c, n, shift] = below_2_31(io.name(), [images, h, w, c, count, op.shift])?;
     let sizes = Sizes { images, h, w, c, n, key: op.key, shift, flip: below_share(op.flip) };
     let fault = cuda.faults.within(io.name(), images, describe);
-    let grid = Grid::elements(size);
+    // The number of an image without values is looked at too.
+    let grid = Grid::elements(size.max(1));
     let grid = Grid { blocks: [grid.blocks[0], count.min(MOST_ROWS) as u32, 1], ..grid };
     cuda.launch(io.name(), &SOURCE, "image_batch", grid, &args![io.input(0), io.input(1), io.output(0), sizes, fault])
 }

@@ -1,9 +1,9 @@
 //! Through the packed GEMM, which reads either storage order.
 
-use super::MatmulShape;
 use crate::cpu::gemm::{Mat, gemm_batch};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::Pool;
+use crate::shape::MatmulShape;
 
 pub fn run(isa: Isa, pool: &Pool, s: &MatmulShape, a: &[f32], b: &[f32], y: &mut [f32]) {
     let &MatmulShape { batch, m, n, k, .. } = s;

@@ -7,17 +7,8 @@ use crate::cuda::{CudaContext, CudaIo};
 use crate::error::Result;
 
 pub fn run(op: &Matmul, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
-    let s = op.sizes(io.name(), io.meta(0).shape, io.meta(1).shape)?;
+    let shape = op.sizes(io.name(), io.meta(0).shape, io.meta(1).shape)?;
     let matrices = Matrices { a: io.input(0), b: io.input(1), y: io.output(0) };
-    let product = Product {
-        arithmetic: Arithmetic::of(io.name(), io.meta(0).dtype, cuda)?,
-        batch: s.batch,
-        m: s.m,
-        n: s.n,
-        k: s.k,
-        transpose_a: s.transpose_a,
-        transpose_b: s.transpose_b,
-        alignment: matrices.alignment(),
-    };
-    cuda.multiply(io.name(), &product, matrices)
+    let arithmetic = Arithmetic::of(io.name(), io.meta(0).dtype, cuda)?;
+    cuda.multiply(io.name(), &Product { arithmetic, shape, alignment: matrices.alignment() }, matrices)
 }

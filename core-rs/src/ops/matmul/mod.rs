@@ -12,24 +12,12 @@ use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
-use crate::shape::{Meta, Shape};
+use crate::shape::{MatmulShape, Meta, Shape};
 
 /// `matmul`
 pub struct Matmul {
     transpose_a: bool,
     transpose_b: bool,
-}
-
-/// All sizes of a batch of products of m x k and k x n matrices.
-#[derive(Clone, Copy, Debug)]
-pub struct MatmulShape {
-    pub batch: usize,
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    /// Whether a is stored as k x m, and b as n x k.
-    pub transpose_a: bool,
-    pub transpose_b: bool,
 }
 
 impl Matmul {

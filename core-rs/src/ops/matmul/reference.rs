@@ -1,7 +1,7 @@
 //! The definition, element by element.
 
-use super::MatmulShape;
 use crate::dtype::Float;
+use crate::shape::MatmulShape;
 
 pub fn run<T: Float>(s: &MatmulShape, a: &[T], b: &[T], y: &mut [T]) {
     for batch in 0..s.batch {

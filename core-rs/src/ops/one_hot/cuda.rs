@@ -1,15 +1,12 @@
 //! `one_hot` on the GPU: what `kernel.cu` is launched with.
 
 use super::{OneHot, outside};
-use crate::cuda::launch::{Grid, THREADS};
+use crate::cuda::launch::{Grid, MOST_BLOCKS, THREADS};
 use crate::cuda::nvrtc::Source;
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
 
 pub const SOURCE: Source = Source { name: "one_hot", text: include_str!("kernel.cu") };
-
-/// Blocks that a launch has at most; their threads go on with a stride.
-const MOST_BLOCKS: usize = 8192;
 
 /// What the kernel reports of a label: its place and the label.
 fn describe(place: u32, what: u32, classes: u32) -> String {

@@ -19,9 +19,6 @@ pub fn normal(op: &Normal, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
 
 fn draw(stream: &Stream, [p, q]: [f64; 2], io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let elements = stream.meta.shape.len();
-    if elements == 0 {
-        return Ok(());
-    }
     let kernel = format!("{}_{}", io.name(), stream.meta.dtype);
     let [seed, key] = stream.key;
     cuda.launch(

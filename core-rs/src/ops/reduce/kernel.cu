@@ -59,14 +59,7 @@ __device__ __forceinline__ void finish(const Sizes &s, typename Fold::Total tota
 // The fold over a team, in each of its threads.
 template <class Fold, bool BLOCK>
 __device__ __forceinline__ typename Fold::Total over_team(typename Fold::Total x, typename Fold::Total *room) {
-    for (u32 bits = WARP_SIZE / 2; bits > 0; bits /= 2) x = Fold::join(x, __shfl_xor_sync(ALL_LANES, x, bits));
-    if (!BLOCK) return x;
-    __syncthreads();
-    if (threadIdx.x % WARP_SIZE == 0) room[threadIdx.x / WARP_SIZE] = x;
-    __syncthreads();
-    x = room[0];
-    for (u32 i = 1; i < blockDim.x / WARP_SIZE; ++i) x = Fold::join(x, room[i]);
-    return x;
+    return BLOCK ? block_fold<Fold>(x, room) : warp_fold<Fold>(x);
 }
 
 template <class Fold, bool BLOCK, class T>

@@ -5,6 +5,7 @@ use crate::cuda::cublaslt::Matrices;
 use crate::cuda::cudnn::Tensors;
 use crate::cuda::plan::{Convolution, Pass, Product};
 use crate::error::Result;
+use crate::shape::MatmulShape;
 
 /// Whether a convolution is a product.
 pub fn suits(convolution: &Convolution) -> bool {
@@ -22,5 +23,6 @@ pub fn run(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &Cuda
         Pass::Weight => (s.out, s.c, pixels, true, false, Matrices { a: at.result, b: at.image, y: at.weight }),
     };
     let (arithmetic, alignment) = (convolution.arithmetic, matrices.alignment());
-    cuda.multiply(op, &Product { arithmetic, batch: 1, m, n, k, transpose_a, transpose_b, alignment }, matrices)
+    let shape = MatmulShape { batch: 1, m, n, k, transpose_a, transpose_b };
+    cuda.multiply(op, &Product { arithmetic, shape, alignment }, matrices)
 }

@@ -9,11 +9,12 @@ use super::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight};
 use crate::cpu::conv::ConvShape;
 use crate::cuda::context::failed;
 use crate::cuda::cudnn::Tensors;
+use crate::cuda::images::below_2_31;
 use crate::cuda::launch::Argument;
 use crate::cuda::nvrtc::Source;
 use crate::cuda::plan::{Arithmetic, Convolution, Pass};
 use crate::cuda::{CudaContext, CudaIo};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use cudarc::driver::result;
 
 pub const SOURCE: Source = Source { name: "conv2d", text: include_str!("../kernel.cu") };
@@ -77,25 +78,10 @@ impl Argument for Sizes {}
 
 impl Sizes {
     pub fn new(op: &'static str, s: &ConvShape) -> Result<Sizes> {
-        let size = |size: usize| match size < 1 << 31 {
-            true => Ok(size as u32),
-            false => Err(Error::unsupported(op, format!("Expected sizes below 2^31 on CUDA, got {size}"))),
-        };
-        Ok(Sizes {
-            n: size(s.n)?,
-            h: size(s.h)?,
-            w: size(s.w)?,
-            c: size(s.c)?,
-            out: size(s.out)?,
-            kh: size(s.kh)?,
-            kw: size(s.kw)?,
-            stride_h: size(s.stride_h)?,
-            stride_w: size(s.stride_w)?,
-            pad_h: size(s.pad_h)?,
-            pad_w: size(s.pad_w)?,
-            groups: size(s.groups)?,
-            oh: size(s.oh)?,
-            ow: size(s.ow)?,
-        })
+        let [n, h, w, c] = below_2_31(op, [s.n, s.h, s.w, s.c])?;
+        let [out, kh, kw, groups] = below_2_31(op, [s.out, s.kh, s.kw, s.groups])?;
+        let [stride_h, stride_w, pad_h, pad_w] = below_2_31(op, [s.stride_h, s.stride_w, s.pad_h, s.pad_w])?;
+        let [oh, ow] = below_2_31(op, [s.oh, s.ow])?;
+        Ok(Sizes { n, h, w, c, out, kh, kw, stride_h, stride_w, pad_h, pad_w, groups, oh, ow })
     }
 }

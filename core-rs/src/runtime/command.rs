@@ -1,0 +1,80 @@
+//! What a queue is given.
+
+use super::memory::Storage;
+use super::now::Now;
+use super::read::ReadSlot;
+use super::record::Record;
+use super::replay::Replay;
+use super::source::Source;
+use super::tensor::Operand;
+use crate::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What the queue's thread does in one go.
+pub enum Command {
+    Run(Record),
+    Replay(Replay),
+    /// Copies a tensor to the host; the storage is held until then.
+    Read {
+        source: Operand,
+        storage: Arc<Storage>,
+        into: Arc<ReadSlot>,
+    },
+    /// Copies host values into a tensor.
+    Write {
+        target: Operand,
+        source: Source,
+    },
+}
+
+impl Command {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Command::Run(record) => record.kernel.name(),
+            Command::Replay(_) => "replay",
+            Command::Read { .. } => "read",
+            Command::Write { .. } => "write",
+        }
+    }
+
+    /// Whether somebody is sure to wait for this one: the host reads its values, or paces itself by it.
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self, Command::Replay(_) | Command::Read { .. })
+    }
+
+    pub(super) fn run(self, now: &Now) -> Result<()> {
+        match self {
+            Command::Run(record) => record.run(now),
+            Command::Replay(replay) => now.backend.replay(&replay, now),
+            Command::Read { source, storage, into } => {
+                if now.is_poisoned(&source.block) {
+                    // The reader's error alone: the op that failed has told everybody.
+                    into.refuse(Error::state("read", "This tensor was never computed, as an earlier op failed"));
+                    return Ok(());
+                }
+                // SAFETY: the storage is held and of this queue's device, and as large as the slot was made.
+                into.fill(|target| unsafe { now.backend.download(source.pointer(), target) })?;
+                drop(storage);
+                Ok(())
+            }
+            Command::Write { target, source } => {
+                target.block.poisoned.store(true, Ordering::Relaxed);
+                // SAFETY: the target is of this queue's device and holds as many bytes as the source (checked at the call).
+                unsafe { source.upload(now.backend, target.pointer()) }?;
+                now.wrote(&target.block);
+                Ok(())
+            }
+        }
+    }
+
+    /// What happens instead while an error waits to be seen.
+    pub(super) fn skip(self) {
+        match self {
+            Command::Run(record) => record.poison(),
+            Command::Replay(replay) => replay.poison(),
+            Command::Write { target, .. } => target.block.poisoned.store(true, Ordering::Relaxed),
+            Command::Read { .. } => {}
+        }
+    }
+}
