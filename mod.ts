@@ -16,5 +16,8 @@ export * as data from "./lib/data/mod.ts";
 export * as nn from "./lib/nn/mod.ts";
 export * as models from "./lib/models/mod.ts";
 export * as optim from "./lib/optim/mod.ts";
+export * from "./lib/checkpoint/mod.ts";
+export * from "./lib/run/mod.ts";
 export * from "./lib/train/mod.ts";
+export * as study from "./lib/study/mod.ts";
 export { replaceModules, summary } from "./lib/nn/mod.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { Pace } from "../lib/data/pace.ts";
+import { Backpressure } from "../lib/tensor/backpressure.ts";
 import { capture, crossEntropy, data, Device, deviceInfo, optim, type Tensor } from "../mod.ts";
 import { presets } from "../tasks/presets.ts";
 import { buildModel, withData } from "../tasks/run_config.ts";
@@ -53,10 +53,10 @@ const first = loader.at({ epoch: 0 });
 using kept = (await first.next()).value!.clone();
 await first.return?.();
 async function* bare(): AsyncGenerator<data.Batch> {
-  const pace = new Pace(device);
+  const backpressure = new Backpressure(device);
   while (true) {
     yield kept;
-    await pace.step();
+    await backpressure.step();
   }
 }
 for (let warm = 0; warm < 3; warm++) step(kept.images, kept.labels).dispose();

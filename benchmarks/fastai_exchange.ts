@@ -9,7 +9,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import type { Answers } from "../mod.ts";
+import type { Predictions } from "../mod.ts";
 import { evaluate } from "../tasks/evaluate.ts";
 import { exportWeights } from "../tasks/export.ts";
 import { importWeights } from "../tasks/import.ts";
@@ -40,7 +40,7 @@ async function peer(args: string[]): Promise<Peer> {
 
 /** What both say of the same weights. */
 async function compared(path: string, theirs: Peer, size: number): Promise<Record<string, unknown>> {
-  let answers: Answers | undefined;
+  let answers: Predictions | undefined;
   const ours = await evaluate(path, { data, size, answers: (all) => void (answers = all) });
   const right = Math.round(ours.top1 * ours.n);
   const different = theirs.answers.filter((answer, at) => answer !== answers!.predicted[at]).length;

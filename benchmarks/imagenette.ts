@@ -12,7 +12,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
 import { deviceInfo } from "../mod.ts";
-import { checkpointIn } from "../lib/train/checkpoints.ts";
+import { checkpointIn } from "../lib/checkpoint/checkpoints.ts";
 import { evaluate } from "../tasks/evaluate.ts";
 import { sha256Of } from "../tasks/import.ts";
 import { readJson } from "../tasks/run_files.ts";

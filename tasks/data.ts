@@ -12,7 +12,7 @@ import { checkOut } from "./out_path.ts";
 import { stopSignals, unlessAborted } from "./stop_signals.ts";
 
 /** What to prepare, and how. */
-export interface PrepareOptions extends data.ReadOptions, data.LocateOptions {
+export interface PrepareOptions extends data.ReadOptions, data.FindOptions {
   /** The archive of a set that is given by its name. */
   archive?: string;
   /** Height and width of the images in training; by default 128. */
@@ -66,16 +66,16 @@ async function sourceOf(
   const { archive } = options;
   const set = data.knownSet(nameOrPath);
   if (archive === undefined) {
-    const source = await thereOrRefused(() => data.locate(nameOrPath, options));
+    const source = await thereOrRefused(() => data.findArchive(nameOrPath, options));
     if (source === nameOrPath || set === undefined) return { source, md5: null, set: undefined };
-    return { source, md5: await data.adopt(set, source, options), set };
+    return { source, md5: await data.importArchive(set, source, options), set };
   }
   if (set === undefined) {
     const names = data.knownSets.map(({ name }) => name).join(", ");
     throw new UsageError(`Expected --archive with one of ${names}, got "${nameOrPath}": give the archive's path alone`);
   }
   if (!await isFile(archive)) throw new UsageError(`Expected --archive as a file, got "${archive}", which is none`);
-  return { source: archive, md5: await data.adopt(set, archive, options), set };
+  return { source: archive, md5: await data.importArchive(set, archive, options), set };
 }
 
 async function isFile(path: string): Promise<boolean> {

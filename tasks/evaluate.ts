@@ -3,8 +3,8 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
-import { writeFileAtomic } from "../lib/data/atomic_file.ts";
-import { type Answers, type data, Device, evaluate as measure, type Evaluation, StateError } from "../mod.ts";
+import { writeFileAtomic } from "../lib/io/atomic_file.ts";
+import { type data, Device, evaluate as measure, type Evaluation, type Predictions, StateError } from "../mod.ts";
 import { besideBar, cacheHelp } from "./data_report.ts";
 import { dtypeFor, usedDtype } from "./dtype.ts";
 import { headline } from "./machine.ts";
@@ -26,7 +26,7 @@ export interface EvaluateOptions extends ModelOptions, SourceOptions {
   /** A CSV file to write: file, label, prediction and its probability of every image. */
   predictions?: string;
   /** Told every single answer. */
-  answers?(answers: Answers): void;
+  answers?(answers: Predictions): void;
   signal?: AbortSignal;
   /** Told once everything is set up. */
   ready?(line: string): void;
@@ -51,7 +51,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   requireClasses(path, config, set.classes);
   options.ready?.(`${headline(device)} · ${dtype} · ${config.model.name} of ${path}`);
   const batches = validBatches({ ...config, validBs: options.bs ?? config.validBs ?? 64 }, set);
-  let answers: Answers | undefined;
+  let answers: Predictions | undefined;
   const result = await measure(model, batches, {
     dtype,
     signal: options.signal,
@@ -66,7 +66,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
 }
 
 /** One row an image, in the order of the data. */
-async function writePredictions(path: string, answers: Answers, { names, classes }: data.Dataset): Promise<void> {
+async function writePredictions(path: string, answers: Predictions, { names, classes }: data.Dataset): Promise<void> {
   const rows = Array.from(answers.index, (sample, at) => {
     const [label, predicted] = [answers.labels[at]!, answers.predicted[at]!].map((place) => cell(classes[place]!));
     return `${cell(names?.[sample] ?? `${sample}`)},${label},${predicted},${answers.probability[at]!.toFixed(6)}\n`;

@@ -3,9 +3,9 @@ import { type Command, type CommandContext, runCommand } from "../lib/cli/comman
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber } from "../lib/cli/format.ts";
-import { readStateDict, writeFastai } from "../lib/train/fastai.ts";
-import type { SafeTensor } from "../lib/train/safetensors.ts";
-import { readTensors, startingCounters } from "../lib/train/state.ts";
+import { readStateDict, writeFastai } from "../lib/checkpoint/fastai.ts";
+import type { SafeTensor } from "../lib/checkpoint/safetensors.ts";
+import { readTensors, startingCounters } from "../lib/checkpoint/state.ts";
 import { Device, models, saveCheckpoint } from "../mod.ts";
 import { checkOutFile, makeFolderOf } from "./out_path.ts";
 import { buildModel, type ModelConfig } from "./run_config.ts";

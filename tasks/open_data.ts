@@ -26,7 +26,7 @@ async function digits({ path, size, limit }: DataConfig, device: Device): Promis
  */
 export async function checkPlan({ preset, data: { path }, augmentation: { shift = 0 } }: RunPlan): Promise<void> {
   if (path === "mnist" || shift === 0) return;
-  if (data.knownSet(path) === undefined) await thereOrRefused(() => data.locate(path));
+  if (data.knownSet(path) === undefined) await thereOrRefused(() => data.findArchive(path));
   const others = Object.entries(presets).flatMap(([name, { data }]) => data.path === "mnist" ? [] : [name]);
   throw new UsageError(
     `Expected --preset with --data "${path}", got none but ${preset}, which shifts images and is for digits: pass ` +
@@ -53,7 +53,7 @@ async function imagesOf<Opened>(
   return await thereOrRefused(async () => {
     if (size === null) {
       // A path that is not there is told first; a set's name needs no looking for.
-      if (data.knownSet(path) === undefined) await data.locate(path);
+      if (data.knownSet(path) === undefined) await data.findArchive(path);
       throw new UsageError(`Expected --size with --data "${path}", got none: images have many sizes`);
     }
     return await opening.with(path, {

@@ -1,7 +1,7 @@
 /** Reading what a run has left: its configuration, its checkpoint, its result. */
 import { join } from "@std/path";
 import { UsageError } from "../lib/cli/flags.ts";
-import { Checkpoints, type Found } from "../lib/train/checkpoints.ts";
+import { type CheckpointInfo, Checkpoints } from "../lib/checkpoint/checkpoints.ts";
 import { loadCheckpoint } from "../mod.ts";
 import type { RunConfig } from "./run_config.ts";
 
@@ -78,7 +78,7 @@ export async function isFolder(path: string): Promise<boolean> {
 /**
  * The checkpoint of a run's folder, the newest that is whole, or of a file. Throws a UsageError where there is none.
  */
-export async function findCheckpoint(path: string): Promise<Found> {
+export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
   if (!await isFolder(path)) return { ...await loadCheckpoint(path), path };
   const found = await new Checkpoints(path).load();
   if (found === undefined) {
@@ -88,6 +88,6 @@ export async function findCheckpoint(path: string): Promise<Found> {
 }
 
 /** A line that says that the newest checkpoint was not taken; undefined where it was. */
-export function damageNote({ damage, path }: Found): string | undefined {
+export function damageNote({ damage, path }: CheckpointInfo): string | undefined {
   return damage === undefined ? undefined : `warning: ${damage}. Going on from the one before it, "${path}"`;
 }

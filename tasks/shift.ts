@@ -4,8 +4,8 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
-import { writeFileAtomic } from "../lib/data/atomic_file.ts";
-import { type Consistency, shiftConsistency, shiftCurve, widened } from "../lib/train/shift.ts";
+import { writeFileAtomic } from "../lib/io/atomic_file.ts";
+import { type Consistency, shiftConsistency, shiftCurve, widened } from "../lib/study/shift.ts";
 import { data, Device, noGrad, scope, StateError, type Tensor } from "../mod.ts";
 import { besideBar, cacheHelp } from "./data_report.ts";
 import { requireClasses } from "./evaluate.ts";
@@ -16,7 +16,7 @@ import { checkOut, checkOutFile, makeFolderOf } from "./out_path.ts";
 import type { DataConfig } from "./run_config.ts";
 import { isFolder } from "./run_files.ts";
 import { stopSignals, unlessAborted } from "./stop_signals.ts";
-import { shiftSvg } from "./shift_figure.ts";
+import { shiftSvg } from "../lib/study/shift_figure.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
 
 /** What to measure, on what, and where the figure goes. */

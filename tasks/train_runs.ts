@@ -1,9 +1,9 @@
 /** Training a preset several times, with one seed after another. */
 import { join } from "@std/path";
 import { UsageError } from "../lib/cli/flags.ts";
-import { writeJson } from "../lib/train/json_file.ts";
-import { makeRunFolder } from "../lib/train/run_folder.ts";
-import { lockFolder } from "../lib/train/run_lock.ts";
+import { writeJson } from "../lib/io/json_file.ts";
+import { makeRunFolder } from "../lib/run/run_folder.ts";
+import { lockFolder } from "../lib/run/run_lock.ts";
 import { Device } from "../mod.ts";
 import type { RunPlan } from "./run_config.ts";
 import { readJson, runConfigIn } from "./run_files.ts";

@@ -1,8 +1,8 @@
 /** Training a preset into a run's folder, or going on with a run. */
 import { join } from "@std/path";
 import { UsageError } from "../lib/cli/flags.ts";
-import { codeVersion } from "../lib/train/git.ts";
-import { lockFolder } from "../lib/train/run_lock.ts";
+import { codeVersion } from "../lib/run/code_version.ts";
+import { lockFolder } from "../lib/run/run_lock.ts";
 import {
   type data,
   Device,
@@ -59,7 +59,7 @@ export interface TrainListener
   /** Images are being decoded. */
   preparing?: data.ReadOptions["progress"];
   /** An archive comes over the network. */
-  downloading?: data.LocateOptions["downloading"];
+  downloading?: data.FindOptions["downloading"];
   /** Everything is set up. */
   ready?(ready: {
     config: RunConfig;

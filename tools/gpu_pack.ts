@@ -10,7 +10,7 @@ import { type Command, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { UsageError } from "../lib/cli/flags.ts";
 import { libraryPath } from "../lib/ffi/library.ts";
-import { codeVersion } from "../lib/train/git.ts";
+import { codeVersion } from "../lib/run/code_version.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 

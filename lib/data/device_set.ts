@@ -8,8 +8,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { share, whole } from "./checks.ts";
 import { Batch, type Batches, type BatchesConfig, type BatchOptions, type Dataset } from "./dataset.ts";
 import { shuffledOrder } from "./order.ts";
-import { Pace } from "./pace.ts";
-import { DevicePass, hostDevice, HostPass, type Pass } from "./pass.ts";
+import { Backpressure } from "../tensor/backpressure.ts";
+import { DeviceEpochSource, type EpochSource, hostDevice, HostEpochSource } from "./epoch_source.ts";
 
 /** What batches do to images. */
 export type Augmentation = Pick<
@@ -86,7 +86,7 @@ export abstract class DeviceDataset implements Dataset {
   }
 
   /** Enqueues a batch of the samples from place `start` up to and without `end` of a pass. */
-  enqueue(pass: Pass, { dtype }: BatchesConfig, start: number, end: number): { images: Tensor; labels: Tensor } {
+  enqueue(pass: EpochSource, { dtype }: BatchesConfig, start: number, end: number): { images: Tensor; labels: Tensor } {
     const made = noGrad(() =>
       scope(() => {
         const rows = pass.rows(start, end);
@@ -103,14 +103,14 @@ export abstract class DeviceDataset implements Dataset {
     samples: number,
     config: BatchesConfig,
     epoch: number,
-  ): Promise<Pass> {
+  ): Promise<EpochSource> {
     if (this.#labels.disposed) throw new DisposedError("Cannot make batches of a data set after it was disposed");
     const make = (rows: Tensor): Tensor => this.images(rows, config, epoch);
     const { device } = this;
-    if (this.#tensors.every((tensor) => tensor.device === device)) return new DevicePass(order, device, make);
+    if (this.#tensors.every((tensor) => tensor.device === device)) return new DeviceEpochSource(order, device, make);
     // What went wrong there in an earlier epoch was told to whoever used that.
     await hostDevice().recover();
-    return new HostPass({ order, device, make, samples, batchSize: config.batchSize });
+    return new HostEpochSource({ order, device, make, samples, batchSize: config.batchSize });
   }
 
   /** Lets go of what it holds on the device. */
@@ -166,7 +166,7 @@ class DeviceBatches implements Batches {
     const pass = await this.dataset.pass(order, this.samples, this.config, epoch);
     // On a break or throw in the loop, the generator is returned where it yields, so batch and pass go then too.
     try {
-      const pace = new Pace(this.dataset.device);
+      const backpressure = new Backpressure(this.dataset.device);
       for (; batch < this.length; batch++) {
         const start = batch * batchSize;
         const index = order.slice(start, Math.min(start + batchSize, order.length));
@@ -177,7 +177,7 @@ class DeviceBatches implements Batches {
         } finally {
           parts.dispose();
         }
-        await pace.step();
+        await backpressure.step();
       }
     } finally {
       pass.dispose();

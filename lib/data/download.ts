@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "@std/path";
 import { DataError } from "../ffi/errors.ts";
-import { ownPartial, partialSuffix, syncFolder } from "./atomic_file.ts";
+import { ownPartial, partialSuffix, syncFolder } from "../io/atomic_file.ts";
 
 /** How far a download is. */
 export interface DownloadProgress {

@@ -18,7 +18,7 @@ export { DataFileError } from "./idx.ts";
 export { type Arrays, type DatasetOptions, fromArrays } from "./memory.ts";
 export { mnist, type Splits } from "./mnist.ts";
 export { download, type DownloadOptions, type DownloadProgress } from "./download.ts";
-export { adopt, locate, type LocateOptions } from "./locate.ts";
+export { findArchive, type FindOptions, importArchive } from "./find_archive.ts";
 export { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts";
 export { open, type OpenOptions, openValid } from "./open.ts";
 export { type PrepareProgress, type ReadOptions } from "./prepare.ts";

@@ -12,13 +12,13 @@ import { share, whole } from "./checks.ts";
 import type { Dataset } from "./dataset.ts";
 import { ImageDataset } from "./image_set.ts";
 import { classNames } from "./known_sets.ts";
-import { locate, type LocateOptions } from "./locate.ts";
+import { findArchive, type FindOptions } from "./find_archive.ts";
 import type { Splits } from "./mnist.ts";
-import { hostDevice } from "./pass.ts";
+import { hostDevice } from "./epoch_source.ts";
 import { prepare, type Prepared, type PreparedFile, type ReadOptions } from "./prepare.ts";
 
 /** How to open image files. */
-export interface OpenOptions extends ReadOptions, LocateOptions {
+export interface OpenOptions extends ReadOptions, FindOptions {
   /** Height and width of the images in a batch, pixels. */
   size: number;
   /**
@@ -61,7 +61,7 @@ export interface OpenOptions extends ReadOptions, LocateOptions {
 export async function open(nameOrPath: string, options: OpenOptions): Promise<Splits> {
   const { size, keep = "size" } = options;
   checkOptions("open", options);
-  const source = await locate(nameOrPath, options);
+  const source = await findArchive(nameOrPath, options);
   const prepared = await prepare(source, { trainSize: keep === "source" ? 0 : size, validSize: size }, options);
   const train = await opened(nameOrPath, prepared, "train", options);
   try {
@@ -85,7 +85,7 @@ export async function open(nameOrPath: string, options: OpenOptions): Promise<Sp
  */
 export async function openValid(nameOrPath: string, options: Omit<OpenOptions, "keep">): Promise<Dataset> {
   checkOptions("openValid", options);
-  const source = await locate(nameOrPath, options);
+  const source = await findArchive(nameOrPath, options);
   const prepared = await prepare(source, { trainSize: null, validSize: options.size }, options);
   return await opened(nameOrPath, prepared, "val", options);
 }

@@ -6,3 +6,4 @@
 export * from "./optimizer.ts";
 export * from "./optimizers.ts";
 export * from "./schedules.ts";
+export { Ema, type EmaOptions } from "./ema.ts";

@@ -5,7 +5,7 @@ import type { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { lateError } from "./kept.ts";
+import { lateError } from "./steps_in_flight.ts";
 import { logitsOf } from "./precision.ts";
 
 /** A loss or a gradient was not finite: the step changed no weight and no optimizer state. */

@@ -1,6 +1,6 @@
 /** Measuring a model. */
 import type { Batch } from "../data/dataset.ts";
-import { Pace } from "../data/pace.ts";
+import { Backpressure } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
@@ -10,7 +10,7 @@ import { crossEntropy } from "../tensor/ops/softmax.ts";
 import { concat } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Answers, KeptAnswers } from "./answers.ts";
+import { PredictionCollector, type Predictions } from "./predictions.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 
@@ -33,7 +33,7 @@ export interface EvaluateOptions {
   /** Told how many samples are done, after each batch. */
   progress?(done: number): void | Promise<void>;
   /** Told every single answer, at the end. */
-  answers?(answers: Answers): void;
+  answers?(answers: Predictions): void;
   /** What the model computes in, say bf16; by default what the images come in. */
   dtype?: FloatName;
 }
@@ -73,9 +73,9 @@ export async function evaluate(
 ): Promise<Evaluation> {
   let device: Device | undefined;
   const body = async (): Promise<Evaluation> => {
-    using kept = options.answers === undefined ? undefined : new KeptAnswers();
+    using kept = options.answers === undefined ? undefined : new PredictionCollector();
     using meter = new Meter([false, true, true]);
-    let pace: Pace | undefined;
+    let backpressure: Backpressure | undefined;
     let classes = 0;
     let done = 0;
     for await (const { images, labels, index } of batches) {
@@ -92,8 +92,8 @@ export async function evaluate(
       await meter.add(values, index.length);
       done += index.length;
       await options.progress?.(done);
-      pace ??= new Pace(device);
-      await pace.step();
+      backpressure ??= new Backpressure(device);
+      await backpressure.step();
     }
     await meter.flush();
     const [loss, top1, top5] = [meter.mean(0), meter.mean(1), meter.mean(2)];

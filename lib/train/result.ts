@@ -1,5 +1,5 @@
 import type { EpochEnd, FitResult } from "./events.ts";
-import type { Counters } from "./state.ts";
+import type { Counters } from "../checkpoint/state.ts";
 
 /** What a training came to: its counters, and what was measured after its last epoch. */
 export function resultOf(

@@ -1,4 +1,4 @@
-import { turn } from "../data/pace.ts";
+import { turn } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import type { Module } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
@@ -8,7 +8,7 @@ import { concat } from "../tensor/ops/shape.ts";
 import { crossEntropy } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Ema } from "./ema.ts";
+import type { Ema } from "../optim/ema.ts";
 import { countTop1 } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 

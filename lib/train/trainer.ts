@@ -1,6 +1,6 @@
 /** The training loop. */
 import type { Batch, Batches } from "../data/dataset.ts";
-import { Pace } from "../data/pace.ts";
+import { Backpressure } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
@@ -8,18 +8,18 @@ import type { BoundOptimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { begin } from "./begin.ts";
+import { startingPoint } from "./start.ts";
 import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
-import { Ema } from "./ema.ts";
+import { Ema } from "../optim/ema.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
-import { KeptSteps, lateError } from "./kept.ts";
+import { lateError, StepsInFlight } from "./steps_in_flight.ts";
 import { Meter } from "./metrics.ts";
-import type { RunFolder } from "./run_folder.ts";
+import type { RunFolder } from "../run/run_folder.ts";
 import { resultOf } from "./result.ts";
 import { StepLosses } from "./step_losses.ts";
 import { TrainingStep } from "./step.ts";
-import { type Counters, readTensors, startingCounters, type State, writeTensors } from "./state.ts";
+import { type Counters, readTensors, startingCounters, type State, writeTensors } from "../checkpoint/state.ts";
 import type { FitOptions, TrainerOptions } from "./trainer_options.ts";
 
 /**
@@ -130,7 +130,7 @@ export class Trainer {
     if (this.#fitting) {
       throw new StateError("fit(): Expected one training at a time, got a second call: await the first");
     }
-    const at = begin(this.#at, train, options);
+    const at = startingPoint(this.#at, train, options);
     if (at !== this.#at) {
       this.#at = { ...at };
       this.#restartMeter();
@@ -313,8 +313,8 @@ export class Trainer {
   async #steps(train: Batches, { signal, runFolder, saveEvery = 600 }: FitOptions): Promise<void> {
     const at = this.#at;
     const rate = this.#schedule.over(train.length * at.epochs);
-    const pace = new Pace(this.#device);
-    using kept = new KeptSteps();
+    const backpressure = new Backpressure(this.#device);
+    using kept = new StepsInFlight();
     let started = performance.now();
     const lap = (): void => {
       const now = performance.now();
@@ -328,7 +328,7 @@ export class Trainer {
         const values = await this.#enqueue(batch, lr, kept);
         await this.#meter.add(values, batch.index.length);
         await this.#tellLosses(runFolder);
-        await pace.step();
+        await backpressure.step();
         kept.trim();
         await this.#listeners.emit("batchEnd", {
           epoch: at.epoch + 1,
@@ -346,7 +346,7 @@ export class Trainer {
         await this.#save(runFolder);
         started = performance.now();
       }
-      await pace.drain();
+      await backpressure.drain();
       await this.#meter.flush();
       await this.#tellLosses(runFolder);
     } catch (error) {
@@ -360,7 +360,7 @@ export class Trainer {
   }
 
   /** Enqueues the step of a batch and counts it. */
-  async #enqueue(batch: Batch, lr: number, kept: KeptSteps): Promise<Tensor> {
+  async #enqueue(batch: Batch, lr: number, kept: StepsInFlight): Promise<Tensor> {
     const { images, labels, index } = batch;
     const at = this.#at;
     const before = { batch: at.batch, step: at.step, images: at.images };
@@ -379,7 +379,7 @@ export class Trainer {
    * The error to throw instead of one. After a late error, which may hide behind another, the device goes on, the counters
    * go back to before the step that failed, and that is run again to see where.
    */
-  async #explained(error: unknown, kept: KeptSteps): Promise<unknown> {
+  async #explained(error: unknown, kept: StepsInFlight): Promise<unknown> {
     const late = error instanceof LateError ? error : await lateError(this.#device);
     if (late === undefined) return error;
     await this.#device.recover();

@@ -3,7 +3,7 @@ import type { FloatName } from "../ffi/codes.ts";
 import type { ParameterGroup } from "../optim/optimizer.ts";
 import type { Optimizer } from "../optim/optimizers.ts";
 import type { Schedule } from "../optim/schedules.ts";
-import type { RunFolder } from "./run_folder.ts";
+import type { RunFolder } from "../run/run_folder.ts";
 
 /** How a model is trained. */
 export interface TrainerOptions {

@@ -3,8 +3,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path";
 import { type Command, runCommand } from "../../lib/cli/command.ts";
 import type { Flags } from "../../lib/cli/flags.ts";
-import type { SafeTensor } from "../../lib/train/safetensors.ts";
-import { readTensors, startingCounters } from "../../lib/train/state.ts";
+import type { SafeTensor } from "../../lib/checkpoint/safetensors.ts";
+import { readTensors, startingCounters } from "../../lib/checkpoint/state.ts";
 import { Device, saveCheckpoint } from "../../mod.ts";
 import { buildModel, type ModelConfig } from "../../tasks/run_config.ts";
 import { keptStreams } from "../lib/cli/streams.ts";

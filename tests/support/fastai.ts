@@ -2,8 +2,8 @@
 import { fromFileUrl } from "@std/path";
 import { Device, type models, rand, type Tensor, tensor } from "../../mod.ts";
 import { fastaiEntries, type FastaiEntry } from "../../lib/models/fastai.ts";
-import { writeFastai } from "../../lib/train/fastai.ts";
-import { readSafetensors, type SafeTensor } from "../../lib/train/safetensors.ts";
+import { writeFastai } from "../../lib/checkpoint/fastai.ts";
+import { readSafetensors, type SafeTensor } from "../../lib/checkpoint/safetensors.ts";
 
 /** A stored file of `tests/fixtures/fastai`, and its settings. */
 export interface StoredFastai<Settings> {

@@ -6,7 +6,7 @@ import { roundToBf16, widenBf16 } from "../../lib/ffi/bf16.ts";
 import type { DtypeName } from "../../lib/ffi/codes.ts";
 import type { Device } from "../../lib/tensor/device.ts";
 import type { Tensor } from "../../lib/tensor/tensor.ts";
-import type { SafeTensor } from "../../lib/train/safetensors.ts";
+import type { SafeTensor } from "../../lib/checkpoint/safetensors.ts";
 import type { OpCase, OpRow } from "./op_cases.ts";
 import { disposeAll, enqueue } from "./run_case.ts";
 

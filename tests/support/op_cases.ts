@@ -1,6 +1,6 @@
 /** The stored cases of the ops; `tests/fixtures/README.md` has the format. */
 import { fromFileUrl } from "@std/path";
-import { readSafetensors, type SafeTensor } from "../../lib/train/safetensors.ts";
+import { readSafetensors, type SafeTensor } from "../../lib/checkpoint/safetensors.ts";
 
 /** A row of the op table. */
 export interface OpRow {

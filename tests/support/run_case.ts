@@ -6,7 +6,7 @@ import { tensor } from "../../lib/tensor/create.ts";
 import type { Device } from "../../lib/tensor/device.ts";
 import { scope } from "../../lib/tensor/scope.ts";
 import type { Tensor } from "../../lib/tensor/tensor.ts";
-import type { SafeTensor } from "../../lib/train/safetensors.ts";
+import type { SafeTensor } from "../../lib/checkpoint/safetensors.ts";
 import { ARRAYS } from "../../lib/tensor/typed_arrays.ts";
 import { assertClose, type Tolerance, type Worst, worstOf } from "./compare.ts";
 import { lowDtype } from "./low_precision.ts";

@@ -11,7 +11,7 @@ import {
   type Tensor,
   tensor,
 } from "../../mod.ts";
-import { readSafetensors, type SafeTensor } from "../../lib/train/safetensors.ts";
+import { readSafetensors, type SafeTensor } from "../../lib/checkpoint/safetensors.ts";
 
 /** A stored training. */
 export interface StoredTraining {

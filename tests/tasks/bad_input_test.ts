@@ -1,6 +1,6 @@
 /** What the tasks say of files that they cannot use: one line, the right exit code, and nothing is written. */
 import { join } from "@std/path";
-import { readSafetensors, type SafeTensor, writeSafetensors } from "../../lib/train/safetensors.ts";
+import { readSafetensors, type SafeTensor, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { Device, exportFastai } from "../../mod.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";

@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIn
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { trainCommand, type TrainOptions, trainRuns } from "../../tasks/train.ts";
-import { lockFolder } from "../../lib/train/run_lock.ts";
+import { lockFolder } from "../../lib/run/run_lock.ts";
 import { type OpenData, openData } from "../../tasks/open_data.ts";
 import { spread } from "../../tasks/train_runs.ts";
 import { keptStreams } from "../lib/cli/streams.ts";

@@ -1,7 +1,7 @@
 /** On what results were measured. */
 import { fromFileUrl, join } from "@std/path";
 import { deviceInfo } from "../../mod.ts";
-import { codeVersion } from "../../lib/train/git.ts";
+import { codeVersion } from "../../lib/run/code_version.ts";
 import { readJson } from "../../tasks/run_files.ts";
 import { cpuFacts } from "../../tasks/machine.ts";
 import { isEmulated, type PartContext } from "./part.ts";

@@ -12,7 +12,7 @@ import {
   tensor,
 } from "../../mod.ts";
 import { logitsOf } from "../../lib/train/precision.ts";
-import { readTensors } from "../../lib/train/state.ts";
+import { readTensors } from "../../lib/checkpoint/state.ts";
 import { presets } from "../../tasks/presets.ts";
 import { buildModel, withData } from "../../tasks/run_config.ts";
 import { planOf } from "../../tasks/train_config.ts";

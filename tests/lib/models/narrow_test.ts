@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { Device, models } from "../../../mod.ts";
 import { fastaiEntries } from "../../../lib/models/fastai.ts";
-import { readFastai } from "../../../lib/train/fastai.ts";
+import { readFastai } from "../../../lib/checkpoint/fastai.ts";
 import { assertClose, assertNoFurther } from "../../support/compare.ts";
 import { cpuWith, instructionSets } from "../../support/devices.ts";
 import { fill, readFixture, samplesOf, type StoredFastai } from "../../support/fastai.ts";

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { type Device, optim } from "../../../mod.ts";
-import { readSafetensors } from "../../../lib/train/safetensors.ts";
+import { readSafetensors } from "../../../lib/checkpoint/safetensors.ts";
 import { cpuWith, instructionSets } from "../../support/devices.ts";
 import { PlainModel } from "../../support/plain_model.ts";
 

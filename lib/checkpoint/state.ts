@@ -1,0 +1,185 @@
+/** The whole state of a training as one tree of named tensors and a few counters. */
+import type { BatchesConfig } from "../data/dataset.ts";
+import { roundToBf16, widenBf16 } from "../ffi/bf16.ts";
+import type { DtypeName } from "../ffi/codes.ts";
+import { StateError } from "../ffi/errors.ts";
+import type { Module } from "../nn/module.ts";
+import type { BoundOptimizer } from "../optim/optimizer.ts";
+import { tensor } from "../tensor/create.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { TensorData } from "../tensor/typed_arrays.ts";
+import type { Ema } from "../optim/ema.ts";
+import type { SafeDtype, SafeTensor } from "./safetensors.ts";
+
+/** Where a training is. */
+export interface Counters {
+  /** Epochs that are over. */
+  readonly epoch: number;
+  /** Batches of the epoch that are done. */
+  readonly batch: number;
+  /** Steps done, over all epochs: where the schedule is. */
+  readonly step: number;
+  /** Epochs in all. */
+  readonly epochs: number;
+  /** The sampler's epoch at which the training began: the second `fit()` of a trainer sees other orders than the first. */
+  readonly firstEpoch: number;
+  /** Steps that the optimizer has done. */
+  readonly optimizerSteps: number;
+  /** Sum of the losses over the samples of the epoch so far. */
+  readonly lossSum: number;
+  /** Correct answers of the epoch so far. */
+  readonly correct: number;
+  /** Samples of the epoch so far. */
+  readonly seen: number;
+  /** Time of all steps. */
+  readonly trainSeconds: number;
+  /** Time of the epoch's steps so far. */
+  readonly epochSeconds: number;
+  /** Mean loss of the last whole epoch; null before the first is over. */
+  readonly trainLoss: number | null;
+  /** Share of correct answers of the last whole epoch, 0 to 1. */
+  readonly trainTop1: number | null;
+  /** Samples of all steps. */
+  readonly images: number;
+  /** How the batches are made; null before the first. */
+  readonly sampler: BatchesConfig | null;
+  /** What the device chose by timing (`device.plan()`); null where it chose nothing. */
+  readonly plan: string | null;
+}
+
+/** The counters of a training that has not begun. */
+export const startingCounters: Counters = {
+  epoch: 0,
+  batch: 0,
+  step: 0,
+  epochs: 0,
+  firstEpoch: 0,
+  optimizerSteps: 0,
+  lossSum: 0,
+  correct: 0,
+  seen: 0,
+  trainSeconds: 0,
+  epochSeconds: 0,
+  trainLoss: null,
+  trainTop1: null,
+  images: 0,
+  sampler: null,
+  plan: null,
+};
+
+/**
+ * Everything that decides how a training goes on: `model.<path>` for parameters and buffers, `optimizer.<state>.<path>`,
+ * `ema.model.<path>` where the weights are averaged, and the counters. The random numbers are functions of seed and counters, so they need no state of their own.
+ */
+export interface State {
+  /** Values by name, on the host. */
+  readonly tensors: ReadonlyMap<string, SafeTensor>;
+  /** Where it is. */
+  readonly counters: Counters;
+}
+
+/** Whose state it is; without an optimizer, the model's alone. */
+export interface StateOwners {
+  /** Its parameters and buffers count. */
+  readonly model: Module;
+  /** Its state counts too. */
+  readonly optimizer?: BoundOptimizer;
+  /** Its averages count too. */
+  readonly ema?: Ema;
+}
+
+const safeDtypes: Readonly<Record<DtypeName, SafeDtype>> = {
+  f32: "F32",
+  f64: "F64",
+  bf16: "BF16",
+  i32: "I32",
+  u8: "U8",
+};
+
+/** A tensor's values as a file has them. */
+async function savedData(tensor: Tensor): Promise<SafeTensor["data"]> {
+  const values = await tensor.data();
+  return tensor.dtype === "bf16" ? roundToBf16(values as Float32Array<ArrayBuffer>) : values;
+}
+
+/** Saved values as a tensor of the same dtype is made of them. */
+function loadedData(saved: SafeTensor): TensorData {
+  return saved.dtype === "BF16" ? widenBf16(saved.data) : saved.data as TensorData;
+}
+
+/** Calls `use` with the live tensors of the tree by name; those that are only views live no longer than the call. */
+function withTensors<Result>(
+  { model, optimizer, ema }: StateOwners,
+  use: (named: Map<string, Tensor>) => Result,
+): Result {
+  const named = new Map<string, Tensor>();
+  for (const [path, value] of model.state()) named.set(`model.${path}`, value);
+  for (const [path, value] of ema?.state() ?? []) named.set(`ema.${path}`, value);
+  const views = scope(() =>
+    new Map([...optimizer?.state() ?? []].map(([path, view]) => [path, view.detachFromScope()]))
+  );
+  for (const [path, view] of views) named.set(`optimizer.${path}`, view);
+  try {
+    return use(named);
+  } finally {
+    for (const view of views.values()) view.dispose();
+  }
+}
+
+/** Copies the tensors to the host, all as they are when it is called; what is enqueued later does not count. */
+export async function readTensors(owners: StateOwners): Promise<Map<string, SafeTensor>> {
+  const reads = withTensors(owners, (named) =>
+    [...named].map(async ([name, value]): Promise<[string, SafeTensor]> => {
+      const { dtype, shape } = value;
+      return [name, { dtype: safeDtypes[dtype], shape, data: await savedData(value) } as SafeTensor];
+    }));
+  return new Map(await Promise.all(reads));
+}
+
+/** Names in a message, a few of them. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 4).map((name) => `"${name}"`).join(", ");
+  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+}
+
+function complaints(saved: ReadonlyMap<string, SafeTensor>, live: ReadonlyMap<string, Tensor>): string[] {
+  const missing = [...live.keys()].filter((name) => !saved.has(name));
+  const extra = [...saved.keys()].filter((name) => !live.has(name));
+  const other = [...live].flatMap(([name, { dtype, shape }]) => {
+    const got = saved.get(name);
+    if (got === undefined || got.dtype === safeDtypes[dtype] && String(got.shape) === String(shape)) return [];
+    return [
+      `Expected "${name}" as ${safeDtypes[dtype]} [${shape.join(", ")}], got ${got.dtype} [${got.shape.join(", ")}]`,
+    ];
+  });
+  return [
+    ...(missing.length > 0 ? [`Expected ${listed(missing)}, which it lacks`] : []),
+    ...(extra.length > 0 ? [`Got ${listed(extra)}, which nothing here has`] : []),
+    ...other.slice(0, 4),
+  ];
+}
+
+/**
+ * Writes saved tensors over the live ones. Every name, dtype and shape is checked first, so nothing is written where
+ * something does not fit. Without an optimizer among the owners, the saved optimizer state is left aside.
+ */
+export function writeTensors(saved: ReadonlyMap<string, SafeTensor>, owners: StateOwners): void {
+  const wanted = owners.optimizer === undefined
+    ? new Map([...saved].filter(([name]) => name.startsWith("model.")))
+    : saved;
+  withTensors(owners, (live) => {
+    const wrong = complaints(wanted, live);
+    if (wrong.length > 0) {
+      throw new StateError(
+        `Cannot load this state: ${wrong.join("; ")}: build the model and optimizer as they were saved`,
+      );
+    }
+    for (const [name, target] of live) {
+      const { device, dtype, shape } = target;
+      const values = loadedData(wanted.get(name)!);
+      noGrad(() => scope(() => void target.assign(tensor(values, shape, { device, dtype }))));
+    }
+  });
+}

@@ -1,0 +1,94 @@
+/** Where the files of a data set are: a path, or what is known by a name. */
+import { join, resolve } from "@std/path";
+import { DataError } from "../ffi/errors.ts";
+import { isThere, ownPartial, writeFileAtomic } from "../io/atomic_file.ts";
+import { download, type DownloadProgress, md5Of } from "./download.ts";
+import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
+import { defaultCache, type ReadOptions } from "./prepare.ts";
+
+/** Where to look, and who is told. */
+export interface FindOptions extends Pick<ReadOptions, "cache" | "signal"> {
+  /** Told how far a download is. */
+  downloading?(state: DownloadProgress): void;
+}
+
+/** What is noted of a set whose archive lies elsewhere. */
+interface Note {
+  readonly archive: string;
+}
+
+function noteFile(name: string, cache: string): string {
+  return join(cache, `${name}.json`);
+}
+
+/** The path in a note; undefined where it is none. */
+function archiveIn(text: string): string | undefined {
+  try {
+    const note: Partial<Note> | null = JSON.parse(text);
+    return typeof note?.archive === "string" ? note.archive : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The archive of a known set on this machine; undefined where there is none. */
+async function archiveOf({ name }: KnownSet, cache: string): Promise<string | undefined> {
+  const own = join(cache, `${name}.tgz`);
+  if (await isThere(own)) return own;
+  const file = noteFile(name, cache);
+  if (!await isThere(file)) return undefined;
+  const archive = archiveIn(await Deno.readTextFile(file));
+  if (archive === undefined) {
+    throw new DataError(
+      `Expected "${file}" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
+        `run \`deno task data ${name} --archive ${name}.tgz\` with the archive's path`,
+    );
+  }
+  return await isThere(archive) ? archive : undefined;
+}
+
+/** The path of a folder or an archive for a path or a name; downloads where that is allowed and needed. */
+export async function findArchive(nameOrPath: string, options: FindOptions = {}): Promise<string> {
+  if (await isThere(nameOrPath)) return nameOrPath;
+  const set = knownSet(nameOrPath);
+  if (set === undefined) {
+    const names = knownSets.map(({ name }) => name).join(", ");
+    throw new Deno.errors.NotFound(
+      `Cannot find "${nameOrPath}": give a folder with train/ and val/, an archive of one, or ${names}`,
+    );
+  }
+  const { cache = defaultCache, signal } = options;
+  const archive = await archiveOf(set, cache);
+  if (archive !== undefined) return archive;
+  const { hostname } = new URL(set.url);
+  const { state } = await Deno.permissions.query({ name: "net", host: `${hostname}:443` });
+  if (state !== "granted") {
+    throw new DataError(
+      `Data set ${set.name} is not on this machine: run \`deno task data ${set.name}\`, which downloads it, or, with its ` +
+        `archive at hand, \`deno task data ${set.name} --archive ${set.name}.tgz\``,
+    );
+  }
+  const file = join(cache, `${set.name}.tgz`);
+  await download({ url: set.url, file, md5: set.md5, signal, progress: (state) => options.downloading?.(state) });
+  return file;
+}
+
+/**
+ * Takes a file for the archive of a known set from now on, once its MD5 is right; gives the sum, which for sets without a
+ * known one is not checked.
+ */
+export async function importArchive(set: KnownSet, archive: string, options: FindOptions = {}): Promise<string> {
+  const { cache = defaultCache, signal } = options;
+  const md5 = await md5Of(archive, { signal });
+  if (set.md5 !== null && md5 !== set.md5) {
+    throw new DataError(
+      `Expected "${archive}" to have the MD5 ${set.md5} of ${set.name}, got ${md5}: give the official archive, or open ` +
+        `this one by its path`,
+    );
+  }
+  await Deno.mkdir(cache, { recursive: true });
+  const note: Note = { archive: resolve(archive) };
+  const file = noteFile(set.name, cache);
+  await writeFileAtomic(file, [new TextEncoder().encode(`${JSON.stringify(note)}\n`)], ownPartial(file));
+  return md5;
+}

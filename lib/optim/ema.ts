@@ -1,0 +1,116 @@
+/** The average of a model's weights over the steps of its training. */
+import type { Module } from "../nn/module.ts";
+import { zeros } from "../tensor/create.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** How the average is made. */
+export interface EmaOptions {
+  /** What the average keeps of itself at each step, 0 to 1 without 1, say 0.999. */
+  decay: number;
+}
+
+/**
+ * An exponential moving average of a model's parameters and running statistics.
+ *
+ * At step t (from 1) it keeps min(decay, t / (t + 9)) of itself, as TensorFlow's does: the initial weights, from which it
+ * starts, are soon forgotten, whatever the decay.
+ *
+ * @example
+ * ```ts
+ * import { models, optim } from "@libtrain/libtrain";
+ *
+ * using model = models.mnistNet({ seed: 0 });
+ * using ema = new optim.Ema(model, { decay: 0.99 });
+ * ema.update(); // after each step of the optimizer
+ * await ema.during(async () => console.log("now the model has the averaged weights"));
+ * ```
+ */
+export class Ema {
+  /** What the average keeps of itself at most. */
+  readonly decay: number;
+  readonly #model: Module;
+  readonly #averages: ReadonlyMap<string, Tensor>;
+  /** Updates so far; on the device, so that a recorded step counts too. */
+  readonly #count: Tensor;
+
+  /** Starts from the weights as they are. */
+  constructor(model: Module, { decay }: EmaOptions) {
+    if (!(decay >= 0 && decay < 1)) throw new RangeError(`Ema(): Expected \`decay\` from 0 to below 1, got ${decay}`);
+    this.decay = decay;
+    this.#model = model;
+    this.#averages = copies(model);
+    const { dtype, device } = model.namedParameters().values().next().value!;
+    this.#count = scope(() => zeros([1], { dtype, device })).detachFromScope();
+  }
+
+  /** Takes the weights as they are now into the average; only enqueues. */
+  update(): void {
+    noGrad(() =>
+      scope(() => {
+        const count = this.#count;
+        count.assign(count.add(1));
+        const share = count.div(count.add(9)).minimum(this.decay).neg().add(1);
+        const live = this.#model.state();
+        for (const [path, average] of this.#averages) {
+          const value = live.get(path)!;
+          // What does not hold numbers to average, say a count, is taken as it is.
+          const next = value.dtype === share.dtype ? average.add(value.sub(average).mul(share)) : value;
+          average.assign(next);
+        }
+      })
+    );
+  }
+
+  /** The averages by the model's paths, and `count`: they are its own, not copies. */
+  state(): Map<string, Tensor> {
+    return new Map([...[...this.#averages].map(([path, value]) => [`model.${path}`, value] as const), [
+      "count",
+      this.#count,
+    ]]);
+  }
+
+  /** Runs something with the averaged weights in the model, and puts the model's own back afterwards. */
+  async during<Result>(body: () => Promise<Result>): Promise<Result> {
+    const own = copies(this.#model);
+    try {
+      assignAll(this.#model, this.#averages);
+      return await body();
+    } finally {
+      assignAll(this.#model, own);
+      for (const value of own.values()) value.dispose();
+    }
+  }
+
+  /** Lets go of the averages. */
+  dispose(): void {
+    for (const value of this.#averages.values()) value.dispose();
+    this.#count.dispose();
+  }
+
+  /** For `using`: {@linkcode dispose}. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Its decay. */
+  toString(): string {
+    return `Ema(decay ${this.decay})`;
+  }
+
+  /** What the console shows. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+function copies(model: Module): Map<string, Tensor> {
+  return new Map(
+    [...model.state()].map(([path, value]) => [path, noGrad(() => scope(() => value.clone())).detachFromScope()]),
+  );
+}
+
+function assignAll(model: Module, values: ReadonlyMap<string, Tensor>): void {
+  for (const [path, target] of model.state()) target.assign(values.get(path)!);
+}

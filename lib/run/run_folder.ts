@@ -1,0 +1,276 @@
+/** The folder that a training leaves behind. */
+import { join } from "@std/path";
+import { partialSuffix } from "../io/atomic_file.ts";
+import { type CheckpointInfo, Checkpoints, sweepPartial } from "../checkpoint/checkpoints.ts";
+import type { EpochEnd, FitResult, StepLoss } from "../train/events.ts";
+import { writeJson } from "../io/json_file.ts";
+import { LineFile } from "../io/line_file.ts";
+import { changedCode, type Session, sessionsOf } from "./session.ts";
+import type { State } from "../checkpoint/state.ts";
+
+/** What is recorded with every run. */
+export interface RunRecord {
+  /**
+   * Everything needed to build the model and train it again; kept as `config.json`, and in each checkpoint, there beside
+   * `sessions` and the number of `rows` written so far.
+   */
+  config: Readonly<Record<string, unknown>>;
+  /** Goes into `result.json` beside the results: seed, device, commit and so on. */
+  facts?: Readonly<Record<string, unknown>>;
+  /** This process. Checkpoints and `result.json` tell of it and of those that the run was begun by, as `sessions`. */
+  session?: Omit<Session, "fromStep">;
+  /** Told what could not be written while the training goes on, say on a full disk. */
+  warn?(message: string): void;
+}
+
+/** How a run's folder is made. */
+export interface RunFolderOptions extends RunRecord {
+  /** Where the folder is made; by default `runs`. */
+  root?: string;
+  /** The last part of its name, say a preset's. */
+  name: string;
+  /** The time in the name, in the local zone; by default now. */
+  time?: Date;
+}
+
+/** How many rows of each file belong to a state. */
+interface Rows {
+  readonly metrics: number;
+  readonly steps: number;
+}
+
+/** `20250131-235959`, in the local zone. */
+function stamp(time: Date): string {
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`;
+  return `${day}-${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
+}
+
+/**
+ * Makes a new folder `<root>/<YYYYMMDD-HHMMSS>-<name>` and gives its path; one that is there already is not taken, since
+ * runs that begin in the same second must not write into one.
+ */
+export async function makeRunFolder(options: { root?: string; name: string; time?: Date }): Promise<string> {
+  const { root = "runs", name, time = new Date() } = options;
+  await Deno.mkdir(root, { recursive: true });
+  const path = join(root, `${stamp(time)}-${name}`);
+  for (let count = 1;; count++) {
+    const numbered = count === 1 ? path : `${path}-${count}`;
+    try {
+      await Deno.mkdir(numbered);
+      return numbered;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+}
+
+const metricColumns = [
+  "epoch",
+  "trainLoss",
+  "trainTop1",
+  "loss",
+  "top1",
+  "top5",
+  "lossEma",
+  "top1Ema",
+  "top5Ema",
+  "lr",
+  "trainSeconds",
+  "imagesPerSecond",
+] as const;
+
+const stepColumns = ["step", "epoch", "lr", "loss", "top1"] as const;
+
+/**
+ * A run's folder `<root>/<YYYYMMDD-HHMMSS>-<name>`: `config.json`, `metrics.csv` (a row an epoch), `steps.csv` (the loss
+ * of every step), `events.jsonl` (what happened when), `checkpoint/` (the whole state, newest and previous), and at the
+ * end `result.json`. Where a run was made to go on with batches of another size, its steps are counted anew from there on.
+ */
+export class RunFolder {
+  /** Its path. */
+  readonly path: string;
+  readonly #record: RunRecord;
+  readonly #checkpoints: Checkpoints;
+  readonly #metrics: LineFile;
+  readonly #steps: LineFile;
+  readonly #events: LineFile;
+  /** Those that trained the run up to its state, then this one. */
+  #sessions: readonly Session[] = [];
+  #warned = false;
+
+  private constructor(path: string, record: RunRecord) {
+    this.path = path;
+    this.#record = record;
+    this.#checkpoints = new Checkpoints(path);
+    this.#metrics = new LineFile(join(path, "metrics.csv"));
+    this.#steps = new LineFile(join(path, "steps.csv"));
+    this.#events = new LineFile(join(path, "events.jsonl"));
+    this.#joins(undefined);
+  }
+
+  /** This process goes on after those that led to a checkpoint. */
+  #joins(found: CheckpointInfo | undefined): void {
+    const { session } = this.#record;
+    if (session === undefined) return;
+    const before = found === undefined ? [] : sessionsOf(found.config);
+    this.#sessions = [...before, { ...session, fromStep: found?.state.counters.step ?? 0 }];
+  }
+
+  /** Makes the folder. */
+  static async create(options: RunFolderOptions): Promise<RunFolder> {
+    return await RunFolder.createAt(await makeRunFolder(options), options);
+  }
+
+  /**
+   * Makes a run's folder at a path where there is none, an empty one, or what is left of one that was not made whole;
+   * nothing is left where that fails.
+   */
+  static async createAt(path: string, record: RunRecord): Promise<RunFolder> {
+    const folder = new RunFolder(path, record);
+    await refuseOthers(path);
+    try {
+      await Deno.mkdir(path, { recursive: true });
+      await folder.#checkpoints.prepare();
+      await Deno.writeTextFile(folder.#metrics.path, `${metricColumns.join()}\n`);
+      await Deno.writeTextFile(folder.#steps.path, `${stepColumns.join()}\n`);
+      // Last: a folder with a configuration is a run, and can be resumed.
+      await folder.configure();
+      return folder;
+    } catch (error) {
+      await Deno.remove(path, { recursive: true }).catch(() => {});
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`Cannot make the run's folder "${path}": ${reason}`, { cause: error });
+    }
+  }
+
+  /**
+   * Opens a folder to go on, with the state that was saved last, if any: files that a killed process was writing are
+   * removed, and so are rows of steps and epochs that came after that state. `config.json` stays as it is: see
+   * {@linkcode configure}.
+   */
+  static async open(
+    path: string,
+    record: RunRecord,
+  ): Promise<{ folder: RunFolder; found: CheckpointInfo | undefined }> {
+    const folder = new RunFolder(path, record);
+    await sweepPartial(path);
+    await folder.#checkpoints.prepare();
+    const found = await folder.#checkpoints.load();
+    folder.#joins(found);
+    const { epoch = 0, step = 0 } = found?.state.counters ?? {};
+    const { metrics, steps } = (found?.config["rows"] ?? {}) as Partial<Rows>;
+    // Without their number they are told by the first column, which does for steps that were never counted anew.
+    const upTo = (rows: number | undefined, count: number) => (line: string, number: number): boolean =>
+      rows === undefined ? Number(line.slice(0, line.indexOf(","))) <= count : number <= rows;
+    await folder.#metrics.keep(upTo(metrics, epoch));
+    await folder.#steps.keep(upTo(steps, step));
+    await folder.#events.keep(() => true);
+    return { folder, found };
+  }
+
+  /** Writes `config.json`: in a folder that was opened, once the state that was found fits the record's configuration. */
+  async configure(): Promise<void> {
+    await writeJson(join(this.path, "config.json"), this.#record.config);
+  }
+
+  /** The path of its newest checkpoint. */
+  get checkpoint(): string {
+    return this.#checkpoints.newest;
+  }
+
+  /** Adds a line to `events.jsonl`. */
+  async event(name: string, values: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const line = JSON.stringify({ time: new Date().toISOString(), event: name, ...values });
+    this.#told(await this.#events.add(`${line}\n`));
+  }
+
+  /** Adds an epoch's row to `metrics.csv`. */
+  async epoch(end: EpochEnd): Promise<void> {
+    const { evaluation, ema, ...rest } = end;
+    const averaged = { lossEma: ema?.loss, top1Ema: ema?.top1, top5Ema: ema?.top5 };
+    this.#told(await this.#metrics.add(row(metricColumns, { ...rest, ...evaluation, ...averaged })));
+  }
+
+  /** Adds rows to `steps.csv`. */
+  async steps(losses: readonly StepLoss[]): Promise<void> {
+    if (losses.length === 0) return;
+    this.#told(await this.#steps.add(losses.map((loss) => row(stepColumns, { ...loss })).join("")));
+  }
+
+  /**
+   * Saves the state; the one saved before it is kept. Where it cannot be written, say on a full disk, the training is not
+   * to end: it is told as a warning, and the next call tries again. Gives whether it was saved.
+   */
+  async trySave(state: State): Promise<boolean> {
+    try {
+      await this.save(state);
+      return true;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#record.warn?.(`${message}. The training goes on, and saves again later`);
+      await this.event("saveFailed", { message });
+      return false;
+    }
+  }
+
+  /** Saves the state, and all rows that could not be written before; rejects where it cannot. */
+  async save(state: State): Promise<void> {
+    // Rows first: a state that is found after a crash has all of its rows.
+    const rows: Rows = { metrics: await this.#metrics.sync(), steps: await this.#steps.sync() };
+    await this.#events.sync();
+    this.#warned = false;
+    const sessions = this.#sessions.length > 0 ? { sessions: this.#sessions } : {};
+    await this.#checkpoints.save({ state, config: { ...this.#record.config, ...sessions, rows } });
+  }
+
+  /** The state that was saved last; undefined where none was. */
+  async load(): Promise<State | undefined> {
+    return (await this.#checkpoints.load())?.state;
+  }
+
+  /** Writes `result.json`; where sessions are known, `dirty` says whether any of them ran code other than one commit's. */
+  async result(result: FitResult): Promise<void> {
+    const sessions = this.#sessions;
+    const code = sessions.length > 0 ? { dirty: changedCode(sessions), sessions } : {};
+    await writeJson(join(this.path, "result.json"), { ...result, ...this.#record.facts, ...code });
+  }
+
+  /** Warns once of lines that could not be written; they are kept for later. */
+  #told(error: Error | undefined): void {
+    if (error === undefined || this.#warned) return;
+    this.#warned = true;
+    this.#record.warn?.(`${error.message}. The training goes on, and writes it later`);
+  }
+
+  /** Its path. */
+  toString(): string {
+    return `RunFolder(${this.path})`;
+  }
+
+  /** Shown where it is printed. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+/** What a run's folder has before it is whole; it may be made anew. */
+const unfinished = ["checkpoint", "metrics.csv", "steps.csv"];
+
+/** Refuses a folder that holds something else, which a new run must neither write over nor take along where it fails. */
+async function refuseOthers(path: string): Promise<void> {
+  try {
+    for await (const { name } of Deno.readDir(path)) {
+      if (unfinished.includes(name) || name.endsWith(partialSuffix)) continue;
+      throw new Error(
+        `Cannot make the run's folder "${path}": it holds "${name}" already: give a folder that is not there`,
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function row(columns: readonly string[], values: Readonly<Record<string, unknown>>): string {
+  return `${columns.map((column) => values[column] ?? "").join()}\n`;
+}

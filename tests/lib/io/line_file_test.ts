@@ -1,0 +1,37 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { LineFile } from "../../../lib/io/line_file.ts";
+import { tempFolder } from "../../temp_folder.ts";
+
+Deno.test("LineFile: lines that cannot be written are kept for the next time", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "deep", "a.csv");
+  const file = new LineFile(path);
+  assertStringIncludes((await file.add("head\n"))!.message, `Cannot write "${path}"`);
+  await assertRejects(() => file.sync(), Error, "Cannot write");
+  await Deno.mkdir(join(folder.path, "deep"));
+  assertEquals(await file.add("1\n"), undefined);
+  assertEquals(await Deno.readTextFile(path), "head\n1\n");
+  await file.sync();
+  assertEquals(await Deno.readTextFile(path), "head\n1\n");
+});
+
+Deno.test("LineFile: keep() takes away rows and a line that was cut off, never the head", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "a.csv");
+  const file = new LineFile(path);
+  await file.keep(() => true);
+  await file.add("head\n1\n2\n3\n4");
+  await file.keep((line, number) => Number(line) < 3 && number === Number(line));
+  assertEquals(await Deno.readTextFile(path), "head\n1\n2\n");
+  assertEquals(await file.sync(), 2);
+  await file.add("3\n4\n");
+  assertEquals([await file.sync(), await new LineFile(path).sync()], [4, 4]);
+  await file.keep(() => false);
+  await file.add("5\n");
+  assertEquals(await Deno.readTextFile(path), "head\n5\n");
+  // A folder in the way, as good as a full disk.
+  await Deno.mkdir(join(`${path}.partial`, "x"), { recursive: true });
+  await assertRejects(() => file.keep(() => false), Error, "What was there before is unchanged");
+  assertEquals(await Deno.readTextFile(path), "head\n5\n");
+});

@@ -1,0 +1,106 @@
+/** Every single answer of a model, and how far measuring is. */
+import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { data, Device, evaluate, nn, type Predictions, type Tensor, tensor } from "../../../mod.ts";
+
+const classes = 4;
+
+/** Seven images of four pixels, which the model takes for its logits, in an order of their own. */
+const bytes = Uint8Array.from({ length: 7 * classes }, (_, at) => Math.imul(at + 3, 0x9e3779b1) >>> 24);
+const labels = [0, 1, 2, 3, 0, 1, 2];
+
+/** Logits are pixels times a parameter. */
+class Scaled extends nn.Module {
+  readonly scale: nn.Parameter;
+
+  constructor(scale: number, device: Device) {
+    super();
+    this.scale = nn.Parameter.of(tensor([scale], undefined, { device }));
+  }
+
+  override forward(x: Tensor): Tensor {
+    return x.reshape([-1, classes]).mul(this.scale);
+  }
+}
+
+function open(device: Device): data.Dataset {
+  return data.fromArrays({ images: bytes, labels, imageShape: [1, classes, 1], classes }, { device });
+}
+
+/** The class and the probability of a sample's largest logit. */
+function wanted(sample: number, scale: number): { predicted: number; probability: number } {
+  const logits = Array.from(bytes.subarray(sample * classes, (sample + 1) * classes), (byte) => byte / 255 * scale);
+  const most = Math.max(...logits);
+  const sum = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+  return { predicted: logits.indexOf(most), probability: 1 / sum };
+}
+
+async function answersOf(model: nn.Module, batches: data.Batches): Promise<Predictions> {
+  const told: Predictions[] = [];
+  const result = await evaluate(model, batches, { answers: (answers) => told.push(answers) });
+  assertEquals(told.length, 1, "told once");
+  const right = told[0]!.predicted.filter((place, at) => place === told[0]!.labels[at]).length;
+  assertEquals([result.n, Math.fround(result.top1)], [7, Math.fround(right / 7)]);
+  return told[0]!;
+}
+
+Deno.test("evaluate: answers are the largest logit's class and its probability, over uneven batches", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using set = open(device);
+  using model = new Scaled(5, device);
+  const before = device.stats().handles;
+  for (const size of [3, 7, 1]) {
+    const { index, labels: found, predicted, probability } = await answersOf(model, set.batches(size));
+    assertEquals([[...index], [...found]], [[0, 1, 2, 3, 4, 5, 6], labels]);
+    assertEquals(index.map((sample) => wanted(sample, 5).predicted), predicted);
+    for (const sample of index) assertAlmostEquals(probability[sample]!, wanted(sample, 5).probability, 1e-6);
+  }
+  assertEquals(device.stats().handles, before);
+});
+
+Deno.test("evaluate: shuffled batches give each answer under its sample's number", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using set = open(device);
+  using model = new Scaled(5, device);
+  const { index, labels: found, predicted } = await answersOf(
+    model,
+    set.batches(2, { shuffle: true, dropLast: false, seed: 4 }),
+  );
+  assertEquals([...index].sort(), [0, 1, 2, 3, 4, 5, 6]);
+  assertEquals([...index].some((sample, at) => sample !== at), true);
+  assertEquals([...found], [...index].map((sample) => labels[sample]!));
+  assertEquals([...predicted], [...index].map((sample) => wanted(sample, 5).predicted));
+});
+
+Deno.test("evaluate: progress is told after each batch, and waited for", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using set = open(device);
+  using model = new Scaled(1, device);
+  const told: number[] = [];
+  let busy = false;
+  await evaluate(model, set.batches(3), {
+    progress: async (done) => {
+      assertEquals(busy, false);
+      busy = true;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      busy = false;
+      told.push(done);
+    },
+  });
+  assertEquals(told, [3, 6, 7]);
+});
+
+Deno.test("evaluate: after an abort in between nothing is told, and nothing stays on the device", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using set = open(device);
+  using model = new Scaled(1, device);
+  const before = device.stats().handles;
+  const stop = new AbortController();
+  let told = 0;
+  const options = {
+    signal: stop.signal,
+    progress: (): void => stop.abort(new Error("enough")),
+    answers: (): void => void told++,
+  };
+  await assertRejects(() => evaluate(model, set.batches(3), options), Error, "enough");
+  assertEquals([told, model.training, device.stats().handles], [0, true, before]);
+});
