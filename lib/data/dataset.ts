@@ -1,7 +1,10 @@
 /** What data sets and their batches are. */
-import type { DtypeName } from "../ffi/codes.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { Normalization } from "./normalize.ts";
+
+/** What images of a batch can be in. */
+export type ImageDtype = "f32" | "f64";
 
 /** Which square of an image is taken. */
 export type CropKind = "random" | "centre" | "resized";
@@ -27,6 +30,11 @@ export interface BatchOptions {
   erase?: number;
   /** The most boxes, 1 to 16; by default 1. */
   eraseCount?: number;
+  /**
+   * Statistics that the images are brought to, after they were moved, mirrored and erased: `mean` is taken off each channel,
+   * which is then divided by `std`. By default they stay from 0 to 1.
+   */
+  normalize?: Normalization;
   /** Whether each epoch has an order of its own; by default true for a training set, else false. */
   shuffle?: boolean;
   /** Whether to leave out a last batch that is not full; by default as `shuffle`. */
@@ -36,12 +44,12 @@ export interface BatchOptions {
   /** The first batch of the first epoch, from 0; by default 0. */
   from?: number;
   /** The dtype of the images; by default f32. */
-  dtype?: DtypeName & ("f32" | "f64");
+  dtype?: ImageDtype;
 }
 
 /** What a batch is made of. */
 export interface BatchParts {
-  /** f32 [n, h, w, c], 0 to 1. */
+  /** f32 or f64 [n, h, w, c], 0 to 1 unless normalized. */
   readonly images: Tensor;
   /** i32 [n], 0 to classes - 1. */
   readonly labels: Tensor;
@@ -53,7 +61,7 @@ export interface BatchParts {
 
 /** Some samples; it belongs to its loader, which disposes of it when the next is asked for or the loop ends. */
 export class Batch implements BatchParts {
-  /** f32 [n, h, w, c], 0 to 1. */
+  /** f32 or f64 [n, h, w, c], 0 to 1 unless normalized. */
   readonly images: Tensor;
   /** i32 [n], 0 to classes - 1. */
   readonly labels: Tensor;
@@ -119,12 +127,14 @@ export interface BatchesConfig {
   readonly erase?: number;
   /** How many boxes at most. */
   readonly eraseCount?: number;
+  /** What images are brought to, one number a channel; not set where they stay as they are. */
+  readonly normalize?: Normalization;
   /** Whether each epoch has an order of its own. */
   readonly shuffle: boolean;
   /** Whether a last batch that is not full is left out. */
   readonly dropLast: boolean;
   /** The dtype of the images. */
-  readonly dtype: string;
+  readonly dtype: ImageDtype;
 }
 
 /**

@@ -9,7 +9,8 @@ import { share, whole } from "./checks.ts";
 import { Batch, type Batches, type BatchesConfig, type BatchOptions, type Dataset } from "./dataset.ts";
 import { shuffledOrder } from "./order.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
-import { DeviceEpochSource, type EpochSource, hostDevice, HostEpochSource } from "./epoch_source.ts";
+import { normalizationOf, NormalizedEpochSource } from "./normalize.ts";
+import { DeviceEpochSource, type EpochSource, hostDevice, HostEpochSource, type MakeImages } from "./epoch_source.ts";
 
 /** What batches do to images. */
 export type Augmentation = Pick<
@@ -72,8 +73,22 @@ export abstract class DeviceDataset implements Dataset {
     whole("batches", "seed", seed, 0, 2 ** 32 - 1);
     whole("batches", "epoch", epoch, 0, 2 ** 32 - 1);
     share("batches", "flip", options.flip ?? 0);
+    if (dtype !== "f32" && dtype !== "f64") {
+      throw new TypeError(`batches(): Expected \`dtype\` as f32 or f64, got ${dtype}`);
+    }
     const own = this.augmentation(options);
-    const config: BatchesConfig = { dataset: this.length, batchSize: size, seed, ...own, shuffle, dropLast, dtype };
+    const stats = options.normalize && normalizationOf("batches", options.normalize, this.imageShape[2]);
+    const config: BatchesConfig = {
+      dataset: this.length,
+      batchSize: size,
+      seed,
+      ...own,
+      // Only where it is given: what was recorded before there was such a setting stays the same.
+      ...(stats && { normalize: stats }),
+      shuffle,
+      dropLast,
+      dtype,
+    };
     const batches = new DeviceBatches(this, config, { epoch, batch: from });
     whole("batches", "from", from, 0, batches.length);
     return batches;
@@ -91,7 +106,7 @@ export abstract class DeviceDataset implements Dataset {
       scope(() => {
         const rows = pass.rows(start, end);
         const images = pass.images(rows, start, end);
-        return { images: dtype === "f64" ? images.to("f64") : images, labels: gatherRows(this.#labels, rows) };
+        return { images: images.dtype === dtype ? images : images.to(dtype), labels: gatherRows(this.#labels, rows) };
       })
     );
     return { images: made.images.detachFromScope(), labels: made.labels.detachFromScope() };
@@ -106,11 +121,22 @@ export abstract class DeviceDataset implements Dataset {
   ): Promise<EpochSource> {
     if (this.#labels.disposed) throw new DisposedError("Cannot make batches of a data set after it was disposed");
     const make = (rows: Tensor): Tensor => this.images(rows, config, epoch);
+    const source = await this.#source(order, make, { samples, batchSize: config.batchSize });
+    const { normalize, dtype } = config;
+    if (normalize === undefined) return source;
+    return new NormalizedEpochSource(source, normalize, { device: this.device, dtype });
+  }
+
+  async #source(
+    order: Int32Array<ArrayBuffer>,
+    make: MakeImages,
+    ahead: { samples: number; batchSize: number },
+  ): Promise<EpochSource> {
     const { device } = this;
     if (this.#tensors.every((tensor) => tensor.device === device)) return new DeviceEpochSource(order, device, make);
     // What went wrong there in an earlier epoch was told to whoever used that.
     await hostDevice().recover();
-    return new HostEpochSource({ order, device, make, samples, batchSize: config.batchSize });
+    return new HostEpochSource({ order, device, make, ...ahead });
   }
 
   /** Lets go of what it holds on the device. */

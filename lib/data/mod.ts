@@ -12,10 +12,12 @@ export {
   type CropKind,
   type Dataset,
   type DataSource,
+  type ImageDtype,
 } from "./dataset.ts";
 export { decodeImage, type DecodeOptions } from "./decode.ts";
 export { DataFileError } from "./idx.ts";
 export { type Arrays, type DatasetOptions, fromArrays } from "./memory.ts";
+export { imagenetStats, mnistStats, type Normalization, normalize } from "./normalize.ts";
 export { mnist, type Splits } from "./mnist.ts";
 export { download, type DownloadOptions, type DownloadProgress } from "./download.ts";
 export { findArchive, type FindOptions, importArchive } from "./find_archive.ts";

@@ -45,12 +45,25 @@ export function startingPoint(
 
 /** A training that goes on must be the one that was begun. */
 function requireSame(begun: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): void {
-  const field = Object.keys(now).find((name) => begun[name] !== now[name]);
+  const field = Object.keys({ ...now, ...begun }).find((name) => !same(begun[name], now[name]));
   if (field === undefined) return;
   throw new StateError(
-    `fit(): Expected ${field} ${begun[field]}, with which this training was begun, got ${now[field]}: ` +
+    `fit(): Expected ${field} ${shown(begun[field])}, with which this training was begun, got ${shown(now[field])}: ` +
       `give the same, or make a new Trainer to begin anew`,
   );
+}
+
+/** Whether two settings are the same, lists and objects by what is in them. */
+function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  const [left, right] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>];
+  return Object.keys({ ...left, ...right }).every((name) => same(left[name], right[name]));
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return "none";
+  return typeof value === "object" ? JSON.stringify(value) : `${value}`;
 }
 
 /** The same place in a training of other epochs or batches: as many of the epoch's samples are done. */
