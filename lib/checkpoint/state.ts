@@ -161,21 +161,33 @@ function complaints(saved: ReadonlyMap<string, SafeTensor>, live: ReadonlyMap<st
   ];
 }
 
+/** What of a state belongs to its owners: without an optimizer, the saved optimizer state is left aside. */
+function wantedOf(saved: ReadonlyMap<string, SafeTensor>, owners: StateOwners): ReadonlyMap<string, SafeTensor> {
+  if (owners.optimizer !== undefined) return saved;
+  return new Map([...saved].filter(([name]) => name.startsWith("model.")));
+}
+
+function requireFit(wanted: ReadonlyMap<string, SafeTensor>, live: ReadonlyMap<string, Tensor>): void {
+  const wrong = complaints(wanted, live);
+  if (wrong.length === 0) return;
+  throw new StateError(
+    `Cannot load this state: ${wrong.join("; ")}: build the model and optimizer as they were saved`,
+  );
+}
+
+/** Throws a StateError where a name, dtype or shape of saved tensors is not that of the live ones. */
+export function checkTensors(saved: ReadonlyMap<string, SafeTensor>, owners: StateOwners): void {
+  withTensors(owners, (live) => requireFit(wantedOf(saved, owners), live));
+}
+
 /**
  * Writes saved tensors over the live ones. Every name, dtype and shape is checked first, so nothing is written where
  * something does not fit. Without an optimizer among the owners, the saved optimizer state is left aside.
  */
 export function writeTensors(saved: ReadonlyMap<string, SafeTensor>, owners: StateOwners): void {
-  const wanted = owners.optimizer === undefined
-    ? new Map([...saved].filter(([name]) => name.startsWith("model.")))
-    : saved;
+  const wanted = wantedOf(saved, owners);
   withTensors(owners, (live) => {
-    const wrong = complaints(wanted, live);
-    if (wrong.length > 0) {
-      throw new StateError(
-        `Cannot load this state: ${wrong.join("; ")}: build the model and optimizer as they were saved`,
-      );
-    }
+    requireFit(wanted, live);
     for (const [name, target] of live) {
       const { device, dtype, shape } = target;
       const values = loadedData(wanted.get(name)!);

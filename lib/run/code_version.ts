@@ -1,6 +1,7 @@
 /** Which version of the code runs, read from the files of git without running it. */
 import { encodeHex } from "@std/encoding/hex";
-import { fromFileUrl, join, resolve } from "@std/path";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** A version of the code. */
 export interface CodeVersion {
@@ -127,7 +128,7 @@ async function isDirty(
  */
 export async function codeVersion(root: URL = new URL("../../", import.meta.url)): Promise<CodeVersion> {
   if (root.protocol !== "file:") return { commit: null, dirty: null };
-  const path = fromFileUrl(root);
+  const path = fileURLToPath(root);
   const folders = await gitFolders(path);
   const commit = await headCommit(folders);
   if (commit === null || !/^[0-9a-f]{40}$/.test(commit)) return { commit: null, dirty: null };

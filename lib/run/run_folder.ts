@@ -1,10 +1,11 @@
 /** The folder that a training leaves behind. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { partialSuffix } from "../io/atomic_file.ts";
 import { type CheckpointInfo, Checkpoints, sweepPartial } from "../checkpoint/checkpoints.ts";
-import type { EpochEnd, FitResult, StepLoss } from "../train/events.ts";
 import { writeJson } from "../io/json_file.ts";
 import { LineFile } from "../io/line_file.ts";
+import { makeRunFolder } from "./folder_name.ts";
+import { loadRun, type Rows, type SavedRun } from "./saved_run.ts";
 import { changedCode, type Session, sessionsOf } from "./session.ts";
 import type { State } from "../checkpoint/state.ts";
 
@@ -20,8 +21,11 @@ export interface RunRecord {
   /** This process. Checkpoints and `result.json` tell of it and of those that the run was begun by, as `sessions`. */
   session?: Omit<Session, "fromStep">;
   /** Told what could not be written while the training goes on, say on a full disk. */
-  warn?(message: string): void;
+  onWarning?(message: string): void;
 }
+
+/** A row of a table that grows, by column; what has no value stays empty. */
+export type Row = Readonly<Record<string, string | number | null | undefined>>;
 
 /** How a run's folder is made. */
 export interface RunFolderOptions extends RunRecord {
@@ -33,39 +37,8 @@ export interface RunFolderOptions extends RunRecord {
   time?: Date;
 }
 
-/** How many rows of each file belong to a state. */
-interface Rows {
-  readonly metrics: number;
-  readonly steps: number;
-}
-
-/** `20250131-235959`, in the local zone. */
-function stamp(time: Date): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  const day = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`;
-  return `${day}-${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
-}
-
-/**
- * Makes a new folder `<root>/<YYYYMMDD-HHMMSS>-<name>` and gives its path; one that is there already is not taken, since
- * runs that begin in the same second must not write into one.
- */
-export async function makeRunFolder(options: { root?: string; name: string; time?: Date }): Promise<string> {
-  const { root = "runs", name, time = new Date() } = options;
-  await Deno.mkdir(root, { recursive: true });
-  const path = join(root, `${stamp(time)}-${name}`);
-  for (let count = 1;; count++) {
-    const numbered = count === 1 ? path : `${path}-${count}`;
-    try {
-      await Deno.mkdir(numbered);
-      return numbered;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    }
-  }
-}
-
-const metricColumns = [
+/** The columns of `metrics.csv`. */
+export const metricColumns = [
   "epoch",
   "trainLoss",
   "trainTop1",
@@ -80,7 +53,8 @@ const metricColumns = [
   "imagesPerSecond",
 ] as const;
 
-const stepColumns = ["step", "epoch", "lr", "loss", "top1"] as const;
+/** The columns of `steps.csv`. */
+export const stepColumns = ["step", "epoch", "lr", "loss", "top1"] as const;
 
 /**
  * A run's folder `<root>/<YYYYMMDD-HHMMSS>-<name>`: `config.json`, `metrics.csv` (a row an epoch), `steps.csv` (the loss
@@ -99,10 +73,10 @@ export class RunFolder {
   #sessions: readonly Session[] = [];
   #warned = false;
 
-  private constructor(path: string, record: RunRecord) {
+  private constructor(path: string, record: RunRecord, checkpoints = new Checkpoints(path)) {
     this.path = path;
     this.#record = record;
-    this.#checkpoints = new Checkpoints(path);
+    this.#checkpoints = checkpoints;
     this.#metrics = new LineFile(join(path, "metrics.csv"));
     this.#steps = new LineFile(join(path, "steps.csv"));
     this.#events = new LineFile(join(path, "events.jsonl"));
@@ -147,7 +121,7 @@ export class RunFolder {
   /**
    * Opens a folder to go on, with the state that was saved last, if any: files that a killed process was writing are
    * removed, and so are rows of steps and epochs that came after that state. `config.json` stays as it is: see
-   * {@linkcode configure}.
+   * {@linkcode configure}. `saved` is what {@linkcode loadRun} has read there already.
    */
   static async open(
     path: string,
@@ -182,20 +156,18 @@ export class RunFolder {
   /** Adds a line to `events.jsonl`. */
   async event(name: string, values: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const line = JSON.stringify({ time: new Date().toISOString(), event: name, ...values });
-    this.#told(await this.#events.add(`${line}\n`));
+    this.#warnOnce(await this.#events.add(`${line}\n`));
   }
 
-  /** Adds an epoch's row to `metrics.csv`. */
-  async epoch(end: EpochEnd): Promise<void> {
-    const { evaluation, ema, ...rest } = end;
-    const averaged = { lossEma: ema?.loss, top1Ema: ema?.top1, top5Ema: ema?.top5 };
-    this.#told(await this.#metrics.add(row(metricColumns, { ...rest, ...evaluation, ...averaged })));
+  /** Adds an epoch's row to `metrics.csv`; its columns are {@linkcode metricColumns}. */
+  async metrics(values: Row): Promise<void> {
+    this.#warnOnce(await this.#metrics.add(line(metricColumns, values)));
   }
 
-  /** Adds rows to `steps.csv`. */
-  async steps(losses: readonly StepLoss[]): Promise<void> {
-    if (losses.length === 0) return;
-    this.#told(await this.#steps.add(losses.map((loss) => row(stepColumns, { ...loss })).join("")));
+  /** Adds rows to `steps.csv`; their columns are {@linkcode stepColumns}. */
+  async steps(rows: readonly Row[]): Promise<void> {
+    if (rows.length === 0) return;
+    this.#warnOnce(await this.#steps.add(rows.map((row) => line(stepColumns, row)).join("")));
   }
 
   /**
@@ -208,7 +180,7 @@ export class RunFolder {
       return true;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.#record.warn?.(`${message}. The training goes on, and saves again later`);
+      this.#record.onWarning?.(`${message}. The training goes on, and saves again later`);
       await this.event("saveFailed", { message });
       return false;
     }
@@ -230,17 +202,17 @@ export class RunFolder {
   }
 
   /** Writes `result.json`; where sessions are known, `dirty` says whether any of them ran code other than one commit's. */
-  async result(result: FitResult): Promise<void> {
+  async result(result: Readonly<Record<string, unknown>>): Promise<void> {
     const sessions = this.#sessions;
     const code = sessions.length > 0 ? { dirty: changedCode(sessions), sessions } : {};
     await writeJson(join(this.path, "result.json"), { ...result, ...this.#record.facts, ...code });
   }
 
   /** Warns once of lines that could not be written; they are kept for later. */
-  #told(error: Error | undefined): void {
+  #warnOnce(error: Error | undefined): void {
     if (error === undefined || this.#warned) return;
     this.#warned = true;
-    this.#record.warn?.(`${error.message}. The training goes on, and writes it later`);
+    this.#record.onWarning?.(`${error.message}. The training goes on, and writes it later`);
   }
 
   /** Its path. */
@@ -271,6 +243,6 @@ async function refuseOthers(path: string): Promise<void> {
   }
 }
 
-function row(columns: readonly string[], values: Readonly<Record<string, unknown>>): string {
+function line(columns: readonly string[], values: Row): string {
   return `${columns.map((column) => values[column] ?? "").join()}\n`;
 }

@@ -1,12 +1,10 @@
 /** Finding where numbers that are not finite come from. */
-import type { FloatName } from "../ffi/codes.ts";
 import { LibtrainError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { lateError } from "./steps_in_flight.ts";
-import { logitsOf } from "./precision.ts";
 
 /** A loss or a gradient was not finite: the step changed no weight and no optimizer state. */
 export class NonFiniteError extends LibtrainError {
@@ -75,14 +73,12 @@ function observe(model: Module, probes: Probe[]): () => void {
 
 /** How a batch is run again. */
 interface Replayed {
-  /** The loss of the logits. */
-  loss(logits: Tensor): Tensor;
-  /** What the model computes in; by default what the images come in. */
-  readonly dtype?: FloatName;
+  /** The loss of the images, through the model. */
+  loss(images: Tensor): Tensor;
 }
 
 /** Enqueues forward and backward of a batch in the model's present mode, and notes every value on the way. */
-function replay(model: Module, images: Tensor, { loss: lossOf, dtype }: Replayed, probes: Probe[]): void {
+function replay(model: Module, images: Tensor, { loss: lossOf }: Replayed, probes: Probe[]): void {
   probes.push({ what: "a value of the images", value: probe(images) });
   for (const [path, parameter] of model.namedParameters()) {
     probes.push({ what: `the parameter "${path}"`, value: probe(parameter) });
@@ -90,7 +86,7 @@ function replay(model: Module, images: Tensor, { loss: lossOf, dtype }: Replayed
   const restore = observe(model, probes);
   try {
     scope(() => {
-      const loss = lossOf(logitsOf(model, images, dtype));
+      const loss = lossOf(images);
       probes.push({ what: "the loss", value: probe(loss) });
       loss.backward();
     });

@@ -31,9 +31,9 @@ export interface EvaluateOptions {
   /** Ends it early. */
   signal?: AbortSignal;
   /** Told how many samples are done, after each batch. */
-  progress?(done: number): void | Promise<void>;
+  onProgress?(done: number): void | Promise<void>;
   /** Told every single answer, at the end. */
-  answers?(answers: Predictions): void;
+  onPredictions?(predictions: Predictions): void;
   /** What the model computes in, say bf16; by default what the images come in. */
   dtype?: FloatName;
 }
@@ -73,7 +73,7 @@ export async function evaluate(
 ): Promise<Evaluation> {
   let device: Device | undefined;
   const body = async (): Promise<Evaluation> => {
-    using kept = options.answers === undefined ? undefined : new PredictionCollector();
+    using kept = options.onPredictions === undefined ? undefined : new PredictionCollector();
     using meter = new Meter([false, true, true]);
     let backpressure: Backpressure | undefined;
     let classes = 0;
@@ -91,7 +91,7 @@ export async function evaluate(
       ).detachFromScope();
       await meter.add(values, index.length);
       done += index.length;
-      await options.progress?.(done);
+      await options.onProgress?.(done);
       backpressure ??= new Backpressure(device);
       await backpressure.step();
     }
@@ -103,7 +103,7 @@ export async function evaluate(
         `evaluate(): Expected a finite loss, got ${loss}: the model's weights or images are not finite`,
       );
     }
-    if (kept !== undefined) options.answers?.(await kept.read());
+    if (kept !== undefined) options.onPredictions?.(await kept.read());
     return { top1: top1!, top5: classes > 5 ? top5 : null, loss, n: meter.samples };
   };
   try {

@@ -1,3 +1,5 @@
+/** What a training came to, as its files have it. */
+import type { Row } from "../run/run_folder.ts";
 import type { EpochEnd, FitResult } from "./events.ts";
 import type { Counters } from "../checkpoint/state.ts";
 
@@ -27,4 +29,9 @@ export function resultOf(
     imagesPerSecond: trainSeconds > 0 ? images / trainSeconds : 0,
     stopped,
   };
+}
+
+/** An epoch as a row of `metrics.csv`. */
+export function metricsRow({ evaluation, ema, ...rest }: EpochEnd): Row {
+  return { ...rest, ...evaluation, lossEma: ema?.loss, top1Ema: ema?.top1, top5Ema: ema?.top5 };
 }

@@ -1,11 +1,12 @@
 import { turn } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
+import type { BatchTransform } from "../data/registry.ts";
+import type { Loss } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import { capture, type Captured } from "../tensor/capture.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { concat } from "../tensor/ops/shape.ts";
-import { crossEntropy } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Ema } from "../optim/ema.ts";
@@ -16,7 +17,9 @@ import { logitsOf } from "./precision.ts";
 export interface StepOptions {
   readonly model: Module;
   readonly optimizer: BoundOptimizer;
-  readonly labelSmoothing: number;
+  readonly loss: Loss;
+  /** Changes the batch first, where it is given. */
+  readonly transformBatch: BatchTransform | undefined;
   /** Takes the new weights in, where there is an average. */
   readonly ema: Ema | undefined;
   /** Whether it is recorded once and then replayed. */
@@ -29,7 +32,8 @@ export interface StepOptions {
 export class TrainingStep {
   readonly #model: Module;
   readonly #optimizer: BoundOptimizer;
-  readonly #labelSmoothing: number;
+  readonly #loss: Loss;
+  readonly #transformBatch: BatchTransform | undefined;
   readonly #ema: Ema | undefined;
   readonly #dtype: FloatName | undefined;
   readonly #captured: Captured<[Tensor, Tensor], Tensor> | undefined;
@@ -38,7 +42,8 @@ export class TrainingStep {
   constructor(options: StepOptions) {
     this.#model = options.model;
     this.#optimizer = options.optimizer;
-    this.#labelSmoothing = options.labelSmoothing;
+    this.#loss = options.loss;
+    this.#transformBatch = options.transformBatch;
     this.#ema = options.ema;
     this.#dtype = options.dtype;
     if (options.capture) this.#captured = capture((images, labels) => this.#whole(images, labels));
@@ -53,9 +58,11 @@ export class TrainingStep {
     return this.#captured?.(images, labels) ?? scope(() => this.#whole(images, labels));
   }
 
-  /** The loss that is trained on. */
-  loss(logits: Tensor, labels: Tensor): Tensor {
-    return crossEntropy(logits, labels, { labelSmoothing: this.#labelSmoothing });
+  /** The model's output for a batch, as it is changed for training, and the loss that is trained on. */
+  lossOf(images: Tensor, labels: Tensor): { output: Tensor; loss: Tensor; labels: Tensor } {
+    const batch = this.#transformBatch?.({ images, labels }) ?? { images, labels };
+    const output = logitsOf(this.#model, batch.images, this.#dtype);
+    return { output, loss: this.#loss(output, { labels: batch.labels }), labels: batch.labels };
   }
 
   /** Lets go of what was recorded. */
@@ -64,34 +71,32 @@ export class TrainingStep {
   }
 
   #whole(images: Tensor, labels: Tensor): Tensor {
-    const logits = logitsOf(this.#model, images, this.#dtype);
-    const loss = this.loss(logits, labels);
+    const { output, loss, labels: targets } = this.lossOf(images, labels);
     loss.backward();
-    return this.#update(logits, loss, labels);
+    return this.#update(output, loss, targets);
   }
 
   /** The first step: no code is compiled yet, and enqueuing it in one go would block the event loop for long. */
   async #inPieces(images: Tensor, labels: Tensor): Promise<Tensor> {
-    const { logits, loss } = scope(() => {
-      const logits = logitsOf(this.#model, images, this.#dtype);
-      return { logits, loss: this.loss(logits, labels) };
-    });
+    const { output, loss, labels: targets } = scope(() => this.lossOf(images, labels));
     try {
       await turn();
       scope(() => loss.backward());
       await turn();
-      return scope(() => this.#update(logits, loss, labels));
+      return scope(() => this.#update(output, loss, targets));
     } finally {
-      logits.dispose();
+      output.dispose();
       loss.dispose();
+      // The batch's own labels belong to the loader.
+      if (targets !== labels) targets.dispose();
     }
   }
 
-  #update(logits: Tensor, loss: Tensor, labels: Tensor): Tensor {
+  #update(output: Tensor, loss: Tensor, labels: Tensor): Tensor {
     this.#optimizer.step();
     this.#ema?.update();
     return noGrad(() =>
-      concat([loss, countTop1(logits, labels)].map((value) => value.detach().to("f32").reshape([1])))
+      concat([loss, countTop1(output, labels)].map((value) => value.detach().to("f32").reshape([1])))
     );
   }
 }

@@ -3,6 +3,7 @@ import type { Batch, Batches } from "../data/dataset.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
+import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -16,14 +17,21 @@ import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEv
 import { lateError, StepsInFlight } from "./steps_in_flight.ts";
 import { Meter } from "./metrics.ts";
 import type { RunFolder } from "../run/run_folder.ts";
-import { resultOf } from "./result.ts";
+import { metricsRow, resultOf } from "./result.ts";
 import { StepLosses } from "./step_losses.ts";
 import { TrainingStep } from "./step.ts";
-import { type Counters, readTensors, startingCounters, type State, writeTensors } from "../checkpoint/state.ts";
+import {
+  checkTensors,
+  type Counters,
+  readTensors,
+  startingCounters,
+  type State,
+  writeTensors,
+} from "../checkpoint/state.ts";
 import type { FitOptions, TrainerOptions } from "./trainer_options.ts";
 
 /**
- * Trains a model with cross entropy.
+ * Trains a model, by cross entropy unless another loss is given.
  *
  * Losses stay on the device and are read some steps late, at most two steps are in flight, and the event loop stays free.
  * A loss or gradient that is not finite changes no weight and rejects with a {@linkcode NonFiniteError}; another op that
@@ -68,10 +76,8 @@ export class Trainer {
 
   /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module, options: TrainerOptions) {
-    const { optimizer, schedule, groups, labelSmoothing = 0, ema } = options;
-    if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-      throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
-    }
+    const { optimizer, schedule, groups, ema } = options;
+    const loss = lossOf(options);
     this.model = model;
     this.optimizer = optimizer.bind(model, { groups });
     this.optimizer.prepare();
@@ -82,7 +88,8 @@ export class Trainer {
     this.#step = new TrainingStep({
       model,
       optimizer: this.optimizer,
-      labelSmoothing,
+      loss,
+      transformBatch: options.transformBatch,
       ema: this.ema,
       capture: options.capture ?? true,
       dtype: options.dtype,
@@ -113,9 +120,11 @@ export class Trainer {
     if (this.#fitting) {
       throw new StateError("load(): Cannot load a state while fit() runs: stop it by its signal first");
     }
+    checkTensors(state.tensors, this);
+    // What may still fail comes first: a state is taken over whole or not at all.
+    if (state.counters.plan !== null) this.#device.usePlan(state.counters.plan);
     writeTensors(state.tensors, this);
     this.#at = { ...state.counters };
-    if (state.counters.plan !== null) this.#device.usePlan(state.counters.plan);
     this.optimizer.resumeAt(state.counters.optimizerSteps);
     this.#restartMeter();
   }
@@ -218,7 +227,7 @@ export class Trainer {
       // What could not be saved on the way must be now: nothing comes after it.
       if (stopped || this.#unsaved) await runFolder.save(await this.state());
       this.#unsaved = false;
-      if (!stopped) await runFolder.result(result);
+      if (!stopped) await runFolder.result({ ...result });
     }
     await this.#listeners.emit("fitEnd", result);
     return result;
@@ -266,7 +275,7 @@ export class Trainer {
     });
     this.#restartMeter();
     if (runFolder !== undefined) {
-      await runFolder.epoch(end);
+      await runFolder.metrics(metricsRow(end));
       await runFolder.event("epochEnd", { ...end });
       await this.#save(runFolder);
     }
@@ -285,7 +294,7 @@ export class Trainer {
   async #tellLosses(runFolder: RunFolder | undefined): Promise<void> {
     const losses = this.#losses.take();
     if (losses.length === 0) return;
-    await runFolder?.steps(losses);
+    await runFolder?.steps(losses.map((loss) => ({ ...loss })));
     await this.#listeners.emit("losses", losses);
   }
 
@@ -297,9 +306,9 @@ export class Trainer {
     if (valid === undefined) return { evaluation: null, ema: null };
     const epochs = this.#at.epochs;
     const epoch = Math.min(this.#at.epoch + 1, epochs);
-    const progress = (done: number): Promise<void> =>
+    const onProgress = (done: number): Promise<void> =>
       this.#listeners.emit("evaluateBatch", { epoch, epochs, done, samples: valid.samples });
-    const how = { signal, progress, dtype: this.#dtype };
+    const how = { signal, onProgress, dtype: this.#dtype };
     const measure = (): Promise<Evaluation> => evaluate(this.model, valid.at({ epoch: 0 }), how);
     try {
       const evaluation = await measure();
@@ -392,10 +401,24 @@ export class Trainer {
     Object.assign(this.#at, before);
     if (error !== late) return error;
     const where = await firstNonFinite(this.model, images, {
-      loss: (logits) => this.#step.loss(logits, labels),
-      dtype: this.#dtype,
+      loss: (images) => this.#step.lossOf(images, labels).loss,
     });
     if (where === undefined) return error;
     return new NonFiniteError({ epoch: this.#at.epoch + 1, step: before.step + 1, index, where }, { cause: error });
   }
+}
+
+/** The loss of some options: cross entropy, or one of the script's own. */
+function lossOf({ loss, labelSmoothing }: TrainerOptions): Loss {
+  if (loss === undefined) {
+    if (labelSmoothing === undefined || labelSmoothing >= 0 && labelSmoothing <= 1) {
+      return crossEntropyLoss({ labelSmoothing });
+    }
+    throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
+  }
+  if (labelSmoothing === undefined) return loss;
+  throw new TypeError(
+    "Trainer(): Expected `loss` or `labelSmoothing`, got both: give the loss with its smoothing, say " +
+      "nn.crossEntropyLoss({ labelSmoothing })",
+  );
 }

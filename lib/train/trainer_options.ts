@@ -1,5 +1,7 @@
 import type { Batches } from "../data/dataset.ts";
+import type { BatchTransform } from "../data/registry.ts";
 import type { FloatName } from "../ffi/codes.ts";
+import type { Loss } from "../nn/losses.ts";
 import type { ParameterGroup } from "../optim/optimizer.ts";
 import type { Optimizer } from "../optim/optimizers.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -13,8 +15,15 @@ export interface TrainerOptions {
   schedule: Schedule;
   /** Settings for some of the parameters. */
   groups?: readonly ParameterGroup[];
-  /** Share of the target spread over all classes, 0 to 1; by default 0. */
+  /** What is made small; by default cross entropy of logits [n, classes]. */
+  loss?: Loss;
+  /** For cross entropy: share of the target spread over all classes, 0 to 1; by default 0. */
   labelSmoothing?: number;
+  /**
+   * Changes the images of each training batch, with ops alone, as it is part of the step that is recorded and replayed; by
+   * default they stay.
+   */
+  transformBatch?: BatchTransform;
   /** Whether each step is recorded once and then replayed by one native call; by default true. */
   capture?: boolean;
   /**

@@ -1,34 +1,32 @@
 /** What a run computes in. */
-import { type Flags, UsageError } from "../lib/cli/flags.ts";
-import { type Device, matmul, mish, noGrad, randn, scope, type Tensor } from "../mod.ts";
-
-/** A dtype that networks compute in. */
-export type RunDtype = "f32" | "bf16" | "f64";
-
-/** What `--dtype` of a training takes. */
-export const dtypeChoices = ["f32", "bf16", "f64", "auto"] as const;
-
-/** `--dtype` where a trained model is used. */
-export const usedDtype = {
-  kind: "choice",
-  choices: ["f32", "bf16"],
-  help: "Numbers to compute in, as in training unless given",
-} as const satisfies Flags[string];
+import { matmul } from "../tensor/ops/matmul.ts";
+import { mish } from "../tensor/ops/unary.ts";
+import { randn } from "../tensor/create.ts";
+import type { Device } from "../tensor/device.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { SettingError } from "./errors.ts";
+import type { ComputeDtype } from "./recipe.ts";
 
 /** What parameters, their averages and optimizer state are kept in. */
-export function masterDtype(dtype: RunDtype): "f32" | "f64" {
+export function masterDtype(dtype: ComputeDtype): "f32" | "f64" {
   return dtype === "f64" ? "f64" : "f32";
 }
 
 /** What a trained model is used in: its run's own dtype, or the one asked for. */
-export function dtypeFor(path: string, own: RunDtype, asked: "f32" | "bf16" | undefined): RunDtype {
+export function dtypeFor(path: string, own: ComputeDtype, asked: "f32" | "bf16" | undefined): ComputeDtype {
   if (asked === undefined) return own;
   if (own !== "f64") return asked;
-  throw new UsageError(`Expected no --dtype for "${path}", whose weights are f64, got ${asked}: leave it out`);
+  throw new SettingError(
+    "dtype",
+    `Expected no \`dtype\` for "${path}", whose weights are f64, got ${asked}: leave it out`,
+  );
 }
 
 /** How long the same work takes in both dtypes, and which one that speaks for. */
-export interface DtypeProbe {
+export interface DtypeChoice {
+  /** What was chosen. */
   readonly dtype: "f32" | "bf16";
   /** Milliseconds. */
   readonly f32: number;
@@ -62,18 +60,13 @@ async function timed(device: Device, dtype: "f32" | "bf16"): Promise<number> {
 }
 
 /** What two times speak for: bf16, which has fewer digits, must be faster by more than what times vary by. */
-export function chosenDtype(f32: number, bf16: number): "f32" | "bf16" {
+export function fasterDtype(f32: number, bf16: number): "f32" | "bf16" {
   return bf16 < 0.95 * f32 ? "bf16" : "f32";
 }
 
 /** Tries a product and an activation in f32 and bf16 on a device. */
-export async function probeDtype(device: Device): Promise<DtypeProbe> {
+export async function chooseDtype(device: Device): Promise<DtypeChoice> {
   const f32 = await timed(device, "f32");
   const bf16 = await timed(device, "bf16");
-  return { dtype: chosenDtype(f32, bf16), f32, bf16 };
-}
-
-/** One line that says what was tried and chosen. */
-export function probeLine({ dtype, f32, bf16 }: DtypeProbe): string {
-  return `--dtype auto takes ${dtype}: the same work takes ${f32.toFixed(2)} ms in f32, ${bf16.toFixed(2)} ms in bf16`;
+  return { dtype: fasterDtype(f32, bf16), f32, bf16 };
 }

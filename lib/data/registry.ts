@@ -1,0 +1,49 @@
+/** Data sets and batch transforms by name: what recipes and commands look in before they look for files. */
+import { type JsonOptions, Registry } from "../registry/registry.ts";
+import type { Device } from "../tensor/device.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { mnist, type Splits } from "./mnist.ts";
+import type { OpenOptions } from "./open.ts";
+
+/** What a data set is told beside its own options. */
+export interface DataSetContext extends Pick<OpenOptions, "cache" | "signal"> {
+  /** Where it is to live. */
+  readonly device: Device;
+  /** Height and width of the images, pixels; null where a recipe leaves that to the data. */
+  readonly size: number | null;
+  /** Only so many images of each part; undefined for all. */
+  readonly limit: number | undefined;
+}
+
+/** Opens a data set from its own options and what every one is told. */
+export type DataSetBuilder = (options: JsonOptions, context: DataSetContext) => Splits | Promise<Splits>;
+
+/** The data sets by name; image files need none: they are found by their path. */
+export const dataSetRegistry: Registry<DataSetBuilder> = new Registry<DataSetBuilder>("data set", {
+  mnist: {
+    build: (_, { device, size, limit }) => {
+      if (size !== null && size !== 28) {
+        throw new RangeError(`mnist has images of 28 x 28 only, got \`size\` ${size}`);
+      }
+      return mnist({ device, limit });
+    },
+    options: [],
+  },
+});
+
+/** What a batch transform works on. */
+export interface TransformInput {
+  /** f32 or f64 [n, h, w, c] */
+  readonly images: Tensor;
+  /** i32 [n] */
+  readonly labels: Tensor;
+}
+
+/** Changes the images of a training batch, inside the step that is recorded and replayed: with ops alone. */
+export type BatchTransform = (batch: TransformInput) => TransformInput;
+
+/** Makes a batch transform from its options. */
+export type TransformBuilder = (options: JsonOptions) => BatchTransform;
+
+/** The batch transforms by name: a recipe's `transforms` holds their options under it. */
+export const transformRegistry: Registry<TransformBuilder> = new Registry<TransformBuilder>("transform", {});

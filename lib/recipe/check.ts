@@ -1,0 +1,173 @@
+/** Whether a value is a recipe that can be trained. */
+import { transformRegistry } from "../data/registry.ts";
+import { modelRegistry } from "../models/registry.ts";
+import { lossRegistry } from "../nn/losses.ts";
+import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
+import type { Registry } from "../registry/registry.ts";
+import { SettingError } from "./errors.ts";
+import type { Recipe } from "./recipe.ts";
+import { isAllowed, type Setting, settingAt, settings, wantedOf } from "./settings.ts";
+
+type AnyRegistry = Pick<Registry<never>, "get" | "has" | "names">;
+
+/** The sections that stand for something by its name. */
+export const namedSections: Readonly<Record<"model" | "optimizer" | "schedule" | "loss", AnyRegistry>> = {
+  model: modelRegistry,
+  optimizer: optimizerRegistry,
+  schedule: scheduleRegistry,
+  loss: lossRegistry,
+};
+
+/** The fields of a recipe. */
+const fields = [
+  "preset",
+  "data",
+  "size",
+  "model",
+  "optimizer",
+  "schedule",
+  "loss",
+  "transforms",
+  "epochs",
+  "bs",
+  "validBs",
+  "ema",
+  "seed",
+  "dtype",
+  "device",
+  "threads",
+  "capture",
+] as const satisfies readonly (keyof Recipe)[];
+
+/** Settings that a recipe cannot do without beside its fields. */
+const required = ["data.name", "model.name", "optimizer.name", "schedule.name", "schedule.lr", "loss.name"];
+
+/** The value at a path of names joined by dots; undefined where there is none. */
+export function valueAt(value: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>(
+    (inner, name) => isObject(inner) && Object.hasOwn(inner, name) ? inner[name] : undefined,
+    value,
+  );
+}
+
+/** Whether it is an object with fields: no array, no null. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A value in a message, cut where it is long. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function refuse(setting: Setting, value: unknown): never {
+  const got = value === undefined ? "none" : shown(value);
+  throw new SettingError(setting.path, `Expected \`${setting.path}\` to be ${wantedOf(setting)}, got ${got}`);
+}
+
+/** Refuses a value that a setting cannot have. */
+export function checkSetting(setting: Setting, value: unknown): void {
+  if (!isAllowed(setting, value)) refuse(setting, value);
+}
+
+/** Throws a {@linkcode SettingError} that names the first setting that cannot be, with what it must be. */
+export function checkRecipe(value: unknown): asserts value is Recipe {
+  if (!isObject(value)) throw new SettingError("", `Expected a recipe as an object, got ${shown(value)}`);
+  const strange = Object.keys(value).find((name) => !(fields as readonly string[]).includes(name));
+  if (strange !== undefined) {
+    throw new SettingError(strange, `Expected a recipe of ${fields.join(", ")}, got \`${strange}\`: leave it out`);
+  }
+  for (const section of [...Object.keys(namedSections), "data", "transforms"]) {
+    if (!isObject(value[section])) {
+      throw new SettingError(section, `Expected \`${section}\` to be an object, got ${shown(value[section])}`);
+    }
+  }
+  for (const setting of settings()) {
+    if (setting.transient === true) continue;
+    const { path } = setting;
+    const found = valueAt(value, path);
+    const needed = (fields as readonly string[]).includes(path) || required.includes(path);
+    if (found !== undefined || needed) checkSetting(setting, found);
+  }
+  const recipe = value as unknown as Recipe;
+  for (const [section, registry] of Object.entries(namedSections)) {
+    checkOptions(section, recipe[section as keyof typeof namedSections], registry);
+  }
+  checkTransforms(recipe);
+  checkJson(value, "");
+}
+
+/** The options that belong to a name alone, where it says which it has. */
+function checkOptions(section: string, { name, ...options }: Recipe["model"], registry: AnyRegistry): void {
+  const known = registry.get(name).options;
+  if (known === undefined) return;
+  const strange = Object.keys(options).find((option) => options[option] !== undefined && !known.includes(option));
+  if (strange === undefined) return;
+  const path = `${section}.${strange}`;
+  throw new SettingError(
+    path,
+    `Expected settings that ${name} has, ${known.join(", ")}, got \`${path}\`: leave it out`,
+  );
+}
+
+function checkTransforms({ transforms }: Recipe): void {
+  const { crop, minScale, eraseCount, erase = 0 } = transforms;
+  if (minScale !== undefined && crop !== "resized") {
+    throw new SettingError(
+      "transforms.minScale",
+      `Expected \`transforms.minScale\` with the \`transforms.crop\` resized, got it with ${crop ?? "another"}`,
+    );
+  }
+  if (eraseCount !== undefined && erase === 0) {
+    throw new SettingError(
+      "transforms.eraseCount",
+      "Expected `transforms.eraseCount` with `transforms.erase` above 0, got it alone",
+    );
+  }
+  for (const [name, options] of ownTransforms(transforms)) {
+    if (!transformRegistry.has(name)) {
+      const known = transformRegistry.names;
+      throw new SettingError(
+        `transforms.${name}`,
+        `Expected \`transforms\` of the settings table${known.length === 0 ? "" : `, or ${known.join(", ")}`}, got ` +
+          `\`transforms.${name}\`, which is not registered here`,
+      );
+    }
+    if (!isObject(options)) {
+      throw new SettingError(
+        `transforms.${name}`,
+        `Expected \`transforms.${name}\` to be an object of its options, got ${shown(options)}`,
+      );
+    }
+    const known = transformRegistry.get(name).options;
+    const strange = known && Object.keys(options).find((option) => !known.includes(option));
+    if (strange !== undefined) {
+      const path = `transforms.${name}.${strange}`;
+      throw new SettingError(path, `Expected settings that ${name} has, ${known!.join(", ")}, got \`${path}\``);
+    }
+  }
+}
+
+/** The registered transforms of a recipe with their options, those left out that are null. */
+export function ownTransforms(transforms: Recipe["transforms"]): [name: string, options: unknown][] {
+  return Object.entries(transforms).filter(([name, options]) =>
+    options !== null && options !== undefined && settingAt(`transforms.${name}`) === undefined
+  );
+}
+
+/** A recipe is written to a file and read again: nothing may be in it that would not come back. */
+function checkJson(value: unknown, path: string): void {
+  if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean") return;
+  if (Number.isFinite(value)) return;
+  if (Array.isArray(value)) {
+    value.forEach((inner, at) => checkJson(inner, `${path}.${at}`));
+    return;
+  }
+  if (isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value))) {
+    for (const [name, inner] of Object.entries(value)) checkJson(inner, path === "" ? name : `${path}.${name}`);
+    return;
+  }
+  const got = typeof value === "object" ? value.constructor.name : String(value);
+  throw new SettingError(path, `Expected \`${path}\` as JSON holds it, got ${got}`);
+}

@@ -1,0 +1,113 @@
+/** Opening the data of a recipe: a registered data set, or image files by name or path. */
+import type { Dataset } from "../data/dataset.ts";
+import { findArchive } from "../data/find_archive.ts";
+import { knownSet } from "../data/known_sets.ts";
+import type { Splits } from "../data/mnist.ts";
+import { open, type OpenOptions, openValid } from "../data/open.ts";
+import { dataSetRegistry } from "../data/registry.ts";
+import type { Device } from "../tensor/device.ts";
+import { RecipeError, SettingError } from "./errors.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** What of a recipe says which data, and how. */
+export type DataChoice = Pick<Recipe, "data" | "size"> & { readonly transforms?: Recipe["transforms"] };
+
+/** Where what is made of the files is kept, who is told of long work, and what ends it. */
+export type OpenDataOptions = Pick<OpenOptions, "cache" | "signal" | "onWarning" | "onProgress" | "onDownload">;
+
+/** How to open the data of a recipe. */
+export type OpenData = (choice: DataChoice, device: Device, options?: OpenDataOptions) => Promise<Splits>;
+
+/** How to open what is measured with. */
+export type OpenValid = (choice: DataChoice, device: Device, options?: OpenDataOptions) => Promise<Dataset>;
+
+/** A registered data set; undefined where the name is none's. */
+async function registered(
+  { data: { name, limit, keep: _, ...own }, size }: DataChoice,
+  device: Device,
+  { cache, signal }: OpenDataOptions,
+): Promise<Splits | undefined> {
+  if (!dataSetRegistry.has(name)) return undefined;
+  const { build } = dataSetRegistry.get(name);
+  return await build(own, { device, size, limit: limit ?? undefined, cache, signal });
+}
+
+/**
+ * Refuses what image files cannot be trained by, which batches would refuse only once all of them are decoded. A path that
+ * is not there is told first; a set's name needs no looking for.
+ */
+export async function checkData(recipe: Recipe): Promise<void> {
+  const { preset, data: { name }, transforms: { shift = 0, crop, erase }, size } = recipe;
+  if (dataSetRegistry.has(name)) {
+    const strange = crop !== undefined ? "crop" : erase !== undefined ? "erase" : undefined;
+    if (name !== "mnist") return;
+    if (size !== null && size !== 28) throw new SettingError("size", `mnist has images of 28 x 28 only, got \`size\` ${size}`);
+    if (strange === undefined) return;
+    throw new SettingError(
+      `transforms.${strange}`,
+      `Expected no \`transforms.${strange}\` with the \`data.name\` mnist, got ${recipe.transforms[strange]}: it is for ` +
+        "image files",
+    );
+  }
+  if (knownSet(name) === undefined) await thereOrRefused(() => findArchive(name));
+  if (shift !== 0) {
+    const from = preset === null ? "a recipe" : `the \`preset\` ${preset}`;
+    throw new SettingError(
+      "transforms.shift",
+      `Expected a \`preset\` for image files with the \`data.name\` "${name}", got ${from}, which shifts images and is ` +
+        "for digits: take imagenette-128-5, or set `transforms.shift` to 0",
+    );
+  }
+  if (size === null) {
+    throw new SettingError("size", `Expected \`size\` with the \`data.name\` "${name}", got none: images have many sizes`);
+  }
+}
+
+/** A path that is not there is the caller's mistake. */
+export async function thereOrRefused<Result>(looked: () => Promise<Result>): Promise<Result> {
+  try {
+    return await looked();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new RecipeError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** Opens image files. */
+async function imagesOf<Opened>(
+  { data: { name, limit, keep }, size, transforms }: DataChoice,
+  device: Device,
+  opening: { options: OpenDataOptions; with: (path: string, options: OpenOptions) => Promise<Opened> },
+): Promise<Opened> {
+  return await thereOrRefused(async () => {
+    if (size === null) {
+      // A path that is not there is told first; a set's name needs no looking for.
+      if (knownSet(name) === undefined) await findArchive(name);
+      throw new SettingError("size", `Expected \`size\` with the \`data.name\` "${name}", got none: images have many sizes`);
+    }
+    return await opening.with(name, {
+      ...opening.options,
+      size,
+      limit: limit ?? undefined,
+      keep: keep ?? (transforms?.crop === "resized" ? "source" : "size"),
+      device,
+    });
+  });
+}
+
+/** The data of a recipe, on a device. */
+export async function openData(choice: DataChoice, device: Device, options: OpenDataOptions = {}): Promise<Splits> {
+  return await registered(choice, device, options) ?? await imagesOf(choice, device, { options, with: open });
+}
+
+/** What the model of a recipe is measured with; of image files there need be no others. */
+export async function openValidData(
+  choice: DataChoice,
+  device: Device,
+  options: OpenDataOptions = {},
+): Promise<Dataset> {
+  const all = await registered(choice, device, options);
+  if (all === undefined) return await imagesOf(choice, device, { options, with: openValid });
+  all.train.dispose();
+  return all.valid;
+}

@@ -1,0 +1,88 @@
+/** What is wrong with a recipe, or with what it is asked for. */
+import { LibtrainError } from "../ffi/errors.ts";
+
+/** A recipe that cannot be, or a run that is not what it was taken for: the caller's to put right. */
+export class RecipeError extends LibtrainError {
+  /** Tells this error from others, in logs too. */
+  override name = "RecipeError";
+}
+
+/** A setting whose value cannot be; its message has the setting's path in backticks. */
+export class SettingError extends RecipeError {
+  /** Tells this error from others, in logs too. */
+  override name = "SettingError";
+  /** The setting's place in the recipe, say `schedule.lr`. */
+  readonly path: string;
+
+  /** `path` names the setting that is wrong. */
+  constructor(path: string, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.path = path;
+  }
+}
+
+/** One setting that is not as it was. */
+export interface SettingChange {
+  /** Its place in the configuration, say `schedule.lr`. */
+  readonly path: string;
+  /** As text; `not set` where there was none. */
+  readonly before: string;
+  /** As text; `not set` where there is none. */
+  readonly now: string;
+}
+
+/** `schedule.lr 0.008, now 0.01`, and so on; `nameOf` may give settings other names. */
+export function changeList(changes: readonly SettingChange[], nameOf = (path: string): string => path): string {
+  return changes.map(({ path, before, now }) => `${nameOf(path)} ${before}, now ${now}`).join(", and ");
+}
+
+/** A run that is to go on with other settings, data, code or kernels than it was begun with. */
+export class ChangedSettingsError extends RecipeError {
+  /** Tells this error from others, in logs too. */
+  override name = "ChangedSettingsError";
+  /** The run's folder. */
+  readonly folder: string;
+  /** What is not as it was. */
+  readonly changes: readonly SettingChange[];
+
+  /** Names every change with both values. */
+  constructor(folder: string, changes: readonly SettingChange[]) {
+    super(`Run "${folder}" was started with ${changeList(changes)}: pass \`force\` to go on anyway`);
+    this.folder = folder;
+    this.changes = changes;
+  }
+}
+
+/** A run's `config.json` that says something else than its checkpoint, which is what the run goes by. */
+export class EditedConfigError extends RecipeError {
+  /** Tells this error from others, in logs too. */
+  override name = "EditedConfigError";
+  /** The run's folder. */
+  readonly folder: string;
+  /** What the checkpoint says, and `config.json` now. */
+  readonly changes: readonly SettingChange[];
+
+  /** Names every difference with both values. */
+  constructor(folder: string, changes: readonly SettingChange[]) {
+    super(
+      `Run "${folder}" was started with ${changeList(changes)} in config.json, which is only a copy: give changes as ` +
+        `options with \`force\`, or remove config.json, which is then written again`,
+    );
+    this.folder = folder;
+    this.changes = changes;
+  }
+}
+
+/** A path where there is no run, or none that has saved anything. */
+export class RunNotFoundError extends RecipeError {
+  /** Tells this error from others, in logs too. */
+  override name = "RunNotFoundError";
+  /** What was looked at. */
+  readonly path: string;
+
+  /** `path` is what was looked at. */
+  constructor(path: string, message: string) {
+    super(message);
+    this.path = path;
+  }
+}

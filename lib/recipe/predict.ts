@@ -1,0 +1,131 @@
+/** What images show, by a trained model. */
+import { decodeImage, type DecodeOptions } from "../data/decode.ts";
+import { normalize } from "../data/normalize.ts";
+import { DataError } from "../ffi/errors.ts";
+import type { Module } from "../nn/module.ts";
+import type { Device } from "../tensor/device.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { slice } from "../tensor/ops/shape.ts";
+import { softmax } from "../tensor/ops/softmax.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { logitsOf } from "../train/precision.ts";
+import { masterDtype } from "./dtype.ts";
+import { RecipeError, SettingError } from "./errors.ts";
+import { normalizeOf } from "./normalize.ts";
+import type { ComputeDtype, NormalizeRecipe } from "./recipe.ts";
+
+/** How much of a prediction to give. */
+export interface PredictOptions {
+  /** Height and width that images are brought to; by default as in training. */
+  size?: number;
+  /** Classes to give for each image; by default 3. */
+  top?: number;
+}
+
+/** One class that an image may show. */
+export interface Guess {
+  /** Its place among the classes. */
+  readonly label: number;
+  /** Its name, or its place where the names are not known. */
+  readonly class: string;
+  /** 0 to 1 */
+  readonly probability: number;
+}
+
+/** What an image shows. */
+export interface Prediction {
+  /** Its path, or its place among the images where it was given as bytes. */
+  readonly image: string;
+  /** The likeliest classes, the likeliest first. */
+  readonly guesses: readonly Guess[];
+}
+
+/** A model, and what its images must be. */
+interface Predictor {
+  readonly path: string;
+  readonly model: Module;
+  readonly device: Device;
+  readonly dtype: ComputeDtype;
+  readonly classes: readonly string[];
+  readonly size: number | undefined;
+  readonly config: {
+    readonly imageShape?: readonly number[];
+    readonly transforms?: { readonly normalize?: NormalizeRecipe | null };
+  };
+}
+
+async function bytesOf(image: string | Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  if (typeof image !== "string") return image;
+  try {
+    return await Deno.readFile(image);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new RecipeError(`Cannot find the image "${image}"`);
+    if (error instanceof Deno.errors.IsADirectory) {
+      throw new RecipeError(`Expected an image, got the folder "${image}"`);
+    }
+    throw error;
+  }
+}
+
+/** The middle square of an image as a batch of one, f32 or f64 [1, size, size, c]: what the model was measured on. */
+function prepared(pixels: Tensor, options: { size: number; channels: number; dtype: "f32" | "f64" }): Tensor {
+  const { size, channels, dtype } = options;
+  const [height = 0, width = 0] = pixels.shape;
+  const middle = slice(pixels, [(height - size) >> 1, (width - size) >> 1, 0], [size, size, 3]);
+  const image = middle.to(dtype).div(255).reshape([1, size, size, 3]);
+  return channels === 1 ? image.mean(3, { keepDims: true }) : image;
+}
+
+function decoded(name: string, bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions): Tensor {
+  try {
+    return decodeImage(bytes, options);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    throw new DataError(`Cannot use the image "${name}": ${error.message}`, { cause: error });
+  }
+}
+
+function likeliest(probabilities: ArrayLike<number>, classes: readonly string[], top: number): Guess[] {
+  return Array.from(
+    probabilities,
+    (probability, label) => ({ label, class: classes[label] ?? `${label}`, probability }),
+  )
+    .sort((a, b) => b.probability - a.probability || a.label - b.label)
+    .slice(0, top);
+}
+
+/** What images show, in their order. */
+export async function predictImages(
+  { path, model, device, dtype, classes, size: own, config: { imageShape, transforms } }: Predictor,
+  images: readonly (string | Uint8Array<ArrayBuffer>)[],
+  { size = own, top = 3 }: PredictOptions,
+): Promise<Prediction[]> {
+  if (!Number.isInteger(top) || top < 1) {
+    throw new RangeError(`predict(): Expected \`top\` as a whole number from 1, got ${top}`);
+  }
+  if (size === undefined) {
+    throw new SettingError("size", `Expected \`size\`, got none: the size that "${path}" was trained on is not known`);
+  }
+  const files: Uint8Array<ArrayBuffer>[] = [];
+  for (const image of images) files.push(await bytesOf(image));
+  const statistics = normalizeOf(transforms?.normalize);
+  const options = { size, channels: imageShape?.[2] ?? 3, dtype: masterDtype(dtype) };
+  const predictions: Prediction[] = [];
+  for (const [at, image] of images.entries()) {
+    const name = typeof image === "string" ? image : `${at}`;
+    using pixels = decoded(name, files[at]!, { size, device });
+    using probabilities = noGrad(() =>
+      scope(() => {
+        const batch = prepared(pixels, options);
+        return softmax(logitsOf(model, statistics === undefined ? batch : normalize(batch, statistics), dtype));
+      })
+    );
+    const values = await probabilities.data();
+    if (!values.every((value) => Number.isFinite(value))) {
+      throw new RecipeError(`Expected finite probabilities for the image "${name}", got others: are the weights of "${path}" finite?`);
+    }
+    predictions.push({ image: name, guesses: likeliest(values, classes, top) });
+  }
+  return predictions;
+}

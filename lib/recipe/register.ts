@@ -1,0 +1,88 @@
+/** Adding names and settings of a script's own. */
+import {
+  type BatchTransform,
+  type DataSetBuilder,
+  dataSetRegistry,
+  type TransformBuilder,
+  transformRegistry,
+} from "../data/registry.ts";
+import { type ModelContext, modelRegistry } from "../models/registry.ts";
+import { type Loss, lossRegistry } from "../nn/losses.ts";
+import type { Module } from "../nn/module.ts";
+import type { Optimizer } from "../optim/optimizers.ts";
+import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
+import type { Schedule } from "../optim/schedules.ts";
+import type { Registered, Registry } from "../registry/registry.ts";
+import { addPreset } from "./presets.ts";
+import { define, type RecipeParts } from "./change.ts";
+import { addSetting, type Setting } from "./settings.ts";
+
+// A builder's options are whatever a recipe holds for it, so its author names their type.
+// deno-lint-ignore no-explicit-any
+type Own = any;
+
+/** A builder, or one with the names of its options: others are then refused. */
+export type Registration<Build extends (...args: never[]) => unknown> = Build | Registered<Build>;
+
+type Names<Build extends (...args: never[]) => unknown> = Readonly<Record<string, Registration<Build>>>;
+
+/** What a script adds, each under a name for recipes. */
+export interface Registrations {
+  /** Networks: from their options in the recipe, beside classes, channels, seed, device and dtype, to a module. */
+  readonly models?: Names<(options: ModelContext & Own) => Module>;
+  /** Optimizers. */
+  readonly optimizers?: Names<(options: Own) => Optimizer>;
+  /** Schedules; `lr` is among their options. */
+  readonly schedules?: Names<(options: Own) => Schedule>;
+  /** Losses. */
+  readonly losses?: Names<(options: Own) => Loss>;
+  /** Data sets. */
+  readonly dataSets?: Names<DataSetBuilder>;
+  /** Batch transforms, whose options stand under their name in `transforms`. */
+  readonly transforms?: Names<(options: Own) => BatchTransform>;
+  /** Presets. */
+  readonly presets?: Readonly<Record<string, RecipeParts>>;
+  /** Rows of the settings table, for options that shall have a flag, limits and a help text. */
+  readonly settings?: readonly Setting[];
+}
+
+function addAll(registry: Registry<(...args: never[]) => unknown>, names: Names<(...args: never[]) => unknown> = {}): void {
+  for (const [name, entry] of Object.entries(names)) registry.add(name, entry);
+}
+
+/**
+ * Adds networks, optimizers, schedules, losses, data sets, batch transforms, presets and settings, which recipes then name.
+ *
+ * What a recipe holds for them is JSON, and is kept in the run's files: a process that opens the run registers the same
+ * names first. Throws a TypeError where a name is taken.
+ *
+ * @example
+ * ```ts
+ * import { nn, recipe, type Tensor } from "@libtrain/libtrain";
+ *
+ * class Tiny extends nn.Module {
+ *   readonly fc: nn.Linear;
+ *   constructor({ classes, device }: { classes: number; device?: nn.ModuleOptions["device"] }) {
+ *     super();
+ *     this.fc = new nn.Linear(28 * 28, classes, { device });
+ *   }
+ *   override forward(x: Tensor): Tensor {
+ *     return this.fc.forward(x.reshape([x.shape[0]!, -1]));
+ *   }
+ * }
+ * recipe.register({ models: { linear: (options) => new Tiny(options) } });
+ * console.log(recipe.preset("mnist", { model: { name: "linear" } }).model); // { name: "linear" }
+ * ```
+ */
+export function register(own: Registrations): void {
+  addAll(modelRegistry as unknown as Registry<() => unknown>, own.models);
+  addAll(optimizerRegistry as unknown as Registry<() => unknown>, own.optimizers);
+  addAll(scheduleRegistry as unknown as Registry<() => unknown>, own.schedules);
+  addAll(lossRegistry as unknown as Registry<() => unknown>, own.losses);
+  addAll(dataSetRegistry as unknown as Registry<() => unknown>, own.dataSets);
+  addAll(transformRegistry as unknown as Registry<() => unknown>, own.transforms);
+  for (const setting of own.settings ?? []) addSetting(setting);
+  for (const [name, parts] of Object.entries(own.presets ?? {})) addPreset(name, define(parts));
+}
+
+export type { TransformBuilder };

@@ -1,0 +1,61 @@
+/** The configuration of a run: its checkpoint's, of which `config.json` is a copy to read. */
+import type { CheckpointInfo } from "../checkpoint/checkpoints.ts";
+import { JsonFileError, readJson } from "../io/json_file.ts";
+import { configIn, configOf } from "../run/saved_run.ts";
+import { checkRecipe } from "./check.ts";
+import { differences } from "./differences.ts";
+import { EditedConfigError, RecipeError, RunNotFoundError, SettingError } from "./errors.ts";
+import type { Recipe, RunConfig } from "./recipe.ts";
+
+/** A configuration without what the data, the machine and the code said. */
+export function recipeOf(
+  { classes: _, imageShape: _shape, source: _source, isa: _isa, commit: _commit, ...recipe }: RunConfig,
+): Recipe {
+  return recipe;
+}
+
+/** Refuses a configuration that this version cannot train. */
+function checked(folder: string, config: unknown): RunConfig {
+  try {
+    checkRecipe(recipeOf(config as RunConfig));
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    throw new RecipeError(
+      `Cannot go on with run "${folder}": ${error.message}: it was made by another version, or what it names is not ` +
+        "registered here",
+      { cause: error },
+    );
+  }
+  return config as RunConfig;
+}
+
+/**
+ * The configuration that a run goes by: that of its checkpoint, which is summed. Before one was saved it is that of
+ * `config.json`. `copy` says whether that file has to be written again.
+ *
+ * Throws an EditedConfigError where `config.json` says something else, unless `force` is set, and a RunNotFoundError where
+ * there is neither.
+ */
+export async function savedConfig(
+  folder: string,
+  found: CheckpointInfo | undefined,
+  { force = false }: { force?: boolean } = {},
+): Promise<{ config: RunConfig; copy: "there" | "lost" }> {
+  const path = configIn(folder);
+  if (found === undefined) {
+    const config = await readJson(path, { advice: "restore it, or begin a new run" });
+    if (config === undefined) throw new RunNotFoundError(folder, `Cannot find a run in "${folder}": give a run's folder`);
+    return { config: checked(folder, config), copy: "there" };
+  }
+  const config = checked(folder, configOf(found));
+  let copy: Record<string, unknown> | undefined;
+  try {
+    copy = await readJson(path);
+  } catch (error) {
+    if (!(error instanceof JsonFileError)) throw error;
+  }
+  if (copy === undefined) return { config, copy: "lost" };
+  const edited = differences(config, copy);
+  if (edited.length > 0 && !force) throw new EditedConfigError(folder, edited);
+  return { config, copy: edited.length > 0 ? "lost" : "there" };
+}

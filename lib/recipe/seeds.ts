@@ -1,0 +1,180 @@
+/** Training a recipe several times, with one seed after another. */
+import { join } from "node:path";
+import { readJson, writeJson } from "../io/json_file.ts";
+import { makeRunFolder } from "../run/folder_name.ts";
+import { lockFolder } from "../run/run_lock.ts";
+import { isRun } from "../run/saved_run.ts";
+import { Device } from "../tensor/device.ts";
+import { change } from "./change.ts";
+import { checkRecipe } from "./check.ts";
+import { differences } from "./differences.ts";
+import { ChangedSettingsError, RunNotFoundError, SettingError } from "./errors.ts";
+import type { Emit } from "./events.ts";
+import type { Recipe } from "./recipe.ts";
+import { type ResumeOptions, resumeRun, type TrainOptions, trainRecipe, type TrainResult, withDtype } from "./run.ts";
+import { Training } from "./training.ts";
+
+/** What several runs came to. */
+export interface SeedsResult {
+  /** Their common folder, with a run's folder for each seed. */
+  readonly folder: string;
+  /** The seeds, in the order they are trained. */
+  readonly seeds: readonly number[];
+  /** Top-1 of each run that is over, in the order of the seeds. */
+  readonly top1: readonly number[];
+  /** Mean top-1; null where none is over. */
+  readonly mean: number | null;
+  /** Their standard deviation with n - 1 below; null for fewer than two. */
+  readonly standardDeviation: number | null;
+  /** True where a signal stopped them before their end. */
+  readonly stopped: boolean;
+  /** What each run came to that was begun. */
+  readonly results: readonly TrainResult[];
+}
+
+/** How to train several seeds. */
+export interface SeedsOptions extends Omit<TrainOptions, "folder"> {
+  /** How many, from the recipe's seed on. */
+  runs: number;
+}
+
+/** How to go on with several seeds. */
+export interface ResumeSeedsOptions extends ResumeOptions {
+  /** How many in all; by default as many as before. */
+  runs?: number;
+}
+
+/** What is kept of several runs as `group.json`. */
+interface Group {
+  readonly runs: number;
+  /** Of the first run. */
+  readonly recipe: Recipe;
+}
+
+async function groupIn(folder: string): Promise<Group | undefined> {
+  const options = { kinds: { runs: "number", recipe: "object" }, advice: "restore it, or begin new runs" } as const;
+  const group = await readJson(join(folder, "group.json"), options) as unknown as Group | undefined;
+  if (group !== undefined) checkRecipe(group.recipe);
+  return group;
+}
+
+/** Whether a folder is that of several seeds. */
+export async function isSeeds(folder: string): Promise<boolean> {
+  return await groupIn(folder) !== undefined;
+}
+
+/** Mean and standard deviation of some values. */
+export function spread(values: readonly number[]): Pick<SeedsResult, "mean" | "standardDeviation"> {
+  const n = values.length;
+  if (n === 0) return { mean: null, standardDeviation: null };
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, standardDeviation: n < 2 ? null : Math.sqrt(squares / (n - 1)) };
+}
+
+/** Refuses seeds that there are not, before hours of training rather than after. */
+function requireSeeds({ runs, recipe: { seed } }: Group): void {
+  if (!Number.isInteger(runs) || runs < 1) {
+    throw new RangeError(`trainSeeds(): Expected \`runs\` as a whole number from 1, got ${runs}`);
+  }
+  const last = seed + runs - 1;
+  if (last < 2 ** 32) return;
+  throw new SettingError(
+    "seed",
+    `Expected seeds up to ${2 ** 32 - 1}, got ${last} for the last of ${runs} runs: lower \`seed\``,
+  );
+}
+
+/** A recipe with one dtype for all runs. */
+async function withOneDtype(recipe: Recipe, emit: Emit): Promise<Recipe> {
+  if (recipe.dtype !== "auto") return recipe;
+  using device = new Device(recipe.device, { threads: recipe.threads ?? undefined });
+  return await withDtype(recipe, device, emit);
+}
+
+/**
+ * Trains a recipe `runs` times into one new folder, with seeds from its own on, one after another.
+ *
+ * @example
+ * ```ts
+ * import { recipe } from "@libtrain/libtrain";
+ *
+ * const mine = recipe.preset("mnist", { epochs: 1, bs: 32, data: { limit: 64 } });
+ * const { mean, standardDeviation } = await recipe.trainSeeds(mine, { runs: 2 }).result;
+ * console.log(mean, standardDeviation);
+ * ```
+ */
+export function trainSeeds(recipe: Recipe, options: SeedsOptions): Training<SeedsResult> {
+  const { runs, data: name, ...own } = options;
+  return new Training(async (emit) => {
+    checkRecipe(recipe);
+    const placed = name === undefined ? recipe : change(recipe, { data: { name } });
+    requireSeeds({ runs, recipe: placed });
+    const group: Group = { runs, recipe: await withOneDtype(placed, emit) };
+    const root = own.out;
+    const folder = await makeRunFolder({ root, name: `${recipe.preset ?? recipe.model.name}-x${runs}` });
+    await writeJson(join(folder, "group.json"), group);
+    return await trainGroup(folder, group, own, emit);
+  });
+}
+
+/** Goes on with several seeds: runs that are over are not repeated, and the one that was interrupted goes on. */
+export function resumeSeeds(folder: string, options: ResumeSeedsOptions = {}): Training<SeedsResult> {
+  return new Training(async (emit) => {
+    const { changes = {}, force = false } = options;
+    const before = await groupIn(folder);
+    if (before === undefined) {
+      throw new RunNotFoundError(folder, `Cannot find runs of several seeds in "${folder}": give their common folder`);
+    }
+    // What `auto` came to is in the recipe, so that all runs have the same.
+    const dtype = changes.dtype === "auto" ? undefined : changes.dtype;
+    const own = { ...changes, dtype };
+    const now: Group = { runs: options.runs ?? before.runs, recipe: change(before.recipe, own) };
+    const changed = [
+      ...differences(before.recipe, now.recipe),
+      // More runs than before are only more seeds.
+      ...(now.runs < before.runs ? [{ path: "runs", before: `${before.runs}`, now: `${now.runs}` }] : []),
+    ];
+    if (changed.length > 0 && !force) throw new ChangedSettingsError(folder, changed);
+    requireSeeds(now);
+    if (JSON.stringify(now) !== JSON.stringify(before)) await writeJson(join(folder, "group.json"), now);
+    return await trainGroup(folder, now, { ...options, changes: own }, emit);
+  });
+}
+
+async function trainGroup(
+  folder: string,
+  { runs, recipe }: Group,
+  options: TrainOptions & ResumeOptions,
+  emit: Emit,
+): Promise<SeedsResult> {
+  using _held = await lockFolder(folder);
+  const seeds = Array.from({ length: runs }, (_, count) => recipe.seed + count);
+  const results: TrainResult[] = [];
+  for (const seed of seeds) {
+    const own = join(folder, `seed-${seed}`);
+    const changes = { ...options.changes, seed };
+    const run = await isRun(own)
+      ? resumeRun(own, { ...options, changes }, emit)
+      : trainRecipe({ ...recipe, seed }, { ...options, folder: own }, emit);
+    const result = await unlessAborted(run, options.signal);
+    if (result !== null) results.push(result);
+    if (result?.stopped ?? true) break;
+  }
+  const over = results.filter(({ stopped }) => !stopped);
+  const top1 = over.flatMap((result) => result.top1 ?? []);
+  const stopped = over.length < seeds.length;
+  const summary = { folder, seeds, top1, ...spread(top1), stopped, results };
+  if (!stopped) await writeJson(join(folder, "result.json"), summary);
+  return summary;
+}
+
+/** What some work comes to; null where a signal ended it before it had anything to save. */
+async function unlessAborted<Result>(work: Promise<Result>, signal?: AbortSignal): Promise<Result | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return null;
+    throw error;
+  }
+}

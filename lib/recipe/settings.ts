@@ -1,0 +1,350 @@
+/** The table of settings: from it follow flags, help, JSON Schema, checks, and what is told when a run goes on. */
+import { lossRegistry } from "../nn/losses.ts";
+import { modelRegistry } from "../models/registry.ts";
+import { actNames, poolKinds } from "../models/options.ts";
+import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
+import { normalizeText, parseNormalize } from "./normalize.ts";
+import { presetNames } from "./presets.ts";
+
+/** One leaf of a recipe. */
+export interface Setting {
+  /** Its place in the recipe, say `schedule.lr`. */
+  readonly path: string;
+  /** What a command line calls it; left out for one that has no flag. */
+  readonly flag?: string;
+  /** A `name` is one of `choices`, of which scripts may add more; a `text` anything. */
+  readonly kind: "number" | "integer" | "boolean" | "text" | "choice" | "name" | "normalize";
+  /** One sentence about it. */
+  readonly help: string;
+  /** The smallest number. */
+  readonly min?: number;
+  /** The largest number. */
+  readonly max?: number;
+  /** Numbers must be larger than this. */
+  readonly above?: number;
+  /** Numbers must be smaller than this. */
+  readonly below?: number;
+  /** What a choice or name may be, as it is now. */
+  readonly choices?: () => readonly string[];
+  /** What stands for the value in a help text. */
+  readonly placeholder?: string;
+  /** Whether null is a value too: none, or what the data or the machine say. */
+  readonly nullable?: boolean;
+  /** Whether a run may go on with another value: it changes no bit. */
+  readonly free?: boolean;
+  /** Whether it is read when a recipe is changed, and is no part of it. */
+  readonly transient?: boolean;
+}
+
+const rows: Setting[] = [
+  { path: "preset", flag: "preset", kind: "name", choices: presetNames, nullable: true, help: "What to train" },
+  {
+    path: "data.name",
+    flag: "data",
+    kind: "text",
+    placeholder: "path",
+    help: "A data set's name, a folder with train/ and val/, or an archive",
+  },
+  { path: "epochs", flag: "epochs", kind: "integer", min: 1, help: "Times through the training data" },
+  { path: "bs", flag: "bs", kind: "integer", min: 1, help: "Images a step" },
+  {
+    path: "size",
+    flag: "size",
+    kind: "integer",
+    min: 8,
+    max: 1024,
+    nullable: true,
+    help: "Height and width of the images",
+  },
+  { path: "schedule.lr", flag: "lr", kind: "number", min: 0, help: "Learning rate" },
+  {
+    path: "schedule.name",
+    flag: "schedule",
+    kind: "name",
+    choices: () => scheduleRegistry.names,
+    help: "How the learning rate moves",
+  },
+  {
+    path: "schedule.start",
+    flag: "start",
+    kind: "number",
+    min: 0,
+    max: 1,
+    help: "Share of the steps before it falls (flatCos, oneCycle)",
+  },
+  {
+    path: "schedule.warmup",
+    flag: "warmup",
+    kind: "number",
+    min: 0,
+    max: 1,
+    help: "Share of the steps in which it rises (linearWarmup)",
+  },
+  {
+    path: "optimizer.name",
+    flag: "opt",
+    kind: "name",
+    choices: () => optimizerRegistry.names,
+    help: "Optimizer",
+  },
+  {
+    path: "optimizer.mom",
+    flag: "mom",
+    kind: "number",
+    min: 0,
+    below: 1,
+    help: "Decay of the gradients' average",
+  },
+  {
+    path: "optimizer.sqrMom",
+    flag: "sqrmom",
+    kind: "number",
+    min: 0,
+    below: 1,
+    help: "Decay of the squared gradients' average",
+  },
+  {
+    path: "optimizer.eps",
+    flag: "eps",
+    kind: "number",
+    above: 0,
+    help: "Added to the root of the squared gradients' average",
+  },
+  { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, help: "Weight decay" },
+  {
+    path: "loss.name",
+    flag: "loss",
+    kind: "name",
+    choices: () => lossRegistry.names,
+    help: "What is made small",
+  },
+  {
+    path: "loss.labelSmoothing",
+    flag: "label-smoothing",
+    kind: "number",
+    min: 0,
+    max: 1,
+    help: "Share of the target spread over all classes",
+  },
+  {
+    path: "model.name",
+    flag: "arch",
+    kind: "name",
+    choices: () => modelRegistry.names,
+    placeholder: "name",
+    help: "Network, by fastai's name, say xresnet18 or xse_resnext50",
+  },
+  { path: "model.act", flag: "act", kind: "choice", choices: () => actNames, help: "Activation" },
+  { path: "model.pool", flag: "pool", kind: "choice", choices: () => poolKinds, help: "What subsamples" },
+  { path: "model.sa", flag: "sa", kind: "boolean", help: "Self-attention after the first stage" },
+  { path: "model.sym", flag: "sym", kind: "boolean", help: "Its matrix is made symmetric" },
+  {
+    path: "transforms.crop",
+    flag: "crop",
+    kind: "choice",
+    choices: () => ["random", "centre", "resized"],
+    help: "Which square of a training image is taken; resized is RandomResizedCrop",
+  },
+  {
+    path: "transforms.minScale",
+    flag: "min-scale",
+    kind: "number",
+    above: 0,
+    max: 1,
+    help: "Smallest share of an image's area that --crop resized takes (0.35 unless given)",
+  },
+  {
+    path: "transforms.flip",
+    flag: "flip",
+    kind: "number",
+    min: 0,
+    max: 1,
+    help: "Probability of mirroring a training image",
+  },
+  {
+    path: "transforms.shift",
+    flag: "shift",
+    kind: "integer",
+    min: 0,
+    max: 1024,
+    help: "Pixels by which a training image is moved at most (images in arrays, such as mnist)",
+  },
+  {
+    path: "transforms.erase",
+    flag: "erase",
+    kind: "number",
+    min: 0,
+    max: 1,
+    help: "Probability of boxes of noise over a training image (RandomErasing)",
+  },
+  {
+    path: "transforms.eraseCount",
+    flag: "erase-count",
+    kind: "integer",
+    min: 1,
+    max: 16,
+    help: "How many boxes at most",
+  },
+  {
+    path: "transforms.normalize",
+    flag: "normalize",
+    kind: "normalize",
+    placeholder: "stats",
+    nullable: true,
+    help: "Normalise pixels: imagenet, mnist, none, or mean and deviation, say 0.5,0.5,0.5/0.2,0.2,0.2",
+  },
+  {
+    path: "ema",
+    flag: "ema",
+    kind: "number",
+    min: 0,
+    max: 0.999999,
+    nullable: true,
+    help: "Measure an average of the weights too, of this decay, say 0.999",
+  },
+  {
+    path: "scaleLr",
+    flag: "scale-lr",
+    kind: "boolean",
+    transient: true,
+    help: "Multiply the learning rate by --bs over the preset's",
+  },
+  {
+    path: "seed",
+    flag: "seed",
+    kind: "integer",
+    min: 0,
+    max: 2 ** 32 - 1,
+    help: "Weights, order and augmentation follow from it",
+  },
+  {
+    path: "device",
+    flag: "device",
+    kind: "choice",
+    choices: () => ["auto", "cpu", "cuda"],
+    help: "Where to train",
+  },
+  {
+    path: "threads",
+    flag: "threads",
+    kind: "integer",
+    min: 1,
+    max: 256,
+    nullable: true,
+    free: true,
+    help: "CPU threads, all unless given",
+  },
+  {
+    path: "dtype",
+    flag: "dtype",
+    kind: "choice",
+    choices: () => ["f32", "bf16", "f64", "auto"],
+    help: "Numbers to compute in; auto takes f32 or bf16 after a short trial, f64 is slow and exact",
+  },
+  {
+    path: "data.limit",
+    flag: "limit",
+    kind: "integer",
+    min: 1,
+    nullable: true,
+    help: "Use only the first images of each part of the data",
+  },
+  {
+    path: "data.keep",
+    flag: "keep",
+    kind: "choice",
+    choices: () => ["size", "source"],
+    nullable: true,
+    help: "What the cache keeps of training images: at that size, or as they are (with --crop resized)",
+  },
+  { path: "validBs", flag: "valid-bs", kind: "integer", min: 1, help: "Images at a time when measuring" },
+  {
+    path: "capture",
+    flag: "capture",
+    kind: "boolean",
+    free: true,
+    help: "Record each step once, and replay it",
+  },
+];
+
+/** All settings, those that scripts have added among them. */
+export function settings(): readonly Setting[] {
+  return rows;
+}
+
+/** The setting at a place; undefined for an option that has no row, say one of a script's own network. */
+export function settingAt(path: string): Setting | undefined {
+  return rows.find((row) => row.path === path);
+}
+
+/** Sections whose options a script may add settings for. */
+const sections = ["data", "model", "optimizer", "schedule", "loss", "transforms"];
+
+/** Adds a setting: a row of the table. Throws a TypeError where its place or its flag is taken, or is none. */
+export function addSetting(setting: Setting): void {
+  const { path, flag } = setting;
+  const [section = "", ...rest] = path.split(".");
+  if (!sections.includes(section) || rest.length === 0) {
+    throw new TypeError(
+      `register(): Expected a setting's path below ${sections.join(", ")}, got "${path}": say model.width`,
+    );
+  }
+  const taken = rows.find((row) => row.path === path || flag !== undefined && row.flag === flag);
+  if (taken !== undefined && JSON.stringify(taken) !== JSON.stringify(setting)) {
+    throw new TypeError(`register(): Expected a setting that is free, got ${path}: ${taken.path} has its path or flag`);
+  }
+  if (taken === undefined) rows.push(setting);
+}
+
+/** What a setting's value must be, in words: `a number from 0 to 1`. */
+export function wantedOf(setting: Setting): string {
+  const { kind, min, max, above, below, choices } = setting;
+  if (kind === "boolean") return "true or false";
+  if (kind === "text") return "a text";
+  if (kind === "normalize") return 'imagenet, mnist, or mean and std, one number a channel, each std above 0';
+  if (choices !== undefined) return `one of ${choices().join(", ")}`;
+  const noun = kind === "integer" ? "a whole number" : "a number";
+  const low = above !== undefined ? `above ${above}` : min;
+  if (below !== undefined) return `${noun} from ${low ?? "any"} to below ${below}`;
+  if (above !== undefined) return `${noun} above ${above}${max === undefined ? "" : ` to ${max}`}`;
+  if (min !== undefined && max !== undefined) return `${noun} from ${min} to ${max}`;
+  if (min !== undefined) return `${noun} of at least ${min}`;
+  return max === undefined ? noun : `${noun} of at most ${max}`;
+}
+
+/** Whether a value can be a setting's. */
+export function isAllowed(setting: Setting, value: unknown): boolean {
+  if (value === null) return setting.nullable ?? false;
+  const { kind, min = -Infinity, max = Infinity, above = -Infinity, below = Infinity, choices } = setting;
+  switch (kind) {
+    case "boolean":
+      return typeof value === "boolean";
+    case "text":
+      return typeof value === "string" && value !== "";
+    case "normalize":
+      return normalizeText(value) !== undefined;
+    case "choice":
+    case "name":
+      return typeof value === "string" && choices!().includes(value);
+    case "number":
+    case "integer":
+      return (kind === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
+        (value as number) >= min && (value as number) <= max && (value as number) > above && (value as number) < below;
+  }
+}
+
+/**
+ * A setting's value from the text that a command line or a sweep gives for it; undefined where it is none, so that the
+ * caller can say what was wanted ({@linkcode wantedOf}).
+ */
+export function parseSetting(setting: Setting, text: string): unknown {
+  const { kind } = setting;
+  if (kind === "normalize") return parseNormalize(text);
+  if (kind === "boolean") return text === "true" ? true : text === "false" ? false : undefined;
+  if (kind === "number" || kind === "integer") {
+    const value = text.trim() === "" ? NaN : Number(text);
+    return isAllowed(setting, value) ? value : undefined;
+  }
+  // A name is looked up when the recipe is checked, once everything is registered.
+  return kind === "name" || isAllowed(setting, text) ? text : undefined;
+}

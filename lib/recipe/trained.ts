@@ -1,0 +1,288 @@
+/** A trained run opened again: to predict, to measure, to look at its model. */
+import { type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
+import { loadCheckpoint } from "../checkpoint/checkpoint.ts";
+import { type State, writeTensors } from "../checkpoint/state.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { StateError } from "../ffi/errors.ts";
+import { modelRegistry } from "../models/registry.ts";
+import type { Module } from "../nn/module.ts";
+import { configOf } from "../run/saved_run.ts";
+import { Device } from "../tensor/device.ts";
+import { evaluate as measure, type Evaluation } from "../train/evaluate.ts";
+import type { Predictions } from "../train/predictions.ts";
+import { buildModel, type ModelChoice, validBatches } from "./build.ts";
+import { isObject } from "./check.ts";
+import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
+import { dtypeFor } from "./dtype.ts";
+import { RecipeError, RunNotFoundError, SettingError } from "./errors.ts";
+import { type PredictOptions, type Prediction, predictImages } from "./predict.ts";
+import { writePredictions } from "./predictions_csv.ts";
+import type { ComputeDtype, RunConfig } from "./recipe.ts";
+import { damageText } from "./run.ts";
+
+/** Which of a run's weights to take, and where to use them. */
+export interface OpenRunOptions {
+  /** Whether to take the average of the weights; by default false. */
+  ema?: boolean;
+  /** Where to compute: a device that the caller has, or the kind to open; by default `auto`. */
+  device?: Device | "auto" | "cpu" | "cuda";
+  /** CPU threads of a device that is opened; by default LIBTRAIN_THREADS or all. */
+  threads?: number;
+  /** What to compute in; by default as in training. */
+  dtype?: "f32" | "bf16";
+  /** Told what a reader should know, say of a damaged checkpoint. */
+  onWarning?(message: string): void;
+}
+
+/** How to measure a trained run. */
+export interface EvaluateRunOptions extends OpenDataOptions {
+  /** A data set's name, a folder or an archive; by default that of the training. */
+  data?: string;
+  /** Height and width of the images; by default as in training. */
+  size?: number;
+  /** Images at a time; by default as in training. */
+  bs?: number;
+  /** A CSV file to write: file, label, prediction and its probability of every image. */
+  csv?: string;
+  /** Opens the data; by default by its name or path. */
+  open?: OpenValid;
+  /** Told once the data are open. */
+  onReady?(ready: { readonly samples: number }): void;
+  /** Told how many of how many images are measured. */
+  onMeasured?(done: number, total: number): void | Promise<void>;
+  /** Told every single answer, at the end. */
+  onPredictions?(predictions: Predictions): void;
+}
+
+/** The averages in a state, under the names of the weights. */
+function averages({ tensors }: State, path: string): State["tensors"] {
+  const prefix = "ema.model.";
+  const found = [...tensors].filter(([name]) => name.startsWith(prefix));
+  if (found.length === 0) {
+    throw new SettingError(
+      "ema",
+      `Expected a run with an average of its weights, got "${path}", which has none: leave out \`ema\``,
+    );
+  }
+  return new Map(found.map(([name, value]) => [name.replace(prefix, "model."), value]));
+}
+
+/** The checkpoint of a run's folder, the newest that is whole, or of a file. */
+export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
+  const stat = await Deno.stat(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  });
+  if (stat === undefined) {
+    throw new RunNotFoundError(path, `Cannot find "${path}": give a run's folder or a checkpoint`);
+  }
+  if (!stat.isDirectory) return { ...await loadCheckpoint(path), path };
+  const found = await new Checkpoints(path).load();
+  if (found === undefined) {
+    throw new RunNotFoundError(
+      path,
+      `Cannot find a checkpoint in "${path}": give the folder of a run that has saved one`,
+    );
+  }
+  return found;
+}
+
+/** What is known of a model whose weights were saved; what is not of the model is missing where they were imported. */
+export type TrainedConfig = ModelChoice & Partial<Omit<RunConfig, keyof ModelChoice>>;
+
+function configIn(found: CheckpointInfo, path: string): TrainedConfig {
+  const config = configOf(found);
+  const { model, dtype, classes } = config;
+  if (!isObject(model) || typeof dtype !== "string" || !(Array.isArray(classes) || typeof classes === "number")) {
+    throw new StateError(
+      `Cannot use "${found.path}": Expected a configuration with \`model\`, \`dtype\` and \`classes\`, got ` +
+        `${Object.keys(config).join(", ") || "none"}: was it saved by this version?`,
+    );
+  }
+  if (!modelRegistry.has(model["name"])) {
+    throw new RecipeError(
+      `Run "${path}" uses the model "${model["name"]}", which is not registered here: register it before opening the run`,
+    );
+  }
+  return config as unknown as TrainedConfig;
+}
+
+/**
+ * A trained model with what belongs to it: classes, image size, normalisation.
+ *
+ * It owns its model, and its device unless it was given one.
+ */
+export class Trained implements Disposable, AsyncDisposable {
+  /** What was opened. */
+  readonly path: string;
+  /** The model, in evaluation mode. */
+  readonly model: Module;
+  /** Where it computes. */
+  readonly device: Device;
+  /** What it computes in. */
+  readonly dtype: ComputeDtype;
+  /** The run's configuration. */
+  readonly config: TrainedConfig;
+  readonly #ownDevice: boolean;
+
+  /** Takes the model over. */
+  private constructor(parts: Pick<Trained, "path" | "model" | "device" | "dtype" | "config">, ownDevice: boolean) {
+    this.path = parts.path;
+    this.model = parts.model;
+    this.device = parts.device;
+    this.dtype = parts.dtype;
+    this.config = parts.config;
+    this.#ownDevice = ownDevice;
+  }
+
+  /** @internal Opens a run's folder, or a checkpoint; {@linkcode open} calls it. */
+  static async open(path: string, options: OpenRunOptions): Promise<Trained> {
+    const found = await findCheckpoint(path);
+    if (found.damage !== undefined) options.onWarning?.(damageText(found.damage, found.path));
+    const config = configIn(found, path);
+    const dtype = dtypeFor(path, config.dtype, options.dtype);
+    const tensors = options.ema ? averages(found.state, path) : found.state.tensors;
+    const { device: where = "auto", threads } = options;
+    const device = where instanceof Device ? where : new Device(where, { threads });
+    const ownDevice = device !== where;
+    try {
+      const model = buildModel(config, device);
+      try {
+        writeTensors(tensors, { model });
+      } catch (error) {
+        model.dispose();
+        if (!(error instanceof StateError)) throw error;
+        throw new StateError(`Cannot use "${found.path}": ${error.message}`, { cause: error });
+      }
+      return new Trained({ path, model: model.eval(), device, dtype, config }, ownDevice);
+    } catch (error) {
+      if (ownDevice) device.dispose();
+      throw error;
+    }
+  }
+
+  /** The classes' names, or their numbers where the names are not known. */
+  get classes(): readonly string[] {
+    const { classes } = this.config;
+    return typeof classes === "number" ? Array.from({ length: classes }, (_, label) => `${label}`) : classes;
+  }
+
+  /** Height and width of the images that it was trained on; undefined for weights that were imported. */
+  get size(): number | undefined {
+    return this.config.imageShape?.[0];
+  }
+
+  /**
+   * What images show: the likeliest classes of each, the likeliest first. Images are paths of JPEG or PNG files, or their
+   * bytes; of each the middle square is taken, as when it was measured.
+   */
+  async predict(
+    images: readonly (string | Uint8Array<ArrayBuffer>)[],
+    options: PredictOptions = {},
+  ): Promise<Prediction[]> {
+    return await predictImages(this, images, options);
+  }
+
+  /** Which data it was measured on in training, or others. */
+  dataChoice(options: Pick<EvaluateRunOptions, "data" | "size"> = {}): DataChoice {
+    const { data, size: own, imageShape, transforms } = this.config;
+    const name = options.data ?? data?.name;
+    if (name === undefined) {
+      throw new SettingError(
+        "data.name",
+        `Expected \`data.name\`, got none: "${this.path}" was not trained here, so what it is for is not known`,
+      );
+    }
+    const size = options.size ?? own ?? (name === "mnist" || imageShape === undefined && data !== undefined ? null : 128);
+    // Another data set is measured as a whole, and has no options of this one.
+    const same = options.data === undefined && data !== undefined;
+    return { data: same ? data : { name, limit: null, keep: null }, size, transforms };
+  }
+
+  /** Refuses data whose classes are not the model's. */
+  requireClasses(found: readonly string[]): void {
+    const { classes } = this.config;
+    const count = typeof classes === "number" ? classes : classes.length;
+    if (count !== found.length) {
+      throw new StateError(
+        `Expected data of ${count} classes, as "${this.path}" was trained on, got ${found.length}: give others`,
+      );
+    }
+    if (typeof classes === "number") return;
+    const other = classes.findIndex((name, label) => name !== found[label]);
+    if (other < 0) return;
+    throw new StateError(
+      `Expected data with the class ${classes[other]}, as "${this.path}" was trained on, got ${
+        found[other]
+      } in its place: give others`,
+    );
+  }
+
+  /** Top-1, top-5 and loss (without label smoothing) on the data that it was measured on in training, or on others. */
+  async evaluate(options: EvaluateRunOptions = {}): Promise<Evaluation> {
+    const { bs, csv, onPredictions, signal } = options;
+    using set: Dataset = await (options.open ?? openValidData)(this.dataChoice(options), this.device, options);
+    this.requireClasses(set.classes);
+    options.onReady?.({ samples: set.length });
+    const { validBs = 64, transforms } = this.config;
+    const batches = validBatches({ validBs: bs ?? validBs, transforms, dtype: this.dtype }, set);
+    let predictions: Predictions | undefined;
+    const result = await measure(this.model, batches, {
+      dtype: this.dtype,
+      signal,
+      onProgress: (done) => options.onMeasured?.(done, batches.samples),
+      onPredictions: csv === undefined && onPredictions === undefined ? undefined : (all): void => {
+        predictions = all;
+      },
+    });
+    if (csv !== undefined) await writePredictions(csv, predictions!, set);
+    if (predictions !== undefined) onPredictions?.(predictions);
+    return result;
+  }
+
+  /** Lets go of the model, and of the device that was opened for it. */
+  dispose(): void {
+    this.model.dispose();
+    if (this.#ownDevice) this.device.dispose();
+  }
+
+  /** For `using`: {@linkcode dispose}. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** For `await using`: {@linkcode dispose}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.dispose();
+    return Promise.resolve();
+  }
+
+  /** Its model, classes and size. */
+  toString(): string {
+    const size = this.size === undefined ? "" : `, ${this.size} pixels`;
+    return `Trained(${this.config.model.name}, ${this.classes.length} classes${size}, ${this.path})`;
+  }
+
+  /** What the console shows. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * Opens a run's folder, or a checkpoint, as a trained model.
+ *
+ * Rejects with a RunNotFoundError where there is none, and with a RecipeError where its network is not registered here.
+ *
+ * @example
+ * ```ts ignore
+ * import { recipe } from "@libtrain/libtrain";
+ *
+ * await using trained = await recipe.open("runs/20250131-120000-imagenette-128-5");
+ * const [prediction] = await trained.predict(["photo.jpg"], { top: 3 });
+ * console.log(prediction!.guesses);
+ * ```
+ */
+export async function open(path: string, options: OpenRunOptions = {}): Promise<Trained> {
+  return await Trained.open(path, options);
+}

@@ -1,0 +1,140 @@
+/** A training under way: events to follow, and a result to wait for. */
+import type { Emit, TrainingEvent } from "./events.ts";
+import { type ResumeOptions, resumeRun, type TrainOptions, trainRecipe, type TrainResult } from "./run.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** Events that may wait for whoever follows them; then the training waits. */
+const mostWaiting = 64;
+
+/** Those who follow a training with `for await`, each with the events that wait for it. */
+class Follower implements AsyncIterableIterator<TrainingEvent> {
+  readonly #waiting: TrainingEvent[] = [];
+  #end: { error?: unknown } | undefined;
+  #wake: (() => void) | undefined;
+  #drained: (() => void) | undefined;
+  readonly #leave: () => void;
+
+  constructor(leave: () => void) {
+    this.#leave = leave;
+  }
+
+  /** Resolves once there is room for more. */
+  async take(event: TrainingEvent): Promise<void> {
+    this.#waiting.push(event);
+    this.#wake?.();
+    if (this.#waiting.length < mostWaiting) return;
+    await new Promise<void>((resolve) => this.#drained = resolve);
+  }
+
+  /** No event comes any more. */
+  end(failure?: { error: unknown }): void {
+    this.#end = failure ?? {};
+    this.#wake?.();
+  }
+
+  async next(): Promise<IteratorResult<TrainingEvent>> {
+    while (this.#waiting.length === 0 && this.#end === undefined) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    const event = this.#waiting.shift();
+    if (this.#waiting.length < mostWaiting) this.#drained?.();
+    if (event !== undefined) return { value: event, done: false };
+    const end = this.#end!;
+    this.#end = {};
+    if (Object.hasOwn(end, "error")) throw end.error;
+    return { value: undefined, done: true };
+  }
+
+  /** The loop was left: the training goes on without it. */
+  return(): Promise<IteratorResult<TrainingEvent>> {
+    this.#waiting.length = 0;
+    this.#end = {};
+    this.#drained?.();
+    this.#leave();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+/**
+ * A training that has begun. `for await` over it gives its events in order; `result` what it came to.
+ *
+ * It runs whether or not somebody follows it. A loop that is slow makes it wait; one that is left does not stop it: a
+ * signal does. Where the training fails, `result` rejects, and the loop throws the same error.
+ */
+export class Training<Result = TrainResult> implements AsyncIterable<TrainingEvent> {
+  readonly #result: Promise<Result>;
+  readonly #followers = new Set<Follower>();
+  #over: { error?: unknown } | undefined;
+  /** Whether somebody hears of a failure. */
+  #heard = false;
+
+  /** Begins it, once the caller has had its turn to follow it. */
+  constructor(run: (emit: Emit) => Promise<Result>) {
+    this.#result = Promise.resolve().then(() => run((event) => this.#emit(event)));
+    this.#result.then(() => this.#finish(), (error: unknown) => {
+      this.#finish({ error });
+      // As any rejection that nobody listens to: it must not pass in silence.
+      if (!this.#heard) throw error;
+    });
+  }
+
+  /** What it came to; `stopped` in it says whether a signal ended it. */
+  get result(): Promise<Result> {
+    this.#heard = true;
+    return this.#result;
+  }
+
+  /** Its events from now on. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<TrainingEvent> {
+    const follower = new Follower(() => void this.#followers.delete(follower));
+    // The loop throws what `result` rejects with: nobody need wait for both.
+    this.#heard = true;
+    if (this.#over === undefined) this.#followers.add(follower);
+    else follower.end(this.#over as { error: unknown });
+    return follower;
+  }
+
+  async #emit(event: TrainingEvent): Promise<void> {
+    for (const follower of this.#followers) await follower.take(event);
+  }
+
+  #finish(failure?: { error: unknown }): void {
+    this.#over = failure ?? {};
+    for (const follower of this.#followers) follower.end(failure);
+    this.#followers.clear();
+  }
+}
+
+/**
+ * Trains a recipe into a new run folder.
+ *
+ * @example
+ * ```ts
+ * import { recipe } from "@libtrain/libtrain";
+ *
+ * const mine = recipe.preset("mnist", { epochs: 1, bs: 32, data: { limit: 256 } });
+ * const training = recipe.train(mine, { signal: AbortSignal.timeout(600_000) });
+ * for await (const event of training) {
+ *   if (event.type === "epochEnd") console.log(event.epoch, event.evaluation?.top1);
+ * }
+ * const { folder, top1 } = await training.result;
+ * console.log(folder, top1);
+ * ```
+ */
+export function train(recipe: Recipe, options: TrainOptions = {}): Training {
+  return new Training((emit) => trainRecipe(recipe, options, emit));
+}
+
+/**
+ * Goes on with a run that was stopped or killed, exactly: with the bits that it would have had.
+ *
+ * Rejects with a ChangedSettingsError where settings, data, code or instruction set are not as they were, and with a
+ * RunNotFoundError where there is no run.
+ */
+export function resume(folder: string, options: ResumeOptions = {}): Training {
+  return new Training((emit) => resumeRun(folder, options, emit));
+}
