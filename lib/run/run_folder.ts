@@ -1,5 +1,5 @@
 /** The folder that a training leaves behind. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { partialSuffix } from "../io/atomic_file.ts";
 import { type CheckpointInfo, Checkpoints, sweepPartial } from "../checkpoint/checkpoints.ts";
 import type { EpochEnd, FitResult, StepLoss } from "../train/events.ts";
