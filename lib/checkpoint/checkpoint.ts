@@ -1,5 +1,5 @@
 /** A training's state in a safetensors file. */
-import { encodeHex } from "@std/encoding/hex";
+import { sha256Of } from "../io/sha256.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { type Counters, startingCounters, type State } from "./state.ts";
 
@@ -18,9 +18,9 @@ async function checksum(tensors: ReadonlyMap<string, SafeTensor>, texts: readonl
   const lines = [...texts];
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, data } = tensors.get(name)!;
-    lines.push(JSON.stringify([name, dtype, shape, encodeHex(await crypto.subtle.digest("SHA-256", data))]));
+    lines.push(JSON.stringify([name, dtype, shape, await sha256Of(data)]));
   }
-  return encodeHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(lines.join("\n"))));
+  return await sha256Of(new TextEncoder().encode(lines.join("\n")));
 }
 
 /** Writes a checkpoint atomically: whatever happens, the path holds the old one or the new one. */

@@ -1,5 +1,5 @@
 /** The checkpoints that a run keeps: the newest and the one before it. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { isThere, partialSuffix, removeIfThere, syncFolder } from "../io/atomic_file.ts";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { SafetensorsError } from "./safetensors.ts";

@@ -1,6 +1,6 @@
 /** Fetching an archive. */
 import { createHash } from "node:crypto";
-import { basename, dirname, join } from "@std/path";
+import { basename, dirname, join } from "node:path";
 import { DataError } from "../ffi/errors.ts";
 import { ownPartial, partialSuffix, syncFolder } from "../io/atomic_file.ts";
 

@@ -1,5 +1,5 @@
 /** Where the files of a data set are: a path, or what is known by a name. */
-import { join, resolve } from "@std/path";
+import { join, resolve } from "node:path";
 import { DataError } from "../ffi/errors.ts";
 import { isThere, ownPartial, writeFileAtomic } from "../io/atomic_file.ts";
 import { download, type DownloadProgress, md5Of } from "./download.ts";

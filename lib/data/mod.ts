@@ -15,10 +15,10 @@ export {
   type ImageDtype,
 } from "./dataset.ts";
 export { decodeImage, type DecodeOptions } from "./decode.ts";
-export { DataFileError } from "./idx.ts";
+export { DataNotFoundError, type NotFoundReason } from "./errors.ts";
 export { type Arrays, type DatasetOptions, fromArrays } from "./memory.ts";
 export { imagenetStats, mnistStats, type Normalization, normalize } from "./normalize.ts";
-export { mnist, type Splits } from "./mnist.ts";
+export { mnist, type MnistOptions, type Splits } from "./mnist.ts";
 export { download, type DownloadOptions, type DownloadProgress } from "./download.ts";
 export { findArchive, type FindOptions, importArchive } from "./find_archive.ts";
 export { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts";

@@ -1,5 +1,5 @@
 /** Data sets from image files. */
-import { basename } from "@std/path";
+import { basename } from "node:path";
 import { DataError, OutOfMemoryError } from "../ffi/errors.ts";
 import { openImageCache } from "../ffi/image.ts";
 import { tensor } from "../tensor/create.ts";

@@ -1,5 +1,5 @@
 /** Files that appear whole or not at all. */
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 
 async function writeAll(file: Deno.FsFile, chunks: Iterable<Uint8Array>): Promise<void> {
   for (const chunk of chunks) {

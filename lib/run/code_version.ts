@@ -1,5 +1,4 @@
 /** Which version of the code runs, read from the files of git without running it. */
-import { encodeHex } from "@std/encoding/hex";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -64,7 +63,7 @@ function parseIndex(bytes: Uint8Array<ArrayBuffer>): { entries: IndexEntry[]; tr
         seconds: view.getUint32(at + 8),
         nanoseconds: view.getUint32(at + 12),
         size: view.getUint32(at + 36),
-        sha1: encodeHex(bytes.subarray(at + 40, at + 60)),
+        sha1: bytes.subarray(at + 40, at + 60).toHex(),
       });
     }
     at += (end - at + 8) & ~7;
@@ -78,7 +77,7 @@ function rootTree(bytes: Uint8Array<ArrayBuffer>, view: DataView, start: number)
     if (view.getUint32(at) !== 0x54524545) continue;
     const line = bytes.indexOf(0x0a, at + 8);
     const counts = new TextDecoder().decode(bytes.subarray(at + 9, line));
-    return counts.startsWith("-") ? null : encodeHex(bytes.subarray(line + 1, line + 21));
+    return counts.startsWith("-") ? null : bytes.subarray(line + 1, line + 21).toHex();
   }
   return null;
 }
@@ -94,7 +93,7 @@ async function sameContent(root: string, entry: IndexEntry): Promise<boolean> {
   const blob = new Uint8Array(head.length + content.length);
   blob.set(head);
   blob.set(content, head.length);
-  return encodeHex(await crypto.subtle.digest("SHA-1", blob)) === entry.sha1;
+  return new Uint8Array(await crypto.subtle.digest("SHA-1", blob)).toHex() === entry.sha1;
 }
 
 /** The tree of a commit that lies in a file of its own; null once git has packed it. */

