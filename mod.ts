@@ -19,5 +19,6 @@ export * as optim from "./lib/optim/mod.ts";
 export * from "./lib/checkpoint/mod.ts";
 export * from "./lib/run/mod.ts";
 export * from "./lib/train/mod.ts";
+export * as recipe from "./lib/recipe/mod.ts";
 export * as study from "./lib/study/mod.ts";
 export { replaceModules, summary } from "./lib/nn/mod.ts";

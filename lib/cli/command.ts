@@ -1,8 +1,12 @@
+import { adviceOn } from "./advice.ts";
 import { exitCodes } from "./exit_codes.ts";
-import { type BooleanFlag, type CommandLine, type Flags, type FlagValues, UsageError } from "./flags.ts";
+import type { BooleanFlag, CommandLine, Flags, FlagValues } from "./flags.ts";
 import { helpText } from "./help.ts";
 import { parseFlags } from "./parse_flags.ts";
+import { registerFlag, registerModules } from "./register_modules.ts";
 import { processStreams, Report, type Streams } from "./report.ts";
+
+export { messageOf } from "./advice.ts";
 
 const jsonFlag: BooleanFlag = { kind: "boolean", help: "Print one JSON object on stdout, everything else on stderr" };
 
@@ -16,11 +20,8 @@ export interface CommandContext<F extends Flags> {
 /** A command: its command line (`--json` and `--help` come by themselves) and its body, which gives the exit status. */
 export interface Command<F extends Flags> extends CommandLine<F> {
   readonly run: (context: CommandContext<F>) => Promise<number> | number;
-}
-
-/** An error's text, whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  /** Whether it takes `--register`: scripts imported before its flags are read, to which they may add. */
+  readonly registers?: boolean;
 }
 
 /** With `--json`, a reader that parses stdout gets an object on failure too. */
@@ -47,9 +48,12 @@ export async function runCommand<F extends Flags>(
   options: { streams?: Streams } = {},
 ): Promise<number> {
   const streams = options.streams ?? processStreams();
-  const line = { ...command, flags: { ...command.flags, json: jsonFlag } };
   let report = new Report({ json: args.includes("--json"), streams });
   try {
+    if (command.registers) await registerModules(args);
+    // Now: what was registered may have flags and names of its own.
+    const own = command.registers ? { ...command.flags, register: registerFlag } : command.flags;
+    const line = { ...command, flags: { ...own, json: jsonFlag } };
     const parsed = parseFlags(args, line);
     if (parsed.help) {
       streams.out(`${helpText(line)}\n`);
@@ -58,10 +62,10 @@ export async function runCommand<F extends Flags>(
     report = new Report({ json: parsed.values.json, streams });
     return await command.run({ flags: parsed.values as unknown as FlagValues<F>, words: parsed.words, report });
   } catch (error) {
-    const exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
-    report.note(`error: ${messageOf(error)}`);
+    const { message, exitCode } = adviceOn(error);
+    report.note(`error: ${message}`);
     if (debugging() && error instanceof Error && error.stack !== undefined) report.note(error.stack);
-    answerError(report, messageOf(error), exitCode);
+    answerError(report, message, exitCode);
     return exitCode;
   }
 }

@@ -12,13 +12,18 @@ export interface SwitchFlag {
   readonly default?: undefined;
 }
 
-/** A flag that takes a number, `integer` one without a fraction; `min` and `max` are allowed themselves. */
+/**
+ * A flag that takes a number, `integer` one without a fraction; `min` and `max` are allowed themselves, `above` and `below`
+ * are not.
+ */
 export interface NumberFlag {
   readonly kind: "number" | "integer";
   readonly help: string;
   readonly default?: number;
   readonly min?: number;
   readonly max?: number;
+  readonly above?: number;
+  readonly below?: number;
 }
 
 /** A flag that takes any text: a path, a name. */

@@ -1,6 +1,6 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
-import { type CommandLine, type Flag, type Flags, type FlagValues, UsageError } from "./flags.ts";
+import { type CommandLine, type Flag, type Flags, type FlagValues, type NumberFlag, UsageError } from "./flags.ts";
 
 /** A command line after parsing. */
 export interface ParsedFlags<F extends Flags> {
@@ -17,11 +17,17 @@ function unknownFlag(arg: string, names: readonly string[], command: string): Us
   return new UsageError(`Unknown flag ${typed}: did you mean ${closest}? See \`${command} --help\` for all flags`);
 }
 
-function range(flag: { min?: number; max?: number }): string {
-  const { min, max } = flag;
+function range({ min, max, above, below }: NumberFlag): string {
+  if (below !== undefined) return ` from ${min ?? above} to below ${below}`;
+  if (above !== undefined) return ` above ${above}${max === undefined ? "" : ` to ${max}`}`;
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
   if (min !== undefined) return ` of at least ${min}`;
   return max !== undefined ? ` of at most ${max}` : "";
+}
+
+function isWithin(value: number, { min, max, above, below }: NumberFlag): boolean {
+  return value >= (min ?? -Infinity) && value <= (max ?? Infinity) && value > (above ?? -Infinity) &&
+    value < (below ?? Infinity);
 }
 
 function flagValue(name: string, flag: Flag, raw: unknown): string | number | boolean | undefined {
@@ -40,7 +46,7 @@ function flagValue(name: string, flag: Flag, raw: unknown): string | number | bo
   const value = Number(text);
   const whole = flag.kind === "integer";
   const valid = text.trim() !== "" && (whole ? Number.isSafeInteger(value) : Number.isFinite(value));
-  if (!valid || value < (flag.min ?? -Infinity) || value > (flag.max ?? Infinity)) {
+  if (!valid || !isWithin(value, flag)) {
     const kind = whole ? "a whole number" : "a number";
     throw new UsageError(`Expected --${name} to be ${kind}${range(flag)}, got "${text}"`);
   }

@@ -26,6 +26,12 @@ export async function isThere(path: string): Promise<boolean> {
   }
 }
 
+/** Makes the folder that a file will be in. One that is there is left alone: making it would ask for a permission. */
+export async function makeFolderOf(file: string): Promise<void> {
+  const folder = dirname(file);
+  if (!await isThere(folder)) await Deno.mkdir(folder, { recursive: true });
+}
+
 /** Removes a file; none there is as well. */
 export async function removeIfThere(path: string): Promise<void> {
   try {

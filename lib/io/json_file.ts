@@ -41,7 +41,9 @@ export async function readJson(
     });
   }
   if (kindOf(found) !== "object") {
-    throw new JsonFileError(`Expected a JSON object in "${path}", got ${JSON.stringify(found).slice(0, 40)}: ${advice}`);
+    throw new JsonFileError(
+      `Expected a JSON object in "${path}", got ${JSON.stringify(found).slice(0, 40)}: ${advice}`,
+    );
   }
   const values = found as Record<string, unknown>;
   const wrong = Object.keys(kinds).find((name) => kindOf(values[name]) !== kinds[name]);

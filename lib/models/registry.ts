@@ -1,7 +1,7 @@
 /** Every network by its name: the one place that recipes and commands look in. */
 import type { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
-import { type JsonOptions, type Registered, Registry } from "../registry/registry.ts";
+import { type Registered, Registry } from "../registry/registry.ts";
 import { archs, type ModelOptions } from "./family.ts";
 import { mnistNet } from "./mnist_net.ts";
 
@@ -20,7 +20,7 @@ export interface ModelContext {
 }
 
 /** Makes a network from its own options and what every network is told. */
-export type ModelBuilder = (options: JsonOptions & ModelContext) => Module;
+export type ModelBuilder = (options: ModelContext & { readonly [option: string]: unknown }) => Module;
 
 /** The options of the xresnet family that a recipe may hold. */
 const familyOptions = [

@@ -21,10 +21,13 @@ const usual = {
 } as const satisfies Partial<Recipe>;
 
 /** What a recipe cannot do without; the rest is as usual: no average, seed 0, f32, any device, cross entropy. */
-export type RecipeParts = Pick<Recipe, "model" | "optimizer" | "schedule" | "epochs" | "bs"> & Partial<Omit<Recipe, "data">> & {
-  /** Which data. */
-  readonly data: Pick<Recipe["data"], "name"> & Partial<Recipe["data"]>;
-};
+export type RecipeParts =
+  & Pick<Recipe, "model" | "optimizer" | "schedule" | "epochs" | "bs">
+  & Partial<Omit<Recipe, "data">>
+  & {
+    /** Which data. */
+    readonly data: Pick<Recipe["data"], "name"> & Partial<Recipe["data"]>;
+  };
 
 /**
  * A recipe from its parts, checked.

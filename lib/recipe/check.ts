@@ -3,15 +3,13 @@ import { transformRegistry } from "../data/registry.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { lossRegistry } from "../nn/losses.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
-import type { Registry } from "../registry/registry.ts";
+import type { Names } from "../registry/registry.ts";
 import { SettingError } from "./errors.ts";
 import type { Recipe } from "./recipe.ts";
 import { isAllowed, type Setting, settingAt, settings, wantedOf } from "./settings.ts";
 
-type AnyRegistry = Pick<Registry<never>, "get" | "has" | "names">;
-
 /** The sections that stand for something by its name. */
-export const namedSections: Readonly<Record<"model" | "optimizer" | "schedule" | "loss", AnyRegistry>> = {
+export const namedSections: Readonly<Record<"model" | "optimizer" | "schedule" | "loss", Names>> = {
   model: modelRegistry,
   optimizer: optimizerRegistry,
   schedule: scheduleRegistry,
@@ -99,7 +97,7 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
 }
 
 /** The options that belong to a name alone, where it says which it has. */
-function checkOptions(section: string, { name, ...options }: Recipe["model"], registry: AnyRegistry): void {
+function checkOptions(section: string, { name, ...options }: Recipe["model"], registry: Names): void {
   const known = registry.get(name).options;
   if (known === undefined) return;
   const strange = Object.keys(options).find((option) => options[option] !== undefined && !known.includes(option));

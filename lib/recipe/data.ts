@@ -41,11 +41,15 @@ export async function checkData(recipe: Recipe): Promise<void> {
   if (dataSetRegistry.has(name)) {
     const strange = crop !== undefined ? "crop" : erase !== undefined ? "erase" : undefined;
     if (name !== "mnist") return;
-    if (size !== null && size !== 28) throw new SettingError("size", `mnist has images of 28 x 28 only, got \`size\` ${size}`);
+    if (size !== null && size !== 28) {
+      throw new SettingError("size", `mnist has images of 28 x 28 only, got \`size\` ${size}`);
+    }
     if (strange === undefined) return;
     throw new SettingError(
       `transforms.${strange}`,
-      `Expected no \`transforms.${strange}\` with the \`data.name\` mnist, got ${recipe.transforms[strange]}: it is for ` +
+      `Expected no \`transforms.${strange}\` with the \`data.name\` mnist, got ${
+        recipe.transforms[strange]
+      }: it is for ` +
         "image files",
     );
   }
@@ -59,7 +63,10 @@ export async function checkData(recipe: Recipe): Promise<void> {
     );
   }
   if (size === null) {
-    throw new SettingError("size", `Expected \`size\` with the \`data.name\` "${name}", got none: images have many sizes`);
+    throw new SettingError(
+      "size",
+      `Expected \`size\` with the \`data.name\` "${name}", got none: images have many sizes`,
+    );
   }
 }
 
@@ -83,7 +90,10 @@ async function imagesOf<Opened>(
     if (size === null) {
       // A path that is not there is told first; a set's name needs no looking for.
       if (knownSet(name) === undefined) await findArchive(name);
-      throw new SettingError("size", `Expected \`size\` with the \`data.name\` "${name}", got none: images have many sizes`);
+      throw new SettingError(
+        "size",
+        `Expected \`size\` with the \`data.name\` "${name}", got none: images have many sizes`,
+      );
     }
     return await opening.with(name, {
       ...opening.options,

@@ -123,7 +123,9 @@ export async function predictImages(
     );
     const values = await probabilities.data();
     if (!values.every((value) => Number.isFinite(value))) {
-      throw new RecipeError(`Expected finite probabilities for the image "${name}", got others: are the weights of "${path}" finite?`);
+      throw new RecipeError(
+        `Expected finite probabilities for the image "${name}", got others: are the weights of "${path}" finite?`,
+      );
     }
     predictions.push({ image: name, guesses: likeliest(values, classes, top) });
   }

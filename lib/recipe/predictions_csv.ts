@@ -1,18 +1,11 @@
 /** Every prediction of a data set as a CSV file. */
-import { dirname } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
-import { isThere, writeFileAtomic } from "../io/atomic_file.ts";
+import { makeFolderOf, writeFileAtomic } from "../io/atomic_file.ts";
 import type { Predictions } from "../train/predictions.ts";
 
 /** A field of a CSV file (RFC 4180). */
 function cell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** Makes the folder that a file will be in. One that is there is left alone: making it would ask for a permission. */
-export async function makeFolderOf(file: string): Promise<void> {
-  const folder = dirname(file);
-  if (!await isThere(folder)) await Deno.mkdir(folder, { recursive: true });
 }
 
 /** Writes one row an image, in the order of the data: its file, class, the predicted class and its probability. */

@@ -46,7 +46,10 @@ export interface Registrations {
   readonly settings?: readonly Setting[];
 }
 
-function addAll(registry: Registry<(...args: never[]) => unknown>, names: Names<(...args: never[]) => unknown> = {}): void {
+function addAll(
+  registry: Registry<(...args: never[]) => unknown>,
+  names: Names<(...args: never[]) => unknown> = {},
+): void {
   for (const [name, entry] of Object.entries(names)) registry.add(name, entry);
 }
 

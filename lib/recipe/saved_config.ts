@@ -44,7 +44,9 @@ export async function savedConfig(
   const path = configIn(folder);
   if (found === undefined) {
     const config = await readJson(path, { advice: "restore it, or begin a new run" });
-    if (config === undefined) throw new RunNotFoundError(folder, `Cannot find a run in "${folder}": give a run's folder`);
+    if (config === undefined) {
+      throw new RunNotFoundError(folder, `Cannot find a run in "${folder}": give a run's folder`);
+    }
     return { config: checked(folder, config), copy: "there" };
   }
   const config = checked(folder, configOf(found));

@@ -107,7 +107,11 @@ export function schema(): Schema {
     const transforms = root.properties["transforms"] as Level;
     transforms.properties[name] ??= { type: ["object", "null"] };
   }
-  return { $schema: "https://json-schema.org/draft/2020-12/schema", title: "A recipe of libtrain", ...written(root, "") };
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "A recipe of libtrain",
+    ...written(root, ""),
+  };
 }
 
 /** Whether a value is a recipe: returns it, or throws a SettingError that names the place that is wrong. */

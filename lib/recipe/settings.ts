@@ -14,7 +14,7 @@ export interface Setting {
   readonly flag?: string;
   /** A `name` is one of `choices`, of which scripts may add more; a `text` anything. */
   readonly kind: "number" | "integer" | "boolean" | "text" | "choice" | "name" | "normalize";
-  /** One sentence about it. */
+  /** One sentence about it; other settings in it by their paths in backticks. */
   readonly help: string;
   /** The smallest number. */
   readonly min?: number;
@@ -151,7 +151,7 @@ const rows: Setting[] = [
     kind: "number",
     above: 0,
     max: 1,
-    help: "Smallest share of an image's area that --crop resized takes (0.35 unless given)",
+    help: "Smallest share of an image's area that `transforms.crop` resized takes (0.35 unless given)",
   },
   {
     path: "transforms.flip",
@@ -207,7 +207,7 @@ const rows: Setting[] = [
     flag: "scale-lr",
     kind: "boolean",
     transient: true,
-    help: "Multiply the learning rate by --bs over the preset's",
+    help: "Multiply the learning rate by `bs` over the preset's",
   },
   {
     path: "seed",
@@ -255,7 +255,7 @@ const rows: Setting[] = [
     kind: "choice",
     choices: () => ["size", "source"],
     nullable: true,
-    help: "What the cache keeps of training images: at that size, or as they are (with --crop resized)",
+    help: "What the cache keeps of training images: at `size`, or as they are (for `transforms.crop` resized)",
   },
   { path: "validBs", flag: "valid-bs", kind: "integer", min: 1, help: "Images at a time when measuring" },
   {
@@ -301,7 +301,7 @@ export function wantedOf(setting: Setting): string {
   const { kind, min, max, above, below, choices } = setting;
   if (kind === "boolean") return "true or false";
   if (kind === "text") return "a text";
-  if (kind === "normalize") return 'imagenet, mnist, or mean and std, one number a channel, each std above 0';
+  if (kind === "normalize") return "imagenet, mnist, or mean and std, one number a channel, each std above 0";
   if (choices !== undefined) return `one of ${choices().join(", ")}`;
   const noun = kind === "integer" ? "a whole number" : "a number";
   const low = above !== undefined ? `above ${above}` : min;

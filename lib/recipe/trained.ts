@@ -15,7 +15,7 @@ import { isObject } from "./check.ts";
 import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { RecipeError, RunNotFoundError, SettingError } from "./errors.ts";
-import { type PredictOptions, type Prediction, predictImages } from "./predict.ts";
+import { predictImages, type Prediction, type PredictOptions } from "./predict.ts";
 import { writePredictions } from "./predictions_csv.ts";
 import type { ComputeDtype, RunConfig } from "./recipe.ts";
 import { damageText } from "./run.ts";
@@ -101,7 +101,9 @@ function configIn(found: CheckpointInfo, path: string): TrainedConfig {
   }
   if (!modelRegistry.has(model["name"])) {
     throw new RecipeError(
-      `Run "${path}" uses the model "${model["name"]}", which is not registered here: register it before opening the run`,
+      `Run "${path}" uses the model "${
+        model["name"]
+      }", which is not registered here: register it before opening the run`,
     );
   }
   return config as unknown as TrainedConfig;
@@ -123,15 +125,21 @@ export class Trained implements Disposable, AsyncDisposable {
   readonly dtype: ComputeDtype;
   /** The run's configuration. */
   readonly config: TrainedConfig;
+  /** Steps that it was trained. */
+  readonly steps: number;
   readonly #ownDevice: boolean;
 
   /** Takes the model over. */
-  private constructor(parts: Pick<Trained, "path" | "model" | "device" | "dtype" | "config">, ownDevice: boolean) {
+  private constructor(
+    parts: Pick<Trained, "path" | "model" | "device" | "dtype" | "config" | "steps">,
+    ownDevice: boolean,
+  ) {
     this.path = parts.path;
     this.model = parts.model;
     this.device = parts.device;
     this.dtype = parts.dtype;
     this.config = parts.config;
+    this.steps = parts.steps;
     this.#ownDevice = ownDevice;
   }
 
@@ -154,7 +162,8 @@ export class Trained implements Disposable, AsyncDisposable {
         if (!(error instanceof StateError)) throw error;
         throw new StateError(`Cannot use "${found.path}": ${error.message}`, { cause: error });
       }
-      return new Trained({ path, model: model.eval(), device, dtype, config }, ownDevice);
+      const { step: steps } = found.state.counters;
+      return new Trained({ path, model: model.eval(), device, dtype, config, steps }, ownDevice);
     } catch (error) {
       if (ownDevice) device.dispose();
       throw error;
@@ -193,7 +202,8 @@ export class Trained implements Disposable, AsyncDisposable {
         `Expected \`data.name\`, got none: "${this.path}" was not trained here, so what it is for is not known`,
       );
     }
-    const size = options.size ?? own ?? (name === "mnist" || imageShape === undefined && data !== undefined ? null : 128);
+    const size = options.size ?? own ??
+      (name === "mnist" || imageShape === undefined && data !== undefined ? null : 128);
     // Another data set is measured as a whole, and has no options of this one.
     const same = options.data === undefined && data !== undefined;
     return { data: same ? data : { name, limit: null, keep: null }, size, transforms };

@@ -15,6 +15,16 @@ export interface Registered<Build> {
   readonly options?: readonly string[];
 }
 
+/** Names to look in, whatever stands behind them. */
+export interface Names {
+  /** All names. */
+  readonly names: readonly string[];
+  /** Whether a name is taken. */
+  has(name: unknown): boolean;
+  /** What stands behind a name. */
+  get(name: unknown): Registered<unknown>;
+}
+
 /** A name that nothing is registered under. */
 export class NotRegisteredError extends LibtrainError {
   /** Tells this error from others, in logs too. */
@@ -29,7 +39,9 @@ export class NotRegisteredError extends LibtrainError {
   /** Says what is missing, and what there is. */
   constructor(kind: string, wanted: unknown, known: readonly string[]) {
     super(
-      `Expected the ${kind} as one of ${known.join(", ")}, got "${wanted}", which is not registered here: register it ` +
+      `Expected the ${kind} as one of ${
+        known.join(", ")
+      }, got "${wanted}", which is not registered here: register it ` +
         `first`,
     );
     this.kind = kind;

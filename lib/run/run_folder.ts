@@ -126,11 +126,11 @@ export class RunFolder {
   static async open(
     path: string,
     record: RunRecord,
+    saved?: SavedRun,
   ): Promise<{ folder: RunFolder; found: CheckpointInfo | undefined }> {
-    const folder = new RunFolder(path, record);
+    const { checkpoints, found } = saved ?? await loadRun(path);
+    const folder = new RunFolder(path, record, checkpoints);
     await sweepPartial(path);
-    await folder.#checkpoints.prepare();
-    const found = await folder.#checkpoints.load();
     folder.#joins(found);
     const { epoch = 0, step = 0 } = found?.state.counters ?? {};
     const { metrics, steps } = (found?.config["rows"] ?? {}) as Partial<Rows>;

@@ -1,6 +1,6 @@
 /** What a run's folder holds, before anything goes on in it. */
 import { join } from "node:path";
-import { type CheckpointInfo, checkpointIn, Checkpoints } from "../checkpoint/checkpoints.ts";
+import { checkpointIn, type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
 import { isThere } from "../io/atomic_file.ts";
 import type { Session } from "./session.ts";
 

@@ -1,0 +1,46 @@
+/** What the library's errors mean on a command line: in flags, with commands that help, and with an exit status. */
+import { recipe } from "../../mod.ts";
+import { exitCodes } from "./exit_codes.ts";
+import { UsageError } from "./flags.ts";
+import { flagName, inFlags } from "./settings_flags.ts";
+
+/** What to print for an error, and what to end with. */
+export interface Advice {
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+/** An error's text, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The text and exit status of an error: 2 for what the caller has to put right, else 1. */
+export function adviceOn(error: unknown): Advice {
+  const { usage, failed } = exitCodes;
+  if (error instanceof UsageError) return { message: error.message, exitCode: usage };
+  if (error instanceof recipe.ChangedSettingsError) {
+    const changes = recipe.changeList(error.changes, flagName);
+    return {
+      message: `Run "${error.folder}" was started with ${changes}: pass --force to go on anyway`,
+      exitCode: usage,
+    };
+  }
+  if (error instanceof recipe.EditedConfigError) {
+    const changes = recipe.changeList(error.changes, flagName);
+    return {
+      message: `Run "${error.folder}" was started with ${changes} in config.json, which is only a copy: give changes as ` +
+        "flags with --force, or remove config.json, which is then written again",
+      exitCode: usage,
+    };
+  }
+  if (error instanceof recipe.RunNotFoundError) {
+    return { message: `${error.message}, as \`deno task train\` printed it`, exitCode: usage };
+  }
+  if (error instanceof recipe.RecipeError) {
+    const unregistered = error.message.includes("not registered here");
+    const advice = unregistered ? ", say with --register and the script that registers it" : "";
+    return { message: inFlags(error.message) + advice, exitCode: usage };
+  }
+  return { message: messageOf(error), exitCode: failed };
+}

@@ -1,0 +1,32 @@
+/** Scripts that register names of their own before a command reads its command line. */
+import { resolve, toFileUrl } from "@std/path";
+import { type StringFlag, UsageError } from "./flags.ts";
+
+/** `--register` of a command. */
+export const registerFlag: StringFlag = {
+  kind: "string",
+  placeholder: "script",
+  help: "Import a script first, which registers networks, data sets and so on of its own",
+};
+
+/** The scripts of a command line, which are needed before its flags are known: a script may add some. */
+function scriptsOf(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  const flags = end < 0 ? args : args.slice(0, end);
+  return flags.flatMap((arg, at) => {
+    if (arg.startsWith("--register=")) return arg.slice("--register=".length);
+    return arg === "--register" ? flags[at + 1] ?? [] : [];
+  });
+}
+
+/** Imports what `--register` names. */
+export async function registerModules(args: readonly string[]): Promise<void> {
+  for (const script of scriptsOf(args)) {
+    try {
+      await import(toFileUrl(resolve(script)).href);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new UsageError(`Cannot import "${script}", given with --register: ${reason}`);
+    }
+  }
+}

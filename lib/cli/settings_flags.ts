@@ -1,0 +1,116 @@
+/** Settings as flags: what a command line calls them, and what was given of them. */
+import { recipe } from "../../mod.ts";
+import { type Flag, type Flags, UsageError } from "./flags.ts";
+
+/** The name of a setting's flag without its dashes; for one that has none, its path. */
+export function flagName(path: string): string {
+  return factNames[path] ?? recipe.settings().find((setting) => setting.path === path)?.flag ?? path;
+}
+
+/** What is no setting, and is told when a run goes on. */
+const factNames: Readonly<Record<string, string>> = {
+  "source.sha256": "the archive's SHA-256",
+  "source.listing": "the SHA-256 of the list of files",
+};
+
+/** Options of the library's calls that commands have flags for, beside the settings. */
+const optionFlags: readonly string[] = ["force", "cache", "out", "runs"];
+
+/** A text of the library, in which settings stand by their paths in backticks, with the flags in their place. */
+export function inFlags(text: string): string {
+  const flags = new Map(recipe.settings().map(({ path, flag }) => [path, flag]));
+  return text.replaceAll(/`([\w.]+)`/g, (whole, path: string) => {
+    const flag = flags.get(path) ?? (optionFlags.includes(path) ? path : undefined);
+    return flag === undefined ? whole : `--${flag}`;
+  });
+}
+
+function flagOf(setting: recipe.Setting, usual: string | number | undefined): Flag {
+  const { kind, min, max, above, below, placeholder } = setting;
+  const help = inFlags(setting.help) + (usual === undefined ? "" : ` (default ${usual})`);
+  const choices = setting.choices?.() ?? [];
+  switch (kind) {
+    case "boolean":
+      return { kind: "switch", help };
+    case "number":
+    case "integer":
+      return { kind, help, min, max, above, below };
+    case "choice":
+      return { kind, help, choices, placeholder };
+    // Names are looked up once everything is registered, by the recipe.
+    case "name":
+      return { kind: "string", help, placeholder: placeholder ?? choices.join("|") };
+    case "text":
+    case "normalize":
+      return { kind: "string", help, placeholder };
+  }
+}
+
+/** A flag for each setting that has one; `usual` says what some are unless they are given, by their paths. */
+export function settingFlags(usual: Readonly<Record<string, string | number>> = {}): Flags {
+  return Object.fromEntries(
+    recipe.settings().flatMap((setting) =>
+      setting.flag === undefined ? [] : [[setting.flag, flagOf(setting, usual[setting.path])]]
+    ),
+  );
+}
+
+/** The changes of a recipe that flags ask for. */
+export function changesOf(values: Readonly<Record<string, unknown>>): recipe.RecipeChanges {
+  const changes: Record<string, unknown> = {};
+  for (const setting of recipe.settings()) {
+    const { flag, path, kind } = setting;
+    const given = flag === undefined ? undefined : values[flag];
+    if (given === undefined) continue;
+    const value = kind === "normalize" ? recipe.parseSetting(setting, String(given)) : given;
+    if (value === undefined) {
+      throw new UsageError(`Expected --${flag} to be ${recipe.wantedOf(setting)}, got "${given}"`);
+    }
+    place(changes, path.split("."), value);
+  }
+  return changes as recipe.RecipeChanges;
+}
+
+function place(target: Record<string, unknown>, [name = "", ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) {
+    target[name] = value;
+    return;
+  }
+  const inner = (target[name] ?? {}) as Record<string, unknown>;
+  target[name] = inner;
+  place(inner, rest, value);
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], value);
+}
+
+/** A word of a command line as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Settings that the machine decides rather than who trains. */
+const ofMachine = ["device", "threads", "preset"];
+
+/**
+ * The flags with which `deno task train` trains a configuration: its preset, and what it has other than that; undefined
+ * where it began from none.
+ */
+export function flagsFor(config: recipe.Recipe): string[] | undefined {
+  const { preset } = config;
+  if (preset === null || recipe.presetOf(preset) === undefined) return undefined;
+  const base = recipe.preset(preset);
+  const words = preset === "mnist" ? [] : ["--preset", preset];
+  for (const { path, flag, kind } of recipe.settings()) {
+    if (flag === undefined || ofMachine.includes(path)) continue;
+    const value = valueAt(config, path);
+    if (value === undefined || value === null || value === valueAt(base, path)) continue;
+    if (kind === "boolean") words.push(`--${value === true ? "" : "no-"}${flag}`);
+    else if (kind === "normalize" && typeof value !== "string") {
+      const { mean, std } = value as { mean: readonly number[]; std: readonly number[] };
+      words.push(`--${flag}`, `${mean.join()}/${std.join()}`);
+    } else words.push(`--${flag}`, quoted(String(value)));
+  }
+  return words;
+}

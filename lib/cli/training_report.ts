@@ -1,0 +1,155 @@
+/** What a training shows: a header, a bar, a row an epoch, and what to do next. */
+import type { recipe } from "../../mod.ts";
+import { showDownload, showPreparing } from "./data_report.ts";
+import { formatDuration, formatNumber, formatPercent, formatRate } from "./format.ts";
+import { headline } from "./headline.ts";
+import { Progress } from "./progress.ts";
+import type { Report } from "./report.ts";
+import { flagsFor } from "./settings_flags.ts";
+
+type EventOf<Type extends recipe.TrainingEvent["type"]> = Extract<recipe.TrainingEvent, { type: Type }>;
+
+/** Number of parameters: 25.6 M, 78,234. */
+function count(parameters: number): string {
+  return parameters < 1e6 ? formatNumber(parameters) : `${(parameters / 1e6).toFixed(1)} M`;
+}
+
+function row(cells: readonly string[]): string {
+  const widths = [8, 12, 11, 9, 9, 8];
+  return cells.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join("");
+}
+
+/** Prints a training's events; nothing of it is on stdout when the report is JSON. */
+export class TrainingReport implements Disposable {
+  readonly #report: Report;
+  readonly #progress: Progress;
+  /** The epoch whose measuring is shown. */
+  #measuring = 0;
+  #config: recipe.RunConfig | undefined;
+
+  constructor(report: Report) {
+    this.#report = report;
+    this.#progress = new Progress(report);
+  }
+
+  /** Shows one event. */
+  show(event: recipe.TrainingEvent): void {
+    switch (event.type) {
+      case "downloading":
+        return showDownload(this.#progress, event);
+      case "preparing":
+        return showPreparing(this.#progress, event);
+      case "dtypeChosen":
+        return this.note(
+          `--dtype auto takes ${event.dtype}: the same work takes ${event.f32.toFixed(2)} ms in f32, ` +
+            `${event.bf16.toFixed(2)} ms in bf16`,
+        );
+      case "note":
+        return this.note(event.message);
+      case "warning":
+        return this.note(`warning: ${event.message}`);
+      case "ready":
+        return this.#ready(event);
+      case "epochBegin":
+        this.#measuring = 0;
+        return this.#progress.start(event.done);
+      case "batchEnd":
+        return this.#batchEnd(event);
+      case "evaluateBatch":
+        return this.#evaluateBatch(event);
+      case "epochEnd":
+        return this.#epochEnd(event);
+    }
+  }
+
+  /** Prints a line on stderr, taking the bar away first. */
+  note(line: string): void {
+    this.#progress.clear();
+    this.#report.note(line);
+  }
+
+  #ready({ config, parameters, train, valid, folder, from, threads }: EventOf<"ready">): void {
+    const { dtype, seed, data, model, device } = config;
+    this.#config = config;
+    this.#progress.clear();
+    this.#report.line(
+      `${headline({ kind: device, threads })} · ${dtype} · ${model.name} ${count(parameters)} parameters · seed ${seed}`,
+    );
+    this.#report.line(`data      ${data.name} · ${formatNumber(train)} train · ${formatNumber(valid)} val`);
+    this.#report.line(`run       ${folder}`);
+    if (from !== null) this.#report.line(`resumed   after ${from.epoch} of ${from.epochs} epochs, step ${from.step}`);
+    this.#report.line(row(["epoch", "train loss", "val loss", "top-1", "img/s", "time"]));
+  }
+
+  #batchEnd({ epoch, epochs, done, samples, loss, top1 }: EventOf<"batchEnd">): void {
+    if (!this.#progress.due) return;
+    const facts = loss === null || top1 === null ? [] : [`loss ${loss.toFixed(3)}`, `top-1 ${formatPercent(top1)}`];
+    this.#progress.update({ label: `epoch ${epoch}/${epochs}`, done, total: samples, facts });
+  }
+
+  #evaluateBatch({ epoch, epochs, done, samples }: EventOf<"evaluateBatch">): void {
+    if (this.#measuring !== epoch) {
+      this.#measuring = epoch;
+      this.#progress.start();
+    }
+    this.#progress.update({ label: `measure ${epoch}/${epochs}`, done, total: samples });
+  }
+
+  #epochEnd({ epoch, trainLoss, evaluation, ema, imagesPerSecond, trainSeconds }: EventOf<"epochEnd">): void {
+    this.#progress.line(row([
+      `${epoch}`,
+      trainLoss.toFixed(4),
+      evaluation?.loss.toFixed(4) ?? "",
+      evaluation === null ? "" : formatPercent(evaluation.top1, 2),
+      formatRate(imagesPerSecond),
+      formatDuration(trainSeconds * 1000),
+    ]));
+    if (ema !== null) {
+      this.#progress.line(row(["  ema", "", ema.loss.toFixed(4), formatPercent(ema.top1, 2)]));
+    }
+  }
+
+  /** Prints what it came to. */
+  end({ top1, n, trainSeconds, epochs, stopped, folder, seed }: recipe.TrainResult): void {
+    this.#progress.clear();
+    if (stopped) {
+      this.#report.line(`stopped after ${epochs} whole epochs; the state is in ${folder}`);
+    } else {
+      const errors = Math.round((1 - top1!) * n!);
+      this.#report.line(
+        `top-1     ${formatPercent(top1!, 2)} after the last epoch · ${formatNumber(errors)} of ${
+          formatNumber(n!)
+        } wrong · ` +
+          `${formatDuration(trainSeconds * 1000)} of training`,
+      );
+    }
+    this.#report.line(`run       ${folder}`);
+    if (stopped) {
+      this.#report.line(`next      deno task train --resume ${folder}`);
+      return;
+    }
+    this.#report.line(`next      deno task evaluate ${folder}`);
+    const again = this.#config === undefined ? undefined : flagsFor({ ...this.#config, seed: seed + 1 });
+    if (again !== undefined) this.#report.line(`          deno task train ${again.join(" ")}`);
+  }
+
+  /** Prints what several runs came to. */
+  endSeeds({ folder, seeds, results, mean, standardDeviation, stopped }: recipe.SeedsResult): void {
+    this.#progress.clear();
+    this.#report.line(row(["seed", "top-1"]));
+    results.forEach(({ top1, stopped }, count) =>
+      this.#report.line(row([`${seeds[count]}`, stopped || top1 === null ? "stopped" : formatPercent(top1, 2)]))
+    );
+    if (mean !== null) {
+      const deviation = standardDeviation === null ? "" : ` ± ${formatPercent(standardDeviation, 2)}`;
+      const over = results.filter(({ stopped }) => !stopped).length;
+      this.#report.line(`top-1     ${formatPercent(mean, 2)}${deviation} over ${over} run${over === 1 ? "" : "s"}`);
+    }
+    this.#report.line(`runs      ${folder}`);
+    if (stopped) this.#report.line(`next      deno task train --resume ${folder}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#progress.clear();
+  }
+}

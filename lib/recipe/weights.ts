@@ -1,0 +1,89 @@
+/** Weights of other frameworks as checkpoints that can be opened, and the other way round. */
+import { Device } from "../tensor/device.ts";
+import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
+import { exportFastai, readStateDict, writeFastai } from "../checkpoint/fastai.ts";
+import { readTensors, startingCounters, writeTensors } from "../checkpoint/state.ts";
+import { makeFolderOf } from "../io/atomic_file.ts";
+import { sha256Of } from "../io/sha256.ts";
+import type { JsonOptions } from "../registry/registry.ts";
+import { buildModel, type ModelChoice } from "./build.ts";
+import { SettingError } from "./errors.ts";
+import { modelRegistry } from "../models/registry.ts";
+import { Trained } from "./trained.ts";
+
+/** Which network the weights belong to, and where the checkpoint goes. */
+export interface ImportOptions {
+  /** The network, by its registered name, with its options. */
+  readonly model: { readonly name: string } & JsonOptions;
+  /** The checkpoint to write. */
+  readonly out: string;
+}
+
+/** What was imported. */
+export interface ImportResult {
+  /** The checkpoint. */
+  readonly checkpoint: string;
+  /** The network's name. */
+  readonly model: string;
+  /** Size of its output. */
+  readonly classes: number;
+  /** Elements of its parameters. */
+  readonly parameters: number;
+  /** SHA-256 of the weights' file, in hex. */
+  readonly sha256: string;
+}
+
+/** Where fastai keeps the last layer of a network of four stages. */
+const head = "11.weight";
+
+/**
+ * Turns weights of fastai or PyTorch, a safetensors file of the state dict, into a checkpoint that {@linkcode open} takes.
+ *
+ * Rejects with a StateError that names every tensor that does not fit.
+ */
+export async function importWeights(weights: string, { model, out }: ImportOptions): Promise<ImportResult> {
+  if (!modelRegistry.has(model.name)) {
+    const known = modelRegistry.names.join(", ");
+    throw new SettingError("model.name", `Expected \`model.name\` to be one of ${known}, got "${model.name}"`);
+  }
+  const saved = await readStateDict(weights);
+  // Without the head the file does not fit anyway, and the error names what else is missing.
+  const classes = Math.max(1, saved.get(head)?.shape[0] ?? 1);
+  const choice: ModelChoice = { model, seed: 0, dtype: "f32", classes };
+  using device = new Device("cpu");
+  using network = buildModel(choice, device);
+  writeFastai(saved, network);
+  const tensors = await readTensors({ model: network });
+  const sha256 = await sha256Of(await Deno.readFile(weights));
+  await makeFolderOf(out);
+  const config = { ...choice, imported: { format: "fastai", file: weights, sha256 } };
+  await saveCheckpoint(out, { state: { tensors, counters: startingCounters }, config });
+  const parameters = [...network.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
+  return { checkpoint: out, model: model.name, classes, parameters, sha256 };
+}
+
+/** What was exported. */
+export interface ExportResult {
+  /** The safetensors file. */
+  readonly file: string;
+  /** Whose names and layouts. */
+  readonly format: "fastai";
+  /** The network's name. */
+  readonly model: string;
+  /** Elements of its parameters. */
+  readonly parameters: number;
+}
+
+/** Writes the weights of a run's folder, or of a checkpoint, as a state dict that fastai and PyTorch load. */
+export async function exportWeights(
+  path: string,
+  options: { readonly out: string; readonly onWarning?: (message: string) => void },
+): Promise<ExportResult> {
+  const { out, onWarning } = options;
+  using trained = await Trained.open(path, { device: "cpu", onWarning });
+  const { model, config, steps } = trained;
+  await makeFolderOf(out);
+  await exportFastai(model, out, { steps });
+  const parameters = [...model.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
+  return { file: out, format: "fastai", model: config.model.name, parameters };
+}
