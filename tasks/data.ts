@@ -194,8 +194,8 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
   using stop = stopSignals((line) => report.note(line), "stopping");
   using progress = new Progress(report, { unit: "MB" });
   const watch = {
-    downloading: (state: data.DownloadProgress): void => showDownload(progress, state),
-    progress: (state: data.PrepareProgress): void => showPreparing(progress, state),
+    onDownload: (state: data.DownloadProgress): void => showDownload(progress, state),
+    onProgress: (state: data.PrepareProgress): void => showPreparing(progress, state),
   };
   const preparing = prepareData(name, { ...options, ...watch, cache, signal: stop.signal });
   const result = await unlessAborted(preparing, stop.signal);

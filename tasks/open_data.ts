@@ -1,11 +1,11 @@
 /** Opening the data of a run: the one place where tasks get a data set by its name or path. */
 import { UsageError } from "../lib/cli/flags.ts";
-import { data, type Device } from "../mod.ts";
+import { data, DataError, type Device } from "../mod.ts";
 import { presets } from "./presets.ts";
 import type { DataConfig, RunPlan } from "./run_config.ts";
 
 /** Where what is made of the files is kept, who is told of long work, and what ends it. */
-export type OpenWatch = Pick<data.OpenOptions, "cache" | "signal" | "warn" | "progress" | "downloading">;
+export type OpenWatch = Pick<data.OpenOptions, "cache" | "signal" | "onWarning" | "onProgress" | "onDownload">;
 
 /** How to open data; a script may give its own. */
 export type OpenData = (config: DataConfig, device: Device, watch?: OpenWatch) => Promise<data.Splits>;
@@ -34,12 +34,21 @@ export async function checkPlan({ preset, data: { path }, augmentation: { shift 
   );
 }
 
-/** A path that is not there is the user's mistake. */
+/** A path that is not there is the user's mistake; a known set that is not there can be got by a command. */
 export async function thereOrRefused<Result>(looked: () => Promise<Result>): Promise<Result> {
   try {
     return await looked();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw new UsageError(error.message);
+    if (error instanceof data.DataNotFoundError && data.knownSet(error.set) !== undefined) {
+      const { set, reason } = error;
+      const download = reason === "missing" ? `run \`deno task data ${set}\`, which downloads it, or, ` : "";
+      throw new DataError(
+        `Data set ${set} is not on this machine: ${download}with its archive at hand, ` +
+          `\`deno task data ${set} --archive ${set}.tgz\``,
+        { cause: error },
+      );
+    }
     throw error;
   }
 }

@@ -57,9 +57,9 @@ export interface TrainOptions extends PlanOptions {
 export interface TrainListener
   extends Partial<{ [Name in keyof TrainerEvents]: (event: TrainerEvents[Name]) => void }> {
   /** Images are being decoded. */
-  preparing?: data.ReadOptions["progress"];
+  preparing?: data.ReadOptions["onProgress"];
   /** An archive comes over the network. */
-  downloading?: data.FindOptions["downloading"];
+  downloading?: data.FindOptions["onDownload"];
   /** Everything is set up. */
   ready?(ready: {
     config: RunConfig;
@@ -174,9 +174,9 @@ async function trainPlan(
   const sets = await (options.open ?? openData)(plan.data, device, {
     cache: options.cache,
     signal: options.signal,
-    warn: (line) => options.listener?.note?.(`warning: ${line}`),
-    progress: (state) => options.listener?.preparing?.(state),
-    downloading: (state) => options.listener?.downloading?.(state),
+    onWarning: (line) => options.listener?.note?.(`warning: ${line}`),
+    onProgress: (state) => options.listener?.preparing?.(state),
+    onDownload: (state) => options.listener?.downloading?.(state),
   });
   using train = sets.train;
   using valid = sets.valid;
