@@ -90,14 +90,28 @@ export async function openValid(nameOrPath: string, options: Omit<OpenOptions, "
   return await openPart(nameOrPath, prepared, "val", options);
 }
 
-function checkOptions(caller: string, { size, keep, limit = 1, reserve = 0, maxUnreadable = 0 }: OpenOptions): void {
+/** Refuses sizes that no batch has, and what there is no such thing to keep of. */
+export function checkSizes(caller: string, { size, keep = "size" }: Pick<OpenOptions, "size" | "keep">): void {
   whole(caller, "size", size, 1, 4096);
-  if (keep !== undefined && keep !== "size" && keep !== "source") {
+  if (keep !== "size" && keep !== "source") {
     throw new TypeError(`${caller}(): Expected \`keep\` as size or source, got "${keep}"`);
   }
+}
+
+function checkOptions(caller: string, options: OpenOptions): void {
+  const { limit = 1, reserve = 0, maxUnreadable = 0 } = options;
+  checkSizes(caller, options);
   whole(caller, "limit", limit, 1, Infinity);
   whole(caller, "reserve", reserve, 0, 2 ** 32 - 2);
   share(caller, "maxUnreadable", maxUnreadable);
+}
+
+/** An image that cannot be read. */
+export interface UnreadableImage {
+  /** `split/class/file` */
+  readonly path: string;
+  /** What is wrong with it. */
+  readonly reason: string;
 }
 
 /** What a cache file's header says that is of use here. */
@@ -106,7 +120,7 @@ export interface CacheHeader {
   readonly classes: readonly string[];
   /** `split/class/file` of each image. */
   readonly paths: readonly string[];
-  readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+  readonly unreadable: readonly UnreadableImage[];
   /** Smallest, median and largest height of the files' own images. */
   readonly heights: readonly number[];
   /** The same of their widths. */
