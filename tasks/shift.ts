@@ -5,7 +5,7 @@ import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
 import { writeFileAtomic } from "../lib/io/atomic_file.ts";
-import { type Consistency, shiftConsistency, shiftCurve, widened } from "../lib/study/shift.ts";
+import { type Consistency, shiftConsistency, shiftCurve, widen } from "../lib/study/shift.ts";
 import { data, Device, noGrad, scope, StateError, type Tensor } from "../mod.ts";
 import { besideBar, cacheHelp } from "./data_report.ts";
 import { requireClasses } from "./evaluate.ts";
@@ -113,7 +113,7 @@ class Canvases {
   }
 
   #canvas(images: Tensor, n: number): Tensor {
-    return noGrad(() => scope(() => this.#pad ? widened(images.rows(0, n), this.margin) : images.rows(0, n)))
+    return noGrad(() => scope(() => this.#pad ? widen(images.rows(0, n), this.margin) : images.rows(0, n)))
       .detachFromScope();
   }
 }
@@ -144,14 +144,14 @@ async function measured(
     using canvas = image;
     curves.push(await shiftCurve(model, canvas, { size, margin, label, dtype }));
   }
-  const told = (done: number): void => progress?.(path, done, n);
+  const onProgress = (done: number): void => progress?.(path, done, n);
   const found = await shiftConsistency(model, canvases.batches(bs, stored, n), {
     size,
     margin,
     seed,
     dtype,
     signal,
-    told,
+    onProgress,
   });
   const { name, options: { pool = null } } = config.model;
   return { path, model: name, pool, ...found, curves };

@@ -52,9 +52,9 @@ export function besideBar(progress: Progress, report: Report, signal: AbortSigna
     },
     watch: {
       signal,
-      warn: (line) => note(`warning: ${line}`),
-      progress: (state) => showPreparing(progress, state),
-      downloading: (state) => showDownload(progress, state),
+      onWarning: (line) => note(`warning: ${line}`),
+      onProgress: (state) => showPreparing(progress, state),
+      onDownload: (state) => showDownload(progress, state),
     },
   };
 }

@@ -23,7 +23,7 @@ export interface DownloadOptions {
   /** Ends it early. */
   readonly signal?: AbortSignal;
   /** Told after each part that came. */
-  readonly progress?: (state: DownloadProgress) => void;
+  readonly onProgress?: (state: DownloadProgress) => void;
   /** By default the global one. */
   readonly fetch?: (url: string, init: { signal?: AbortSignal }) => Promise<Response>;
 }
@@ -33,7 +33,7 @@ export interface DownloadOptions {
  * DataError says what was wrong, and nothing stays. Others may download the same at the same time.
  */
 export async function download(options: DownloadOptions): Promise<string> {
-  const { url, file, md5, signal, progress, fetch: get = fetch } = options;
+  const { url, file, md5, signal, onProgress, fetch: get = fetch } = options;
   await Deno.mkdir(dirname(file), { recursive: true });
   const response = await get(url, { signal }).catch((error: Error) => {
     signal?.throwIfAborted();
@@ -48,7 +48,7 @@ export async function download(options: DownloadOptions): Promise<string> {
   const partial = ownPartial(file);
   try {
     await sweep(file);
-    const found = await written(response.body, partial, (bytes) => progress?.({ bytes, expectedBytes }));
+    const found = await write(response.body, partial, (bytes) => onProgress?.({ bytes, expectedBytes }));
     if (expectedBytes !== null && found.bytes !== expectedBytes) {
       throw new DataError(`Cannot download ${url}: it ended after ${found.bytes} of ${expectedBytes} bytes`);
     }
@@ -80,10 +80,10 @@ async function sweep(file: string): Promise<void> {
   }
 }
 
-async function written(
+async function write(
   body: ReadableStream<Uint8Array>,
   path: string,
-  told: (bytes: number) => void,
+  onBytes: (bytes: number) => void,
 ): Promise<{ bytes: number; md5: string }> {
   using file = await Deno.open(path, { write: true, createNew: true });
   // It ends with the process, however that ends. Some drives have no locks; there nobody sweeps either.
@@ -94,7 +94,7 @@ async function written(
     hash.update(part);
     for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
     bytes += part.length;
-    told(bytes);
+    onBytes(bytes);
   }
   await file.sync();
   return { bytes, md5: hash.digest("hex") };

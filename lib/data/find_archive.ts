@@ -3,13 +3,14 @@ import { join, resolve } from "node:path";
 import { DataError } from "../ffi/errors.ts";
 import { isThere, ownPartial, writeFileAtomic } from "../io/atomic_file.ts";
 import { download, type DownloadProgress, md5Of } from "./download.ts";
+import { DataNotFoundError } from "./errors.ts";
 import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
 import { defaultCache, type ReadOptions } from "./prepare.ts";
 
 /** Where to look, and who is told. */
 export interface FindOptions extends Pick<ReadOptions, "cache" | "signal"> {
   /** Told how far a download is. */
-  downloading?(state: DownloadProgress): void;
+  onDownload?(state: DownloadProgress): void;
 }
 
 /** What is noted of a set whose archive lies elsewhere. */
@@ -39,9 +40,10 @@ async function archiveOf({ name }: KnownSet, cache: string): Promise<string | un
   if (!await isThere(file)) return undefined;
   const archive = archiveIn(await Deno.readTextFile(file));
   if (archive === undefined) {
-    throw new DataError(
+    throw new DataNotFoundError(
       `Expected "${file}" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
-        `run \`deno task data ${name} --archive ${name}.tgz\` with the archive's path`,
+        `give the archive to importArchive()`,
+      { set: name, reason: "unreadable-note" },
     );
   }
   return await isThere(archive) ? archive : undefined;
@@ -63,13 +65,14 @@ export async function findArchive(nameOrPath: string, options: FindOptions = {})
   const { hostname } = new URL(set.url);
   const { state } = await Deno.permissions.query({ name: "net", host: `${hostname}:443` });
   if (state !== "granted") {
-    throw new DataError(
-      `Data set ${set.name} is not on this machine: run \`deno task data ${set.name}\`, which downloads it, or, with its ` +
-        `archive at hand, \`deno task data ${set.name} --archive ${set.name}.tgz\``,
+    throw new DataNotFoundError(
+      `Data set ${set.name} is not on this machine, and this script may not reach ${hostname}, which has it: allow ` +
+        `that, or, with the archive at hand, open it by its path or give it to importArchive()`,
+      { set: set.name, reason: "missing" },
     );
   }
   const file = join(cache, `${set.name}.tgz`);
-  await download({ url: set.url, file, md5: set.md5, signal, progress: (state) => options.downloading?.(state) });
+  await download({ url: set.url, file, md5: set.md5, signal, onProgress: (state) => options.onDownload?.(state) });
   return file;
 }
 

@@ -15,6 +15,13 @@ export {
   type ImageDtype,
 } from "./dataset.ts";
 export { decodeImage, type DecodeOptions } from "./decode.ts";
+export {
+  type ClassDescription,
+  type DataDescription,
+  describe,
+  type DescribeOptions,
+  type PartDescription,
+} from "./describe.ts";
 export { DataNotFoundError, type NotFoundReason } from "./errors.ts";
 export { type Arrays, type DatasetOptions, fromArrays } from "./memory.ts";
 export { imagenetStats, mnistStats, type Normalization, normalize } from "./normalize.ts";
@@ -22,6 +29,20 @@ export { mnist, type MnistOptions, type Splits } from "./mnist.ts";
 export { download, type DownloadOptions, type DownloadProgress } from "./download.ts";
 export { findArchive, type FindOptions, importArchive } from "./find_archive.ts";
 export { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts";
-export { open, type OpenOptions, openValid } from "./open.ts";
-export { type PrepareProgress, type ReadOptions } from "./prepare.ts";
+export { open, type OpenOptions, openValid, type UnreadableImage } from "./open.ts";
+export { type PrepareProgress } from "../ffi/image.ts";
+export { type ReadOptions } from "./prepare.ts";
 export { fromSamples, type RawImage, type Sample, type SamplesOptions } from "./samples.ts";
+// What the above speak of: whoever imports or reads of this module alone has it whole.
+export { DataError, LibtrainError } from "../ffi/errors.ts";
+export type {
+  Device,
+  DTYPE_CODES,
+  DtypeName,
+  QueueStats,
+  ReduceOptions,
+  Tensor,
+  TensorData,
+  TensorMethods,
+  TypedArrayOf,
+} from "../tensor/mod.ts";

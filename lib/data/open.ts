@@ -30,11 +30,11 @@ export interface OpenOptions extends ReadOptions, FindOptions {
   limit?: number;
   /**
    * Where the data sets live; by default the default device. A GPU has a copy of all pixels, where there is room for it; else
-   * the host makes the batches, and `warn` says so.
+   * the host makes the batches, and `onWarning` is told.
    */
   device?: Device;
-  /** GPU memory that a data set leaves free, MiB; by default the larger of 2 GiB and a quarter of all. */
-  leave?: number;
+  /** GPU memory that the data sets leave free for a training, MiB; by default the larger of 2 GiB and a quarter of all. */
+  reserve?: number;
 }
 
 /**
@@ -63,9 +63,9 @@ export async function open(nameOrPath: string, options: OpenOptions): Promise<Sp
   checkOptions("open", options);
   const source = await findArchive(nameOrPath, options);
   const prepared = await prepare(source, { trainSize: keep === "source" ? 0 : size, validSize: size }, options);
-  const train = await opened(nameOrPath, prepared, "train", options);
+  const train = await openPart(nameOrPath, prepared, "train", options);
   try {
-    return { train, valid: await opened(nameOrPath, prepared, "val", options) };
+    return { train, valid: await openPart(nameOrPath, prepared, "val", options) };
   } catch (error) {
     train.dispose();
     throw error;
@@ -87,17 +87,31 @@ export async function openValid(nameOrPath: string, options: Omit<OpenOptions, "
   checkOptions("openValid", options);
   const source = await findArchive(nameOrPath, options);
   const prepared = await prepare(source, { trainSize: null, validSize: options.size }, options);
-  return await opened(nameOrPath, prepared, "val", options);
+  return await openPart(nameOrPath, prepared, "val", options);
 }
 
-function checkOptions(caller: string, { size, keep, limit = 1, leave = 0, maxUnreadable = 0 }: OpenOptions): void {
+/** Refuses sizes that no batch has, and what there is no such thing to keep of. */
+export function checkSizes(caller: string, { size, keep = "size" }: Pick<OpenOptions, "size" | "keep">): void {
   whole(caller, "size", size, 1, 4096);
-  if (keep !== undefined && keep !== "size" && keep !== "source") {
+  if (keep !== "size" && keep !== "source") {
     throw new TypeError(`${caller}(): Expected \`keep\` as size or source, got "${keep}"`);
   }
+}
+
+function checkOptions(caller: string, options: OpenOptions): void {
+  const { limit = 1, reserve = 0, maxUnreadable = 0 } = options;
+  checkSizes(caller, options);
   whole(caller, "limit", limit, 1, Infinity);
-  whole(caller, "leave", leave, 0, 2 ** 32 - 2);
+  whole(caller, "reserve", reserve, 0, 2 ** 32 - 2);
   share(caller, "maxUnreadable", maxUnreadable);
+}
+
+/** An image that cannot be read. */
+export interface UnreadableImage {
+  /** `split/class/file` */
+  readonly path: string;
+  /** What is wrong with it. */
+  readonly reason: string;
 }
 
 /** What a cache file's header says that is of use here. */
@@ -106,7 +120,7 @@ export interface CacheHeader {
   readonly classes: readonly string[];
   /** `split/class/file` of each image. */
   readonly paths: readonly string[];
-  readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+  readonly unreadable: readonly UnreadableImage[];
   /** Smallest, median and largest height of the files' own images. */
   readonly heights: readonly number[];
   /** The same of their widths. */
@@ -122,8 +136,8 @@ interface Mapped {
 }
 
 /** Maps a cache file, or copies it to the device, and reads its header; the tensors belong to the caller. */
-async function mapCache(path: string, device: Device, leave?: number): Promise<Mapped> {
-  const raw = openImageCache(device.handle, path, leave);
+async function mapCache(path: string, device: Device, reserve?: number): Promise<Mapped> {
+  const raw = openImageCache(device.handle, path, reserve);
   const own = (part: keyof typeof raw): Tensor => scope(() => new Tensor(device, raw[part])).detachFromScope();
   using header = own("header");
   const parts = { pixels: own("pixels"), table: own("table"), labels: own("labels") };
@@ -138,7 +152,7 @@ export async function readHeader(path: string, device: Device): Promise<CacheHea
   return header;
 }
 
-async function opened(
+async function openPart(
   name: string,
   { source: { kind, key }, files }: Prepared,
   split: PreparedFile["split"],
@@ -147,17 +161,17 @@ async function opened(
   const { device = defaultDevice(), size, limit = Infinity } = options;
   const file = files.find((file) => file.split === split);
   if (file === undefined) throw new DataError(`Expected a part "${split}" in "${name}", found none`);
-  const mapped = await placed(file, device, options);
+  const mapped = await mapOrHost(file, device, options);
   const [bad] = mapped.header.unreadable;
   if (bad !== undefined) {
     const count = `${file.unreadable} of ${file.images + file.unreadable} images of ${split}`;
-    options.warn?.(`${count} cannot be read and are left out, the first: ${bad.path}: ${bad.reason}`);
+    options.onWarning?.(`${count} cannot be read and are left out, the first: ${bad.path}: ${bad.reason}`);
   }
-  const { pixels, table, labels, header } = file.images > limit ? spread(mapped, limit) : mapped;
+  const { pixels, table, labels, header } = file.images > limit ? takeEvenly(mapped, limit) : mapped;
   return new ImageDataset({
     pixels,
     table,
-    labels: await moved(labels, device),
+    labels: await toDevice(labels, device),
     size,
     classes: classNames(header.classes),
     names: header.paths,
@@ -167,17 +181,17 @@ async function opened(
 }
 
 /** A cache file on the device, or where that has no room for it on the host. */
-async function placed(
+async function mapOrHost(
   { path, split, bytes }: PreparedFile,
   device: Device,
-  { leave, warn = console.warn }: Pick<OpenOptions, "leave" | "warn">,
+  { reserve, onWarning = console.warn }: Pick<OpenOptions, "reserve" | "onWarning">,
 ): Promise<Mapped> {
   try {
-    return await mapCache(path, device, leave);
+    return await mapCache(path, device, reserve);
   } catch (error) {
     if (!(error instanceof OutOfMemoryError) || device.kind === "cpu") throw error;
     const size = bytes.toLocaleString("en-US");
-    warn(
+    onWarning(
       `${size} bytes of ${split} images do not fit into the GPU's memory beside a training: the host makes the batches`,
     );
     return await mapCache(path, hostDevice());
@@ -185,7 +199,7 @@ async function placed(
 }
 
 /** The labels on the device of the batches. */
-async function moved(labels: Tensor, device: Device): Promise<Tensor> {
+async function toDevice(labels: Tensor, device: Device): Promise<Tensor> {
   if (labels.device === device) return labels;
   using there = labels;
   const values = await there.data() as Int32Array<ArrayBuffer>;
@@ -193,7 +207,7 @@ async function moved(labels: Tensor, device: Device): Promise<Tensor> {
 }
 
 /** Rows evenly spread over all, so that every class has its share: rows go by class. */
-function spread({ pixels, table, labels, header }: Mapped, limit: number): Mapped {
+function takeEvenly({ pixels, table, labels, header }: Mapped, limit: number): Mapped {
   using all = table;
   using every = labels;
   const n = header.paths.length;

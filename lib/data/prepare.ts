@@ -1,20 +1,13 @@
 /** From image files to pixel caches, on threads of the library. */
 import { DataError } from "../ffi/errors.ts";
-import { cancelImageJob, type ImageJobOptions, pollImageJob, releaseImageJob, startImageJob } from "../ffi/image.ts";
-
-/** How far reading a folder or an archive is. */
-export interface PrepareProgress {
-  /** Looking for what is there, decoding it, or writing the last of it. */
-  readonly phase: "looking" | "decoding" | "writing";
-  /** Bytes of the source read in this phase. */
-  readonly bytes: number;
-  /** Bytes of the source. */
-  readonly expectedBytes: number;
-  /** Images decoded. */
-  readonly decoded: number;
-  /** Images that cannot be read. */
-  readonly unreadable: number;
-}
+import {
+  cancelImageJob,
+  type ImageJobOptions,
+  pollImageJob,
+  type PrepareProgress,
+  releaseImageJob,
+  startImageJob,
+} from "../ffi/image.ts";
 
 /** Between two looks at how far a job is, milliseconds. */
 const pollMs = 20;
@@ -34,9 +27,9 @@ export interface ReadOptions {
   /** Ends it early: nothing half-written stays. */
   signal?: AbortSignal;
   /** Told of images that are left out because they cannot be read. */
-  warn?(line: string): void;
+  onWarning?(line: string): void;
   /** Told how far it is, some times a second. */
-  progress?(state: PrepareProgress): void;
+  onProgress?(state: PrepareProgress): void;
 }
 
 /** Sizes of the two parts: pixels of the shorter side, 0 for that of the files, null to leave a part out. */
@@ -75,7 +68,7 @@ export const defaultCache = ".cache/data";
 /** Decodes what is not in the cache yet. */
 export async function prepare(source: string, sizes: Sizes, options: ReadOptions = {}): Promise<Prepared> {
   const { cache = defaultCache, strict = false, maxUnreadable = 0.01, threads = 0, maxBytes = 2 ** 36 } = options;
-  const { signal, progress } = options;
+  const { signal, onProgress } = options;
   signal?.throwIfAborted();
   // The library has the rights of the whole process: these two ask for what it is about to do.
   await Deno.stat(source);
@@ -101,7 +94,7 @@ export async function prepare(source: string, sizes: Sizes, options: ReadOptions
       if (state === "done") return JSON.parse(result);
       if (state === "failed") throw error;
       if (state === "cancelled") throw signal?.reason ?? new DataError("Preparing the data set was cancelled");
-      progress?.(at);
+      onProgress?.(at);
     }
   } finally {
     signal?.removeEventListener("abort", cancel);

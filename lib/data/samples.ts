@@ -70,7 +70,7 @@ export async function fromSamples(
   const labels: (string | number)[] = [];
   for await (const { image, label } of samples) {
     images.push(
-      image instanceof Uint8Array ? await pixelsOf(image, labels.length, options) : checked(image, labels.length),
+      image instanceof Uint8Array ? await pixelsOf(image, labels.length, options) : checkImage(image, labels.length),
     );
     labels.push(label);
   }
@@ -84,7 +84,7 @@ export async function fromSamples(
     );
   }
   const places = placesOf("fromSamples", numbers, classes.length);
-  const { pixels, table } = packed(images);
+  const { pixels, table } = pack(images);
   const made = (
     values: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
     shape: number[],
@@ -114,7 +114,7 @@ async function pixelsOf(
   }
 }
 
-function checked(image: RawImage, at: number): RawImage {
+function checkImage(image: RawImage, at: number): RawImage {
   const [height, width, channels] = image.shape;
   const sides = [height, width].every((side) => Number.isInteger(side) && side >= 1 && side <= 16_384);
   if (!sides || channels !== 3 || image.data.length !== height * width * 3) {
@@ -137,7 +137,7 @@ function classesOf(labels: readonly (string | number)[]): string[] {
 }
 
 /** All pixels in one buffer, and where each image is in it. */
-function packed(images: readonly RawImage[]): { pixels: Uint8Array<ArrayBuffer>; table: Int32Array<ArrayBuffer> } {
+function pack(images: readonly RawImage[]): { pixels: Uint8Array<ArrayBuffer>; table: Int32Array<ArrayBuffer> } {
   const bytes = images.reduce((sum, { data }) => sum + data.length, 0);
   const pixels = new Uint8Array(Math.ceil(bytes / page) * page);
   const table = new Int32Array(4 * images.length);

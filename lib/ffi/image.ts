@@ -26,12 +26,12 @@ export interface ImageJobOptions {
 }
 
 const states = ["running", "done", "failed", "cancelled"] as const;
-const phases = ["looking", "decoding", "writing"] as const;
+const phases = ["looking", "decoding", "writing"] as const satisfies readonly PrepareProgress["phase"][];
 
-/** How far a job is. */
-export interface ImageJobProgress {
+/** How far reading a folder or an archive of images is. */
+export interface PrepareProgress {
   /** Looking for what is there, decoding it, or writing the last of it. */
-  readonly phase: (typeof phases)[number];
+  readonly phase: "looking" | "decoding" | "writing";
   /** Bytes of the source read in this phase. */
   readonly bytes: number;
   /** Bytes of the source. */
@@ -49,7 +49,7 @@ export interface ImageJobProgress {
 /** A job's state, with its result or its error. */
 export interface ImageJobState {
   readonly state: (typeof states)[number];
-  readonly progress: ImageJobProgress;
+  readonly progress: PrepareProgress;
   /** Once it is done: JSON. */
   readonly result: string;
   /** Once it has failed. */
@@ -122,18 +122,18 @@ export interface RawImageCache {
   readonly header: RawTensor;
 }
 
-/** What `leave` is for the usual. */
+/** What `reserve` is for the usual. */
 const USUAL = 0xffffffff;
 
 /**
- * Maps a pixel cache, or copies it to a device with memory of its own; an OutOfMemoryError where it does not leave `leave`
- * MiB free there, by default the larger of 2 GiB and a quarter.
+ * Maps a pixel cache, or copies it to a device with memory of its own; an OutOfMemoryError where it does not leave
+ * `reserve` MiB free there, by default the larger of 2 GiB and a quarter.
  */
-export function openImageCache(queue: Handle, path: string, leave: number = USUAL): RawImageCache {
+export function openImageCache(queue: Handle, path: string, reserve: number = USUAL): RawImageCache {
   const bytes = new TextEncoder().encode(path);
   const { slot, generation } = queue;
   check(
-    symbols().lt_image_cache_open(slot, generation, bytes, bytes.byteLength, leave, out, out.byteLength),
+    symbols().lt_image_cache_open(slot, generation, bytes, bytes.byteLength, reserve, out, out.byteLength),
     out,
   );
   const [pixels, table, labels, header] = readResult().outputs;

@@ -33,7 +33,7 @@ export interface WindowOptions {
 }
 
 /** Zeros around images [n, h, w, c] so that windows of their size can move by `margin` pixels: content leaves the view. */
-export function widened(images: Tensor, margin: number): Tensor {
+export function widen(images: Tensor, margin: number): Tensor {
   const before = margin >> 1;
   const after = margin - before;
   return pad(images, { before: [0, before, before, 0], after: [0, after, after, 0] });
@@ -74,7 +74,7 @@ export interface ShiftOptions extends WindowOptions {
   dtype?: FloatName;
   signal?: AbortSignal;
   /** Told how many samples are done. */
-  told?(samples: number): void;
+  onProgress?(samples: number): void;
 }
 
 /**
@@ -88,7 +88,7 @@ export async function shiftConsistency(
   batches: AsyncIterable<Batch>,
   options: ShiftOptions,
 ): Promise<Consistency> {
-  const { size, margin, seed = 0, dtype, signal, told } = options;
+  const { size, margin, seed = 0, dtype, signal, onProgress } = options;
   const same = { both: 0, diagonal: 0, n: 0 };
   let reading: Promise<void> = Promise.resolve();
   const count = async (read: Promise<ArrayLike<number>>, n: number): Promise<void> => {
@@ -98,7 +98,7 @@ export async function shiftConsistency(
       if (answers[at + 2] === answers[at + 3]) same.diagonal++;
     }
     same.n += n;
-    told?.(same.n);
+    onProgress?.(same.n);
   };
   await inEvaluation(model, async () => {
     let backpressure: Backpressure | undefined;

@@ -117,7 +117,7 @@ async function epochs(
 }
 
 for (
-  const [where, leave, limit] of [["on the GPU", 0, undefined], ["on the host", 2 ** 32 - 2, undefined], [
+  const [where, reserve, limit] of [["on the GPU", 0, undefined], ["on the host", 2 ** 32 - 2, undefined], [
     "on the host",
     2 ** 32 - 2,
     3,
@@ -139,8 +139,8 @@ for (
         device: cuda,
         cache,
         limit,
-        leave,
-        warn: (line) => lines.push(line),
+        reserve,
+        onWarning: (line) => lines.push(line),
       });
       const bytes = emulator.live()["bytes"]!;
       if (where === "on the GPU") assertEquals(lines, []);
@@ -173,9 +173,9 @@ Deno.test("cuda (emulated): a training on the host's batches is the one on the G
   using folder = tempFolder();
   const [path, cache] = [await writeFolder(join(folder.path, "pets")), join(folder.path, "cache")];
   const weights: unknown[] = [];
-  for (const leave of [0, 2 ** 32 - 2]) {
+  for (const reserve of [0, 2 ** 32 - 2]) {
     using cuda = new Device("cuda");
-    const { train, valid } = await data.open(path, { size: 19, device: cuda, cache, leave, warn: () => {} });
+    const { train, valid } = await data.open(path, { size: 19, device: cuda, cache, reserve, onWarning: () => {} });
     const options = { device: cuda, init: new nn.Init(5) };
     using model = new nn.Sequential(
       new nn.ConvNorm(3, 8, { ...options, stride: 2, activation: "mish" }),

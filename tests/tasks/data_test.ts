@@ -4,7 +4,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { data } from "../../mod.ts";
-import { countsOf, dataCommand } from "../../tasks/data.ts";
+import { dataCommand } from "../../tasks/data.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { copies, fixture, small, writeFolder } from "../support/image_files.ts";
 import { gzip, tarOf } from "../support/tar.ts";
@@ -105,15 +105,6 @@ Deno.test("data: --keep source keeps training images as they are", async () => {
   const { train, valid } = JSON.parse(out);
   assertEquals(code, 0);
   assert(train.cache.includes("/train-source-") && valid.cache.includes("/val-24-"));
-});
-
-Deno.test("countsOf: a thousand classes are counted in one pass over the paths", () => {
-  const folders = Array.from({ length: 1000 }, (_, at) => `class ${at}`);
-  const paths = Array.from({ length: 100_000 }, (_, at) => `train/class ${at % 999}/${at}.jpg`);
-  const start = performance.now();
-  const counts = countsOf(folders, paths);
-  assert(performance.now() - start < 2000);
-  assertEquals([counts[0], counts[998], counts[999]], [101, 100, 0]);
 });
 
 Deno.test("data: WordNet's numbers are shown as words", async () => {

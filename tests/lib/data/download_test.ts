@@ -50,7 +50,7 @@ Deno.test("download: a whole file with the right MD5 appears, and progress is to
       asked.push(url);
       return Promise.resolve(answer({ headers: { "content-length": "3" } }));
     },
-    progress: (state) => {
+    onProgress: (state) => {
       states.push(state);
       const names = [...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name);
       assertEquals(names.map((name) => /^set\.tgz\.\d+-\d+\.partial$/.test(name)), [true], `${names}`);
@@ -65,7 +65,7 @@ Deno.test("download: a whole file with the right MD5 appears, and progress is to
 Deno.test("download: without a known sum or length, what came is taken and its MD5 given", async () => {
   using folder = tempFolder();
   const states: data.DownloadProgress[] = [];
-  assertEquals(await get(folder.path, answer(), { md5: null, progress: (state) => states.push(state) }), md5);
+  assertEquals(await get(folder.path, answer(), { md5: null, onProgress: (state) => states.push(state) }), md5);
   assertEquals(states.at(-1), { bytes: 3, expectedBytes: null });
 });
 
@@ -78,7 +78,7 @@ Deno.test("download: two at once do not touch each other's bytes, and what a kil
   const names = (): string[] => [...Deno.readDirSync(sub)].map(({ name }) => name);
   let second: Promise<string> | undefined;
   const first = await get(folder.path, answer(), {
-    progress: ({ bytes }) => {
+    onProgress: ({ bytes }) => {
       if (bytes !== 2) return;
       second = get(folder.path, answer({ end: (stream) => stream.error(new TypeError("gone")) }));
       second.catch(() => {});
@@ -141,11 +141,11 @@ Deno.test("download: a signal ends it with its reason, before and while bytes co
     }));
   };
   const stop = new AbortController();
-  const progress = ({ bytes }: data.DownloadProgress): void => {
+  const onProgress = ({ bytes }: data.DownloadProgress): void => {
     if (bytes === 3) setTimeout(() => stop.abort(reason), 0);
   };
   const file = join(folder.path, "sub", "set.tgz");
-  const options = { url, file, md5, fetch, signal: stop.signal, progress };
+  const options = { url, file, md5, fetch, signal: stop.signal, onProgress };
   assertStrictEquals(await assertRejects(() => data.download(options)), reason);
   assertNothing(folder.path);
   assertStrictEquals(await assertRejects(() => data.download(options)), reason, "at once the second time");

@@ -46,14 +46,15 @@ Deno.test("findArchive: what is neither a path nor a name says which names there
   await assertRejects(() => data.findArchive(below), Deno.errors.NotFound, `Cannot find "${below}"`);
 });
 
-Deno.test("findArchive: a name whose archive is not here, and may not be downloaded, names the command that gets it", async () => {
+Deno.test("findArchive: a name whose archive is not here, and may not be downloaded, is a typed error that says what to do", async () => {
   using folder = tempFolder();
-  await assertRejects(
+  const error = await assertRejects(
     () => data.findArchive("imagenette2-320", { cache: folder.path }),
-    DataError,
-    "Data set imagenette2-320 is not on this machine: run `deno task data imagenette2-320`, which downloads it, or, " +
-      "with its archive at hand, `deno task data imagenette2-320 --archive imagenette2-320.tgz`",
+    data.DataNotFoundError,
+    "Data set imagenette2-320 is not on this machine, and this script may not reach s3.amazonaws.com, which has it: " +
+      "allow that, or, with the archive at hand, open it by its path or give it to importArchive()",
   );
+  assertEquals([error.set, error.reason, error instanceof DataError], ["imagenette2-320", "missing", true]);
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
@@ -74,11 +75,12 @@ Deno.test("findArchive: a note that is cut off or says something else is told, w
   assertEquals([...Deno.readDirSync(cache)].map(({ name }) => name), ["imagewoof2-160.json"]);
   for (const text of ['{"archi', "null", "[]", '{"archive": 3}', ""]) {
     await Deno.writeTextFile(join(cache, "imagewoof2-160.json"), text);
-    await assertRejects(
+    const error = await assertRejects(
       () => data.findArchive("imagewoof2-160", { cache }),
-      DataError,
+      data.DataNotFoundError,
       'imagewoof2-160.json" to say where the archive of imagewoof2-160 is, as {"archive": "…"}, got other text: remove it',
     );
+    assertEquals([error.set, error.reason], ["imagewoof2-160", "unreadable-note"]);
   }
 });
 

@@ -29,7 +29,7 @@ Deno.test("prepare: progress is told while it goes on", async () => {
     size: 45,
     device,
     cache: join(folder.path, "cache"),
-    progress: (state) => states.push(state),
+    onProgress: (state) => states.push(state),
   });
   assertEquals(valid.length, 3000);
   const decoding = states.filter(({ phase }) => phase === "decoding");
@@ -50,12 +50,12 @@ Deno.test("prepare: a signal ends it with its reason, and nothing stays in the c
   const stop = new AbortController();
   const reason = new Error("enough");
   let unfinished = 0;
-  const progress = ({ decoded }: data.PrepareProgress): void => {
+  const onProgress = ({ decoded }: data.PrepareProgress): void => {
     if (decoded === 0 || stop.signal.aborted) return;
     unfinished = namesIn(cache).length;
     stop.abort(reason);
   };
-  const options = { size: 45, device, cache, signal: stop.signal, progress };
+  const options = { size: 45, device, cache, signal: stop.signal, onProgress };
   assertStrictEquals(await assertRejects(() => data.openValid(path, options)), reason);
   assertEquals([unfinished, namesIn(cache)], [1, []], "a file was begun, and is gone");
   assertStrictEquals(await assertRejects(() => data.openValid(path, options)), reason, "at once the second time");
@@ -88,7 +88,7 @@ Deno.test("prepare: up to 1 % of images that cannot be read are left out, with a
   // The second time from the cache.
   for (const time of ["first", "second"]) {
     const warnings: string[] = [];
-    const { train, valid } = await data.open(path, { ...options, warn: (line) => void warnings.push(line) });
+    const { train, valid } = await data.open(path, { ...options, onWarning: (line) => void warnings.push(line) });
     using disposed = new DisposableStack();
     assertEquals([disposed.use(train).length, disposed.use(valid).length], [120, 1]);
     assertEquals(train.names!.includes("train/a/broken.jpg"), false);

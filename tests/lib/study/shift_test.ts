@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { shiftConsistency, shiftCurve, shiftPairs, widened } from "../../../lib/study/shift.ts";
+import { shiftConsistency, shiftCurve, shiftPairs, widen } from "../../../lib/study/shift.ts";
 import { data, Device, nn, scope, type Tensor, tensor } from "../../../mod.ts";
 
 /** Two classes by a column of the window: the second where its pixel in the middle row is bright. */
@@ -70,10 +70,10 @@ Deno.test("shiftConsistency: is the share of images whose two windows get one an
   assert(found.consistency > 0.4 && found.consistency < 0.95);
 });
 
-Deno.test("widened: has the images in the middle of zeros", async () => {
+Deno.test("widen: has the images in the middle of zeros", async () => {
   using device = new Device("cpu", { threads: 1 });
   using images = tensor([1, 2, 3, 4], [1, 2, 2, 1], { device });
-  using wide = scope(() => widened(images, 3));
+  using wide = scope(() => widen(images, 3));
   assertEquals(wide.shape, [1, 5, 5, 1]);
   assertEquals([...(await wide.data()).slice(5, 15)], [0, 1, 2, 0, 0, 0, 3, 4, 0, 0]);
 });
