@@ -3,12 +3,10 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatDuration, formatNumber } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
-import { defaultCache } from "../lib/data/prepare.ts";
 import { data } from "../mod.ts";
-import { cacheHelp, showDownload, showPreparing } from "./data_report.ts";
-import { thereOrRefused } from "./open_data.ts";
-import { checkOut } from "./out_path.ts";
-import { stopSignals, unlessAborted } from "./stop_signals.ts";
+import { cacheHelp, watchData } from "../lib/cli/data_report.ts";
+import { checkOut } from "../lib/cli/out_path.ts";
+import { stopSignals, unlessAborted } from "../lib/cli/stop_signals.ts";
 
 const flags = {
   archive: {
@@ -64,11 +62,12 @@ function lines(result: data.DataDescription): string[] {
   ];
 }
 
-/** A wrong option of `describe()` is a wrong flag here. */
+/** A path that is not there, and a wrong option, are the command line's to put right. */
 async function withFlags<Result>(describe: () => Promise<Result>): Promise<Result> {
   try {
-    return await thereOrRefused(describe);
+    return await describe();
   } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new UsageError(error.message);
     if (!(error instanceof TypeError)) throw error;
     throw new UsageError(error.message.replace(/^describe\(\): /, "").replace("`archive`", "--archive"));
   }
@@ -79,15 +78,12 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
   if (name === undefined) {
     throw new UsageError("Expected a data set's name or path, got none: say imagenette2-320, a folder or a .tgz");
   }
-  const cache = out ?? defaultCache;
+  const cache = out ?? data.defaultCache;
   checkOut("data", cache);
   using stop = stopSignals((line) => report.note(line), "stopping");
   using progress = new Progress(report, { unit: "MB" });
-  const watch = {
-    onDownload: (state: data.DownloadProgress): void => showDownload(progress, state),
-    onProgress: (state: data.PrepareProgress): void => showPreparing(progress, state),
-  };
-  const describing = withFlags(() => data.describe(name, { ...options, ...watch, cache, signal: stop.signal }));
+  const watch = watchData(progress, report, stop.signal);
+  const describing = withFlags(() => data.describe(name, { ...options, ...watch, cache }));
   const result = await unlessAborted(describing, stop.signal);
   if (result === null) return stop.exitCode ?? exitCodes.interrupted;
   progress.clear();

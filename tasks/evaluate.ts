@@ -20,13 +20,13 @@ const flags = {
   predictions: { kind: "string", placeholder: "file", help: "Write a CSV file with every image's prediction" },
 } as const satisfies Flags;
 
-async function run({ flags, words: [path], report }: CommandContext<typeof flags>): Promise<number> {
+async function run({ flags: given, words: [path], report }: CommandContext<typeof flags>): Promise<number> {
   if (path === undefined) {
     throw new UsageError(
       "Expected a run's folder or a checkpoint, got none: `deno task train` prints its run's folder",
     );
   }
-  const { data, cache, size, bs, predictions: csv, ...how } = flags;
+  const { data, cache, size, bs, predictions: csv, ...how } = given;
   if (csv !== undefined) checkOutFile("evaluate", csv, "predictions");
   if (cache !== undefined) checkOut("evaluate", cache, { flag: "cache" });
   using shown = new Progress(report);

@@ -14,12 +14,12 @@ const flags = {
   ...usedFlags,
 } as const satisfies Flags;
 
-async function run({ flags, words, report }: CommandContext<typeof flags>): Promise<number> {
+async function run({ flags: given, words, report }: CommandContext<typeof flags>): Promise<number> {
   const [path, ...images] = words;
   if (path === undefined || images.length === 0) {
     throw new UsageError("Expected a run's folder or a checkpoint, and images after it, got too few words");
   }
-  const { top, size, ...how } = flags;
+  const { top, size, ...how } = given;
   using trained = await recipe.open(path, { ...how, onWarning: (message) => report.note(`warning: ${message}`) });
   report.line(openedLine(trained));
   const predictions = await trained.predict(images, { top, size });

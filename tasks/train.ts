@@ -29,20 +29,22 @@ const usual = { preset: "mnist", seed: 0, device: "auto", dtype: "f32" };
 function begin(
   { resume, force, runs, ...flags }: CommandContext<typeof own>["flags"],
   signal: AbortSignal,
-): Promise<recipe.Training<recipe.TrainResult | recipe.SeedsResult>> | recipe.Training<recipe.TrainResult | recipe.SeedsResult> {
+):
+  | Promise<recipe.Training<recipe.TrainResult | recipe.SeedsResult>>
+  | recipe.Training<recipe.TrainResult | recipe.SeedsResult> {
   const { preset = usual.preset, ...changes } = changesOf(flags);
   const options = { cache: flags.cache, saveEvery: 60 * flags["save-every"], signal };
   if (resume !== undefined) {
     const going = { ...options, changes: changesOf(flags), force };
     return recipe.isSeeds(resume).then((seeds): recipe.Training<recipe.TrainResult | recipe.SeedsResult> =>
-      seeds || runs !== undefined
-        ? recipe.resumeSeeds(resume, { ...going, runs })
-        : recipe.resume(resume, going)
+      seeds || runs !== undefined ? recipe.resumeSeeds(resume, { ...going, runs }) : recipe.resume(resume, going)
     );
   }
   const made = recipe.preset(preset ?? usual.preset, changes);
   const { out } = flags;
-  return runs === undefined ? recipe.train(made, { ...options, out }) : recipe.trainSeeds(made, { ...options, out, runs });
+  return runs === undefined
+    ? recipe.train(made, { ...options, out })
+    : recipe.trainSeeds(made, { ...options, out, runs });
 }
 
 async function run({ flags, report }: CommandContext<typeof own>): Promise<number> {

@@ -1,5 +1,5 @@
 /** What the library's errors mean on a command line: in flags, with commands that help, and with an exit status. */
-import { recipe } from "../../mod.ts";
+import { data, recipe } from "../../mod.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { UsageError } from "./flags.ts";
 import { flagName, inFlags } from "./settings_flags.ts";
@@ -29,13 +29,23 @@ export function adviceOn(error: unknown): Advice {
   if (error instanceof recipe.EditedConfigError) {
     const changes = recipe.changeList(error.changes, flagName);
     return {
-      message: `Run "${error.folder}" was started with ${changes} in config.json, which is only a copy: give changes as ` +
+      message:
+        `Run "${error.folder}" was started with ${changes} in config.json, which is only a copy: give changes as ` +
         "flags with --force, or remove config.json, which is then written again",
       exitCode: usage,
     };
   }
   if (error instanceof recipe.RunNotFoundError) {
     return { message: `${error.message}, as \`deno task train\` printed it`, exitCode: usage };
+  }
+  if (error instanceof data.DataNotFoundError && data.knownSet(error.set) !== undefined) {
+    const { set, reason } = error;
+    const download = reason === "missing" ? `run \`deno task data ${set}\`, which downloads it, or, ` : "";
+    return {
+      message: `Data set ${set} is not on this machine: ${download}with its archive at hand, ` +
+        `\`deno task data ${set} --archive ${set}.tgz\``,
+      exitCode: failed,
+    };
   }
   if (error instanceof recipe.RecipeError) {
     const unregistered = error.message.includes("not registered here");

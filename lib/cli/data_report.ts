@@ -1,15 +1,13 @@
 /** Progress of getting a data set ready, as tasks show it. */
-import { formatNumber } from "../lib/cli/format.ts";
-import type { Progress } from "../lib/cli/progress.ts";
-import type { Report } from "../lib/cli/report.ts";
-import { defaultCache } from "../lib/data/prepare.ts";
-import type { data } from "../mod.ts";
-import type { OpenWatch } from "./open_data.ts";
+import { data, type recipe } from "../../mod.ts";
+import { formatNumber } from "./format.ts";
+import type { Progress } from "./progress.ts";
+import type { Report } from "./report.ts";
 
 const MB = 1e6;
 
 /** Help of the flag that says where. */
-export const cacheHelp = `Where pixel caches and downloads are kept (default ${defaultCache})`;
+export const cacheHelp = `Where pixel caches and downloads are kept (default ${data.defaultCache})`;
 
 /** Shows how far the decoding is, in megabytes of the source. */
 export function showPreparing(
@@ -28,33 +26,19 @@ export function showDownload(progress: Progress, { bytes, expectedBytes }: data.
   progress.update({ label: "download ", done: bytes / MB, total: (expectedBytes ?? bytes) / MB, facts });
 }
 
-/** What a task that measures says while a bar shows how far it is: a line takes the bar away first. */
-export interface BesideBar {
-  readonly signal: AbortSignal;
-  note(line: string): void;
-  /** Told once everything is set up: time counts from there. */
-  ready(line: string): void;
-  readonly watch: OpenWatch;
-}
-
-/** Shows the opening of a data set on a bar, and lines beside it. */
-export function besideBar(progress: Progress, report: Report, signal: AbortSignal): BesideBar {
-  const note = (line: string): void => {
-    progress.clear();
-    report.note(line);
-  };
+/** Shows the opening of a data set on a bar, and warnings beside it: options of the call that opens it. */
+export function watchData(
+  progress: Progress,
+  report: Report,
+  signal: AbortSignal,
+): Required<Pick<recipe.OpenDataOptions, "signal" | "onWarning" | "onProgress" | "onDownload">> {
   return {
     signal,
-    note,
-    ready: (line) => {
-      progress.line(line);
-      progress.start();
+    onWarning: (message) => {
+      progress.clear();
+      report.note(`warning: ${message}`);
     },
-    watch: {
-      signal,
-      onWarning: (line) => note(`warning: ${line}`),
-      onProgress: (state) => showPreparing(progress, state),
-      onDownload: (state) => showDownload(progress, state),
-    },
+    onProgress: (state) => showPreparing(progress, state),
+    onDownload: (state) => showDownload(progress, state),
   };
 }

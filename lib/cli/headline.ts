@@ -13,7 +13,9 @@ export function headline({ kind, threads }: { kind: "cpu" | "cuda"; threads: num
 }
 
 /** {@linkcode headline} of a device that is open. */
-export function deviceHeadline(device: { kind: "cpu" | "cuda"; stats(): { chunksByThread: readonly number[] } }): string {
+export function deviceHeadline(
+  device: { kind: "cpu" | "cuda"; stats(): { chunksByThread: readonly number[] } },
+): string {
   return headline({ kind: device.kind, threads: device.stats().chunksByThread.length });
 }
 

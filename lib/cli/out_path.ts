@@ -1,5 +1,5 @@
 import { dirname } from "@std/path";
-import { UsageError } from "../lib/cli/flags.ts";
+import { UsageError } from "./flags.ts";
 
 /** Refuses an `--out` that a task has no permission to write below `folder`, with the command that has. */
 export function checkOut(task: string, out: string, options: { folder?: string; flag?: string } = {}): void {

@@ -82,7 +82,10 @@ function place(target: Record<string, unknown>, [name = "", ...rest]: readonly s
 }
 
 function valueAt(value: unknown, path: string): unknown {
-  return path.split(".").reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], value);
+  return path.split(".").reduce<unknown>(
+    (inner, name) => (inner as Record<string, unknown> | undefined)?.[name],
+    value,
+  );
 }
 
 /** A word of a command line as a shell takes it. */

@@ -1,4 +1,4 @@
-import { exitCodes } from "../lib/cli/exit_codes.ts";
+import { exitCodes } from "./exit_codes.ts";
 
 /** A second signal this soon is the first once more: a terminal's Ctrl-C reaches us directly and through our parents. */
 const sameSignalMs = 300;

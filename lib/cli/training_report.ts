@@ -73,7 +73,9 @@ export class TrainingReport implements Disposable {
     this.#config = config;
     this.#progress.clear();
     this.#report.line(
-      `${headline({ kind: device, threads })} · ${dtype} · ${model.name} ${count(parameters)} parameters · seed ${seed}`,
+      `${headline({ kind: device, threads })} · ${dtype} · ${model.name} ${
+        count(parameters)
+      } parameters · seed ${seed}`,
     );
     this.#report.line(`data      ${data.name} · ${formatNumber(train)} train · ${formatNumber(valid)} val`);
     this.#report.line(`run       ${folder}`);

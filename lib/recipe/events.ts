@@ -1,7 +1,7 @@
 /** What a training of a recipe tells while it runs. */
 import type { Counters } from "../checkpoint/state.ts";
 import type { DownloadProgress } from "../data/download.ts";
-import type { PrepareProgress } from "../data/prepare.ts";
+import type { PrepareProgress } from "../ffi/image.ts";
 import type {
   BatchEnd,
   EpochBegin,
