@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { cargoCounts, denoCounts, moveSkips, needsCuda, parseSkips } from "../../tasks/test_counts.ts";
+import { cargoCounts, denoCounts, moveSkips, needsCuda, parseSkips } from "../../tools/test_counts.ts";
 
 Deno.test("cargoCounts: sums the test binaries, colors or not", () => {
   const output = [
