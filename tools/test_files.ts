@@ -93,7 +93,7 @@ class Texts {
     seen.add(path);
     const text = await this.of(path);
     if (text.includes(word)) return true;
-    for (const [, from = ""] of text.matchAll(/(?:from|URL\()\s*"(\.[^"]+)"/g)) {
+    for (const [, from = ""] of text.matchAll(/(?:from|import|URL\()\s*"(\.[^"]+)"/g)) {
       const target = new URL(from, `file:///${path}`).pathname.slice(1);
       if (target.startsWith("tests/") && /\.(ts|json)$/.test(target) && await this.reach(target, word, seen)) {
         return true;
@@ -131,7 +131,8 @@ async function rustNames(texts: Texts, path: string, word: string): Promise<bool
  */
 export async function pick(root: string, files: TestFiles, word: string): Promise<Picked> {
   const texts = new Texts(root);
-  const inPath = (path: string): boolean => path.replace(/^tests\//, "").includes(word);
+  // "test" alone is in all paths.
+  const inPath = (path: string): boolean => (word.includes("/") ? path : path.replace(/^tests\//, "")).includes(word);
   const among = async (
     paths: readonly string[],
     holds: (path: string) => Promise<boolean> | boolean,

@@ -5,7 +5,7 @@ export interface Job {
   readonly suite: Suite;
   /** Said above its output. */
   readonly title: string;
-  /** Of TypeScript, the files to run; cargo knows its own. */
+  /** What to run; of Rust, why cargo is asked, as it knows its own. */
   readonly files: readonly string[];
   /** Part of the tests' names. */
   readonly filter?: string;
@@ -15,6 +15,8 @@ export interface Job {
   readonly alone?: boolean;
 }
 
+const MEASURING = "measuring time", EXAMPLES = "examples in docs";
+
 /** Files whose tests measure how long something takes. */
 const measuring: readonly string[] = [
   "tests/lib/train/event_loop_test.ts",
@@ -22,24 +24,22 @@ const measuring: readonly string[] = [
   "tests/tasks/train_test.ts",
 ];
 
-/** A process for each file here, as they take longest, begun first and in this order. */
+/** What begins before the rest, as it takes longest: a process for each, in this order. */
 const longest: readonly string[] = [];
 
-/** Tests of TypeScript are run a folder at a time: a process for each file would spend its time on starting. */
+/** Where tests of TypeScript run: a folder at a time, as a process for each file would spend its time on starting. */
 function group(path: string): string {
+  if (measuring.includes(path)) return MEASURING;
   if (longest.includes(path)) return path;
   return path.split("/").slice(0, path.startsWith("tests/lib/") ? 3 : 2).join("/");
 }
 
-function deno(suite: Suite, paths: readonly string[], rest: Partial<Job> = {}): Job[] {
-  const groups = Map.groupBy(paths, (path) => measuring.includes(path) ? "measuring time" : group(path));
-  return [...groups].map(([title, files]) => ({
-    suite,
-    title,
-    files,
-    ...(title === "measuring time" ? { alone: true } : {}),
-    ...rest,
-  }));
+function grouped(suite: Suite, paths: readonly string[]): Job[] {
+  const groups = Map.groupBy(paths, group);
+  return [...groups].map(([title, files]) => {
+    const job: Job = { suite, title, files };
+    return title === MEASURING ? { ...job, alone: true } : job;
+  });
 }
 
 /** Where a job stands among those that begin first; the others keep their order behind them. */
@@ -50,26 +50,30 @@ function rank({ suite, title }: Job): number {
   return place < 0 ? longest.length : place;
 }
 
-function jobsOf(files: TestFiles, only: Suite | undefined, filter?: string): Job[] {
-  const wanted = (suite: Suite): boolean => only === undefined || only === suite;
-  const named = filter === undefined ? {} : { filter };
-  const docs: Job = { suite: "typescript", title: "examples in docs", files: files.docs, docs: true, ...named };
-  return [
-    ...(wanted("rust") && files.rust.length > 0
-      ? [{ suite: "rust", title: "cargo test", files: [], ...named }] as Job[]
-      : []),
-    ...(wanted("emulated") ? deno("emulated", files.emulated, named) : []),
-    ...(wanted("typescript") ? deno("typescript", files.typescript, named) : []),
-    ...(wanted("typescript") && files.docs.length > 0 ? [docs] : []),
-  ];
-}
-
 /** The jobs of all tests, those that should begin first at the front. */
 export function allJobs(files: TestFiles, only?: Suite): Job[] {
-  return jobsOf(files, only).sort((a, b) => rank(a) - rank(b));
+  const jobs: Job[] = [
+    { suite: "rust", title: "the crate", files: files.rust },
+    ...grouped("emulated", files.emulated),
+    ...grouped("typescript", files.typescript),
+    { suite: "typescript", title: EXAMPLES, files: files.docs, docs: true },
+  ];
+  return wanted(jobs, only).sort((a, b) => rank(a) - rank(b));
 }
 
-/** The jobs of what a word picks: one process for each suite and way of picking, as there is little to run. */
+/** The jobs of what a word picks: a process for each suite and way of picking, as there is little to run. */
 export function pickedJobs({ whole, named }: Picked, word: string, only?: Suite): Job[] {
-  return [...jobsOf(named, only, word), ...jobsOf(whole, only)];
+  const jobs: Job[] = [
+    { suite: "rust", title: "the crate", files: named.rust, filter: word },
+    { suite: "emulated", title: "tests by name", files: named.emulated, filter: word },
+    { suite: "typescript", title: "tests by name", files: named.typescript, filter: word },
+    { suite: "emulated", title: "files by path", files: whole.emulated },
+    { suite: "typescript", title: "files by path", files: whole.typescript },
+    { suite: "typescript", title: EXAMPLES, files: whole.docs, docs: true },
+  ];
+  return wanted(jobs, only);
+}
+
+function wanted(jobs: readonly Job[], only: Suite | undefined): Job[] {
+  return jobs.filter(({ suite, files }) => files.length > 0 && (only === undefined || suite === only));
 }
