@@ -130,6 +130,24 @@ test("an address that is none fails at the next wait", (session) => {
   assertEquals(got, floats(64, (i) => 63 - i));
 });
 
+test("a pointer that a kernel finds in memory", (session) => {
+  const x = session.upload(floats(4, (i) => i + 1));
+  const [place, y] = [session.floats(2), session.floats(4)];
+  const pointer = BigUint64Array.of(x);
+  assertEquals(cuda.cuMemcpyHtoDAsync_v2(place, addressOf(pointer), 8n, session.stream), OK);
+  const args = [{ pointer: place }, { pointer: y }];
+  for (let round = 0; round < 2; round++) {
+    assertEquals(launch(session.kernel("follow"), session.stream, args, { threads: 4 }), OK);
+    const got = floats(4);
+    assertEquals(session.download(y, got), OK);
+    assertEquals(got, floats(4, (i) => i + 1));
+  }
+  // The pointer is what the host wrote: the device's own addresses are nowhere in its memory.
+  const back = new BigUint64Array(1);
+  assertEquals(cuda.cuMemcpyDtoHAsync_v2(addressOf(back), place, 8n, session.stream), OK);
+  assertEquals(back, pointer);
+});
+
 test("memory that was freed", (session) => {
   const x = session.upload(floats(64, () => 1));
   assertEquals(cuda.cuMemFree_v2(x), OK);
@@ -312,14 +330,31 @@ test("handles that are none, calls without a context, calls that shall fail", (s
   assertEquals(addressOf(floats(1)) > 0n, true);
 });
 
-Deno.test("emulated driver: a host that touches device memory dies of it", async () => {
+async function hostAccess(...words: string[]): Promise<{ said: string; signal: Deno.Signal | null; err: string }> {
   const script = fromFileUrl(new URL("./host_access.ts", import.meta.url));
   const library = `${Deno.env.get("LIBTRAIN_EMULATED")}/libcuda.so`;
-  const args = ["run", "-q", "--no-prompt", `--allow-ffi=${library}`, "--allow-env=LIBTRAIN_EMULATED", script];
+  const args = [
+    "run",
+    "-q",
+    "--no-prompt",
+    `--allow-ffi=${library}`,
+    "--allow-env=LIBTRAIN_EMULATED",
+    script,
+    ...words,
+  ];
   // Deno hands a path of the loader to nobody; the child opens the driver by its own path.
   const env = { LD_LIBRARY_PATH: "" };
   const output = await new Deno.Command(Deno.execPath(), { args, env, stdout: "piped", stderr: "piped" }).output();
-  const said = new TextDecoder().decode(output.stdout);
-  assertEquals(said, "allocated\n", new TextDecoder().decode(output.stderr));
-  assertEquals(output.signal, "SIGSEGV");
+  const decoder = new TextDecoder();
+  return { said: decoder.decode(output.stdout), signal: output.signal, err: decoder.decode(output.stderr) };
+}
+
+Deno.test("emulated driver: a host that touches device memory dies of it", async () => {
+  const { said, signal, err } = await hostAccess();
+  assertEquals([said, signal], ["allocated\n", "SIGSEGV"], err);
+});
+
+Deno.test("emulated driver: it also dies where a kernel was at that memory by a pointer of its own", async () => {
+  const { said, signal, err } = await hostAccess("followed");
+  assertEquals([said, signal], ["followed 0 0 0\nallocated\n", "SIGSEGV"], err);
 });

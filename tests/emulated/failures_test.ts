@@ -4,6 +4,7 @@ import { capture, crossEntropy, Device, LateError, models, optim, type Tensor, t
 import { DeviceError, InternalError, LibtrainError } from "../../lib/ffi/errors.ts";
 import { readFixture, type StoredFastai } from "../support/fastai.ts";
 import type { StepSettings } from "../support/fastai_steps.ts";
+import { long } from "../long.ts";
 import { closedTo, emulator } from "./emulator.ts";
 
 const stored: StoredFastai<StepSettings> = await readFixture<StepSettings>("narrow_10_steps");
@@ -109,20 +110,24 @@ async function narrowRun(plan: string): Promise<number> {
 /** What the last run chose by timing. */
 let chosen = "";
 
-Deno.test("cuda (emulated): fifty seeded calls of the recipe's network fail, each with a typed error", async () => {
-  const wanted = await narrowRun("");
-  const plan = chosen;
-  emulator.reset();
-  assertEquals(await narrowRun(plan), wanted);
-  const calls = emulator.calls();
-  assert(calls > 2000, `${calls} calls`);
-  let random = 12345;
-  for (let i = 0; i < 50; i++) {
-    random = (random * 1103515245 + 12345) % 2 ** 31;
-    await checkFailure(() => narrowRun(plan), 1 + random % calls, wanted);
-  }
-  assertEquals(await narrowRun(plan), wanted, "the process goes on");
-});
+long(
+  "cuda (emulated): fifty seeded calls of the recipe's network fail, each with a typed error",
+  "fifty networks",
+  async () => {
+    const wanted = await narrowRun("");
+    const plan = chosen;
+    emulator.reset();
+    assertEquals(await narrowRun(plan), wanted);
+    const calls = emulator.calls();
+    assert(calls > 2000, `${calls} calls`);
+    let random = 12345;
+    for (let i = 0; i < 50; i++) {
+      random = (random * 1103515245 + 12345) % 2 ** 31;
+      await checkFailure(() => narrowRun(plan), 1 + random % calls, wanted);
+    }
+    assertEquals(await narrowRun(plan), wanted, "the process goes on");
+  },
+);
 
 Deno.test("cuda (emulated): a lost GPU says so, at once and ever after", async () => {
   using device = new Device("cuda");

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { refusalOf } from "../../tools/gpu_check/result.ts";
+import { long } from "../long.ts";
 import { tempFolder } from "../temp_folder.ts";
 
 const root = fromFileUrl(new URL("../..", import.meta.url));
@@ -47,7 +48,9 @@ function readPart(folder: string, name: string): PartFile {
   return JSON.parse(Deno.readTextFileSync(join(folder, `${name}.json`)));
 }
 
-Deno.test("gpu_check: packed, carried in parts and run where nothing else is, it writes a whole JSON file a part", async () => {
+const NAME = "gpu_check: packed, carried in parts and run where nothing else is, it writes a whole JSON file a part";
+
+long(NAME, "the rehearsal of a whole check", async () => {
   using folder = tempFolder();
   const [bare, packed, out] = ["bare", "packed", "out"].map((name) => join(folder.path, name));
   await succeeds(`mkdir -p ${bare} && tar -cf - ${SOURCES.join(" ")} | tar -xf - -C ${bare}`, root);

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { capture, crossEntropy, Device, models, optim, scoped, type Tensor } from "../../mod.ts";
 import { cpuRuns } from "../../lib/ffi/native.ts";
+import { long } from "../long.ts";
 import { assertNoFurther } from "../support/compare.ts";
 import { fastaiBatch, fill, readFixture, type StoredFastai } from "../support/fastai.ts";
 import { type How, stepLosses, type StepSettings } from "../support/fastai_steps.ts";
@@ -17,7 +18,10 @@ async function narrow(device: Device): Promise<models.XResNet> {
 }
 
 for (const captured of [false, true]) {
-  Deno.test(`cuda (emulated): ten losses of the narrow entry, ${captured ? "captured" : "eager"}, as close as the CPU's`, async () => {
+  const name = `cuda (emulated): ten losses of the narrow entry, ${
+    captured ? "captured" : "eager"
+  }, as close as the CPU's`;
+  const body = async (): Promise<void> => {
     using device = new Device("cuda");
     const how: How = { dtype: "f32", device, captured };
     using model = await narrow(device);
@@ -38,7 +42,10 @@ for (const captured of [false, true]) {
     // Replays launch a graph, which runs everything that the recorded step launched.
     if (captured) assertGreater(ran, 3 * given);
     else assertGreater(given, 10 * 500);
-  });
+  };
+  // The captured steps begin with eager ones.
+  if (captured) Deno.test(name, body);
+  else long(name, "a whole network once more", body);
 }
 
 /** Losses of some steps, and every weight after them, as bits. */
@@ -71,7 +78,9 @@ async function bits(device: Device, captured: boolean, dtype: "f32" | "bf16"): P
 }
 
 for (const dtype of ["f32", "bf16"] as const) {
-  Deno.test(`cuda (emulated): seven captured steps in ${dtype}, with Lookahead's turn and new rates, are the eager ones bit for bit`, async () => {
+  const name =
+    `cuda (emulated): seven captured steps in ${dtype}, with Lookahead's turn and new rates, are the eager ones bit for bit`;
+  long(name, "whole networks, twice", async () => {
     using device = new Device("cuda", { threads: 0 });
     const plan = device.plan();
     const eager = await bits(device, false, dtype);

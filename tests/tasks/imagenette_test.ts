@@ -5,6 +5,7 @@ import { fromFileUrl, join } from "@std/path";
 import { data, Device, loadCheckpoint } from "../../mod.ts";
 import { evaluate } from "../../tasks/evaluate.ts";
 import { train, type TrainOptions } from "../../tasks/train.ts";
+import { long } from "../long.ts";
 import { skip } from "../skip.ts";
 import { tempFolder } from "../temp_folder.ts";
 
@@ -34,7 +35,7 @@ async function table(path: string): Promise<Record<string, string>[]> {
 }
 
 function test(name: string, body: () => Promise<void>): void {
-  Deno.test(name, async () => {
+  long(name, "of the whole data set or with the entry's network", async () => {
     if (isHere(name)) await body();
   });
 }

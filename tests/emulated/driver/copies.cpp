@@ -196,6 +196,6 @@ size_t emulated::pinned_bytes() {
 }
 
 void emulated::release_pinned() {
-    for (auto &[address, _] : pinned) std::free(at<void>(address));
+    for (auto &[address, _] : pinned) std::free(reinterpret_cast<void *>(address));
     pinned.clear();
 }

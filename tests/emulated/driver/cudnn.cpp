@@ -95,11 +95,8 @@ int search(Pass pass, void *handle, const Problem &problem, uint64_t output, siz
     if (!stream || asked < 1 || !memory::holds(output, output_bytes)) return BAD_PARAM;
     if (workspace_bytes > 0 && !memory::holds(workspace, workspace_bytes)) return BAD_PARAM;
     if (waits_in_capture(stream) || unsafe_in_capture() || finish(stream)) return EXECUTION_FAILED;
-    {
-        memory::Access access;
-        std::fill_n(memory::at<unsigned char>(output), output_bytes, 0x7f);
-        std::fill_n(memory::at<unsigned char>(workspace), workspace_bytes, 0xa5);
-    }
+    std::fill_n(memory::at<unsigned char>(output), output_bytes, 0x7f);
+    std::fill_n(memory::at<unsigned char>(workspace), workspace_bytes, 0xa5);
     std::vector<Found> found;
     for (int algorithm = 0; algorithm < ALGORITHMS; ++algorithm) {
         size_t needed = workspace_of(problem, algorithm);

@@ -30,10 +30,12 @@ void leave_after(void *context) {
 #endif
 }
 
-// An address that the op may not touch: back to execute(). Faults of other threads are not ours.
+// An address that the op may not touch: back to execute(). One of the program's, which a kernel found in memory, is
+// opened, and the kernel goes on. Faults of other threads are not ours.
 std::thread::id &runner = *new std::thread::id;
 void on_fault(int signal, siginfo_t *info, void *more) {
     if (running && std::this_thread::get_id() == runner) {
+        if (memory::open(info->si_addr)) return;
         fault_address = info->si_addr;
         return leave_after(more);
     }
@@ -54,6 +56,7 @@ struct Catch {
     ~Catch() {
         running = 0;
         sigaction(SIGSEGV, &before, nullptr);
+        memory::close_again();
     }
 };
 

@@ -1,5 +1,6 @@
 // libcuda: modules, their kernels, and launches.
 #include "kernels.h"
+#include "memory.h"
 #include "queue.h"
 #include "../shim/block.h"
 #include <cstring>
@@ -33,6 +34,17 @@ Table<Function> &functions = *new Table<Function>;
 
 const char CUBIN[] = "\177ELF";
 
+// The device's own addresses in place of the program's, in the bytes of an argument.
+void translate(std::vector<unsigned char> &value) {
+    for (size_t i = 0; i + sizeof(uint64_t) <= value.size(); i += sizeof(uint64_t)) {
+        uint64_t word;
+        std::memcpy(&word, value.data() + i, sizeof word);
+        if (!memory::was_given_out(word)) continue;
+        word += memory::shift;
+        std::memcpy(value.data() + i, &word, sizeof word);
+    }
+}
+
 int launch(void *handle, shim::Dim3 grid, shim::Dim3 block, unsigned shared, void *stream_handle, void **given) {
     auto function = functions.find(handle);
     auto stream = stream_of(stream_handle);
@@ -51,6 +63,7 @@ int launch(void *handle, shim::Dim3 grid, shim::Dim3 block, unsigned shared, voi
     for (unsigned i = 0; i < kernel.count; ++i) {
         auto first = static_cast<const unsigned char *>(given[i]);
         values->emplace_back(first, first + kernel.sizes[i]);
+        if (kernel.point[i]) translate(values->back());
     }
     auto run = [=, &kernel] {
         std::vector<void *> arguments;

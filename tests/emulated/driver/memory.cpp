@@ -1,18 +1,24 @@
 #include "memory.h"
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace emulated::memory {
 
 size_t capacity = size_t(2) << 30;
+uint64_t first = 0, shift = 0;
 
 namespace {
 
 const size_t RESERVED = size_t(1) << 36, GUARD = 256, STEP = size_t(4) << 20;
 const unsigned char POISON = 0xff;
+// Where the range is asked for: the upper half of an address there is no plausible size, which a structure among a
+// kernel's arguments may hold behind another one.
+const uint64_t WISHED = 0x6b5a'0000'0000;
 
 struct Block {
     size_t bytes; // as asked for
@@ -20,42 +26,42 @@ struct Block {
 };
 
 struct Range {
-    unsigned char *base = nullptr;
+    unsigned char *base = nullptr;    // as the host knows it
     size_t used = 0;                  // bytes from the base that were ever given out
     size_t backed = 0;                // bytes from the base with memory behind them
-    int key = -1;                     // that locks them; -1 where the processor has no such keys
     std::map<uint64_t, Block> live;   // by the address given out
     std::map<uint64_t, size_t> freed; // by where its first guard began: bytes
     size_t bytes = 0;
-    int open = 0;
+    size_t open_from = RESERVED, open_to = 0; // around all that open() opened
 };
+
+[[noreturn]] void give_up(const char *what) {
+    std::fprintf(stderr, "emulated driver: cannot %s\n", what);
+    std::abort();
+}
 
 Range &range() {
     static Range &range = *new Range;
     if (range.base) return range;
-    void *made = mmap(nullptr, RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (made == MAP_FAILED) {
-        std::fprintf(stderr, "emulated driver: cannot reserve addresses for device memory\n");
-        std::abort();
-    }
-    range.base = static_cast<unsigned char *>(made);
-    range.key = pkey_alloc(0, PKEY_DISABLE_ACCESS);
+    int file = memfd_create("emulated device memory", MFD_CLOEXEC);
+    if (file < 0 || ftruncate(file, off_t(RESERVED)) != 0) give_up("make device memory");
+    auto map = [&](uint64_t wished) {
+        void *made = mmap(reinterpret_cast<void *>(wished), RESERVED, PROT_NONE, MAP_SHARED | MAP_NORESERVE, file, 0);
+        if (made == MAP_FAILED) give_up("reserve addresses for device memory");
+        return static_cast<unsigned char *>(made);
+    };
+    range.base = map(WISHED);
+    unsigned char *own = map(0);
+    close(file); // the mappings hold it
+    first = reinterpret_cast<uint64_t>(range.base);
+    shift = reinterpret_cast<uint64_t>(own) - first;
     return range;
 }
 
-// A protection key is opened for this thread alone, by one instruction; without keys every page changes its protection.
-void set_open(bool open) {
-    if (range().key >= 0) pkey_set(range().key, open ? 0 : PKEY_DISABLE_ACCESS);
-    else if (range().backed > 0) mprotect(range().base, range().backed, open ? PROT_READ | PROT_WRITE : PROT_NONE);
-}
-
-// Puts memory behind everything that was given out; while the range is open.
+// Puts memory behind everything that was given out.
 void back() {
     while (range().backed < range().used) {
-        unsigned char *from = range().base + range().backed;
-        int done = range().key >= 0 ? pkey_mprotect(from, STEP, PROT_READ | PROT_WRITE, range().key)
-                                    : mprotect(from, STEP, PROT_READ | PROT_WRITE);
-        if (done != 0) std::abort();
+        if (mprotect(at<void>(first + range().backed), STEP, PROT_READ | PROT_WRITE) != 0) give_up("back device memory");
         range().backed += STEP;
     }
 }
@@ -83,7 +89,7 @@ uint64_t place(size_t whole) {
         return found;
     }
     if (range().used + whole > RESERVED) return 0;
-    uint64_t found = reinterpret_cast<uint64_t>(range().base) + range().used;
+    uint64_t found = first + range().used;
     range().used += whole;
     back();
     std::memset(at<void>(found), POISON, whole);
@@ -92,17 +98,8 @@ uint64_t place(size_t whole) {
 
 } // namespace
 
-Access::Access() {
-    if (range().open++ == 0) set_open(true);
-}
-
-Access::~Access() {
-    if (--range().open == 0) set_open(false);
-}
-
 uint64_t allocate(size_t bytes) {
     if (bytes > capacity || range().bytes + bytes > capacity) return 0;
-    Access access;
     size_t whole = (bytes + 255) / 256 * 256 + 2 * GUARD;
     uint64_t start = place(whole);
     if (start == 0) return 0;
@@ -114,7 +111,6 @@ uint64_t allocate(size_t bytes) {
 bool release(uint64_t address) {
     auto found = range().live.find(address);
     if (found == range().live.end()) return false;
-    Access access;
     auto [bytes, whole] = found->second;
     uint64_t start = address - GUARD;
     std::memset(at<void>(start), POISON, whole);
@@ -137,9 +133,23 @@ bool holds(uint64_t address, size_t bytes) {
     return address - start <= block.bytes && bytes <= block.bytes - (address - start);
 }
 
-bool in_range(const void *address) {
-    auto at = static_cast<const unsigned char *>(address);
-    return at >= range().base && at < range().base + RESERVED;
+bool was_given_out(uint64_t address) { return address >= first && address - first <= range().used; }
+
+bool open(const void *address) {
+    uint64_t wanted = reinterpret_cast<uint64_t>(address);
+    if (wanted < first || wanted - first >= range().backed) return false;
+    size_t from = (wanted - first) / STEP * STEP;
+    if (mprotect(range().base + from, STEP, PROT_READ | PROT_WRITE) != 0) return false;
+    range().open_from = std::min(range().open_from, from);
+    range().open_to = std::max(range().open_to, from + STEP);
+    return true;
+}
+
+void close_again() {
+    auto &from = range().open_from, &to = range().open_to;
+    if (from >= to) return;
+    if (mprotect(range().base + from, to - from, PROT_NONE) != 0) give_up("close device memory");
+    from = RESERVED, to = 0;
 }
 
 std::string broken_guard() {

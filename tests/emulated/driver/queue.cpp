@@ -1,6 +1,5 @@
 #include "queue.h"
 #include "execute.h"
-#include "memory.h"
 #include <set>
 
 namespace emulated {
@@ -84,7 +83,6 @@ bool run_one() {
 
 int run_until(const std::function<bool()> &holds) {
     if (holds()) return sticky;
-    memory::Access access;
     while (!holds() && !sticky) {
         if (run_one()) continue;
         complain("streams wait for each other");

@@ -69,3 +69,6 @@ extern "C" __global__ void beyond_shared(float *y) {
     tile[threadIdx.x] = 1.0f;
     y[threadIdx.x] = tile[threadIdx.x];
 }
+
+// y = what lies where a pointer in memory says.
+extern "C" __global__ void follow(const float *const *place, float *y) { y[threadIdx.x] = (*place)[threadIdx.x]; }

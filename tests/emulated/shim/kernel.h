@@ -1,6 +1,7 @@
 // The kernels of the emulated driver: what it has to know of a compiled kernel file.
 #pragma once
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 namespace shim {
@@ -13,6 +14,8 @@ struct Kernel {
     // Of its arguments, in bytes.
     unsigned count;
     const size_t *sizes, *alignments;
+    // Which of them are pointers, or structures that may hold some.
+    const bool *point;
     // Calls it once; a pointer to each argument.
     void (*body)(void **arguments);
 };
@@ -31,12 +34,13 @@ template <auto KERNEL> struct Export;
 template <class... A, void (*KERNEL)(A...)> struct Export<KERNEL> {
     static constexpr size_t sizes[sizeof...(A) + 1] = {sizeof(A)..., 0};
     static constexpr size_t alignments[sizeof...(A) + 1] = {alignof(A)..., 0};
+    static constexpr bool point[sizeof...(A) + 1] = {(std::is_pointer_v<A> || std::is_class_v<A>)..., false};
     template <size_t... I> static void call(void **arguments, std::index_sequence<I...>) {
         KERNEL(*static_cast<A *>(arguments[I])...);
     }
     static void body(void **arguments) { call(arguments, std::index_sequence_for<A...>()); }
     static bool add(const char *file, const char *name, unsigned most_threads) {
-        shim::add(Kernel{file, name, most_threads, sizeof...(A), sizes, alignments, body});
+        shim::add(Kernel{file, name, most_threads, sizeof...(A), sizes, alignments, point, body});
         return true;
     }
 };

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { cargoCounts, denoCounts, moveSkips, needsCuda, parseSkips } from "../../tasks/test_counts.ts";
+import { cargoCounts, cargoSkips, denoCounts, moveSkips, needsCuda, parseSkips } from "../../tools/test_counts.ts";
 
 Deno.test("cargoCounts: sums the test binaries, colors or not", () => {
   const output = [
@@ -9,6 +9,14 @@ Deno.test("cargoCounts: sums the test binaries, colors or not", () => {
   ].join("\n");
   assertEquals(cargoCounts(output), { passed: 4, failed: 2, skipped: 1 });
   assertEquals(cargoCounts("error: could not compile"), undefined);
+});
+
+Deno.test("cargoSkips: the tests that cargo ignored, with the reason of their attribute", () => {
+  const output = "test ops::a ... ok\ntest ops::b ... ignored, long, all shapes\ntest \x1b[33mc\x1b[0m ... ignored\n";
+  assertEquals(cargoSkips(output), [
+    { name: "ops::b", reason: "long, all shapes" },
+    { name: "c", reason: "no reason given" },
+  ]);
 });
 
 Deno.test("denoCounts: steps do not count, ignored tests are skipped, the last line counts", () => {

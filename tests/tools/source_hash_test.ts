@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { join } from "@std/path";
-import { sourceHash } from "../../tasks/source_hash.ts";
+import { sourceHash } from "../../tools/source_hash.ts";
 import { tempFolder } from "../temp_folder.ts";
 
 Deno.test("sourceHash: changes with content, names, and the compiler, not with time or other files", async () => {

@@ -24,39 +24,54 @@ export interface StepResult {
   readonly seconds: number;
 }
 
-/** Everything that must hold before a change lands, the fast ones first. */
-function steps(options: { tests: boolean }): Step[] {
+/**
+ * Everything that must hold before a change lands, in lanes that run side by side: Deno's own steps keep one processor
+ * busy, and so does clippy, which compiles the crate twice.
+ */
+function lanes(): readonly (readonly Step[])[] {
   const deno = Deno.execPath();
   const generate = ["run", "-q", "--no-prompt", "-P=generate", "tools/generate.ts", "--check"];
   const clippy = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
   // mod.ts re-exports some rooms under a name, which the linter takes for private unless it reads them too.
   const rooms = ["tensor", "nn", "optim", "models", "data", "train"].map((room) => `lib/${room}/mod.ts`);
   return [
-    { name: "deno fmt", program: deno, args: ["fmt", "--check"], fix: "run `deno fmt`" },
-    { name: "cargo fmt", program: "cargo", args: ["fmt", "--all", "--check"], fix: "run `cargo fmt --all`" },
-    { name: "deno lint", program: deno, args: ["lint"] },
-    { name: "generated files", program: deno, args: generate, fix: "run `deno task generate` and commit what changed" },
-    { name: "deno check", program: deno, args: ["check", "-q"] },
-    { name: "deno doc", program: deno, args: ["doc", "--lint", "mod.ts", ...rooms], quiet: true },
-    { name: "cargo clippy", program: "cargo", args: clippy },
-    ...(options.tests ? [{ name: "tests", program: deno, args: ["task", "test"] }] : []),
+    [
+      { name: "deno fmt", program: deno, args: ["fmt", "--check"], fix: "run `deno fmt`" },
+      { name: "deno lint", program: deno, args: ["lint"] },
+      {
+        name: "generated files",
+        program: deno,
+        args: generate,
+        fix: "run `deno task generate` and commit what changed",
+      },
+      { name: "deno check", program: deno, args: ["check", "-q"] },
+      { name: "deno doc", program: deno, args: ["doc", "--lint", "mod.ts", ...rooms], quiet: true },
+    ],
+    [
+      { name: "cargo fmt", program: "cargo", args: ["fmt", "--all", "--check"], fix: "run `cargo fmt --all`" },
+      { name: "cargo clippy", program: "cargo", args: clippy },
+    ],
   ];
 }
 
-/** Runs one step; its output goes to stderr, where it cannot mix with the table or the JSON object. */
-async function runStep(step: Step): Promise<StepResult> {
+/** The tests have the machine to themselves, as some of them measure time. */
+function tests(): Step {
+  return { name: "tests", program: Deno.execPath(), args: ["task", "test"] };
+}
+
+/** Runs one step; its output goes to `show`. */
+async function runStep(step: Step, show: (text: string) => void): Promise<StepResult> {
   const start = performance.now();
-  const seconds = (): number => (performance.now() - start) / 1000;
   const child = new Deno.Command(step.program, {
     args: [...step.args],
     cwd: root,
     stdin: "null",
     stdout: step.quiet ? "null" : "piped",
-    stderr: "inherit",
+    stderr: "piped",
   }).spawn();
-  const shown = step.quiet ? undefined : tee(child.stdout, processStreams().err);
-  const [{ code }] = await Promise.all([child.status, shown]);
-  return { name: step.name, ok: code === 0, seconds: seconds() };
+  const shown = step.quiet ? undefined : tee(child.stdout, show);
+  const [{ code }] = await Promise.all([child.status, tee(child.stderr, show), shown]);
+  return { name: step.name, ok: code === 0, seconds: (performance.now() - start) / 1000 };
 }
 
 /** Runs every step of the gate, going on after one that failed. */
@@ -64,12 +79,29 @@ export async function ok(
   options: { tests?: boolean; note?: (line: string) => void } = {},
 ): Promise<StepResult[]> {
   const note = options.note ?? console.error;
-  const results: StepResult[] = [];
-  for (const step of steps({ tests: options.tests ?? true })) {
-    note(`--- ${step.name}`);
-    const result = await runStep(step);
-    results.push(result);
+  // To stderr, where it cannot mix with the table or the JSON object.
+  const show = processStreams().err;
+  const told = (step: Step, result: StepResult): StepResult => {
     if (!result.ok && step.fix !== undefined) note(`${step.name} failed: ${step.fix}`);
+    return result;
+  };
+  const lane = async (steps: readonly Step[]): Promise<StepResult[]> => {
+    const results: StepResult[] = [];
+    for (const step of steps) {
+      // Held until the step is over, as the other lane's lines would come in between.
+      let held = "";
+      const result = await runStep(step, (text) => void (held += text));
+      note(`--- ${step.name}`);
+      show(held);
+      results.push(told(step, result));
+    }
+    return results;
+  };
+  const results = (await Promise.all(lanes().map(lane))).flat();
+  if (options.tests ?? true) {
+    const step = tests();
+    note(`--- ${step.name}`);
+    results.push(told(step, await runStep(step, show)));
   }
   return results;
 }

@@ -1,6 +1,16 @@
 import { fromFileUrl, join } from "@std/path";
-import { cargoCounts, type Counts, denoCounts, moveSkips, noCounts, parseSkips, type Skip } from "./test_counts.ts";
+import {
+  cargoCounts,
+  cargoSkips,
+  type Counts,
+  denoCounts,
+  moveSkips,
+  noCounts,
+  parseSkips,
+  type Skip,
+} from "./test_counts.ts";
 import { tee } from "./tee.ts";
+import type { Job } from "./test_jobs.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
@@ -12,9 +22,6 @@ export interface RunnerResult {
   readonly trouble?: string;
 }
 
-/** What is tested, one process each: the crate, the TypeScript, and both on the emulated GPU. */
-export type Suite = "rust" | "typescript" | "emulated";
-
 interface Runner {
   readonly name: string;
   readonly program: string;
@@ -24,10 +31,10 @@ interface Runner {
 
 /** How a run is told what to do. */
 export interface RunOptions {
-  /** Part of the tests' names. */
-  readonly filter?: string;
   readonly show: (text: string) => void;
   readonly plain: boolean;
+  /** Runs the long tests too. */
+  readonly all: boolean;
   /** The folder of the emulated driver. */
   readonly emulator?: string;
 }
@@ -36,19 +43,20 @@ export interface RunOptions {
  * Cargo tests in the release profile: it shares the dependencies with the library just built, where a debug build would
  * compile all of them anew (and run the numeric tests ten times slower).
  */
-function cargo(filter: string | undefined): Runner {
+function cargo({ filter }: Job, all: boolean): Runner {
   const target = ["--target-dir", join(root, "target")];
   const names = filter === undefined ? [] : [filter];
+  const long = all ? ["--", "--include-ignored"] : [];
   return {
     name: "cargo test",
     program: "cargo",
-    args: ["test", "--release", "--workspace", "--no-fail-fast", ...target, ...names],
+    args: ["test", "--release", "--workspace", "--no-fail-fast", ...target, ...names, ...long],
     read: cargoCounts,
   };
 }
 
 /** `deno test` with the permissions of the tests. */
-function deno(args: readonly string[], filter: string | undefined, more: readonly string[] = []): Runner {
+function deno({ title, files, filter, docs }: Job, args: readonly string[], more: readonly string[] = []): Runner {
   const names = filter === undefined ? [] : ["--filter", filter];
   const program = Deno.execPath();
   // Tests start deno by the path it runs from, since `deno` may not be on PATH (npx); such a path cannot stand in
@@ -60,20 +68,21 @@ function deno(args: readonly string[], filter: string | undefined, more: readonl
   // Opened before the first test: the library stays open, and a test that opens it would count as leaking.
   const preload = "--preload=./tests/support/library.ts";
   const sanitizers = ["--sanitize-ops", "--sanitize-resources"];
+  const kind = docs === true ? ["--doc"] : [];
   return {
-    name: "deno test",
+    name: `deno test (${title})`,
     program,
-    args: ["test", "-q", ...permissions, preload, ...sanitizers, ...names, ...args],
+    args: ["test", "-q", ...permissions, preload, ...sanitizers, ...kind, ...names, ...args, ...files],
     read: denoCounts,
   };
 }
 
-function runner(suite: Suite, { filter, emulator }: RunOptions): Runner {
-  if (suite === "rust") return cargo(filter);
-  if (suite === "typescript") return deno(["--doc", "--ignore=tests/emulated"], filter);
+function runner(job: Job, { all, emulator }: RunOptions): Runner {
+  if (job.suite === "rust") return cargo(job, all);
+  if (job.suite === "typescript") return deno(job, []);
   if (emulator === undefined) throw new Error("The emulated tests need the emulated driver");
   const libraries = ["target/release/liblibtrain.so", join(emulator, "libcuda.so")];
-  const { name, program, args, read } = deno([`--allow-ffi=${libraries}`, "tests/emulated"], filter, ["env"]);
+  const { name, program, args, read } = deno(job, [`--allow-ffi=${libraries}`], ["env"]);
   // The loader reads its path when a process starts, and Deno lets only `env` set it.
   return {
     name: `${name} (emulated GPU)`,
@@ -84,9 +93,10 @@ function runner(suite: Suite, { filter, emulator }: RunOptions): Runner {
 }
 
 /** What the emulated driver is found by; compiled kernels are not kept on disk, where a real driver would take them. */
-function environment(suite: Suite, { emulator, plain }: RunOptions): Record<string, string> {
+function environment({ suite }: Job, { all, emulator, plain }: RunOptions): Record<string, string> {
   return {
     ...(plain ? { NO_COLOR: "1" } : {}),
+    ...(all ? { LIBTRAIN_TEST_ALL: "1" } : {}),
     ...(emulator === undefined ? {} : { LIBTRAIN_EMULATED: emulator }),
     ...(suite === "emulated" ? { LIBTRAIN_NVRTC_DIR: "", LIBTRAIN_KERNEL_CACHE: "" } : {}),
   };
@@ -101,26 +111,32 @@ function troubleOf(runner: Runner, counts: Counts | undefined, code: number, fil
   return ran === 0 && !filtered ? `${runner.name} ran no tests` : undefined;
 }
 
-/** Runs one suite, whose stdout goes to `show` as it comes. */
-export async function runTests(suite: Suite, options: RunOptions): Promise<RunnerResult> {
-  const chosen = runner(suite, options);
+/** Runs one job, whose output goes to `show` as it comes. */
+export async function runTests(job: Job, options: RunOptions): Promise<RunnerResult> {
+  const chosen = runner(job, options);
   const folder = join(root, ".cache", "test");
   await Deno.mkdir(folder, { recursive: true });
-  const log = join(folder, `skips-${suite}-${Deno.pid}.tsv`);
+  const log = join(folder, `skips-${job.suite}-${crypto.randomUUID()}.tsv`);
   await Deno.writeTextFile(log, "");
   try {
     const child = new Deno.Command(chosen.program, {
       args: [...chosen.args],
       cwd: root,
-      env: { ...environment(suite, options), LIBTRAIN_SKIP_LOG: log },
+      env: { ...environment(job, options), LIBTRAIN_SKIP_LOG: log },
       stdout: "piped",
-      stderr: "inherit",
+      stderr: "piped",
     }).spawn();
-    const [output, { code }] = await Promise.all([tee(child.stdout, options.show), child.status]);
+    const [output, , { code }] = await Promise.all([
+      tee(child.stdout, options.show),
+      tee(child.stderr, options.show),
+      child.status,
+    ]);
     const found = chosen.read(output);
-    const skips = parseSkips(await Deno.readTextFile(log));
-    const trouble = troubleOf(chosen, found, code, options.filter !== undefined);
-    return { counts: moveSkips(found ?? noCounts, skips), skips, trouble };
+    const late = parseSkips(await Deno.readTextFile(log));
+    // Cargo counts as skipped what it ignored; Deno's tests find out while they run.
+    const skips = [...late, ...(job.suite === "rust" ? cargoSkips(output) : [])];
+    const trouble = troubleOf(chosen, found, code, job.filter !== undefined);
+    return { counts: moveSkips(found ?? noCounts, late), skips, trouble };
   } finally {
     await Deno.remove(log);
   }

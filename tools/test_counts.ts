@@ -35,6 +35,12 @@ export function cargoCounts(output: string): Counts | undefined {
   return sum;
 }
 
+/** The tests that `cargo test` left out, each with the reason in its attribute. */
+export function cargoSkips(output: string): Skip[] {
+  const lines = withoutColors(output).matchAll(/^test (\S+)(?: - .*)? \.\.\. ignored(?:, (.*))?$/gm);
+  return [...lines].map(([, name = "", reason = "no reason given"]) => ({ name, reason }));
+}
+
 /** Reads the closing line of `deno test`; the last one counts, as tests may print such lines themselves. */
 export function denoCounts(output: string): Counts | undefined {
   const lines = withoutColors(output).matchAll(/^(?:ok|FAILED) \| (\d+) passed.* \| (\d+) failed(.*)$/gm);
