@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./module.ts";
+export * from "./replace.ts";
 export * from "./init.ts";
 export * from "./layers.ts";
 export * from "./pools.ts";

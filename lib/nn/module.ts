@@ -4,6 +4,7 @@ import type { Device } from "../tensor/device.ts";
 import { guard } from "../tensor/recording.ts";
 import type { DtypeName } from "../ffi/codes.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { fieldsOf, twoNamed } from "./fields.ts";
 
 /** A tensor that training changes: a leaf of the graph with storage of its own, owned by its module. */
 export class Parameter extends Tensor {
@@ -48,8 +49,9 @@ export type NamedTensors<Kind extends Tensor> = Map<string, Kind>;
 /**
  * Something with parameters and a forward.
  *
- * Fields that hold a {@linkcode Parameter}, a {@linkcode Buffer} or a module, or arrays of these, become part of the state
- * under their names (in arrays, their index), joined by dots.
+ * Fields that hold a {@linkcode Parameter}, a {@linkcode Buffer} or a module become part of the state under their names;
+ * so do those in arrays, maps, sets and plain objects, under the field's name and their index or key, joined by dots. What is
+ * in a `#private` field or a local variable cannot be seen: an optimizer's first step refuses to train without it.
  *
  * @example
  * ```ts
@@ -98,7 +100,7 @@ export abstract class Module {
     return this.train(false);
   }
 
-  /** The modules directly inside, by name; those in arrays by their index. */
+  /** The modules directly inside, by name; those in arrays, maps, sets and plain objects by name and index or key. */
   children(): Map<string, Module> {
     const found = new Map<string, Module>();
     for (const [name, value] of fieldsOf(this)) if (value instanceof Module) found.set(name, value);
@@ -114,7 +116,9 @@ export abstract class Module {
     if (seen.has(this)) return;
     seen.add(this);
     yield [path, this];
-    for (const [name, child] of this.children()) yield* child.#modules(joined(path, name), seen);
+    for (const [name, child] of fieldsOf(this)) {
+      if (child instanceof Module) yield* child.#modules(joined(path, name), seen);
+    }
   }
 
   /** Every parameter by path; a shared one appears once. */
@@ -139,7 +143,9 @@ export abstract class Module {
       for (const [name, value] of fieldsOf(module)) {
         if (!(value instanceof kind) || seen.has(value)) continue;
         seen.add(value);
-        found.set(joined(path, name), value);
+        const own = joined(path, name);
+        if (found.has(own)) throw twoNamed(own);
+        found.set(own, value);
       }
     }
     return found;
@@ -169,76 +175,6 @@ export abstract class Module {
   }
 }
 
-/** The values of a module's fields by name; those in arrays by their index. */
-function* fieldsOf(module: Module): Generator<[name: string, value: unknown]> {
-  for (const [name, value] of Object.entries(module)) yield* elementsOf(name, value);
-}
-
-function* elementsOf(name: string, value: unknown): Generator<[name: string, value: unknown]> {
-  if (!Array.isArray(value)) yield [name, value];
-  else for (const [index, element] of value.entries()) yield* elementsOf(`${name}.${index}`, element);
-}
-
 function joined(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;
-}
-
-/**
- * Puts other modules in the place of all of a class, anywhere inside; what is no longer part of the root is disposed.
- *
- * What is inside a replaced module or its replacement is left alone, so that a replacement may wrap what it replaces. A
- * module in several places is replaced by the same one in all of them.
- *
- * @example
- * ```ts
- * import { models, nn, replaceModules } from "@libtrain/libtrain";
- *
- * using model = models.xresnet18({ classes: 10, pool: "max" });
- * replaceModules(model, nn.MaxPool2d, (old) => new nn.MaxBlurPool2d({ stride: old.stride, filter: "tri3" }));
- * ```
- *
- * @returns How many were replaced.
- */
-export function replaceModules<Old extends Module>(
-  root: Module,
-  kind: abstract new (...args: never) => Old,
-  replacement: (old: Old, path: string) => Module,
-): number {
-  const replaced = new Map<Module, Module>();
-  const visited = new Set<Module>([root]);
-  const visit = (holder: Record<string | number, unknown>, name: string | number, path: string): void => {
-    const value = holder[name];
-    if (Array.isArray(value)) {
-      value.forEach((_, index) => visit(value as unknown as Record<number, unknown>, index, `${path}.${index}`));
-    } else if (value instanceof kind && value !== root) {
-      const fresh = replaced.get(value) ?? replacement(value, path).train(value.training);
-      replaced.set(value, fresh);
-      holder[name] = fresh;
-    } else if (value instanceof Module && !visited.has(value)) {
-      visited.add(value);
-      visitFields(value, `${path}.`);
-    }
-  };
-  const visitFields = (module: Module, prefix: string): void => {
-    const fields = module as unknown as Record<string, unknown>;
-    for (const name of Object.keys(module)) visit(fields, name, prefix + name);
-  };
-  try {
-    visitFields(root, "");
-  } finally {
-    disposeRemoved(root, replaced.keys());
-  }
-  return replaced.size;
-}
-
-/** Disposes of modules, but for what is still inside the root. */
-function disposeRemoved(root: Module, removed: Iterable<Module>): void {
-  const modules = new Set([...root.modules()].map(([, module]) => module));
-  const tensors = new Set(root.state().values());
-  for (const old of removed) {
-    if (modules.has(old)) continue;
-    const state = [...old.state().values()];
-    if (!state.some((tensor) => tensors.has(tensor))) old.dispose();
-    else for (const tensor of state) if (!tensors.has(tensor)) tensor.dispose();
-  }
 }

@@ -63,6 +63,15 @@ export class Ema {
     );
   }
 
+  /**
+   * Starts again from the weights as they are now: what was averaged so far is forgotten. For weights that were loaded after
+   * the average was made; a Trainer calls it when its first training begins.
+   */
+  restart(): void {
+    assignAll(this.#averages, this.#model.state());
+    this.#count.fill(0);
+  }
+
   /** The averages by the model's paths, and `count`: they are its own, not copies. */
   state(): Map<string, Tensor> {
     return new Map([...[...this.#averages].map(([path, value]) => [`model.${path}`, value] as const), [
@@ -75,10 +84,10 @@ export class Ema {
   async during<Result>(body: () => Promise<Result>): Promise<Result> {
     const own = copies(this.#model);
     try {
-      assignAll(this.#model, this.#averages);
+      assignAll(this.#model.state(), this.#averages);
       return await body();
     } finally {
-      assignAll(this.#model, own);
+      assignAll(this.#model.state(), own);
       for (const value of own.values()) value.dispose();
     }
   }
@@ -111,6 +120,6 @@ function copies(model: Module): Map<string, Tensor> {
   );
 }
 
-function assignAll(model: Module, values: ReadonlyMap<string, Tensor>): void {
-  for (const [path, target] of model.state()) target.assign(values.get(path)!);
+function assignAll(targets: ReadonlyMap<string, Tensor>, values: ReadonlyMap<string, Tensor>): void {
+  for (const [path, target] of targets) target.assign(values.get(path)!);
 }

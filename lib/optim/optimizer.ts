@@ -7,19 +7,9 @@ import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
 import { full, tensor, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { allOrNothing, scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
-
-/** Settings for some of a model's parameters. */
-export interface ParameterGroup {
-  /** Which parameters, by path: a pattern, or a function. */
-  match: RegExp | ((path: string, parameter: Parameter) => boolean);
-  /** Multiplies the learning rate; by default 1. */
-  lrScale?: number;
-  /** Weight decay; by default the optimizer's. */
-  wd?: number;
-  /** Whether they stay as they are; by default false. */
-  frozen?: boolean;
-}
+import { type Tensor, versionOf } from "../tensor/tensor.ts";
+import { matches, type ParameterGroup, requireMatch, type Segment, settingsOf } from "./groups.ts";
+import { noteBound, refuseStrays } from "./strays.ts";
 
 /** Options of `bind()`. */
 export interface BindOptions {
@@ -41,17 +31,6 @@ export interface StepRule {
   wd: number;
   /** The op's parameters without `segments`. */
   params: Record<string, number | boolean>;
-}
-
-/** One parameter in the flat state. */
-interface Segment {
-  path: string;
-  parameter: Parameter;
-  /** Elements before it in the flat state. */
-  start: number;
-  lrScale: number;
-  wd: number;
-  frozen: boolean;
 }
 
 /** The tables of one set of parameters, and their state. */
@@ -78,8 +57,12 @@ export class BoundOptimizer {
   #lr: number;
   #lrTensor: Tensor | undefined;
   #steps = 0;
-  /** Until the first use, weights may still be loaded: the states that begin as copies of them are made again then. */
+  /** Until the first step, weights may still be loaded: the states that begin as copies of them are made again then. */
   #used = false;
+  /** The versions of those states as this optimizer has left them: others mean that somebody has loaded a state. */
+  #copiedAt = "";
+  /** Parameters whose gradient was turned off here, and is turned on again once they are no longer frozen. */
+  readonly #frozen = new Set<Parameter>();
 
   /** Binds to a model's parameters; `Optimizer.bind` calls it. */
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
@@ -90,6 +73,7 @@ export class BoundOptimizer {
     if (model.namedParameters().size === 0) {
       throw new StateError("bind(): Expected a model with parameters, got one without");
     }
+    requireMatch("bind", this.#groups, model.namedParameters());
     // Now and not at the first step, which would take blocks that the second step's activations need.
     this.#rebuild(model.namedParameters());
     this.#lrTensor!.device.afterRecovery(this);
@@ -126,8 +110,10 @@ export class BoundOptimizer {
   /** Updates every parameter that has a gradient, and consumes the gradients, even where it throws. Only enqueues. */
   step(): void {
     const tables = this.#current();
+    this.#used = true;
     const gradients = tables.segments.map(({ parameter }) => parameter.takeGrad());
     try {
+      refuseStrays(new Set(tables.segments.map(({ parameter }) => parameter)));
       this.#enqueue(tables, gradients);
     } finally {
       for (const gradient of gradients) gradient?.dispose();
@@ -170,9 +156,12 @@ export class BoundOptimizer {
   /** Sets what a group of parameters does from now on: learning-rate scale, weight decay, freezing. */
   configure(group: ParameterGroup): void {
     refuseInCapture("change parameter groups");
-    for (const segment of this.#current().segments) {
+    const { segments } = this.#current();
+    requireMatch("configure", [group], new Map(segments.map(({ path, parameter }) => [path, parameter])));
+    for (const segment of segments) {
       if (matches(group, segment.path, segment.parameter)) Object.assign(segment, settingsOf(group, segment));
     }
+    this.#freeze(segments);
     this.#version++;
   }
 
@@ -196,7 +185,10 @@ export class BoundOptimizer {
     return named;
   }
 
-  /** Makes the state now rather than at the first step, which is then as short as the others. */
+  /**
+   * Makes the state now rather than at the first step, which is then as short as the others. What begins as a copy of the
+   * weights follows them until that step.
+   */
   prepare(): void {
     this.#current();
   }
@@ -204,6 +196,7 @@ export class BoundOptimizer {
   /** Goes on from a count of steps, after the state was written: for resuming. */
   resumeAt(steps: number): void {
     this.#steps = steps;
+    this.#used = true;
   }
 
   /** @internal A late error may have skipped the last change of the rate, and steps. */
@@ -242,8 +235,7 @@ export class BoundOptimizer {
     const parameters = this.#model.namedParameters();
     if (!this.#covers(parameters)) this.#rebuild(parameters);
     const tables = this.#alive();
-    if (!this.#used) scope(() => noGrad(() => this.#copyWeights(tables)));
-    this.#used = true;
+    if (!this.#inUse()) scope(() => noGrad(() => this.#copyWeights(tables)));
     return tables;
   }
 
@@ -254,6 +246,29 @@ export class BoundOptimizer {
         states.get(name)!.rows(start, parameter.size).assign(parameter.detach().reshape([parameter.size]));
       }
     }
+    this.#copiedAt = this.#copyVersions();
+  }
+
+  #copyVersions(): string {
+    const { states } = this.#alive();
+    return (this.#rule.copies ?? []).map((name) => versionOf(states.get(name)!)).join();
+  }
+
+  /** Whether there was a step, or somebody else has written the states that begin as copies. */
+  #inUse(): boolean {
+    this.#used ||= this.#copyVersions() !== this.#copiedAt;
+    return this.#used;
+  }
+
+  /** Has the gradients computed of what is trained, and of nothing that this optimizer keeps as it is. */
+  #freeze(segments: readonly Segment[]): void {
+    const frozenNow = new Set(segments.flatMap(({ parameter, frozen }) => frozen ? [parameter] : []));
+    for (const parameter of this.#frozen) {
+      if (!frozenNow.has(parameter) && this.#frozen.delete(parameter)) parameter.requireGrad();
+    }
+    for (const parameter of frozenNow) {
+      if (parameter.requiresGrad) this.#frozen.add(parameter.requireGrad(false));
+    }
   }
 
   /**
@@ -263,6 +278,7 @@ export class BoundOptimizer {
   #rebuild(parameters: Map<string, Parameter>): void {
     refuseInCapture("change the parameters of a bound model");
     const before = this.#tables;
+    if (before !== undefined) this.#inUse();
     let start = 0;
     const segments = [...parameters].map(([path, parameter]): Segment => {
       const old = before?.segments.find((segment) => segment.path === path);
@@ -301,6 +317,9 @@ export class BoundOptimizer {
     this.#lrTensor = lr;
     for (const old of before === undefined ? [] : [...before.states.values(), before.steps]) old.dispose();
     this.#tables = tables;
+    this.#copiedAt = this.#copyVersions();
+    noteBound(parameters.values());
+    this.#freeze(segments);
     this.#version++;
   }
 
@@ -321,8 +340,9 @@ export class BoundOptimizer {
     if (before !== undefined) steps.rows(segments.length, 1).assign(before.steps.rows(before.segments.length, 1));
   }
 
-  /** Disposes of the state; the model's parameters stay. */
+  /** Disposes of the state; the model's parameters stay, and those that were frozen get gradients again. */
   dispose(): void {
+    this.#freeze([]);
     this.#lrTensor?.dispose();
     for (const state of this.#tables?.states.values() ?? []) state.dispose();
     this.#tables?.steps.dispose();
@@ -348,16 +368,4 @@ export class BoundOptimizer {
 function checkedRate(lr: number): number {
   if (!Number.isFinite(lr) || lr < 0) throw new RangeError(`Expected a learning rate from 0, got ${lr}`);
   return lr;
-}
-
-function matches(group: ParameterGroup, path: string, parameter: Parameter): boolean {
-  // search() and not test(), which goes on from where a pattern with the flag g matched last.
-  return group.match instanceof RegExp ? path.search(group.match) >= 0 : group.match(path, parameter);
-}
-
-function settingsOf(
-  group: ParameterGroup,
-  before: Pick<Segment, "lrScale" | "wd" | "frozen">,
-): Pick<Segment, "lrScale" | "wd" | "frozen"> {
-  return { lrScale: group.lrScale ?? before.lrScale, wd: group.wd ?? before.wd, frozen: group.frozen ?? before.frozen };
 }

@@ -1,16 +1,24 @@
 /** Learning-rate schedules: functions of how far training is. */
 
+/** A schedule's settings as plain JSON: `name` is the function that makes it, and `then` the settings of an inner one. */
+export interface ScheduleConfig {
+  /** The function's name: flatCos, oneCycle, cosine, constant, linearWarmup. */
+  readonly name: string;
+  /** Its options, those left out too. */
+  readonly [option: string]: number | string | ScheduleConfig;
+}
+
 /** A schedule without its length; `over(steps)` gives the rate of each step. */
 export interface Schedule {
   /** What is recorded of it in a run's configuration. */
-  readonly config: Readonly<Record<string, number | string>>;
+  readonly config: ScheduleConfig;
   /** The rate at a position from 0 to 1. */
   at(position: number): number;
   /** The rate of each step, from 0, of a training of so many steps. */
   over(steps: number): (step: number) => number;
 }
 
-function schedule(config: Record<string, number | string>, at: (position: number) => number): Schedule {
+function schedule(config: ScheduleConfig, at: (position: number) => number): Schedule {
   return {
     config,
     at,
@@ -63,7 +71,7 @@ function check(
 export function flatCos(options: { lr: number; start?: number; divFinal?: number }): Schedule {
   const { lr, start = 0.75, divFinal = 1e5 } = options;
   check("flatCos", { lr }, { start }, { divFinal });
-  return schedule({ name: "flat-cos", lr, start, divFinal }, (position) => {
+  return schedule({ name: "flatCos", lr, start, divFinal }, (position) => {
     if (position < start || start === 1) return lr;
     return cosineBetween(lr, lr / divFinal, (position - start) / (1 - start));
   });
@@ -74,7 +82,7 @@ export function oneCycle(options: { lr: number; start?: number; div?: number; di
   const { lr, start = 0.25, div = 25, divFinal = 1e5 } = options;
   check("oneCycle", { lr }, { start }, { div, divFinal });
   return schedule(
-    { name: "one-cycle", lr, start, div, divFinal },
+    { name: "oneCycle", lr, start, div, divFinal },
     (position) =>
       position < start
         ? cosineBetween(lr / div, lr, position / start)
@@ -102,7 +110,7 @@ export function constant(options: { lr: number }): Schedule {
 export function linearWarmup(options: { lr: number; warmup?: number; div?: number; then?: Schedule }): Schedule {
   const { lr, warmup = 0.1, div = 25, then = constant({ lr }) } = options;
   check("linearWarmup", { lr }, { warmup }, { div });
-  return schedule({ name: `warm-up, ${then.config["name"]}`, lr, warmup, div }, (position) => {
+  return schedule({ name: "linearWarmup", lr, warmup, div, then: then.config }, (position) => {
     if (position < warmup) return lr / div + (lr - lr / div) * position / warmup;
     return warmup === 1 ? lr : then.at((position - warmup) / (1 - warmup));
   });

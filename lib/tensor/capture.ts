@@ -182,7 +182,10 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
 
 /** What a recording is made for. */
 function keyOf(args: readonly Tensor[]): string {
-  return args.map((arg) => `${arg.dtype}[${arg.shape}]@${arg.device.handle.slot}`).join(";");
+  return args.map(({ dtype, shape, device: { handle } }) =>
+    // A slot alone is taken over by the next device once this one is gone.
+    `${dtype}[${shape}]@${handle.slot}.${handle.generation}`
+  ).join(";");
 }
 
 /** The device of a step: that of all its arguments. */

@@ -7,6 +7,13 @@ import { ownedHere, scope } from "./scope.ts";
 
 let enabled = true;
 let nextId = 0;
+/** Who got gradients last; weakly, as nothing here may keep tensors. */
+let reached: readonly WeakRef<Tensor>[] = [];
+
+/** The leaves that the last backward gave gradients. */
+export function lastLeaves(): Tensor[] {
+  return reached.flatMap((leaf) => leaf.deref() ?? []);
+}
 
 /** Whether ops are recorded for backward. */
 export function gradEnabled(): boolean {
@@ -214,6 +221,7 @@ class Pending {
       noteGradient(leaf);
       leaf.setGrad(gradient);
     }
+    reached = sums.map(([leaf]) => new WeakRef(leaf));
   }
 
   dispose(): void {

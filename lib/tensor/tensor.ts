@@ -2,7 +2,7 @@
 import type { Handle, RawTensor } from "../ffi/call.ts";
 import { type DtypeName, isFloat } from "../ffi/codes.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
-import { aliasTensor, beginRead, releaseRead, releaseTensor, takeRead } from "../ffi/native.ts";
+import { aliasTensor, beginRead, releaseRead, releaseTensor, takeRead, tensorVersion } from "../ffi/native.ts";
 import type { Device } from "./device.ts";
 import { type Remains, unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";
@@ -310,4 +310,9 @@ export function aliasOf(tensor: Tensor): Tensor {
   const alias = new Tensor(tensor.device, aliasTensor(tensor.device.handle, tensor.handle).raw);
   shareStorage(alias, tensor);
   return alias;
+}
+
+/** How often a tensor's buffer was written in place so far, enqueued writes included. */
+export function versionOf(tensor: Tensor): number {
+  return tensorVersion(tensor.device.handle, tensor.handle).version;
 }

@@ -58,7 +58,14 @@ Deno.test("schedules: linear warm-up, then another schedule over the rest", () =
   assertAlmostEquals(warm.at(0.6), 0.5, 1e-12);
   assertAlmostEquals(warm.at(1), 0, 1e-12);
   assertEquals(optim.linearWarmup({ lr: 5 }).at(0.5), 5, "a constant rate where none is given");
-  assertEquals(warm.config, { name: "warm-up, cosine", lr: 1, warmup: 0.2, div: 10 });
+  const config = { name: "linearWarmup", lr: 1, warmup: 0.2, div: 10, then: { name: "cosine", lr: 1, end: 0 } };
+  assertEquals(warm.config, config);
+  assertEquals(JSON.parse(JSON.stringify(warm.config)), config, "plain JSON");
+});
+
+Deno.test("schedules: a config's name is the function that makes it", () => {
+  const names = ["flatCos", "oneCycle", "cosine", "constant", "linearWarmup"] as const;
+  for (const name of names) assertEquals(optim[name]({ lr: 0.5 }).config.name, name);
 });
 
 Deno.test("schedules: steps before and after the training take the nearest rate", () => {

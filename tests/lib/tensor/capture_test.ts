@@ -383,3 +383,15 @@ Deno.test("capture: a parameter frozen after the recording stays as it is", asyn
   assertEquals(await model.read("b"), b.map((value) => value - 3));
   dispose();
 });
+
+Deno.test("capture: a device in the slot of one that is gone gets recordings of its own", async () => {
+  using step = capture((x: Tensor) => x.add(1));
+  for (let opened = 0; opened < 3; opened++) {
+    using device = new Device("cpu", { threads: 1 });
+    using x = tensor([opened], undefined, { device });
+    for (let i = 0; i < 3; i++) {
+      using y = step(x);
+      assertEquals(await y.item(), opened + 1);
+    }
+  }
+});

@@ -1,0 +1,64 @@
+/** Surgery: other modules in the place of those that are there. */
+import { elementsOf, putElement } from "./fields.ts";
+import { Module } from "./module.ts";
+
+/**
+ * Puts other modules in the place of all of a class, anywhere inside; what is no longer part of the root is disposed.
+ *
+ * What is inside a replaced module or its replacement is left alone, so that a replacement may wrap what it replaces. A
+ * module in several places is replaced by the same one in all of them.
+ *
+ * @example
+ * ```ts
+ * import { models, nn } from "@libtrain/libtrain";
+ *
+ * using model = models.xresnet18({ classes: 10, pool: "max" });
+ * nn.replaceModules(model, nn.MaxPool2d, (old) => new nn.MaxBlurPool2d({ stride: old.stride, filter: "tri3" }));
+ * ```
+ *
+ * @returns How many were replaced.
+ */
+export function replaceModules<Old extends Module>(
+  root: Module,
+  kind: abstract new (...args: never) => Old,
+  replacement: (old: Old, path: string) => Module,
+): number {
+  const replaced = new Map<Module, Module>();
+  const visited = new Set<unknown>([root]);
+  const visit = (holder: object, elements: readonly [string, unknown][], prefix: string): void => {
+    for (const [index, [key, value]] of elements.entries()) {
+      const path = prefix + key;
+      const inside = elementsOf(value);
+      if (inside !== undefined) {
+        if (visited.has(value)) continue;
+        visited.add(value);
+        visit(value as object, inside, `${path}.`);
+      } else if (value instanceof kind && value !== root) {
+        const fresh = replaced.get(value) ?? replacement(value, path).train(value.training);
+        replaced.set(value, fresh);
+        putElement(holder, { key, index }, fresh);
+      } else if (value instanceof Module && !visited.has(value)) {
+        visited.add(value);
+        visit(value, Object.entries(value), `${path}.`);
+      }
+    }
+  };
+  try {
+    visit(root, Object.entries(root), "");
+  } finally {
+    disposeRemoved(root, replaced.keys());
+  }
+  return replaced.size;
+}
+
+/** Disposes of modules, but for what is still inside the root. */
+function disposeRemoved(root: Module, removed: Iterable<Module>): void {
+  const modules = new Set([...root.modules()].map(([, module]) => module));
+  const tensors = new Set(root.state().values());
+  for (const old of removed) {
+    if (modules.has(old)) continue;
+    const state = [...old.state().values()];
+    if (!state.some((tensor) => tensors.has(tensor))) old.dispose();
+    else for (const tensor of state) if (!tensors.has(tensor)) tensor.dispose();
+  }
+}

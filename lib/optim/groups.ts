@@ -1,0 +1,75 @@
+/** Groups of parameters: what an optimizer does with some of a model's. */
+import type { Parameter } from "../nn/module.ts";
+
+/** Settings for some of a model's parameters. */
+export interface ParameterGroup {
+  /** Which parameters, by path: a pattern, or a function. */
+  match: RegExp | ((path: string, parameter: Parameter) => boolean);
+  /** Multiplies the learning rate; by default 1. */
+  lrScale?: number;
+  /** Weight decay; by default the optimizer's. */
+  wd?: number;
+  /**
+   * Whether they stay as they are; by default false. Their gradients are not computed then. Running statistics of batch
+   * norms are no parameters and still move in training mode: `eval()` on the module stops them.
+   */
+  frozen?: boolean;
+}
+
+/** One parameter in the flat state. */
+export interface Segment {
+  path: string;
+  parameter: Parameter;
+  /** Elements before it in the flat state. */
+  start: number;
+  lrScale: number;
+  wd: number;
+  frozen: boolean;
+}
+
+/** What a group says of its parameters. */
+export type GroupSettings = Pick<Segment, "lrScale" | "wd" | "frozen">;
+
+/** Whether a parameter is in a group. */
+export function matches(group: ParameterGroup, path: string, parameter: Parameter): boolean {
+  // search() and not test(), which goes on from where a pattern with the flag g matched last.
+  return group.match instanceof RegExp ? path.search(group.match) >= 0 : group.match(path, parameter);
+}
+
+/** What holds for a parameter from now on. */
+export function settingsOf(group: ParameterGroup, before: GroupSettings): GroupSettings {
+  return { lrScale: group.lrScale ?? before.lrScale, wd: group.wd ?? before.wd, frozen: group.frozen ?? before.frozen };
+}
+
+/** Throws where a group applies to no parameter: it would be a setting without effect. */
+export function requireMatch(
+  op: string,
+  groups: readonly ParameterGroup[],
+  parameters: ReadonlyMap<string, Parameter>,
+): void {
+  const open = new Map(parameters);
+  for (const group of groups) {
+    const matched = [...parameters].filter(([path, parameter]) => matches(group, path, parameter));
+    if (matched.length === 0) {
+      const paths = [...parameters.keys()];
+      const some = paths.slice(0, 4).map((path) => `"${path}"`).join(", ");
+      throw new RangeError(
+        `${op}(): Expected ${described(group)} to match a parameter's path, it matches none: the model has ${some}` +
+          (paths.length > 4 ? ` and ${paths.length - 4} more` : ""),
+      );
+    }
+    // The first group that matches a parameter is the one that counts.
+    if (!matched.map(([path]) => open.delete(path)).includes(true)) {
+      throw new RangeError(
+        `${op}(): Expected ${
+          described(group)
+        } to match a parameter that no group before it has, it matches only others': ` +
+          "put it first",
+      );
+    }
+  }
+}
+
+function described({ match }: ParameterGroup): string {
+  return match instanceof RegExp ? `the group's pattern ${match}` : "the group's function `match`";
+}

@@ -1,0 +1,30 @@
+/** Parameters that a backward reaches and that no optimizer knows. */
+import { StateError } from "../ffi/errors.ts";
+import { Parameter } from "../nn/module.ts";
+import { lastLeaves } from "../tensor/graph.ts";
+
+/** Those that an optimizer was ever bound to. */
+const bound = new WeakSet<Parameter>();
+
+/** Notes that an optimizer has parameters. */
+export function noteBound(parameters: Iterable<Parameter>): void {
+  for (const parameter of parameters) bound.add(parameter);
+}
+
+/**
+ * Throws where the last backward reached an optimizer's parameters and also one that no optimizer has: nothing would ever
+ * train it, without a word.
+ */
+export function refuseStrays(own: ReadonlySet<Parameter>): void {
+  const leaves = lastLeaves().filter((leaf): leaf is Parameter => leaf instanceof Parameter);
+  const stray = leaves.find((leaf) => !bound.has(leaf));
+  if (stray === undefined || !leaves.some((leaf) => own.has(leaf))) return;
+  throw new StateError(
+    `step(): Expected an optimizer for every parameter that backward() reached, got one of shape ` +
+      `[${
+        stray.shape.join(", ")
+      }] that none is bound to and that would never train, as is usual for a layer in a #private ` +
+      "field or a local variable: keep it in a plain field of the model (arrays, maps and objects will do), bind an " +
+      "optimizer to it too, or set requireGrad(false) on it",
+  );
+}
