@@ -3,27 +3,38 @@
  *
  * @module
  */
-import { capture, crossEntropy, Device, deviceInfo, nn, optim, rand, scoped, type Tensor, tensor } from "../mod.ts";
+import {
+  capture,
+  crossEntropy,
+  Device,
+  deviceInfo,
+  logitsOf,
+  nn,
+  optim,
+  rand,
+  recipe,
+  scoped,
+  type Tensor,
+  tensor,
+} from "../mod.ts";
 import { type Command, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { UsageError } from "../lib/cli/flags.ts";
 import { Progress } from "../lib/cli/progress.ts";
-import { logitsOf } from "../lib/train/precision.ts";
-import { masterDtype, type RunDtype } from "./dtype.ts";
-import { type PresetName, presetNames, presets } from "./presets.ts";
-import { buildModel, withData } from "./run_config.ts";
-import { planOf } from "./train_config.ts";
+
+/** The presets whose step is measured. */
+export type BenchPreset = keyof typeof benches;
 
 /** What to measure. */
 export interface StepBenchOptions {
   /** By default mnist, or imagenette-128-5 where a size is given. */
-  preset?: PresetName;
+  preset?: BenchPreset;
   /** Images a step; by default the preset's. */
   bs?: number;
   /** Height and width of the images; by default the preset's. */
   size?: number;
   /** What the network computes in; by default f32. */
-  dtype?: RunDtype;
+  dtype?: recipe.ComputeDtype;
   threads?: number;
   /** Steps measured, after the warm-up. */
   steps?: number;
@@ -61,7 +72,7 @@ export interface StepBench {
 const benches = {
   mnist: { channels: 1, size: 28, steps: 50, warmup: 10 },
   "imagenette-128-5": { channels: 3, size: 128, steps: 12, warmup: 4 },
-} as const satisfies Record<PresetName, { channels: number; size: number; steps: number; warmup: number }>;
+} as const satisfies Record<string, { channels: number; size: number; steps: number; warmup: number }>;
 
 const classes = Array.from({ length: 10 }, (_, index) => `${index}`);
 
@@ -69,21 +80,21 @@ const classes = Array.from({ length: 10 }, (_, index) => `${index}`);
 export async function benchStep(options: StepBenchOptions = {}): Promise<StepBench> {
   const { dtype = "f32", threads, capture: captures = true } = options;
   const { preset = options.size === undefined ? "mnist" : "imagenette-128-5" } = options;
-  const settings = presets[preset];
+  const settings = recipe.preset(preset, { dtype });
   const { channels, ...usual } = benches[preset];
   const { size = usual.size, steps = usual.steps, warmup = usual.warmup } = options;
   const bs = options.bs ?? settings.bs;
   using device = new Device("cpu", { threads });
-  const config = withData(planOf({ preset, dtype }), { classes, imageShape: [size, size, channels] });
-  using model = buildModel({ ...config, dtype }, device);
+  using model = recipe.buildModel({ ...settings, dtype, classes, imageShape: [size, size, channels] }, device);
   const { name: _, ...optimizerOptions } = settings.optimizer;
   using optimizer = optim.ranger(optimizerOptions).bind(model, { lr: settings.schedule.lr });
   const shape = [bs, size, size, channels];
   const macs = nn.summaryRows(model, shape).reduce((sum, row) => sum + row.macs, 0);
-  using images = rand(shape, { seed: 1, dtype: masterDtype(dtype), device });
+  using images = rand(shape, { seed: 1, dtype: recipe.masterDtype(dtype), device });
   using labels = tensor(Int32Array.from({ length: bs }, (_, i) => i % 10), undefined, { device });
+  const labelSmoothing = settings.loss["labelSmoothing"] as number;
   const body = (images: Tensor, labels: Tensor): Tensor => {
-    const loss = crossEntropy(logitsOf(model, images, dtype), labels, { labelSmoothing: settings.labelSmoothing });
+    const loss = crossEntropy(logitsOf(model, images, dtype), labels, { labelSmoothing });
     loss.backward();
     optimizer.step();
     return loss;
@@ -134,7 +145,7 @@ function rounded(value: number, digits: number): number {
 const flags = {
   preset: {
     kind: "choice",
-    choices: presetNames,
+    choices: Object.keys(benches),
     help: "Whose network, optimizer and loss (default mnist; with --size imagenette-128-5)",
   },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images (default: the preset's)" },
@@ -169,8 +180,8 @@ export const benchCommand: Command<typeof flags> = {
     using shown = new Progress(report, { unit: "steps" });
     const result = await benchStep({
       ...rest,
-      preset: preset as PresetName,
-      dtype: dtype as RunDtype,
+      preset: preset as BenchPreset,
+      dtype: dtype as recipe.ComputeDtype,
       progress: (done, total) => shown.update({ label: "step", done, total }),
     });
     shown.clear();

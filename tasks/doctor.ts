@@ -5,10 +5,7 @@
  */
 import { type Command, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
-import { type DeviceInfo, deviceInfo } from "../lib/tensor/device_info.ts";
-import { libraryPath } from "../lib/ffi/library.ts";
-import { Device } from "../lib/tensor/device.ts";
-import { tensor } from "../lib/tensor/create.ts";
+import { Device, type DeviceInfo, deviceInfo, libraryPath, tensor } from "../mod.ts";
 
 /** One thing that was looked at. */
 export interface Finding {

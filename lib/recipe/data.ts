@@ -55,17 +55,17 @@ export async function checkData(recipe: Recipe): Promise<void> {
   }
   if (knownSet(name) === undefined) await thereOrRefused(() => findArchive(name));
   if (shift !== 0) {
-    const from = preset === null ? "a recipe" : `the \`preset\` ${preset}`;
+    const got = preset === null ? "a recipe" : `none but ${preset}`;
     throw new SettingError(
       "transforms.shift",
-      `Expected a \`preset\` for image files with the \`data.name\` "${name}", got ${from}, which shifts images and is ` +
-        "for digits: take imagenette-128-5, or set `transforms.shift` to 0",
+      `Expected \`preset\` with \`data.name\` "${name}", got ${got}, which shifts images and is for digits: pass ` +
+        "`preset` imagenette-128-5, or `transforms.shift` 0",
     );
   }
   if (size === null) {
     throw new SettingError(
       "size",
-      `Expected \`size\` with the \`data.name\` "${name}", got none: images have many sizes`,
+      `Expected \`size\` with \`data.name\` "${name}", got none: images have many sizes`,
     );
   }
 }
@@ -92,7 +92,7 @@ async function imagesOf<Opened>(
       if (knownSet(name) === undefined) await findArchive(name);
       throw new SettingError(
         "size",
-        `Expected \`size\` with the \`data.name\` "${name}", got none: images have many sizes`,
+        `Expected \`size\` with \`data.name\` "${name}", got none: images have many sizes`,
       );
     }
     return await opening.with(name, {

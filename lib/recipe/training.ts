@@ -3,42 +3,47 @@ import type { Emit, TrainingEvent } from "./events.ts";
 import { type ResumeOptions, resumeRun, type TrainOptions, trainRecipe, type TrainResult } from "./run.ts";
 import type { Recipe } from "./recipe.ts";
 
-/** Events that may wait for whoever follows them; then the training waits. */
-const mostWaiting = 64;
+/** An event, and what tells the training that it was dealt with. */
+interface Delivery {
+  readonly event: TrainingEvent;
+  readonly done: () => void;
+}
 
-/** Those who follow a training with `for await`, each with the events that wait for it. */
+/** Someone who follows a training with `for await`: the training goes on once the loop comes back for the next event. */
 class Follower implements AsyncIterableIterator<TrainingEvent> {
-  readonly #waiting: TrainingEvent[] = [];
+  readonly #waiting: Delivery[] = [];
+  /** The event that the loop is busy with. */
+  #delivered: Delivery | undefined;
   #end: { error?: unknown } | undefined;
   #wake: (() => void) | undefined;
-  #drained: (() => void) | undefined;
   readonly #leave: () => void;
 
   constructor(leave: () => void) {
     this.#leave = leave;
   }
 
-  /** Resolves once there is room for more. */
-  async take(event: TrainingEvent): Promise<void> {
-    this.#waiting.push(event);
+  /** Resolves once the loop has dealt with the event. */
+  take(event: TrainingEvent): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ event, done: resolve });
     this.#wake?.();
-    if (this.#waiting.length < mostWaiting) return;
-    await new Promise<void>((resolve) => this.#drained = resolve);
+    return promise;
   }
 
   /** No event comes any more. */
-  end(failure?: { error: unknown }): void {
+  end(failure?: { error?: unknown }): void {
     this.#end = failure ?? {};
     this.#wake?.();
   }
 
   async next(): Promise<IteratorResult<TrainingEvent>> {
+    this.#delivered?.done();
+    this.#delivered = undefined;
     while (this.#waiting.length === 0 && this.#end === undefined) {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
-    const event = this.#waiting.shift();
-    if (this.#waiting.length < mostWaiting) this.#drained?.();
-    if (event !== undefined) return { value: event, done: false };
+    this.#delivered = this.#waiting.shift();
+    if (this.#delivered !== undefined) return { value: this.#delivered.event, done: false };
     const end = this.#end!;
     this.#end = {};
     if (Object.hasOwn(end, "error")) throw end.error;
@@ -47,10 +52,9 @@ class Follower implements AsyncIterableIterator<TrainingEvent> {
 
   /** The loop was left: the training goes on without it. */
   return(): Promise<IteratorResult<TrainingEvent>> {
-    this.#waiting.length = 0;
-    this.#end = {};
-    this.#drained?.();
     this.#leave();
+    this.#end = {};
+    for (const { done } of [this.#delivered, ...this.#waiting.splice(0)].filter((one) => one !== undefined)) done();
     return Promise.resolve({ value: undefined, done: true });
   }
 
@@ -62,8 +66,9 @@ class Follower implements AsyncIterableIterator<TrainingEvent> {
 /**
  * A training that has begun. `for await` over it gives its events in order; `result` what it came to.
  *
- * It runs whether or not somebody follows it. A loop that is slow makes it wait; one that is left does not stop it: a
- * signal does. Where the training fails, `result` rejects, and the loop throws the same error.
+ * It runs whether or not somebody follows it. It waits while a loop deals with an event, so that a signal given there stops
+ * it after that very step; a loop that is left does not stop it. Where the training fails, `result` rejects, and the loop
+ * throws the same error.
  */
 export class Training<Result = TrainResult> implements AsyncIterable<TrainingEvent> {
   readonly #result: Promise<Result>;
@@ -94,15 +99,15 @@ export class Training<Result = TrainResult> implements AsyncIterable<TrainingEve
     // The loop throws what `result` rejects with: nobody need wait for both.
     this.#heard = true;
     if (this.#over === undefined) this.#followers.add(follower);
-    else follower.end(this.#over as { error: unknown });
+    else follower.end(this.#over);
     return follower;
   }
 
   async #emit(event: TrainingEvent): Promise<void> {
-    for (const follower of this.#followers) await follower.take(event);
+    await Promise.all([...this.#followers].map((follower) => follower.take(event)));
   }
 
-  #finish(failure?: { error: unknown }): void {
+  #finish(failure?: { error?: unknown }): void {
     this.#over = failure ?? {};
     for (const follower of this.#followers) follower.end(failure);
     this.#followers.clear();

@@ -5,6 +5,7 @@
  */
 export { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName, type FloatName } from "../ffi/codes.ts";
 export * from "../ffi/errors.ts";
+export { libraryPath } from "../ffi/library.ts";
 export { type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
 export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
@@ -52,3 +53,4 @@ export {
 export { concat, gatherRows, oneHot, pad, type PadOptions } from "./ops/shape.ts";
 export { crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
 export { gelu, mish, relu, sigmoid, silu, tanh } from "./ops/unary.ts";
+export { Backpressure } from "./backpressure.ts";

@@ -19,3 +19,4 @@ export type {
 } from "./events.ts";
 export { Trainer } from "./trainer.ts";
 export { type FitOptions, type TrainerOptions } from "./trainer_options.ts";
+export { logitsOf } from "./precision.ts";

@@ -6,9 +6,9 @@ import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
 import { predictCommand } from "../../tasks/predict.ts";
-import { buildModel } from "../../tasks/run_config.ts";
 import { shiftCommand } from "../../tasks/shift.ts";
-import { train, trainCommand } from "../../tasks/train.ts";
+import { trainCommand } from "../../tasks/train.ts";
+import { train } from "../support/training.ts";
 import { badSets, checkpoints, refused, type Row } from "../support/bad_input.ts";
 import { copies, fixture, small, writeFolder } from "../support/image_files.ts";
 import { gzip, tarOf } from "../support/tar.ts";
@@ -124,7 +124,7 @@ Deno.test("bad input: import names tensors that are too many or of another shape
   ) as [string, string, string, string, string];
   using device = new Device("cpu", { threads: 1 });
   {
-    using model = buildModel({ model: { name: "xresnet18", options: { classes: 2 } }, seed: 0, dtype: "f32" }, device);
+    using model = recipe.buildModel({ model: { name: "xresnet18" }, classes: 2, seed: 0, dtype: "f32" }, device);
     await exportFastai(model, weights);
   }
   const { tensors } = await readSafetensors(weights);

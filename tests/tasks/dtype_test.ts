@@ -3,10 +3,11 @@ import { fromFileUrl, join } from "@std/path";
 import { type Command, runCommand } from "../../lib/cli/command.ts";
 import { Device, loadCheckpoint } from "../../mod.ts";
 import { chosenDtype, dtypeFor, probeDtype, probeLine } from "../../tasks/dtype.ts";
-import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
-import { predict, predictCommand } from "../../tasks/predict.ts";
+import { evaluateCommand } from "../../tasks/evaluate.ts";
+import { predictCommand } from "../../tasks/predict.ts";
 import { shift, shiftCommand } from "../../tasks/shift.ts";
-import { train, trainCommand, type TrainOptions, trainRuns } from "../../tasks/train.ts";
+import { trainCommand } from "../../tasks/train.ts";
+import { evaluate, predict, train, type TrainOptions, trainSeeds } from "../support/training.ts";
 import { fingerprint } from "../lib/train/tiny.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { tempFolder } from "../temp_folder.ts";
@@ -80,10 +81,10 @@ Deno.test("train --dtype auto: tries once, says what it chose, and keeps it, for
   assertEquals((await configOf(JSON.parse(out).run)).dtype, chosen);
   let tried = 0;
   const listener = { note: (line: string): void => void (line.startsWith("--dtype auto") ? tried++ : undefined) };
-  const runs = await trainRuns(2, { ...short, epochs: 1, dtype: "auto", out: folder.path, listener });
+  const runs = await trainSeeds(2, { ...short, epochs: 1, dtype: "auto", out: folder.path, listener });
   const dtypes = await Promise.all(runs.results.map(async ({ run }) => (await configOf(run)).dtype));
   assertEquals([tried, new Set(dtypes).size, dtypes.includes("auto")], [1, 1, false]);
-  const again = await trainRuns(undefined, { resume: runs.run, dtype: "auto", listener });
+  const again = await trainSeeds(undefined, { resume: runs.run, dtype: "auto", listener });
   assertEquals([tried, again.top1], [1, runs.top1]);
 });
 

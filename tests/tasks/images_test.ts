@@ -1,20 +1,15 @@
 /** The tasks on a data set of colour images, from arrays. */
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { UsageError } from "../../lib/cli/flags.ts";
-import { data, StateError } from "../../mod.ts";
-import { evaluate } from "../../tasks/evaluate.ts";
-import { importWeights } from "../../tasks/import.ts";
-import { exportWeights } from "../../tasks/export.ts";
-import type { OpenData, OpenValid } from "../../tasks/open_data.ts";
+import { data, recipe, StateError } from "../../mod.ts";
 import { shift } from "../../tasks/shift.ts";
-import { train } from "../../tasks/train.ts";
+import { evaluate, importWeights, train } from "../support/training.ts";
 import { tempFolder } from "../temp_folder.ts";
 
 const classes = ["red", "green", "blue"];
 
 /** Images of a class's colour with some noise, of any size. */
-function opener(names = classes, sizes: (number | null)[] = []): OpenData {
+function opener(names = classes, sizes: (number | null)[] = []): recipe.OpenData {
   return ({ size }, device) => {
     sizes.push(size);
     const side = size ?? 0;
@@ -32,7 +27,7 @@ function opener(names = classes, sizes: (number | null)[] = []): OpenData {
 }
 
 /** The validation part of what an opener gives. */
-function validOf(open: OpenData): OpenValid {
+function validOf(open: recipe.OpenData): recipe.OpenValid {
   return async (config, device) => {
     const { train, valid } = await open(config, device);
     train.dispose();
@@ -48,8 +43,8 @@ Deno.test("train --resume: a folder of images that has changed is a change, by n
     await Deno.mkdir(join(root, place), { recursive: true });
     for (const name of ["1.jpg", "2.jpg", "3.jpg"]) await Deno.writeFile(join(root, place, name), image);
   }
-  const open: OpenData = ({ path, size }, device) =>
-    data.open(path, { size: size!, cache: join(folder.path, "cache"), device });
+  const open: recipe.OpenData = ({ data: { name }, size }, device) =>
+    data.open(name, { size: size!, cache: join(folder.path, "cache"), device });
   const stop = new AbortController();
   const asked = {
     preset: "imagenette-128-5",
@@ -65,7 +60,7 @@ Deno.test("train --resume: a folder of images that has changed is a change, by n
   await Deno.writeFile(join(root, "train", "a", "2.jpg"), await Deno.readFile("tests/fixtures/images/cmyk.jpg"));
   const message =
     /was started with the SHA-256 of the list of files [0-9a-f]+\.\.\., now [0-9a-f]+\.\.\.: pass --force/;
-  const { message: told } = await assertRejects(() => train({ resume: run, open }), UsageError);
+  const { message: told } = await assertRejects(() => train({ resume: run, open }), recipe.RecipeError);
   assertMatch(told, message);
   assertEquals((await train({ resume: run, open, force: true })).steps, 6);
 });
@@ -103,16 +98,16 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   assertEquals(sizes.at(-1), 36, "real pixels come into view: images are opened larger by the shifts");
 
   const weights = join(folder.path, "w.safetensors");
-  await exportWeights(run, { out: weights });
+  await recipe.exportWeights(run, { out: weights });
   const checkpoint = join(folder.path, "i.safetensors");
   await importWeights(weights, { arch: "xresnet18", act: "relu", pool: "maxblur", out: checkpoint });
-  await assertRejects(() => evaluate(checkpoint, { open: valid }), UsageError, "Expected --data, got none");
+  await assertRejects(() => evaluate(checkpoint, { open: valid }), recipe.RecipeError, "Expected --data, got none");
   assertEquals((await evaluate(checkpoint, { open: valid, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
   const others = opener(["a", "b", "c", "d"]);
   await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of 3 classes");
   const renamed = validOf(opener(["red", "blue", "green"]));
   await assertRejects(() => evaluate(run, { open: renamed }), StateError, "Expected data with the class green");
   await assertRejects(() => train({ resume: run, open: others, epochs: 2, force: true }), StateError, "Cannot load");
-  const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), UsageError);
+  const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), recipe.RecipeError);
   assertStringIncludes(message.message, "at most 24 images a step");
 });

@@ -2,10 +2,10 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
-import { Device, exportFastai, loadCheckpoint, models, noGrad, randn, scope, writeTensors } from "../../mod.ts";
-import { exportCommand, exportWeights } from "../../tasks/export.ts";
-import { importCommand, importWeights } from "../../tasks/import.ts";
-import { buildModel, type ModelConfig } from "../../tasks/run_config.ts";
+import { Device, exportFastai, loadCheckpoint, models, noGrad, randn, recipe, scope, writeTensors } from "../../mod.ts";
+import { exportCommand } from "../../tasks/export.ts";
+import { importCommand } from "../../tasks/import.ts";
+import { importWeights } from "../support/training.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { skip } from "../skip.ts";
 import { tempFolder } from "../temp_folder.ts";
@@ -33,18 +33,18 @@ Deno.test("import and export: a checkpoint says what it is, gives the same logit
   await exportFastai(model, weights);
   const { act, pool, sa } = trained;
   const result = await importWeights(weights, { arch: "xse_resnext18", act, pool, sa, out: checkpoint });
-  const { classes, parameters, arch } = result;
+  const { classes, parameters, model: arch } = result;
   assertEquals([arch, classes, parameters, result.sha256.length], ["xse_resnext18", 4, 13_139_045, 64]);
 
   const { state, config } = await loadCheckpoint(checkpoint);
   using device = new Device("cpu", { threads: 2 });
-  using rebuilt = buildModel(config as unknown as ModelConfig, device);
+  using rebuilt = recipe.buildModel(config as unknown as recipe.ModelChoice, device);
   writeTensors(state.tensors, { model: rebuilt });
   const logits = await logitsOf(rebuilt, device);
   assertEquals(logits, await logitsOf(model));
   assertNotEquals(logits[0], 0);
 
-  const exported = await exportWeights(checkpoint, { out: back });
+  const exported = await recipe.exportWeights(checkpoint, { out: back });
   assertEquals([exported.model, exported.parameters, exported.file], ["xse_resnext18", parameters, back]);
   assert(equalBytes(await Deno.readFile(back), await Deno.readFile(weights)));
 });

@@ -1,11 +1,9 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
-import { UsageError } from "../../lib/cli/flags.ts";
-import { crossEntropy, data, Device, loadCheckpoint, noGrad, scope, tensor, writeTensors } from "../../mod.ts";
-import { predict, predictCommand } from "../../tasks/predict.ts";
-import { buildModel, type ModelConfig } from "../../tasks/run_config.ts";
-import { train } from "../../tasks/train.ts";
+import { crossEntropy, data, Device, loadCheckpoint, noGrad, recipe, scope, tensor, writeTensors } from "../../mod.ts";
+import { predictCommand } from "../../tasks/predict.ts";
+import { predict, train } from "../support/training.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { tempFolder } from "../temp_folder.ts";
 
@@ -34,7 +32,7 @@ Deno.test("predict: gives the probabilities of the model on the middle of the im
 
   using device = new Device("cpu", { threads: 1 });
   const { state, config } = await loadCheckpoint(join(run, "checkpoint", "state.safetensors"));
-  using model = buildModel(config as unknown as ModelConfig, device);
+  using model = recipe.buildModel(config as unknown as recipe.ModelChoice, device);
   writeTensors(state.tensors, { model });
   model.eval();
   using pixels = data.decodeImage(await Deno.readFile(path), { size: 28, device });
@@ -92,5 +90,5 @@ Deno.test("predict: a line an image, one object, and what cannot be used by name
     assertStringIncludes(ended.err, message);
     assertEquals(ended.err.trimEnd().split("\n").length, 1, ended.err);
   }
-  await assertRejects(() => predict(run, [path], { ema: true }), UsageError, "leave out --ema");
+  await assertRejects(() => predict(run, [path], { ema: true }), recipe.RecipeError, "leave out `ema`");
 });

@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { shift, shiftCommand } from "../../tasks/shift.ts";
 import { shiftSvg, ticks } from "../../lib/study/shift_figure.ts";
-import { train } from "../../tasks/train.ts";
+import { train } from "../support/training.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { tempFolder } from "../temp_folder.ts";
 

@@ -2,9 +2,10 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../mod.ts";
-import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
+import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
-import { train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
+import { trainCommand } from "../../tasks/train.ts";
+import { evaluate, train, type TrainOptions } from "../support/training.ts";
 import { fingerprint } from "../lib/train/tiny.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { tempFolder } from "../temp_folder.ts";

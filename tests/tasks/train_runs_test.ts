@@ -1,26 +1,26 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
-import { trainCommand, type TrainOptions, trainRuns } from "../../tasks/train.ts";
+import { recipe } from "../../mod.ts";
+import { trainCommand } from "../../tasks/train.ts";
+import { type TrainOptions, trainSeeds } from "../support/training.ts";
 import { lockFolder } from "../../lib/run/run_lock.ts";
-import { type OpenData, openData } from "../../tasks/open_data.ts";
-import { spread } from "../../tasks/train_runs.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { tempFolder } from "../temp_folder.ts";
 
 const short: TrainOptions = { epochs: 1, limit: 128, bs: 32, threads: 1 };
 
 Deno.test("spread: mean and standard deviation, of the entry's five runs too", () => {
-  const { mean, standardDeviation } = spread([0.876688, 0.872611, 0.86828, 0.874904, 0.879236]);
+  const { mean, standardDeviation } = recipe.spread([0.876688, 0.872611, 0.86828, 0.874904, 0.879236]);
   assertAlmostEquals(mean!, 0.8743438, 1e-9);
   assertAlmostEquals(standardDeviation!, 0.00416878, 1e-7);
-  assertEquals(spread([0.5]), { mean: 0.5, standardDeviation: null });
-  assertEquals(spread([]), { mean: null, standardDeviation: null });
+  assertEquals(recipe.spread([0.5]), { mean: 0.5, standardDeviation: null });
+  assertEquals(recipe.spread([]), { mean: null, standardDeviation: null });
 });
 
 Deno.test("train --runs: one object with every seed's value; runs that are over are not repeated", async () => {
   using folder = tempFolder();
-  const whole = await trainRuns(3, { ...short, seed: 5, out: folder.path });
+  const whole = await trainSeeds(3, { ...short, seed: 5, out: folder.path });
   assertEquals([whole.seeds, whole.results.map(({ seed }) => seed), whole.stopped], [[5, 6, 7], [5, 6, 7], false]);
   assertEquals(whole.top1, whole.results.map(({ top1 }) => top1!));
   assert(new Set(whole.results.map(({ trainLoss }) => trainLoss)).size === 3, "seeds differ");
@@ -29,7 +29,7 @@ Deno.test("train --runs: one object with every seed's value; runs that are over 
   const stop = new AbortController();
   let steps = 0;
   const listener = { batchEnd: () => ++steps === 6 ? stop.abort() : undefined };
-  const part = await trainRuns(3, { ...short, seed: 5, out: folder.path, signal: stop.signal, listener });
+  const part = await trainSeeds(3, { ...short, seed: 5, out: folder.path, signal: stop.signal, listener });
   assertEquals([part.results.length, part.stopped, part.top1], [2, true, whole.top1.slice(0, 1)]);
   const streams = keptStreams();
   assertEquals(await runCommand(["--resume", part.run, "--json"], trainCommand, { streams }), 0, streams.text.err);
@@ -60,21 +60,21 @@ Deno.test("train --runs: stopped while the next run's data are made ready, it te
   using folder = tempFolder();
   const stop = new AbortController();
   let opened = 0;
-  const open: OpenData = (config, device, watch) => {
+  const open: recipe.OpenData = (config, device, watch) => {
     if (++opened === 2) stop.abort();
     watch?.signal?.throwIfAborted();
-    return openData(config, device, watch);
+    return recipe.openData(config, device, watch);
   };
-  const part = await trainRuns(2, { ...short, out: folder.path, open, signal: stop.signal });
+  const part = await trainSeeds(2, { ...short, out: folder.path, open, signal: stop.signal });
   assertEquals([part.results.length, part.stopped, part.top1.length], [1, true, 1]);
-  const rest = await trainRuns(undefined, { resume: part.run });
+  const rest = await trainSeeds(undefined, { resume: part.run });
   assertEquals([rest.stopped, rest.top1.length, rest.top1[0]], [false, 2, part.top1[0]]);
 });
 
 Deno.test("train --runs: runs that are under way are not gone on with", async () => {
   using folder = tempFolder();
-  const { run } = await trainRuns(1, { ...short, limit: 64, out: folder.path });
-  const again = (): Promise<unknown> => trainRuns(undefined, { resume: run });
+  const { run } = await trainSeeds(1, { ...short, limit: 64, out: folder.path });
+  const again = (): Promise<unknown> => trainSeeds(undefined, { resume: run });
   {
     using _held = await lockFolder(run);
     await assertRejects(again, Error, `Cannot write into "${run}": another process trains there`);

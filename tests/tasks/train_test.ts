@@ -3,9 +3,9 @@ import { UsageError } from "../../lib/cli/flags.ts";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { Device, loadCheckpoint } from "../../mod.ts";
-import { evaluate, evaluateCommand } from "../../tasks/evaluate.ts";
-import { buildModel, buildTrainer, type RunConfig } from "../../tasks/run_config.ts";
-import { train, trainCommand, type TrainOptions } from "../../tasks/train.ts";
+import { evaluateCommand } from "../../tasks/evaluate.ts";
+import { evaluate, train, type TrainOptions } from "../support/training.ts";
+import { trainCommand } from "../../tasks/train.ts";
 import { fingerprint } from "../lib/train/tiny.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { tempFolder } from "../temp_folder.ts";
@@ -40,10 +40,10 @@ Deno.test("train and evaluate: a run's folder is enough to measure it again, ali
 Deno.test("train: config.json alone rebuilds model and trainer of the saved state", async () => {
   using folder = tempFolder();
   const { run } = await train({ ...short, out: folder.path });
-  const config = await json(join(run, "config.json")) as unknown as RunConfig;
+  const config = await json(join(run, "config.json")) as unknown as recipe.RunConfig;
   using device = new Device("cpu", { threads: 1 });
-  using model = buildModel(config, device);
-  using trainer = buildTrainer(config, model);
+  using model = recipe.buildModel(config, device);
+  using trainer = recipe.buildTrainer(config, model);
   const { state, config: inside } = await loadCheckpoint(join(run, "checkpoint", "state.safetensors"));
   const { sessions, rows, ...settings } = inside;
   assertEquals(settings, await json(join(run, "config.json")));
