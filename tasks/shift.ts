@@ -5,18 +5,16 @@ import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
 import { writeFileAtomic } from "../lib/io/atomic_file.ts";
-import { type Consistency, shiftConsistency, shiftCurve, widen } from "../lib/study/shift.ts";
-import { data, Device, noGrad, scope, StateError, type Tensor } from "../mod.ts";
+import { type data, Device, study } from "../mod.ts";
 import { besideBar, cacheHelp } from "./data_report.ts";
 import { requireClasses } from "./evaluate.ts";
-import { dtypeFor, masterDtype, type RunDtype, usedDtype } from "./dtype.ts";
+import { dtypeFor, type RunDtype, usedDtype } from "./dtype.ts";
 import { headline } from "./machine.ts";
 import { type OpenValid, openValid, type OpenWatch } from "./open_data.ts";
 import { checkOut, checkOutFile, makeFolderOf } from "./out_path.ts";
 import type { DataConfig } from "./run_config.ts";
 import { isFolder } from "./run_files.ts";
 import { stopSignals, unlessAborted } from "./stop_signals.ts";
-import { shiftSvg } from "../lib/study/shift_figure.ts";
 import { dataOf, type ModelOptions, openModel, type SourceOptions, type TrainedModel } from "./trained_model.ts";
 
 /** What to measure, on what, and where the figure goes. */
@@ -49,7 +47,7 @@ export interface ShiftOptions extends ModelOptions, SourceOptions {
 }
 
 /** One model's measurements. */
-export interface ShiftedRun extends Consistency {
+export interface ShiftedRun extends study.Consistency {
   readonly path: string;
   readonly model: string;
   readonly pool: string | null;
@@ -79,82 +77,10 @@ async function defaultOut(path: string): Promise<string> {
   return join(folderOf(path, await isFolder(path)), "shift.svg");
 }
 
-/** Validation images that are `margin` larger than what the model gets. */
-class Canvases {
-  readonly set: data.Dataset;
-  readonly size: number;
-  readonly margin: number;
-  readonly #pad: boolean;
-
-  constructor(set: data.Dataset, { size, margin, pad }: { size: number; margin: number; pad: boolean }) {
-    this.set = set;
-    this.size = size;
-    this.margin = margin;
-    this.#pad = pad;
-  }
-
-  /** Batches of them, the first `limit`. */
-  async *batches(bs: number, dtype: "f32" | "f64", limit: number): AsyncGenerator<data.Batch, void, undefined> {
-    for await (const batch of this.set.batches(Math.min(bs, this.set.length), { dtype })) {
-      const n = Math.min(batch.index.length, limit - batch.index[0]!);
-      if (n <= 0) return;
-      using images = this.#canvas(batch.images, n);
-      yield new data.Batch({ images, labels: batch.labels, index: batch.index.subarray(0, n), epoch: batch.epoch });
-    }
-  }
-
-  /** One of them, [1, h, w, c], which belongs to the caller, and its class. */
-  async one(sample: number, dtype: "f32" | "f64"): Promise<{ image: Tensor; label: number }> {
-    for await (const { images, labels } of this.set.batches(1, { from: sample, dtype })) {
-      const image = this.#canvas(images, 1);
-      return { image, label: await labels.item() };
-    }
-    throw new RangeError(`Expected a sample from 0 to ${this.set.length - 1}, got ${sample}`);
-  }
-
-  #canvas(images: Tensor, n: number): Tensor {
-    return noGrad(() => scope(() => this.#pad ? widen(images.rows(0, n), this.margin) : images.rows(0, n)))
-      .detachFromScope();
-  }
-}
-
-/** What the figure's windows are cut from: their numbers evenly spread, so that classes in order all have their chance. */
-function samplesFor(figure: number, n: number): number[] {
-  const count = Math.min(figure, n);
-  return Array.from({ length: count }, (_, at) => Math.floor(at * n / count));
-}
-
 interface Opened extends TrainedModel {
   readonly path: string;
   readonly source: DataConfig;
   readonly dtype: RunDtype;
-}
-
-async function measured(
-  { model, config, path, dtype }: Opened,
-  canvases: Canvases,
-  options: ShiftOptions & { n: number; samples: readonly number[] },
-): Promise<ShiftedRun> {
-  const { bs = 16, seed = 0, signal, n, samples, progress } = options;
-  const { size, margin } = canvases;
-  const stored = masterDtype(dtype);
-  const curves: number[][] = [];
-  for (const sample of samples) {
-    const { image, label } = await canvases.one(sample, stored);
-    using canvas = image;
-    curves.push(await shiftCurve(model, canvas, { size, margin, label, dtype }));
-  }
-  const onProgress = (done: number): void => progress?.(path, done, n);
-  const found = await shiftConsistency(model, canvases.batches(bs, stored, n), {
-    size,
-    margin,
-    seed,
-    dtype,
-    signal,
-    onProgress,
-  });
-  const { name, options: { pool = null } } = config.model;
-  return { path, model: name, pool, ...found, curves };
 }
 
 /** Measures how much the answers of trained models depend on where in the image something is, and draws it. */
@@ -178,65 +104,54 @@ export async function shift(paths: readonly string[], options: ShiftOptions = {}
       `Expected runs on the same data and size, got "${other.path}": give --data and --size for all`,
     );
   }
-  const canvases = await openCanvases(source, device, options);
-  stack.use(canvases.set);
-  for (const { path, config } of opened) {
-    requireClasses(path, config, canvases.set.classes);
-  }
-  const n = Math.min(options.limit ?? Infinity, canvases.set.length);
-  const samples = samplesFor(options.images ?? 4, n);
+  const { set, size, shifts } = await openLarger(source, device, options);
+  stack.use(set);
+  for (const { path, config } of opened) requireClasses(path, config, set.classes);
   const dtypes = [...new Set(opened.map(({ dtype }) => dtype))].join(", ");
+  const n = Math.min(options.limit ?? Infinity, set.length);
   options.ready?.(
-    `${headline(device)} · ${dtypes} · ${formatNumber(n)} images of ${source.path}, moved by ${canvases.margin} pixels`,
+    `${headline(device)} · ${dtypes} · ${formatNumber(n)} images of ${source.path}, moved by ${shifts} pixels`,
   );
-  const runs: ShiftedRun[] = [];
-  for (const one of opened) runs.push(await measured(one, canvases, { ...options, n, samples }));
-  const images = await classesOf(canvases, samples);
-  const shifts = Array.from(
-    { length: canvases.margin + 1 },
-    (_, at) => at - (canvases.margin - (canvases.margin >> 1)),
-  );
-  await makeFolderOf(svg);
-  const figure = shiftSvg({
-    title: `${basename(source.path)}: the image moves sideways`,
-    panels: images.map(({ sample, class: name }) => `image ${sample}: ${name}`),
-    shifts,
-    series: runs.map(({ path, pool, consistency, curves }) => ({
-      label: `${basename(path)}${pool === null ? "" : ` (${pool})`}: consistency ${formatPercent(consistency, 2)}`,
-      curves,
-    })),
+  const measured = opened.map(({ path, model, config, dtype }) => {
+    const { name, options: { pool = null } } = config.model;
+    return { path, name, pool, label: `${basename(path)}${pool === null ? "" : ` (${pool})`}`, model, dtype };
   });
+  const { images = 4, seed = 0, limit, bs = 16, signal } = options;
+  const found = await study.measureShift(measured, set, {
+    ...(size === undefined ? { shifts } : { size }),
+    images,
+    seed,
+    limit,
+    bs,
+    signal,
+    onProgress: ({ model, done, total }) => options.progress?.(measured[model]!.path, done, total),
+  });
+  await makeFolderOf(svg);
+  const figure = study.shiftSvg(
+    study.shiftFigure(found, { title: `${basename(source.path)}: the image moves sideways` }),
+  );
   await writeFileAtomic(svg, [new TextEncoder().encode(figure)]);
-  return { svg, shifts, images, runs };
+  const runs = found.models.map(({ label: _, ...measurements }, at) => {
+    const { path, name, pool } = measured[at]!;
+    return { path, model: name, pool, ...measurements };
+  });
+  return { svg, shifts: found.shifts, images: found.images, runs };
 }
 
-async function openCanvases(
+/** The validation images, larger than what the models get where they can be had so: else what comes into view is black. */
+async function openLarger(
   source: DataConfig,
   device: Device,
-  { shifts, watch, cache, open = openValid }: ShiftOptions,
-): Promise<Canvases> {
-  const marginOf = (size: number): number => shifts ?? 2 * Math.round(size / 8);
-  const margin = source.size === null ? undefined : marginOf(source.size);
-  // Where images can be had larger, what comes into view is theirs; else it is black.
-  const size = margin === undefined ? null : source.size! + margin;
-  const valid = await open({ ...source, size }, device, { ...watch, cache });
-  const [height, width] = valid.imageShape;
-  if (height !== width) {
-    valid.dispose();
-    throw new StateError(`Expected square images, got ${height} x ${width}`);
+  { shifts: asked, watch, cache, open = openValid }: ShiftOptions,
+): Promise<{ set: data.Dataset; size?: number; shifts: number }> {
+  const { size } = source;
+  const openAt = (size: number | null): Promise<data.Dataset> => open({ ...source, size }, device, { ...watch, cache });
+  if (size === null) {
+    const set = await openAt(null);
+    return { set, shifts: asked ?? study.shiftMargin(set.imageShape[0]) };
   }
-  if (margin !== undefined) return new Canvases(valid, { size: source.size!, margin, pad: false });
-  return new Canvases(valid, { size: height, margin: marginOf(height), pad: true });
-}
-
-async function classesOf(canvases: Canvases, samples: readonly number[]): Promise<ShiftResult["images"]> {
-  const found: { sample: number; class: string }[] = [];
-  for (const sample of samples) {
-    const { image, label } = await canvases.one(sample, "f32");
-    image.dispose();
-    found.push({ sample, class: canvases.set.classes[label] ?? `${label}` });
-  }
-  return found;
+  const shifts = asked ?? study.shiftMargin(size);
+  return { set: await openAt(size + shifts), size, shifts };
 }
 
 const flags = {
