@@ -9,11 +9,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { Backpressure } from "../lib/tensor/backpressure.ts";
-import { capture, crossEntropy, data, Device, deviceInfo, optim, type Tensor } from "../mod.ts";
-import { presets } from "../tasks/presets.ts";
-import { buildModel, withData } from "../tasks/run_config.ts";
-import { planOf } from "../tasks/train_config.ts";
+import { Backpressure, capture, data, Device, deviceInfo, recipe, type Tensor } from "../mod.ts";
 import { mean, median, writeResult } from "./support.ts";
 
 const parsed = parseArgs(Deno.args, { string: ["data", "steps", "rounds", "out"], boolean: ["epoch"] });
@@ -21,14 +17,19 @@ const epoch = parsed["epoch"] === true;
 const flags = parsed as Record<string, string | undefined>;
 const { data: path = "../shared/data/imagenette2-224.tgz", out = "benchmarks/results/data_path.json" } = flags;
 const [steps, rounds] = [Number(flags["steps"] ?? 20), Number(flags["rounds"] ?? 3)];
-const { bs, augmentation, optimizer: { name: _, ...settings }, schedule, labelSmoothing } = presets["imagenette-128-5"];
+const entry = recipe.preset("imagenette-128-5");
+const { bs, schedule } = entry;
 
 using device = new Device("cpu");
 const { train, valid } = await data.open(path, { size: 128, device });
-using model = buildModel({ ...withData(planOf({ preset: "imagenette-128-5" }), train), dtype: "f32" }, device);
-using optimizer = optim.ranger(settings).bind(model, { lr: schedule.lr });
+using model = recipe.buildModel(
+  { ...entry, dtype: "f32", classes: train.classes, imageShape: train.imageShape },
+  device,
+);
+using optimizer = recipe.buildOptimizer(entry).bind(model, { lr: schedule.lr });
+const lossOf = recipe.buildLoss(entry);
 using step = capture((images: Tensor, labels: Tensor): Tensor => {
-  const loss = crossEntropy(model.forward(images), labels, { labelSmoothing });
+  const loss = lossOf(model.forward(images), { labels });
   loss.backward();
   optimizer.step();
   return loss;
@@ -48,7 +49,7 @@ async function rate(batches: AsyncIterable<{ images: Tensor; labels: Tensor }>, 
   return 1000 * images / (performance.now() - start);
 }
 
-const loader = train.batches(bs, { ...augmentation, seed: 0 });
+const loader = recipe.trainBatches({ ...entry, dtype: "f32" }, train);
 const first = loader.at({ epoch: 0 });
 using kept = (await first.next()).value!.clone();
 await first.return?.();

@@ -9,10 +9,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import type { Predictions } from "../mod.ts";
-import { evaluate } from "../tasks/evaluate.ts";
-import { exportWeights } from "../tasks/export.ts";
-import { importWeights } from "../tasks/import.ts";
+import { type Predictions, recipe } from "../mod.ts";
 import { outputOf, writeResult } from "./support.ts";
 
 /** What the peer prints. */
@@ -40,25 +37,23 @@ async function peer(args: string[]): Promise<Peer> {
 
 /** What both say of the same weights. */
 async function compared(path: string, theirs: Peer, size: number): Promise<Record<string, unknown>> {
-  let answers: Predictions | undefined;
-  const ours = await evaluate(path, { data, size, answers: (all) => void (answers = all) });
+  let predictions: Predictions | undefined;
+  using trained = await recipe.open(path);
+  const ours = await trained.evaluate({ data, size, onPredictions: (all) => void (predictions = all) });
   const right = Math.round(ours.top1 * ours.n);
-  const different = theirs.answers.filter((answer, at) => answer !== answers!.predicted[at]).length;
+  const different = theirs.answers.filter((answer, at) => answer !== predictions!.predicted[at]).length;
   return { size, n: ours.n, libtrain: right, fastai: theirs.right, difference: right - theirs.right, different };
 }
 
 const trained = await peer(["train", data, "--size", size, "--steps", steps, "--save", `${folder}/fastai.safetensors`]);
 const imported = `${folder}/imported.safetensors`;
-await importWeights(`${folder}/fastai.safetensors`, {
-  arch: "xse_resnext50",
-  act: "mish",
-  pool: "maxblur",
-  sa: true,
+await recipe.importWeights(`${folder}/fastai.safetensors`, {
+  model: { name: "xse_resnext50", act: "mish", pool: "maxblur", sa: true },
   out: imported,
 });
 const there = await compared(imported, trained, Number(size));
 console.error(`trained by fastai: ${JSON.stringify(there)}`);
-await exportWeights(run, { out: `${folder}/ours.safetensors` });
+await recipe.exportWeights(run, { out: `${folder}/ours.safetensors` });
 const measured = await peer(["evaluate", data, "--size", "128", "--weights", `${folder}/ours.safetensors`]);
 const here = await compared(run, measured, 128);
 console.error(`trained here: ${JSON.stringify(here)}`);

@@ -11,13 +11,8 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
-import { deviceInfo } from "../mod.ts";
-import { checkpointIn } from "../lib/checkpoint/checkpoints.ts";
-import { evaluate } from "../tasks/evaluate.ts";
-import { sha256Of } from "../tasks/import.ts";
-import { readJson } from "../tasks/run_files.ts";
-import { train } from "../tasks/training.ts";
-import { root, writeResult } from "./support.ts";
+import { deviceInfo, recipe } from "../mod.ts";
+import { readJson, root, sha256Of, writeResult } from "./support.ts";
 
 /** One seed of the peer, from ../shared/recipe.md: PyTorch 2.15 compiled, fastai 2.8.12, the same data. */
 const peer = {
@@ -30,7 +25,8 @@ const peer = {
 const folder = new URL("benchmarks/results/imagenette-128-5/", root);
 const flags = parseArgs(Deno.args, { string: ["run", "data", "seed", "note"] }) as Record<string, string | undefined>;
 const { data = "../shared/data/imagenette2-224.tgz", seed = "0", note } = flags;
-const run = flags["run"] ?? (await train({ preset: "imagenette-128-5", data, seed: Number(seed) })).run;
+const run = flags["run"] ??
+  (await recipe.train(recipe.preset("imagenette-128-5", { seed: Number(seed) }), { data }).result).folder;
 const config = await readJson(join(run, "config.json"));
 const result = await readJson(join(run, "result.json"));
 if (config === undefined || result === undefined) throw new Error(`Expected a run that is over, got "${run}"`);
@@ -39,7 +35,8 @@ if (result["dirty"] !== false) throw new Error(`Expected a run of committed code
 const name = `seed${config["seed"]}`;
 await Deno.mkdir(folder, { recursive: true });
 const predictions = new URL(`${name}_predictions.csv`, folder);
-const again = await evaluate(run, { predictions: predictions.pathname });
+using trained = await recipe.open(run);
+const again = await trained.evaluate({ csv: predictions.pathname });
 if (again.top1 !== result["top1"] || again.n !== result["n"]) {
   throw new Error(`Expected top-1 ${result["top1"]} again, got ${again.top1}`);
 }
@@ -62,7 +59,7 @@ const record = {
   epochs,
   hardware: { cpu: cpu.model, cores: navigator.hardwareConcurrency, isa: result["isa"] },
   dataSha256: (config["source"] as { sha256: string | null }).sha256,
-  checkpointSha256: await sha256Of(checkpointIn(run)),
+  checkpointSha256: await sha256Of((await recipe.findCheckpoint(run)).path),
   config,
 };
 await writeResult(new URL(`${name}.json`, folder), record);

@@ -9,9 +9,8 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { models } from "../mod.ts";
-import type { StepBench } from "../tasks/bench.ts";
-import { type PresetName, presets } from "../tasks/presets.ts";
+import { models, recipe } from "../mod.ts";
+import type { BenchPreset, StepBench } from "../tasks/bench.ts";
 import { median, outputOf, writeResult } from "./support.ts";
 
 /** What the peer prints, as far as it is used here. */
@@ -28,7 +27,7 @@ interface PeerBench {
 function torchNetwork(): Record<string, unknown> {
   const { inChannels, stem, stemStride, widths, blocks, expansion, reduction, act, pool, classes } = {
     ...models.mnistNetOptions,
-    ...presets.mnist.model.options,
+    ...recipe.preset("mnist").model,
   };
   return {
     in_channels: inChannels,
@@ -45,7 +44,7 @@ function torchNetwork(): Record<string, unknown> {
 }
 
 /** How each preset's step is measured: steps of ours, and the peer's command line. */
-const benches: Record<PresetName, { ours: string[]; peer: string[]; out: string }> = {
+const benches: Record<BenchPreset, { ours: string[]; peer: string[]; out: string }> = {
   mnist: {
     ours: [],
     peer: ["benchmarks/peer/torch_mnist_step.py", "--network", JSON.stringify(torchNetwork())],
@@ -61,12 +60,12 @@ const benches: Record<PresetName, { ours: string[]; peer: string[]; out: string 
 const rateOf = ({ median_img_per_s, img_per_s }: PeerBench): number => median_img_per_s ?? img_per_s;
 
 const args = parseArgs(Deno.args, { string: ["rounds", "out", "bs", "preset"] }) as Record<string, string | undefined>;
-const preset = (args["preset"] ?? "mnist") as PresetName;
-if (!Object.hasOwn(presets, preset)) {
-  throw new Error(`Expected --preset as one of ${Object.keys(presets).join(", ")}, got ${preset}`);
+const preset = (args["preset"] ?? "mnist") as BenchPreset;
+if (!Object.hasOwn(benches, preset)) {
+  throw new Error(`Expected --preset as one of ${Object.keys(benches).join(", ")}, got ${preset}`);
 }
 const bench = benches[preset];
-const { rounds = "5", out = bench.out, bs: batch = String(presets[preset].bs) } = args;
+const { rounds = "5", out = bench.out, bs: batch = String(recipe.preset(preset).bs) } = args;
 const ours: StepBench[] = [];
 const theirs: Record<string, PeerBench[]> = { nhwc: [], nchw: [] };
 for (let round = 0; round < Number(rounds); round++) {

@@ -29,3 +29,18 @@ export function mean(values: readonly number[]): number {
 export async function writeResult(path: string | URL, result: Readonly<Record<string, unknown>>): Promise<void> {
   await Deno.writeTextFile(new URL(path, root), JSON.stringify(result, null, 1) + "\n");
 }
+
+/** The object in a JSON file; undefined where there is no such file. */
+export async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** SHA-256 of a file, in hex. */
+export async function sha256Of(path: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", await Deno.readFile(path))).toHex();
+}

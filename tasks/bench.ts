@@ -3,20 +3,7 @@
  *
  * @module
  */
-import {
-  capture,
-  crossEntropy,
-  Device,
-  deviceInfo,
-  logitsOf,
-  nn,
-  optim,
-  rand,
-  recipe,
-  scoped,
-  type Tensor,
-  tensor,
-} from "../mod.ts";
+import { capture, Device, deviceInfo, logitsOf, nn, rand, recipe, scoped, type Tensor, tensor } from "../mod.ts";
 import { type Command, runCommand } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { UsageError } from "../lib/cli/flags.ts";
@@ -86,15 +73,14 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
   const bs = options.bs ?? settings.bs;
   using device = new Device("cpu", { threads });
   using model = recipe.buildModel({ ...settings, dtype, classes, imageShape: [size, size, channels] }, device);
-  const { name: _, ...optimizerOptions } = settings.optimizer;
-  using optimizer = optim.ranger(optimizerOptions).bind(model, { lr: settings.schedule.lr });
+  using optimizer = recipe.buildOptimizer(settings).bind(model, { lr: settings.schedule.lr });
+  const lossOf = recipe.buildLoss(settings);
   const shape = [bs, size, size, channels];
   const macs = nn.summaryRows(model, shape).reduce((sum, row) => sum + row.macs, 0);
   using images = rand(shape, { seed: 1, dtype: recipe.masterDtype(dtype), device });
   using labels = tensor(Int32Array.from({ length: bs }, (_, i) => i % 10), undefined, { device });
-  const labelSmoothing = settings.loss["labelSmoothing"] as number;
   const body = (images: Tensor, labels: Tensor): Tensor => {
-    const loss = crossEntropy(logitsOf(model, images, dtype), labels, { labelSmoothing });
+    const loss = lossOf(logitsOf(model, images, dtype), { labels });
     loss.backward();
     optimizer.step();
     return loss;

@@ -2,8 +2,9 @@
 import type { Batches, BatchOptions, Dataset } from "../data/dataset.ts";
 import { type BatchTransform, transformRegistry } from "../data/registry.ts";
 import { modelRegistry } from "../models/registry.ts";
-import { lossRegistry } from "../nn/losses.ts";
+import { type Loss, lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
+import type { Optimizer } from "../optim/optimizers.ts";
 import { optimizerRegistry, scheduleOf } from "../optim/registry.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import type { Device } from "../tensor/device.ts";
@@ -41,13 +42,22 @@ export function buildModel(choice: ModelChoice, device: Device): Module {
   );
 }
 
+/** The optimizer of a recipe, to be bound to its network. */
+export function buildOptimizer({ optimizer: { name, ...options } }: Pick<Recipe, "optimizer">): Optimizer {
+  return optimizerRegistry.get(name).build(options as JsonOptions);
+}
+
+/** The loss of a recipe. */
+export function buildLoss({ loss: { name, ...options } }: Pick<Recipe, "loss">): Loss {
+  return lossRegistry.get(name).build(options as JsonOptions);
+}
+
 /** The trainer of a recipe; the model stays the caller's. */
 export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, model: Module): Trainer {
-  const { optimizer: { name: optimizer, ...optimizerOptions }, loss: { name: loss, ...lossOptions } } = recipe;
   return new Trainer(model, {
-    optimizer: optimizerRegistry.get(optimizer).build(optimizerOptions as JsonOptions),
+    optimizer: buildOptimizer(recipe),
     schedule: scheduleOf(recipe.schedule),
-    loss: lossRegistry.get(loss).build(lossOptions as JsonOptions),
+    loss: buildLoss(recipe),
     transformBatch: batchTransform(recipe.transforms),
     capture: recipe.capture,
     ema: recipe.ema ?? undefined,

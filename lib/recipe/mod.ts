@@ -3,7 +3,15 @@
  *
  * @module
  */
-export { buildModel, buildTrainer, type ModelChoice, trainBatches, validBatches } from "./build.ts";
+export {
+  buildLoss,
+  buildModel,
+  buildOptimizer,
+  buildTrainer,
+  type ModelChoice,
+  trainBatches,
+  validBatches,
+} from "./build.ts";
 export { change, define, preset, type RecipeParts } from "./change.ts";
 export {
   type DataChoice,

@@ -3,4 +3,57 @@
  *
  * @module
  */
-export { type Consistency, shiftConsistency, shiftCurve } from "./shift.ts";
+export { shiftMargin } from "./canvases.ts";
+export {
+  measureShift,
+  type MeasureShiftOptions,
+  type ModelShift,
+  type ShiftedImage,
+  shiftFigure,
+  type ShiftMeasurement,
+  type ShiftModel,
+  type ShiftProgress,
+} from "./measure_shift.ts";
+export {
+  type Consistency,
+  type CurveOptions,
+  shiftConsistency,
+  shiftCurve,
+  type ShiftOptions,
+  type WindowOptions,
+} from "./shift.ts";
+export {
+  type ShiftedRun,
+  shiftFile,
+  type ShiftReady,
+  shiftRuns,
+  type ShiftRunsOptions,
+  type ShiftRunsResult,
+} from "./shift_runs.ts";
+export { type ShiftFigure, type ShiftSeries, shiftSvg } from "./shift_figure.ts";
+// What the above speak of: whoever reads of this module alone has it whole.
+export type {
+  Batch,
+  Batches,
+  BatchesConfig,
+  BatchOptions,
+  BatchParts,
+  CropKind,
+  Dataset,
+  DataSource,
+  ImageDtype,
+  Normalization,
+} from "../data/mod.ts";
+export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type {
+  Device,
+  DTYPE_CODES,
+  DtypeName,
+  FloatName,
+  QueueStats,
+  ReduceOptions,
+  Tensor,
+  TensorData,
+  TensorMethods,
+  TypedArrayOf,
+} from "../tensor/mod.ts";

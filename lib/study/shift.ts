@@ -56,6 +56,14 @@ export function shiftPairs(
   return [[{ y: a, x: b }, { y: c, x: d }], [{ y: e, x: e }, { y: f, x: f }]];
 }
 
+/** Which curve to take. */
+export interface CurveOptions extends WindowOptions {
+  /** The class whose probability is followed. */
+  readonly label: number;
+  /** What the model computes in; by default what the image comes in. */
+  readonly dtype?: FloatName;
+}
+
 /** How often a model's answer stays the same. */
 export interface Consistency {
   /** Share of images whose top-1 class agrees between two random shifts along both axes, 0 to 1. */
@@ -72,6 +80,7 @@ export interface ShiftOptions extends WindowOptions {
   seed?: number;
   /** What the model computes in; by default what the images come in. */
   dtype?: FloatName;
+  /** Ends it early. */
   signal?: AbortSignal;
   /** Told how many samples are done. */
   onProgress?(samples: number): void;
@@ -133,7 +142,7 @@ export async function shiftConsistency(
 export async function shiftCurve(
   model: Module,
   image: Tensor,
-  options: WindowOptions & { label: number; dtype?: FloatName },
+  options: CurveOptions,
 ): Promise<number[]> {
   const { size, margin, label, dtype } = options;
   requireCanvas(image, size + margin);
@@ -145,7 +154,9 @@ export async function shiftCurve(
     );
     const classes = probabilities.shape[1]!;
     const values = await probabilities.data();
-    return corners.map((_, shift) => Number(values[shift * classes + label]));
+    const curve = corners.map((_, shift) => Number(values[shift * classes + label]));
+    if (curve.every(Number.isFinite)) return curve;
+    throw new StateError("shiftCurve(): Expected answers that are finite, got others: the model's weights are broken");
   });
 }
 

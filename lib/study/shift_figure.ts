@@ -1,4 +1,4 @@
-/** The figure of `deno task shift`: the probability of the right class while the image moves sideways, as SVG. */
+/** The probability of the right class while the image moves sideways, as a figure in SVG. */
 
 /** One model's line in every panel. */
 export interface ShiftSeries {
@@ -10,11 +10,13 @@ export interface ShiftSeries {
 
 /** What to draw. */
 export interface ShiftFigure {
+  /** Above all panels. */
   readonly title: string;
   /** A title for each panel. */
   readonly panels: readonly string[];
   /** Shifts in pixels, rising. */
   readonly shifts: readonly number[];
+  /** The models. */
   readonly series: readonly ShiftSeries[];
 }
 

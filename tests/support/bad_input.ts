@@ -6,7 +6,7 @@ import type { Flags } from "../../lib/cli/flags.ts";
 import type { SafeTensor } from "../../lib/checkpoint/safetensors.ts";
 import { readTensors, startingCounters } from "../../lib/checkpoint/state.ts";
 import { Device, saveCheckpoint } from "../../mod.ts";
-import { buildModel, type ModelConfig } from "../../tasks/run_config.ts";
+import { buildModel, type ModelChoice } from "../../lib/recipe/build.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import type { TempFolder } from "../temp_folder.ts";
 import { fixture, small, writeFolder } from "./image_files.ts";
@@ -72,11 +72,7 @@ export async function badSets(folder: TempFolder): Promise<[path: string, messag
 export async function checkpoints(
   folder: TempFolder,
 ): Promise<{ good: string; bad: [path: string, message: string][] }> {
-  const config: ModelConfig = {
-    model: { name: "mnistNet", options: { classes: 2, inChannels: 3 } },
-    seed: 0,
-    dtype: "f32",
-  };
+  const config: ModelChoice = { model: { name: "mnistNet" }, classes: 2, seed: 0, dtype: "f32" };
   using device = new Device("cpu", { threads: 1 });
   using model = buildModel(config, device);
   const right = await readTensors({ model });

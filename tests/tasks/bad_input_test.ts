@@ -1,7 +1,7 @@
 /** What the tasks say of files that they cannot use: one line, the right exit code, and nothing is written. */
 import { join } from "@std/path";
 import { readSafetensors, type SafeTensor, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
-import { Device, exportFastai } from "../../mod.ts";
+import { Device, exportFastai, models } from "../../mod.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
@@ -124,7 +124,7 @@ Deno.test("bad input: import names tensors that are too many or of another shape
   ) as [string, string, string, string, string];
   using device = new Device("cpu", { threads: 1 });
   {
-    using model = recipe.buildModel({ model: { name: "xresnet18" }, classes: 2, seed: 0, dtype: "f32" }, device);
+    using model = models.xresnet18({ classes: 2, seed: 0, device });
     await exportFastai(model, weights);
   }
   const { tensors } = await readSafetensors(weights);

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { type Command, runCommand } from "../../lib/cli/command.ts";
-import { Device, loadCheckpoint } from "../../mod.ts";
-import { chosenDtype, dtypeFor, probeDtype, probeLine } from "../../tasks/dtype.ts";
+import { Device, loadCheckpoint, study } from "../../mod.ts";
+import { chooseDtype, dtypeFor, fasterDtype } from "../../lib/recipe/dtype.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { predictCommand } from "../../tasks/predict.ts";
-import { shift, shiftCommand } from "../../tasks/shift.ts";
+import { shiftCommand } from "../../tasks/shift.ts";
 import { trainCommand } from "../../tasks/train.ts";
 import { evaluate, predict, train, type TrainOptions, trainSeeds } from "../support/training.ts";
 import { fingerprint } from "../lib/train/tiny.ts";
@@ -80,25 +80,21 @@ Deno.test("train --dtype auto: tries once, says what it chose, and keeps it, for
   const [, chosen] = /^--dtype auto takes (f32|bf16): the same work takes \d/m.exec(err)!;
   assertEquals((await configOf(JSON.parse(out).run)).dtype, chosen);
   let tried = 0;
-  const listener = { note: (line: string): void => void (line.startsWith("--dtype auto") ? tried++ : undefined) };
+  const listener = { dtypeChosen: (): void => void tried++ };
   const runs = await trainSeeds(2, { ...short, epochs: 1, dtype: "auto", out: folder.path, listener });
-  const dtypes = await Promise.all(runs.results.map(async ({ run }) => (await configOf(run)).dtype));
+  const dtypes = await Promise.all(runs.results.map(async ({ folder }) => (await configOf(folder)).dtype));
   assertEquals([tried, new Set(dtypes).size, dtypes.includes("auto")], [1, 1, false]);
   const again = await trainSeeds(undefined, { resume: runs.run, dtype: "auto", listener });
   assertEquals([tried, again.top1], [1, runs.top1]);
 });
 
-Deno.test("probeDtype: takes bf16 only where it is clearly faster", async () => {
-  assertEquals([chosenDtype(2, 1), chosenDtype(1, 0.97), chosenDtype(1, 2)], ["bf16", "f32", "f32"]);
+Deno.test("chooseDtype: takes bf16 only where it is clearly faster", async () => {
+  assertEquals([fasterDtype(2, 1), fasterDtype(1, 0.97), fasterDtype(1, 2)], ["bf16", "f32", "f32"]);
   using device = new Device("cpu", { threads: 1 });
-  const probe = await probeDtype(device);
+  const probe = await chooseDtype(device);
   assert(probe.f32 > 0 && probe.bf16 > 0);
-  assertEquals(probe.dtype, chosenDtype(probe.f32, probe.bf16));
+  assertEquals(probe.dtype, fasterDtype(probe.f32, probe.bf16));
   assertEquals(device.stats().handles, 0);
-  assertStringIncludes(
-    probeLine({ dtype: "bf16", f32: 2, bf16: 1 }),
-    "bf16: the same work takes 2.00 ms in f32, 1.00 ms",
-  );
 });
 
 Deno.test("evaluate, predict, shift: compute as the run did, or in what --dtype says", async () => {
@@ -120,8 +116,8 @@ Deno.test("evaluate, predict, shift: compute as the run did, or in what --dtype 
   assert(Math.abs(first.probability - other.probability) < 0.02);
 
   const settings = { threads: 1, images: 1, shifts: 2, limit: 8, out: join(folder.path, "shift.svg") };
-  const moved = await shift([run], settings);
-  const movedExact = await shift([run], { ...settings, dtype: "f32" });
+  const moved = await study.shiftRuns([run], settings);
+  const movedExact = await study.shiftRuns([run], { ...settings, dtype: "f32" });
   assertNotEquals(moved.runs[0]!.curves, movedExact.runs[0]!.curves);
 });
 

@@ -1,8 +1,7 @@
 /** The tasks on a data set of colour images, from arrays. */
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { data, recipe, StateError } from "../../mod.ts";
-import { shift } from "../../tasks/shift.ts";
+import { data, recipe, StateError, study } from "../../mod.ts";
 import { evaluate, importWeights, train } from "../support/training.ts";
 import { tempFolder } from "../temp_folder.ts";
 
@@ -58,8 +57,7 @@ Deno.test("train --resume: a folder of images that has changed is a change, by n
   const listener = { batchEnd: (): void => stop.abort() };
   const { run } = await train({ ...asked, threads: 1, out: folder.path, open, signal: stop.signal, listener });
   await Deno.writeFile(join(root, "train", "a", "2.jpg"), await Deno.readFile("tests/fixtures/images/cmyk.jpg"));
-  const message =
-    /was started with the SHA-256 of the list of files [0-9a-f]+\.\.\., now [0-9a-f]+\.\.\.: pass --force/;
+  const message = /was started with source\.listing [0-9a-f]+\.\.\., now [0-9a-f]+\.\.\.: pass `force`/;
   const { message: told } = await assertRejects(() => train({ resume: run, open }), recipe.RecipeError);
   assertMatch(told, message);
   assertEquals((await train({ resume: run, open, force: true })).steps, 6);
@@ -89,11 +87,11 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   assertEquals([run, n], [part.run, 9]);
   const config = JSON.parse(await Deno.readTextFile(join(run, "config.json")));
   assertEquals(config.classes, classes);
-  assertEquals([config.model.options.classes, config.model.options.inChannels, config.imageShape], [3, 3, [32, 32, 3]]);
+  assertEquals(config.imageShape, [32, 32, 3]);
   const again = await evaluate(run, { open: valid, threads: 2 });
   assertEquals([again.top1, again.loss], [top1, loss]);
 
-  const moved = await shift([run], { open: valid, threads: 2, images: 1, shifts: 4 });
+  const moved = await study.shiftRuns([run], { open: valid, threads: 2, images: 1, shifts: 4 });
   assertEquals([moved.runs[0]!.n, moved.shifts, moved.images[0]?.class], [9, [-2, -1, 0, 1, 2], "red"]);
   assertEquals(sizes.at(-1), 36, "real pixels come into view: images are opened larger by the shifts");
 
@@ -101,7 +99,11 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   await recipe.exportWeights(run, { out: weights });
   const checkpoint = join(folder.path, "i.safetensors");
   await importWeights(weights, { arch: "xresnet18", act: "relu", pool: "maxblur", out: checkpoint });
-  await assertRejects(() => evaluate(checkpoint, { open: valid }), recipe.RecipeError, "Expected --data, got none");
+  await assertRejects(
+    () => evaluate(checkpoint, { open: valid }),
+    recipe.RecipeError,
+    "Expected `data.name`, got none",
+  );
   assertEquals((await evaluate(checkpoint, { open: valid, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
   const others = opener(["a", "b", "c", "d"]);
   await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of 3 classes");

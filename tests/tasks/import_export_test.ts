@@ -2,7 +2,18 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
-import { Device, exportFastai, loadCheckpoint, models, noGrad, randn, recipe, scope, writeTensors } from "../../mod.ts";
+import {
+  Device,
+  exportFastai,
+  loadCheckpoint,
+  models,
+  nn,
+  noGrad,
+  randn,
+  recipe,
+  scope,
+  writeTensors,
+} from "../../mod.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
 import { importWeights } from "../support/training.ts";
@@ -18,7 +29,7 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Logits of a model on one batch, in evaluation. */
-async function logitsOf(model: models.XResNet, device?: Device): Promise<ArrayLike<number>> {
+async function logitsOf(model: nn.Module, device?: Device): Promise<ArrayLike<number>> {
   model.eval();
   using logits = scope(() => noGrad(() => model.forward(randn([2, 32, 32, 3], { seed: 9, device }))));
   return await logits.data();

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { UsageError } from "../../lib/cli/flags.ts";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
-import { Device, loadCheckpoint } from "../../mod.ts";
+import { Device, loadCheckpoint, recipe } from "../../mod.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { evaluate, train, type TrainOptions } from "../support/training.ts";
 import { trainCommand } from "../../tasks/train.ts";
@@ -63,7 +62,7 @@ Deno.test("train: nothing is written where the options do not fit", async () => 
   using folder = tempFolder();
   await assertRejects(
     () => train({ ...short, limit: 10, out: folder.path }),
-    UsageError,
+    recipe.RecipeError,
     "Expected at most 10 images a step",
   );
   assertEquals([...Deno.readDirSync(folder.path)], []);

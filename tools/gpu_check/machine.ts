@@ -1,9 +1,8 @@
 /** On what results were measured. */
 import { fromFileUrl, join } from "@std/path";
-import { deviceInfo } from "../../mod.ts";
+import { deviceInfo, recipe } from "../../mod.ts";
 import { codeVersion } from "../../lib/run/code_version.ts";
-import { readJson } from "../../tasks/run_files.ts";
-import { cpuFacts } from "../../tasks/machine.ts";
+import { readJson } from "../../lib/io/json_file.ts";
 import { isEmulated, type PartContext } from "./part.ts";
 
 /** What `tools/gpu_pack.ts` writes beside what it packs: a machine without git asks it for the commit. */
@@ -47,7 +46,7 @@ async function driverVersion(): Promise<string | null> {
 /** Looks. */
 export async function machine(context: Pick<PartContext, "device">): Promise<Machine> {
   const { cpu, cuda } = deviceInfo();
-  const facts = cpuFacts();
+  const facts = recipe.cpuFacts();
   const own = await codeVersion();
   const packed = own.commit === null
     ? await readJson(packFile(), { advice: "pack again" }) as typeof own | undefined

@@ -1,7 +1,6 @@
 /** Five runs of the recipe, one seed each: accuracies, and seconds with data upload and evaluations. */
 import { fromFileUrl, join } from "@std/path";
-import { data, Device } from "../../mod.ts";
-import { train, type TrainOptions } from "../../tasks/training.ts";
+import { data, Device, recipe as recipes } from "../../mod.ts";
 import { small as smallSet, writeFolder } from "../../tests/support/image_files.ts";
 import { type Checks, isEmulated, type PartContext, rounded } from "./part.ts";
 
@@ -33,30 +32,31 @@ interface RunRecord {
 }
 
 /** The network, small, on a dozen small images. */
-async function rehearsal(): Promise<TrainOptions> {
+async function rehearsal(): Promise<{ data: string; changes: recipes.RecipeChanges }> {
   const folder = fromFileUrl(new URL("small_set", cache));
   await writeFolder(folder, smallSet);
-  return { data: folder, size: 32, bs: 4, epochs: 2, arch: "xse_resnet18" };
+  return { data: folder, changes: { size: 32, bs: 4, epochs: 2, model: { name: "xse_resnet18" } } };
 }
 
-async function runSeed(seed: number, options: TrainOptions): Promise<RunRecord> {
+async function runSeed(
+  changes: recipes.RecipeChanges & { readonly seed: number },
+  options: recipes.TrainOptions,
+): Promise<RunRecord> {
   const start = performance.now();
   const since = (): number => rounded((performance.now() - start) / 1000);
   let setupSeconds = NaN;
   const epochs: { epoch: number; trainLoss: number; top1: number | null; seconds: number }[] = [];
-  const result = await train({
-    ...options,
-    seed,
-    listener: {
-      ready: () => void (setupSeconds = since()),
-      epochEnd: ({ epoch, trainLoss, evaluation }) => {
-        epochs.push({ epoch, trainLoss: rounded(trainLoss, 6), top1: evaluation?.top1 ?? null, seconds: since() });
-      },
-    },
-  });
+  const training = recipes.train(recipes.preset("imagenette-128-5", changes), options);
+  for await (const event of training) {
+    if (event.type === "ready") setupSeconds = since();
+    if (event.type !== "epochEnd") continue;
+    const { epoch, trainLoss, evaluation } = event;
+    epochs.push({ epoch, trainLoss: rounded(trainLoss, 6), top1: evaluation?.top1 ?? null, seconds: since() });
+  }
+  const result = await training.result;
   const { top1, top5, loss, n, steps, trainSeconds, imagesPerSecond } = result;
   return {
-    seed,
+    seed: changes.seed,
     top1,
     top5,
     loss,
@@ -78,25 +78,19 @@ export async function recipe(context: PartContext, checks: Checks): Promise<Reco
     return {};
   }
   const out = fromFileUrl(new URL("runs", cache));
-  const own: TrainOptions = small ? await rehearsal() : { data: context.data! };
-  const options: TrainOptions = {
-    ...own,
-    preset: "imagenette-128-5",
-    device,
-    dtype: "bf16",
-    out,
-    cache: fromFileUrl(new URL("data", cache)),
-  };
+  const own = small ? await rehearsal() : { data: context.data!, changes: {} };
+  const changes: recipes.RecipeChanges = { ...own.changes, device, dtype: "bf16" };
+  const options: recipes.TrainOptions = { data: own.data, out, cache: fromFileUrl(new URL("data", cache)) };
   // What a machine does once: images are decoded, kernels compiled and chosen.
   const decodingStart = performance.now();
   {
     using cpu = new Device("cpu");
-    const sets = await data.open(options.data!, { size: small ? 32 : 128, device: cpu, cache: options.cache });
+    const sets = await data.open(own.data, { size: small ? 32 : 128, device: cpu, cache: options.cache });
     sets.train.dispose();
     sets.valid.dispose();
   }
   const decodingSeconds = rounded((performance.now() - decodingStart) / 1000);
-  const startUp = await runSeed(99, { ...options, epochs: 1, limit: small ? 4 : 320 });
+  const startUp = await runSeed({ ...changes, seed: 99, epochs: 1, data: { limit: small ? 4 : 320 } }, options);
   context.note(`images decoded in ${decodingSeconds} s; a first short run: ${startUp.seconds} s`);
   const runs: RunRecord[] = [];
   for (let seed = 0; seed < (small ? 2 : SEEDS); seed++) {
@@ -105,7 +99,7 @@ export async function recipe(context: PartContext, checks: Checks): Promise<Reco
       checks.skip(`seed ${seed}`, `${left.toFixed(0)} s are left`);
       continue;
     }
-    const run = await runSeed(seed, options);
+    const run = await runSeed({ ...changes, seed }, options);
     runs.push(run);
     context.note(
       `seed ${seed}: top-1 ${run.top1}, ${run.seconds} s (set up ${run.setupSeconds}, steps ${run.stepSeconds})`,

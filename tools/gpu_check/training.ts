@@ -2,20 +2,17 @@
 import {
   capture,
   type Captured,
-  crossEntropy,
   type Device,
-  type models,
-  optim,
+  logitsOf,
+  type nn,
+  type optim,
   rand,
+  recipe,
   scoped,
   type Tensor,
   tensor,
 } from "../../mod.ts";
-import { logitsOf } from "../../lib/train/precision.ts";
 import { readTensors } from "../../lib/checkpoint/state.ts";
-import { presets } from "../../tasks/presets.ts";
-import { buildModel, withData } from "../../tasks/run_config.ts";
-import { planOf } from "../../tasks/train_config.ts";
 
 /** A batch that belongs to the caller. */
 export interface TrainingBatch {
@@ -33,9 +30,11 @@ export interface TrainingOptions {
   readonly size: number;
 }
 
+const entry = recipe.preset("imagenette-128-5");
+
 /** The usual sizes: those of the recipe, or small ones. */
 export function usualSizes(small: boolean): Pick<TrainingOptions, "bs" | "size"> {
-  return small ? { bs: 4, size: 32 } : { bs: presets["imagenette-128-5"].bs, size: 128 };
+  return small ? { bs: 4, size: 32 } : { bs: entry.bs, size: 128 };
 }
 
 const classes = Array.from({ length: 10 }, (_, index) => `${index}`);
@@ -45,28 +44,24 @@ export const parameters = 25_616_155;
 
 /** A model with its optimizer, and one step of training them. */
 export class EntryTraining implements Disposable {
-  readonly model: models.XResNet;
+  readonly model: nn.Module;
   readonly optimizer: optim.BoundOptimizer;
   readonly options: TrainingOptions;
   readonly #device: Device;
+  readonly #lossOf = recipe.buildLoss(entry);
 
   constructor(device: Device, options: TrainingOptions) {
     const { size, dtype, small } = options;
-    const plan = planOf({ preset: "imagenette-128-5", dtype });
-    const { optimizer: { name: _, ...settings }, schedule } = presets["imagenette-128-5"];
-    const config = withData(plan, { classes, imageShape: [size, size, 3] });
-    const narrow = small ? { widen: 0.25 } : {};
-    const model = { ...config.model, options: { ...config.model.options, ...narrow } };
-    this.model = buildModel({ ...config, model, dtype }, device);
-    this.optimizer = optim.ranger(settings).bind(this.model, { lr: schedule.lr });
+    const own = recipe.change(entry, { model: small ? { widen: 0.25 } : {} });
+    this.model = recipe.buildModel({ ...own, dtype, classes, imageShape: [size, size, 3] }, device);
+    this.optimizer = recipe.buildOptimizer(own).bind(this.model, { lr: own.schedule.lr });
     this.options = options;
     this.#device = device;
   }
 
   /** Forward, loss, backward, new weights; gives the loss. */
   readonly body = (images: Tensor, labels: Tensor): Tensor => {
-    const { labelSmoothing } = presets["imagenette-128-5"];
-    const loss = crossEntropy(logitsOf(this.model, images, this.options.dtype), labels, { labelSmoothing });
+    const loss = this.#lossOf(logitsOf(this.model, images, this.options.dtype), { labels });
     loss.backward();
     this.optimizer.step();
     return loss;

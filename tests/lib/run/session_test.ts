@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { changedCode, type Session } from "../../../lib/run/session.ts";
 import { startingCounters, type State } from "../../../lib/checkpoint/state.ts";
-import { type FitResult, RunFolder, type RunRecord } from "../../../mod.ts";
+import { RunFolder, type RunRecord } from "../../../mod.ts";
 import { tempFolder } from "../../temp_folder.ts";
 
 const clean: Session = { commit: "a", dirty: false, cpu: "CPU", isa: "AVX2", threads: 2, fromStep: 0 };
@@ -25,7 +25,7 @@ async function session(path: string, step: number, record: RunRecord): Promise<R
   const { folder } = await RunFolder.open(path, record);
   const state: State = { tensors: new Map(), counters: { ...startingCounters, step } };
   await folder.save(state);
-  await folder.result({} as FitResult);
+  await folder.result({});
   return JSON.parse(await Deno.readTextFile(join(path, "result.json")));
 }
 

@@ -142,7 +142,7 @@ Deno.test("firstNonFinite: a loss that is infinite with finite gradients is the 
   using images = tensor([[1]], undefined, { device });
   using labels = tensor([1], undefined, { dtype: "i32", device });
   const { handles } = device.stats();
-  const where = await firstNonFinite(model, images, { loss: (logits) => crossEntropy(logits, labels) });
+  const where = await firstNonFinite(model, images, { loss: (images) => crossEntropy(model.forward(images), labels) });
   assertEquals([where, device.queue.failed(), device.stats().handles, model.weight.grad], [
     "the loss",
     false,
@@ -160,7 +160,7 @@ Deno.test("firstNonFinite: an op that fails as it runs leaves device, buffers an
   const buffers = (): Promise<number[][]> =>
     Promise.all([...model.namedBuffers().values()].map(async (buffer) => [...await buffer.data()]));
   const before = await buffers();
-  const where = await firstNonFinite(model, images, { loss: (logits) => crossEntropy(logits, labels) });
+  const where = await firstNonFinite(model, images, { loss: (images) => crossEntropy(model.forward(images), labels) });
   assertEquals([where, device.queue.failed(), device.stats().handles], [undefined, false, handles]);
   assertEquals(await buffers(), before);
   assertEquals([...model.namedParameters().values()].map(({ grad }) => grad), [null, null]);

@@ -34,22 +34,22 @@ function wanted(sample: number, scale: number): { predicted: number; probability
   return { predicted: logits.indexOf(most), probability: 1 / sum };
 }
 
-async function answersOf(model: nn.Module, batches: data.Batches): Promise<Predictions> {
+async function predictionsOf(model: nn.Module, batches: data.Batches): Promise<Predictions> {
   const told: Predictions[] = [];
-  const result = await evaluate(model, batches, { answers: (answers) => told.push(answers) });
+  const result = await evaluate(model, batches, { onPredictions: (predictions) => told.push(predictions) });
   assertEquals(told.length, 1, "told once");
   const right = told[0]!.predicted.filter((place, at) => place === told[0]!.labels[at]).length;
   assertEquals([result.n, Math.fround(result.top1)], [7, Math.fround(right / 7)]);
   return told[0]!;
 }
 
-Deno.test("evaluate: answers are the largest logit's class and its probability, over uneven batches", async () => {
+Deno.test("evaluate: predictions are the largest logit's class and its probability, over uneven batches", async () => {
   using device = new Device("cpu", { threads: 1 });
   using set = open(device);
   using model = new Scaled(5, device);
   const before = device.stats().handles;
   for (const size of [3, 7, 1]) {
-    const { index, labels: found, predicted, probability } = await answersOf(model, set.batches(size));
+    const { index, labels: found, predicted, probability } = await predictionsOf(model, set.batches(size));
     assertEquals([[...index], [...found]], [[0, 1, 2, 3, 4, 5, 6], labels]);
     assertEquals(index.map((sample) => wanted(sample, 5).predicted), predicted);
     for (const sample of index) assertAlmostEquals(probability[sample]!, wanted(sample, 5).probability, 1e-6);
@@ -61,7 +61,7 @@ Deno.test("evaluate: shuffled batches give each answer under its sample's number
   using device = new Device("cpu", { threads: 1 });
   using set = open(device);
   using model = new Scaled(5, device);
-  const { index, labels: found, predicted } = await answersOf(
+  const { index, labels: found, predicted } = await predictionsOf(
     model,
     set.batches(2, { shuffle: true, dropLast: false, seed: 4 }),
   );
@@ -78,7 +78,7 @@ Deno.test("evaluate: progress is told after each batch, and waited for", async (
   const told: number[] = [];
   let busy = false;
   await evaluate(model, set.batches(3), {
-    progress: async (done) => {
+    onProgress: async (done) => {
       assertEquals(busy, false);
       busy = true;
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -98,8 +98,8 @@ Deno.test("evaluate: after an abort in between nothing is told, and nothing stay
   let told = 0;
   const options = {
     signal: stop.signal,
-    progress: (): void => stop.abort(new Error("enough")),
-    answers: (): void => void told++,
+    onProgress: (): void => stop.abort(new Error("enough")),
+    onPredictions: (): void => void told++,
   };
   await assertRejects(() => evaluate(model, set.batches(3), options), Error, "enough");
   assertEquals([told, model.training, device.stats().handles], [0, true, before]);
