@@ -1,6 +1,6 @@
 /** What an xresnet is made of. */
 import type { ActivationName } from "../ffi/codes.ts";
-import { Init } from "../nn/init.ts";
+import { KaimingInit } from "../nn/init.ts";
 import type { LayerOptions } from "../nn/layers.ts";
 import type { ModuleOptions } from "../nn/module.ts";
 
@@ -54,7 +54,7 @@ export interface XResNetOptions extends ModuleOptions {
   reduction?: number;
   /** Whether the last norm of each block starts with weight 0; by default true. */
   zeroGamma?: boolean;
-  /** The initial weights follow from it. */
+  /** The initial weights follow from it: normal of standard deviation √(2 / fanIn) (He 2015), biases 0, as in fastai. */
   seed?: number;
 }
 
@@ -88,7 +88,7 @@ export function fill(options: XResNetOptions): Filled {
     ...given(rest),
     device,
     dtype,
-    init: new Init(seed),
+    init: new KaimingInit({ seed }),
   };
   if (!poolKinds.includes(filled.pool)) {
     throw new RangeError(`XResNet: Expected \`pool\` as max, maxblur or avg, got "${filled.pool}"`);

@@ -6,13 +6,13 @@ import { conv2d } from "../tensor/ops/conv2d.ts";
 import { linear } from "../tensor/ops/matmul.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Init } from "./init.ts";
+import { type Init, UniformInit } from "./init.ts";
 import { Buffer, Module, type ModuleOptions, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
 
 /** How to make a layer's weights. */
 export interface LayerOptions extends ModuleOptions {
-  /** Where the initial weights come from. */
+  /** Where the initial weights come from; by default PyTorch's way for a layer ({@linkcode UniformInit}), drawn anew. */
   init?: Init;
 }
 
@@ -30,7 +30,11 @@ export interface Conv2dLayerOptions extends LayerOptions {
   bias?: boolean;
 }
 
-/** 2-D convolution: [n, h, w, in] to [n, oh, ow, out]; weight [out, kh, kw, in / groups]. Computes in bf16 for a bf16 input. */
+/**
+ * 2-D convolution: [n, h, w, in] to [n, oh, ow, out]; weight [out, kh, kw, in / groups]. Computes in bf16 for a bf16 input.
+ *
+ * Without an `init`, weight and bias start as PyTorch's: uniform from -1/√fanIn to 1/√fanIn, fanIn = kh · kw · in / groups.
+ */
 export class Conv2d extends Module {
   /** Pixels between windows. */
   readonly stride: readonly [number, number];
@@ -56,9 +60,10 @@ export class Conv2d extends Module {
       );
     }
     const channels = inChannels / this.groups;
-    const init = options.init ?? new Init();
-    this.weight = Parameter.of(init.kaimingNormal([outChannels, kh, kw, channels], kh * kw * channels, options));
-    this.bias = options.bias ?? true ? Parameter.of(zeros([outChannels], options)) : null;
+    const init = options.init ?? new UniformInit();
+    const fanIn = kh * kw * channels;
+    this.weight = Parameter.of(init.weight([outChannels, kh, kw, channels], fanIn, options));
+    this.bias = options.bias ?? true ? Parameter.of(init.bias([outChannels], fanIn, options)) : null;
   }
 
   /** The result for one batch. */
@@ -69,7 +74,21 @@ export class Conv2d extends Module {
   }
 }
 
-/** y = x · weightᵀ + bias: [.., in] to [.., out]; weight [out, in]. Computes in bf16 for a bf16 input. */
+/**
+ * y = x · weightᵀ + bias: [.., in] to [.., out]; weight [out, in]. Computes in bf16 for a bf16 input.
+ *
+ * Without an `init`, weight and bias start as PyTorch's: uniform from -1/√in to 1/√in.
+ *
+ * @example
+ * ```ts
+ * import { nn, zeros } from "@libtrain/libtrain";
+ *
+ * using layer = new nn.Linear(64, 10, { init: new nn.UniformInit({ seed: 0 }) });
+ * using x = zeros([2, 64]);
+ * using y = layer.forward(x);
+ * console.log(y.shape); // [2, 10]
+ * ```
+ */
 export class Linear extends Module {
   /** The weight. */
   weight: Parameter;
@@ -79,9 +98,9 @@ export class Linear extends Module {
   /** Makes the parameters. */
   constructor(inFeatures: number, outFeatures: number, options: LayerOptions & { bias?: boolean } = {}) {
     super();
-    const init = options.init ?? new Init();
-    this.weight = Parameter.of(init.kaimingNormal([outFeatures, inFeatures], inFeatures, options));
-    this.bias = options.bias ?? true ? Parameter.of(zeros([outFeatures], options)) : null;
+    const init = options.init ?? new UniformInit();
+    this.weight = Parameter.of(init.weight([outFeatures, inFeatures], inFeatures, options));
+    this.bias = options.bias ?? true ? Parameter.of(init.bias([outFeatures], inFeatures, options)) : null;
   }
 
   /** The result for one batch. */

@@ -1,9 +1,11 @@
 /** Spectral normalisation: a weight divided by its largest singular value. */
+import { defineOp } from "../tensor/define_op.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { linear, matmul } from "../tensor/ops/matmul.ts";
+import { sumTo } from "../tensor/ops/reduce.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Init } from "./init.ts";
+import { KaimingInit } from "./init.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Buffer, Module, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -51,9 +53,19 @@ export function spectralNorm(weight: Tensor, options: SpectralNormOptions): Tens
     // What backward keeps are these vectors, never the buffers, which the next forward overwrites.
     const { u, v } = training ? noGrad(() => powerIteration(matrix, options, eps)) : rowsOf(options);
     const sigma = matmul(u, matmul(matrix, v, { transposeB: true }));
-    return weight.div(sigma);
+    return dividedBy(weight, sigma);
   });
 }
+
+/** weight / σ. For σ, the size of a weight, σ² is in range, and saves a pass over the weight in backward. */
+const dividedBy = defineOp({
+  name: "spectral_norm",
+  forward: (weight: Tensor, sigma: Tensor) => weight.div(sigma),
+  backward: (dy, { inputs: [weight, sigma] }) => [
+    dy.div(sigma),
+    sumTo(dy.mul(weight).div(sigma.mul(sigma)).neg(), sigma.shape),
+  ],
+});
 
 function rowsOf({ u, v }: { u: Tensor; v: Tensor }): { u: Tensor; v: Tensor } {
   return { u: u.reshape([1, u.size]), v: v.reshape([1, v.size]) };
@@ -81,7 +93,7 @@ export interface SpectralLinearOptions extends LayerOptions {
 /**
  * A linear layer without bias whose weight is normalised to a largest singular value of 1: [.., in] to [.., out].
  *
- * `weight` is the parameter before normalisation; `u` and `v` belong to the state, so evaluation repeats training's.
+ * `weight` is the parameter before normalisation, and starts with normal numbers; `u` and `v` belong to the state, so evaluation repeats training's.
  */
 export class SpectralLinear extends Module {
   /** Whether (W + Wᵀ) / 2 takes the place of W. */
@@ -102,7 +114,7 @@ export class SpectralLinear extends Module {
         `SpectralLinear(): Expected as many features out as in with symmetric, got ${inFeatures} and ${outFeatures}`,
       );
     }
-    const init = options.init ?? new Init();
+    const init = options.init ?? new KaimingInit();
     this.weight = Parameter.of(init.kaimingNormal([outFeatures, inFeatures], inFeatures, options));
     this.u = Buffer.of(scope(() => unit(init.normal([outFeatures], options), 1e-12)));
     this.v = Buffer.of(scope(() => unit(init.normal([inFeatures], options), 1e-12)));

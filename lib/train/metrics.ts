@@ -1,5 +1,5 @@
 /** What is measured of a model's answers, and sums of it that do not make the script wait. */
-import { tensor } from "../tensor/create.ts";
+import { tensor, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -13,13 +13,17 @@ export function countTop1(logits: Tensor, labels: Tensor): Tensor {
 /**
  * How many of the logits [n, classes] have their label (i32 [n]) among the `k` largest: a scalar of the logits' dtype.
  *
- * Ties go to the lower class. For a `k` below the number of classes, a label whose logit is not a number is never counted.
+ * Ties go to the lower class; infinite logits have their places as others. For a `k` below the number of classes, a sample
+ * with a logit that is not a number is never counted.
  */
 export function countTopK(logits: Tensor, labels: Tensor, k: number): Tensor {
   const [n = 0, classes = 0] = logits.shape;
   return noGrad(() =>
     scope(() => {
-      const own = oneHot(labels, { classes, dtype: logits.dtype }).mul(logits).sum(1, { keepDims: true });
+      // ∞ at the label and -∞ elsewhere: the smaller one is chosen there and not there, where a product with 0 would make
+      // NaN of an infinite logit.
+      const limits = oneHot(labels, { classes, dtype: logits.dtype }).sub(0.5).div(zeros([1], logits));
+      const own = logits.minimum(limits).max(1, { keepDims: true });
       const places = tensor(Int32Array.from({ length: classes }, (_, place) => place), [1, classes], {
         device: logits.device,
       });

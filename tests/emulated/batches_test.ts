@@ -176,7 +176,7 @@ Deno.test("cuda (emulated): a training on the host's batches is the one on the G
   for (const reserve of [0, 2 ** 32 - 2]) {
     using cuda = new Device("cuda");
     const { train, valid } = await data.open(path, { size: 19, device: cuda, cache, reserve, onWarning: () => {} });
-    const options = { device: cuda, init: new nn.Init(5) };
+    const options = { device: cuda, init: new nn.KaimingInit({ seed: 5 }) };
     using model = new nn.Sequential(
       new nn.ConvNorm(3, 8, { ...options, stride: 2, activation: "mish" }),
       new nn.GlobalAvgPool2d(),

@@ -90,19 +90,19 @@ function toInput<Name extends ArithmeticOp>(
 }
 
 function selectRule<Name extends "maximum" | "minimum">(
-  firstWins: (a: Tensor, b: Tensor) => Tensor,
+  loses: (a: Tensor, b: Tensor) => Tensor,
 ): GradientRule<Name> {
   return {
     saveInputs: () => [0, 1],
     backward: ([dy], call) => {
-      // Ties share the gradient, as in PyTorch: first + second masks are 1 together.
+      // As in PyTorch, ties share the gradient, and beside a NaN neither loses. 0, a half and 1 are exact in every dtype.
       const [a, b] = [call.input(0), call.input(1)];
       const half = equal(a, b).mul(0.5);
-      // 0, a half and 1 are exact in every float dtype.
-      const first = inDtype(firstWins(a, b).add(half), dy!.dtype);
+      const share = (own: Tensor, other: Tensor): Tensor =>
+        inDtype(affine(loses(own, other).add(half), -1, 1), dy!.dtype);
       return [
-        toInput(0, call, () => dy!.mul(first)),
-        toInput(1, call, () => dy!.mul(affine(first, -1, 1))),
+        toInput(0, call, () => dy!.mul(share(a, b))),
+        toInput(1, call, () => dy!.mul(share(b, a))),
       ];
     },
   };
@@ -127,12 +127,10 @@ export const binaryRules = {
     saveInputs: ([, second]) => second ? [0, 1] : [1],
     backward: ([dy], call) => [
       toInput(0, call, () => dy!.div(call.input(1))),
-      toInput(1, call, () => {
-        const b = call.input(1);
-        return dy!.mul(call.input(0)).div(b.mul(b)).neg();
-      }),
+      // -dy (a / b) / b: b² would be infinite or 0 long before b is.
+      toInput(1, call, () => dy!.mul(call.input(0).div(call.input(1))).div(call.input(1)).neg()),
     ],
   } satisfies GradientRule<"div">,
-  maximum: selectRule<"maximum">((a, b) => greater(a, b)),
-  minimum: selectRule<"minimum">((a, b) => greater(b, a)),
+  maximum: selectRule<"maximum">((own, other) => greater(other, own)),
+  minimum: selectRule<"minimum">((own, other) => greater(own, other)),
 };

@@ -4,6 +4,7 @@ import type { OpParams } from "../../ffi/generated/symbols.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { fullLike } from "./writing.ts";
 
 /** The ops whose backward is an op of its own over (x, dy). */
 type ActivationOp = "relu" | "mish" | "silu" | "gelu" | "sigmoid" | "tanh";
@@ -109,11 +110,12 @@ export const affineRule: GradientRule<"affine"> = {
   backward: ([dy], { params }) => [affine(dy!, params.scale, 0)],
 };
 
-/** d x^p = p x^(p-1) dy */
+/** d x^p = p x^(p-1) dy; of x^0 it is 0 everywhere, where x^-1 has none at 0. */
 export const powerRule: GradientRule<"power"> = {
   saveInputs: () => [0],
   backward: ([dy], call) => {
     const { exponent } = call.params;
+    if (exponent === 0) return [fullLike(call.input(0), 0)];
     return [power(call.input(0), exponent - 1).mul(dy!).mul(exponent)];
   },
 };

@@ -29,11 +29,11 @@ Deno.test("checkpoint: bf16 parameters keep their bits, as BF16", async () => {
   using folder = tempFolder();
   using device = new Device("cpu", { threads: 1 });
   const path = join(folder.path, "a.safetensors");
-  using model = new nn.Linear(5, 3, { dtype: "bf16", device, init: new nn.Init(1) });
+  using model = new nn.Linear(5, 3, { dtype: "bf16", device, init: new nn.KaimingInit({ seed: 1 }) });
   const tensors = await readTensors({ model });
   assertEquals([tensors.get("model.weight")!.dtype, tensors.get("model.weight")!.data.length], ["BF16", 15]);
   await saveCheckpoint(path, { state: { tensors, counters: startingCounters }, config: {} });
-  using other = new nn.Linear(5, 3, { dtype: "bf16", device, init: new nn.Init(2) });
+  using other = new nn.Linear(5, 3, { dtype: "bf16", device, init: new nn.KaimingInit({ seed: 2 }) });
   writeTensors((await loadCheckpoint(path)).state.tensors, { model: other });
   assertEquals(await other.weight.data(), await model.weight.data());
   using single = new nn.Linear(5, 3, { device });

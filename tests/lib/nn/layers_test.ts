@@ -48,7 +48,7 @@ Deno.test("layers: weights and outputs have the documented shapes", () => {
 });
 
 Deno.test("layers: first weights follow from the seed, as He (2015) has them; biases are 0, norms 1 and 0", async () => {
-  const make = (seed: number): nn.Conv2d => new nn.Conv2d(32, 64, { init: new nn.Init(seed) });
+  const make = (seed: number): nn.Conv2d => new nn.Conv2d(32, 64, { init: new nn.KaimingInit({ seed }) });
   using a = make(1);
   using again = make(1);
   using other = make(2);
@@ -66,7 +66,7 @@ Deno.test("layers: first weights follow from the seed, as He (2015) has them; bi
 });
 
 Deno.test("layers: two under one seed have weights of their own", async () => {
-  const init = new nn.Init(5);
+  const init = new nn.KaimingInit({ seed: 5 });
   using a = new nn.Linear(4, 4, { init });
   using b = new nn.Linear(4, 4, { init });
   assertEquals(String(await valuesOf(a.weight)) === String(await valuesOf(b.weight)), false);

@@ -4,19 +4,29 @@ import { Device, nn, randn, scope, tensor, zeros } from "../../../mod.ts";
 
 /** Each kind of layer with parameters, and the shape of its input. */
 const LAYERS: Record<string, [(device: Device) => nn.Module, number[]]> = {
-  Conv2d: [(device) => new nn.Conv2d(4, 6, { device, init: new nn.Init(1) }), [2, 6, 5, 4]],
-  "Conv2d in groups": [(device) => new nn.Conv2d(4, 4, { device, groups: 2, init: new nn.Init(1) }), [2, 6, 5, 4]],
-  Linear: [(device) => new nn.Linear(8, 5, { device, init: new nn.Init(1) }), [3, 8]],
+  Conv2d: [(device) => new nn.Conv2d(4, 6, { device, init: new nn.KaimingInit({ seed: 1 }) }), [2, 6, 5, 4]],
+  "Conv2d in groups": [(device) => new nn.Conv2d(4, 4, { device, groups: 2, init: new nn.KaimingInit({ seed: 1 }) }), [
+    2,
+    6,
+    5,
+    4,
+  ]],
+  Linear: [(device) => new nn.Linear(8, 5, { device, init: new nn.KaimingInit({ seed: 1 }) }), [3, 8]],
   BatchNorm2d: [(device) => new nn.BatchNorm2d(4, { device, activation: "mish" }), [2, 5, 5, 4]],
-  ConvNorm: [(device) => new nn.ConvNorm(3, 4, { device, activation: "relu", init: new nn.Init(1) }), [2, 5, 5, 3]],
+  ConvNorm: [(device) => new nn.ConvNorm(3, 4, { device, activation: "relu", init: new nn.KaimingInit({ seed: 1 }) }), [
+    2,
+    5,
+    5,
+    3,
+  ]],
   SqueezeExcitation: [
-    (device) => new nn.SqueezeExcitation(16, { device, reduction: 2, init: new nn.Init(1) }),
+    (device) => new nn.SqueezeExcitation(16, { device, reduction: 2, init: new nn.KaimingInit({ seed: 1 }) }),
     [2, 3, 3, 16],
   ],
-  SpectralLinear: [(device) => new nn.SpectralLinear(6, 4, { device, init: new nn.Init(1) }), [3, 6]],
+  SpectralLinear: [(device) => new nn.SpectralLinear(6, 4, { device, init: new nn.KaimingInit({ seed: 1 }) }), [3, 6]],
   SimpleSelfAttention: [
     (device) => {
-      const layer = new nn.SimpleSelfAttention(6, { device, sym: true, init: new nn.Init(1) });
+      const layer = new nn.SimpleSelfAttention(6, { device, sym: true, init: new nn.KaimingInit({ seed: 1 }) });
       layer.gamma.fill(0.05);
       return layer;
     },

@@ -158,7 +158,8 @@ class Wrap extends nn.Module {
 
 Deno.test("replaceModules: a replacement may wrap what it replaces, or take its parameters over", async () => {
   using device = new Device("cpu", { threads: 1 });
-  using model = new nn.Sequential(new nn.Linear(2, 2, { device }), new nn.Linear(2, 1, { device }));
+  const init = new nn.KaimingInit();
+  using model = new nn.Sequential(new nn.Linear(2, 2, { device, init }), new nn.Linear(2, 1, { device, init }));
   using x = tensor([[1, 2]], undefined, { device });
   using before = scope(() => model.forward(x));
   assertEquals(replaceModules(model, nn.Linear, (old) => new Wrap(old)), 2);

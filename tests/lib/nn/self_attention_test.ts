@@ -40,7 +40,7 @@ Deno.test("self-attention: result, gradients and vectors as fastai's", async () 
 });
 
 Deno.test("self-attention: changes nothing at first", async () => {
-  using module = new nn.SimpleSelfAttention(4, { init: new nn.Init(0) });
+  using module = new nn.SimpleSelfAttention(4, { init: new nn.KaimingInit({ seed: 0 }) });
   using x = randn([2, 3, 3, 4], { seed: 1 });
   using y = scope(() => module.forward(x));
   assertEquals(await y.data(), await x.data());
@@ -48,7 +48,7 @@ Deno.test("self-attention: changes nothing at first", async () => {
 
 for (const sym of [false, true]) {
   Deno.test(`self-attention: gradients by differences, sym ${sym}`, async () => {
-    using module = new nn.SimpleSelfAttention(3, { sym, dtype: "f64", init: new nn.Init(0) });
+    using module = new nn.SimpleSelfAttention(3, { sym, dtype: "f64", init: new nn.KaimingInit({ seed: 0 }) });
     module.gamma.fill(0.5);
     module.eval();
     using x = randn([2, 2, 3, 3], { dtype: "f64", seed: 1 });
@@ -58,7 +58,7 @@ for (const sym of [false, true]) {
 }
 
 Deno.test("self-attention: weight decay applies to gamma, as in fastai", async () => {
-  using module = new nn.SimpleSelfAttention(2, { init: new nn.Init(0) });
+  using module = new nn.SimpleSelfAttention(2, { init: new nn.KaimingInit({ seed: 0 }) });
   module.gamma.fill(1);
   using optimizer = optim.sgd({ mom: 0, wd: 0.5 }).bind(module, { lr: 0.1 });
   scope(() => {

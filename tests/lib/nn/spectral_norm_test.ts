@@ -72,7 +72,7 @@ Deno.test("spectral norm: gradients of a weight of four axes in evaluation", asy
 });
 
 Deno.test("spectral norm: symmetric means (W + Wᵀ) / 2, normalised", async () => {
-  using layer = new nn.SpectralLinear(3, 3, { dtype: "f64", symmetric: true, init: new nn.Init(4) });
+  using layer = new nn.SpectralLinear(3, 3, { dtype: "f64", symmetric: true, init: new nn.KaimingInit({ seed: 4 }) });
   using normalized = layer.normalized();
   const values = await normalized.data();
   const weight = await layer.weight.data();
@@ -85,8 +85,8 @@ Deno.test("spectral norm: symmetric means (W + Wᵀ) / 2, normalised", async () 
 });
 
 Deno.test("spectral norm: u and v are unit vectors that follow from the seed", async () => {
-  using layer = new nn.SpectralLinear(40, 30, { init: new nn.Init(1) });
-  using again = new nn.SpectralLinear(40, 30, { init: new nn.Init(1) });
+  using layer = new nn.SpectralLinear(40, 30, { init: new nn.KaimingInit({ seed: 1 }) });
+  using again = new nn.SpectralLinear(40, 30, { init: new nn.KaimingInit({ seed: 1 }) });
   for (const name of ["u", "v"] as const) {
     const values = await layer[name].data();
     assertClose([Math.hypot(...values)], [1], { atol: 1e-6, rtol: 0 }, `length of ${name}`);
@@ -99,7 +99,7 @@ Deno.test("spectral norm: u and v are unit vectors that follow from the seed", a
 Deno.test("spectral norm: a captured training step is the eager one, bit for bit", async () => {
   const trained: Float32Array[] = [];
   for (const captured of [false, true]) {
-    using layer = new nn.SpectralLinear(8, 5, { init: new nn.Init(2) });
+    using layer = new nn.SpectralLinear(8, 5, { init: new nn.KaimingInit({ seed: 2 }) });
     using optimizer = optim.sgd({ mom: 0.9 }).bind(layer, { lr: 0.1 });
     using x = randn([6, 8], { seed: 3 });
     using labels = tensor([0, 1, 2, 3, 4, 0], [6], { dtype: "i32" });

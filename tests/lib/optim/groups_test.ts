@@ -10,7 +10,7 @@ class Three extends nn.Module {
 
   constructor(device: Device, seed = 0) {
     super();
-    const init = new nn.Init(seed);
+    const init = new nn.KaimingInit({ seed });
     this.body = new nn.Linear(2, 3, { device, init });
     this.norm = new nn.BatchNorm2d(3, { device });
     this.head = new nn.Linear(3, 2, { device, init });

@@ -33,6 +33,13 @@ Deno.test("countTopK: a logit that is not a number is never counted", async () =
   assertEquals(topK.slice(0, 3), [0, 0, 0]);
 });
 
+Deno.test("countTopK: a class that is masked by -Infinity has the last place, and Infinity the first", async () => {
+  const { POSITIVE_INFINITY: high, NEGATIVE_INFINITY: low } = Number;
+  const rows = [[low, 2, 1, 3], [low, 2, 1, 3], [low, low, 1, 3], [high, 2, high, 3]];
+  assertEquals(await counts(rows, [1, 0, 1, 2]), { topK: [0, 0, 2, 2, 4], top1: 0 });
+  assertEquals(await counts([[low, 2, 1, 3, 0, -1, -2]], [3]), { topK: [0, 1, 1, 1, 1, 1, 1, 1], top1: 1 });
+});
+
 Deno.test("Meter: weighs means by the samples, adds sums up, and reads some steps late", async () => {
   using device = new Device("cpu", { threads: 1 });
   using meter = new Meter([false, true]);
