@@ -21,8 +21,8 @@ function upwards(folder: string): string[] {
 }
 
 /** The folder of a module; undefined where it is none of this machine. */
-function folderOf(module: string): string | undefined {
-  return module.startsWith("file:") ? dirname(fileURLToPath(module)) : undefined;
+function folderOf(module: string | undefined): string | undefined {
+  return module?.startsWith("file:") ? dirname(fileURLToPath(module)) : undefined;
 }
 
 /** The working folder; undefined where the script may not know it. */
@@ -36,7 +36,8 @@ function workingFolder(): string | undefined {
 
 /** The folders of this library, of the main module, and the working one. */
 function usualStarts(): string[] {
-  const places = [import.meta.url, Deno.mainModule].map(folderOf);
+  // A Worker has no main module, whatever its type says.
+  const places = [import.meta.url, Deno.mainModule as string | undefined].map(folderOf);
   return [...places, workingFolder()].filter((place) => place !== undefined);
 }
 

@@ -124,7 +124,7 @@ export function resumeSeeds(folder: string, options: ResumeSeedsOptions = {}): T
     const { changes = {}, force = false } = options;
     const before = await groupIn(folder);
     if (before === undefined) {
-      throw new RunNotFoundError(folder, `Cannot find runs of several seeds in "${folder}": give their common folder`);
+      throw new RunNotFoundError(folder, `Cannot find runs in "${folder}": give the common folder of several seeds`);
     }
     // What `auto` came to is in the recipe, so that all runs have the same.
     const dtype = changes.dtype === "auto" ? undefined : changes.dtype;

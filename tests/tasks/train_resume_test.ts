@@ -131,22 +131,73 @@ Deno.test("train --resume: a configuration or a result that is none is told, nam
   };
   await refused("result.json", "{}", 'Expected "epochs" in ', "as a JSON number, got none: remove it");
   await refused("result.json", "3", "Expected a JSON object in ", "got 3: remove it");
+  // Before a state is saved there is no other copy of the configuration.
+  await Deno.remove(join(run, "result.json"));
+  await Deno.remove(join(run, "checkpoint"), { recursive: true });
   await refused("config.json", "null", "got null: restore it, or begin a new run");
   await refused("config.json", '{"seed": 0', "Expected JSON in ", ": restore it");
-  await refused("config.json", '{"seed": 0, "epochs": 1, "bs": 2, "data": []}', 'Expected "data" in ', "got []");
 });
 
 Deno.test("train --resume: other code and other kernels are changes too", async () => {
   using folder = tempFolder();
   const run = await stopped(folder.path, 3);
-  const path = join(run, "config.json");
-  const config = JSON.parse(await Deno.readTextFile(path));
+  const path = join(run, "checkpoint", "state.safetensors");
+  const { state, config } = await loadCheckpoint(path);
+  await Deno.remove(join(run, "config.json"));
   for (const [field, value] of [["isa", "Z80"], ["commit", "0".repeat(40)], ["imageShape", [8, 8, 1]]]) {
-    await Deno.writeTextFile(path, JSON.stringify({ ...config, [field as string]: value }));
+    await saveCheckpoint(path, { state, config: { ...config, [field as string]: value } });
     const { code, err } = await command(["--resume", run]);
     assertEquals(code, 2);
-    assertMatch(err, new RegExp(`^error: Run ".*" was started with ${field} .*, now .*: pass --force`));
+    assertMatch(err, new RegExp(`^error: Run ".*" was started with ${field} .*, now .*: pass --force`, "m"));
   }
+});
+
+Deno.test("train --resume: the checkpoint counts, and config.json is a copy of it", async () => {
+  using folder = tempFolder();
+  const whole = await train({ ...short, out: folder.path });
+  const run = await stopped(folder.path, 3);
+  const path = join(run, "config.json");
+  const copy = await Deno.readTextFile(path);
+  const config = JSON.parse(copy);
+  // An edit would change the training without a word.
+  const edits = [
+    [{ ...config, schedule: { ...config.schedule, lr: 0.01 } }, "lr 0.008, now 0.01"],
+    [{ ...config, schedule: { ...config.schedule, start: 0.5 } }, "start 0.75, now 0.5"],
+    [{ ...config, schedule: { ...config.schedule, name: "cosine" } }, "schedule flatCos, now cosine"],
+    [{ ...config, optimizer: { ...config.optimizer, mom: 0.9 } }, "mom 0.95, now 0.9"],
+    [{ ...config, optimizer: { ...config.optimizer, wd: 0 } }, "wd 0.01, now 0"],
+    [{ ...config, optimizer: { ...config.optimizer, eps: 1e-8 } }, "eps 0.000001, now 1e-8"],
+    [{ ...config, loss: { name: "crossEntropy", labelSmoothing: 0 } }, "label-smoothing 0.1, now 0"],
+    [{ ...config, model: { ...config.model, act: "relu" } }, "act mish, now relu"],
+    [{ ...config, model: { ...config.model, pool: "max" } }, "pool maxblur, now max"],
+    // One bit of a key.
+    [JSON.parse(copy.replace('"labelSmoothing"', '"labelSmoothinf"')), "label-smoothing 0.1, now not set"],
+  ] as const;
+  for (const [edited, change] of edits) {
+    await Deno.writeTextFile(path, JSON.stringify(edited));
+    const { code, err } = await command(["--resume", run]);
+    assertEquals(code, 2, err);
+    assertStringIncludes(err, `error: Run "${run}" was started with ${change}`);
+    assertStringIncludes(err, "in config.json, which is only a copy");
+  }
+  // One that is cut off, or gone, is written again.
+  await Deno.writeTextFile(path, copy.slice(0, copy.length >> 1));
+  const { code, err } = await command(["--resume", run]);
+  assertEquals(code, 0, err);
+  assertStringIncludes(err, `warning: config.json of run "${run}" is written again from its checkpoint`);
+  assertEquals(await Deno.readTextFile(path), copy);
+  assertEquals(await stateIn(run), await stateIn(whole.run));
+});
+
+Deno.test("train --resume --force: what was changed is the checkpoint's from then on", async () => {
+  using folder = tempFolder();
+  const run = await stopped(folder.path, 3);
+  const stop = new AbortController();
+  const listener = { batchEnd: () => stop.abort() };
+  await train({ resume: run, lr: 0.01, force: true, signal: stop.signal, listener });
+  const { config } = await loadCheckpoint(join(run, "checkpoint", "state.safetensors"));
+  assertEquals((config["schedule"] as { lr: number }).lr, 0.01);
+  assertEquals((await command(["--resume", run])).code, 0);
 });
 
 Deno.test("train --resume: a damaged checkpoint is told, and the one before it goes on, to the same bits", async () => {

@@ -159,7 +159,7 @@ Deno.test("RunFolder: on a full disk training goes on, warns, and saves once the
   using model = tinyModel(device);
   using trainer = tinyTrainer(model);
   const warnings: string[] = [];
-  const record = { config: {}, warn: (message: string) => void warnings.push(message) };
+  const record = { config: {}, onWarning: (message: string) => void warnings.push(message) };
   const runFolder = await RunFolder.create({ root: folder.path, name: "tiny", ...record });
   const partial = join(runFolder.path, "checkpoint", "next.safetensors.partial");
   // A folder in the way, as good as a full disk.
