@@ -3,7 +3,6 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatDuration, formatNumber } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
-import { defaultCache } from "../lib/data/prepare.ts";
 import { data } from "../mod.ts";
 import { cacheHelp, showDownload, showPreparing } from "./data_report.ts";
 import { thereOrRefused } from "./open_data.ts";
@@ -79,7 +78,7 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
   if (name === undefined) {
     throw new UsageError("Expected a data set's name or path, got none: say imagenette2-320, a folder or a .tgz");
   }
-  const cache = out ?? defaultCache;
+  const cache = out ?? data.defaultCache;
   checkOut("data", cache);
   using stop = stopSignals((line) => report.note(line), "stopping");
   using progress = new Progress(report, { unit: "MB" });

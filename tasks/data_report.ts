@@ -2,14 +2,13 @@
 import { formatNumber } from "../lib/cli/format.ts";
 import type { Progress } from "../lib/cli/progress.ts";
 import type { Report } from "../lib/cli/report.ts";
-import { defaultCache } from "../lib/data/prepare.ts";
-import type { data } from "../mod.ts";
+import { data } from "../mod.ts";
 import type { OpenWatch } from "./open_data.ts";
 
 const MB = 1e6;
 
 /** Help of the flag that says where. */
-export const cacheHelp = `Where pixel caches and downloads are kept (default ${defaultCache})`;
+export const cacheHelp = `Where pixel caches and downloads are kept (default ${data.defaultCache})`;
 
 /** Shows how far the decoding is, in megabytes of the source. */
 export function showPreparing(

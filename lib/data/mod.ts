@@ -31,7 +31,7 @@ export { findArchive, type FindOptions, importArchive } from "./find_archive.ts"
 export { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts";
 export { open, type OpenOptions, openValid, type UnreadableImage } from "./open.ts";
 export { type PrepareProgress } from "../ffi/image.ts";
-export { type ReadOptions } from "./prepare.ts";
+export { defaultCache, type ReadOptions } from "./prepare.ts";
 export { fromSamples, type RawImage, type Sample, type SamplesOptions } from "./samples.ts";
 // What the above speak of: whoever imports or reads of this module alone has it whole.
 export { DataError, LibtrainError } from "../ffi/errors.ts";
