@@ -20,7 +20,7 @@ export interface EpochSource {
 }
 
 /** A tensor that no scope owns. */
-function held(values: Int32Array<ArrayBuffer>, device: Device): Tensor {
+function hold(values: Int32Array<ArrayBuffer>, device: Device): Tensor {
   return scope(() => tensor(values, undefined, { device })).detachFromScope();
 }
 
@@ -30,7 +30,7 @@ export class DeviceEpochSource implements EpochSource {
   readonly #make: MakeImages;
 
   constructor(order: Int32Array<ArrayBuffer>, device: Device, make: MakeImages) {
-    this.#order = held(order, device);
+    this.#order = hold(order, device);
     this.#make = make;
   }
 
@@ -83,8 +83,8 @@ export class HostEpochSource implements EpochSource {
 
   constructor(parts: HostEpochParts) {
     this.#parts = parts;
-    this.#order = held(parts.order, parts.device);
-    this.#hostOrder = held(parts.order, hostDevice());
+    this.#order = hold(parts.order, parts.device);
+    this.#hostOrder = hold(parts.order, hostDevice());
   }
 
   rows(start: number, end: number): Tensor {

@@ -52,10 +52,10 @@ class Normalizer {
   readonly #std: Tensor;
 
   constructor({ mean, std }: Normalization, { device, dtype }: { device: Device; dtype: ImageDtype }) {
-    const held = (values: readonly number[]): Tensor =>
+    const hold = (values: readonly number[]): Tensor =>
       scope(() => tensor([...values], undefined, { device, dtype })).detachFromScope();
-    this.#mean = held(mean);
-    this.#std = held(std);
+    this.#mean = hold(mean);
+    this.#std = hold(std);
   }
 
   /** Enqueues it for images [n, h, w, c] from 0 to 1. */

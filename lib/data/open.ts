@@ -141,8 +141,21 @@ async function mapCache(path: string, device: Device, reserve?: number): Promise
   const own = (part: keyof typeof raw): Tensor => scope(() => new Tensor(device, raw[part])).detachFromScope();
   using header = own("header");
   const parts = { pixels: own("pixels"), table: own("table"), labels: own("labels") };
-  const text = new TextDecoder().decode(await header.data() as Uint8Array);
-  return { ...parts, header: JSON.parse(text) };
+  using held = new DisposableStack();
+  for (const part of Object.values(parts)) held.use(part);
+  const mapped = { ...parts, header: parseHeader(path, await header.data() as Uint8Array) };
+  held.move();
+  return mapped;
+}
+
+function parseHeader(path: string, bytes: Uint8Array): CacheHeader {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new DataError(`Cannot read the header of the pixel cache "${path}": remove it, and it is made again`, {
+      cause: error,
+    });
+  }
 }
 
 /** The header of a cache file. */
@@ -162,13 +175,18 @@ async function openPart(
   const file = files.find((file) => file.split === split);
   if (file === undefined) throw new DataError(`Expected a part "${split}" in "${name}", found none`);
   const mapped = await mapOrHost(file, device, options);
+  // Given back where anything fails before a data set owns it.
+  using held = new DisposableStack();
+  for (const part of [mapped.pixels, mapped.table, mapped.labels]) held.use(part);
+  const { onWarning = console.warn } = options;
   const [bad] = mapped.header.unreadable;
   if (bad !== undefined) {
     const count = `${file.unreadable} of ${file.images + file.unreadable} images of ${split}`;
-    options.onWarning?.(`${count} cannot be read and are left out, the first: ${bad.path}: ${bad.reason}`);
+    onWarning(`${count} cannot be read and are left out, the first: ${bad.path}: ${bad.reason}`);
   }
   const { pixels, table, labels, header } = file.images > limit ? takeEvenly(mapped, limit) : mapped;
-  return new ImageDataset({
+  held.use(table);
+  const set = new ImageDataset({
     pixels,
     table,
     labels: await toDevice(labels, device),
@@ -178,6 +196,8 @@ async function openPart(
     training: split === "train",
     source: { name: basename(name), ...(kind === "archive" ? { sha256: key } : { sha256: null, listing: key }) },
   });
+  held.move();
+  return set;
 }
 
 /** A cache file on the device, or where that has no room for it on the host. */

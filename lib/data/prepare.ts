@@ -26,7 +26,7 @@ export interface ReadOptions {
   maxBytes?: number;
   /** Ends it early: nothing half-written stays. */
   signal?: AbortSignal;
-  /** Told of images that are left out because they cannot be read. */
+  /** Told of images that are left out because they cannot be read; by default the console warns. */
   onWarning?(line: string): void;
   /** Told how far it is, some times a second. */
   onProgress?(state: PrepareProgress): void;

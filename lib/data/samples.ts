@@ -85,14 +85,14 @@ export async function fromSamples(
   }
   const places = placesOf("fromSamples", numbers, classes.length);
   const { pixels, table } = pack(images);
-  const made = (
+  const hold = (
     values: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
     shape: number[],
   ): ReturnType<typeof tensor> => scope(() => tensor(values, shape, { device })).detachFromScope();
   return new ImageDataset({
-    pixels: made(pixels, [pixels.length / page, page]),
-    table: made(table, [images.length, 4]),
-    labels: made(places, [images.length]),
+    pixels: hold(pixels, [pixels.length / page, page]),
+    table: hold(table, [images.length, 4]),
+    labels: hold(places, [images.length]),
     classes,
     size,
     training,

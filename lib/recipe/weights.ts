@@ -2,7 +2,7 @@
 import { Device } from "../tensor/device.ts";
 import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import { exportFastai, readStateDict, writeFastai } from "../checkpoint/fastai.ts";
-import { readTensors, startingCounters, writeTensors } from "../checkpoint/state.ts";
+import { readTensors, startingCounters } from "../checkpoint/state.ts";
 import { makeFolderOf } from "../io/atomic_file.ts";
 import { sha256Of } from "../io/sha256.ts";
 import type { JsonOptions } from "../registry/registry.ts";

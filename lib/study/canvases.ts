@@ -1,6 +1,6 @@
 /** Images that are larger than what a model gets, so that windows can move in them. */
 import { Batch, type Dataset, type ImageDtype } from "../data/dataset.ts";
-import { type Normalization, normalize as normalized } from "../data/normalize.ts";
+import { type Normalization, normalize } from "../data/normalize.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -58,11 +58,11 @@ export class Canvases implements WindowOptions {
   }
 
   /** What comes into view is black, as the model knows black: it is brought to mean and deviation with the rest. */
-  #canvas(images: Tensor, n: number, { normalize }: CanvasOptions): Tensor {
+  #canvas(images: Tensor, n: number, { normalize: stats }: CanvasOptions): Tensor {
     return noGrad(() =>
       scope(() => {
         const canvas = this.#pad ? widen(images.rows(0, n), this.margin) : images.rows(0, n);
-        return normalize === undefined ? canvas : normalized(canvas, normalize);
+        return stats === undefined ? canvas : normalize(canvas, stats);
       })
     ).detachFromScope();
   }

@@ -150,7 +150,13 @@ for (
       }
       assert(bytes > 0);
       for (const part of ["train", "valid"] as const) {
-        for (const options of [{ flip: 0.5 }, { crop: "resized", erase: 0 }, { dropLast: false }] as const) {
+        for (
+          const options of [
+            { flip: 0.5, normalize: data.imagenetStats },
+            { crop: "resized", erase: 0 },
+            { dropLast: false },
+          ] as const
+        ) {
           assertEquals(await epochs(found[part], options), await epochs(wanted[part], options), part);
         }
       }

@@ -2,9 +2,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { join } from "@std/path";
+import { readHeader } from "../../../lib/data/open.ts";
 import { data, DataError, Device } from "../../../mod.ts";
 import { readSamples, sameImage } from "../../support/batches.ts";
-import { copies, middle, pixelsOf, small, writeFolder } from "../../support/image_files.ts";
+import { copies, fixture, middle, pixelsOf, small, writeFolder } from "../../support/image_files.ts";
 import { gzip, tarOf } from "../../support/tar.ts";
 import { tempFolder } from "../../temp_folder.ts";
 
@@ -204,4 +205,37 @@ Deno.test("open: options out of range are refused before anything is read", asyn
     await assertRejects(() => data.open("nowhere", { ...options, cache }), error, message);
   }
   assertEquals([...Deno.readDirSync(folder.path)], []);
+});
+
+Deno.test("open: what fails once a cache is mapped leaves nothing on the device", async () => {
+  using folder = tempFolder();
+  using device = new Device("cpu", { threads: 1 });
+  const cut = (await fixture("grey.jpg")).subarray(0, 300);
+  const path = await writeFolder(join(folder.path, "pets"), { ...small, "train/dog/broken.jpg": cut });
+  const options = { size: 19, device, cache: join(folder.path, "cache"), maxUnreadable: 0.5 };
+  const before = device.stats().handles;
+  const onWarning = (line: string): void => {
+    throw new Error(line);
+  };
+  await assertRejects(() => data.open(path, { ...options, onWarning }), Error, "1 of 7 images of train cannot be read");
+  assertEquals(device.stats().handles, before);
+  const lines: string[] = [];
+  const sets = await data.open(path, { ...options, limit: 3, onWarning: (line) => lines.push(line) });
+  for (const set of [sets.train, sets.valid]) set.dispose();
+  assertEquals([lines.length, device.stats().handles], [1, before]);
+});
+
+Deno.test("open: a cache whose header is no JSON is refused by its name, and nothing of it stays on the device", async () => {
+  using folder = tempFolder();
+  using device = new Device("cpu", { threads: 1 });
+  const cache = join(folder.path, "cache");
+  const { train } = await data.describe(await writeFolder(join(folder.path, "pets")), { size: 19, cache });
+  const bytes = await Deno.readFile(train.cache);
+  const text = new TextDecoder("latin1").decode(bytes);
+  bytes[text.indexOf('{"')] = "x".charCodeAt(0);
+  const broken = join(folder.path, "broken.pixels");
+  await Deno.writeFile(broken, bytes);
+  const before = device.stats().handles;
+  await assertRejects(() => readHeader(broken, device), DataError, broken);
+  assertEquals(device.stats().handles, before);
 });
