@@ -1,7 +1,15 @@
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 
 /** The scripts in `examples/`. */
-export const exampleNames = ["recipe", "loop", "new_op", "antialiasing"] as const;
+export const exampleNames = [
+  "recipe",
+  "recipe_run",
+  "own_network",
+  "worker",
+  "loop",
+  "new_op",
+  "antialiasing",
+] as const;
 
 const usage = `Runs a script of examples/; what follows its name is for the script, whose first lines say what it takes.
 
@@ -21,7 +29,9 @@ async function main([name = ""]: readonly string[]): Promise<number> {
     );
     return exitCodes.usage;
   }
-  await import(`../examples/${name}.ts`);
+  // One that registers names does so when it is imported, and the rest in its main().
+  const { main: run } = await import(`../examples/${name}.ts`) as { main?: () => Promise<void> };
+  await run?.();
   return exitCodes.done;
 }
 

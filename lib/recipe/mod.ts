@@ -34,6 +34,7 @@ export {
 } from "./errors.ts";
 export { type Ready, type TrainingEvent } from "./events.ts";
 export { cpuFacts } from "./machine.ts";
+export { type ModelBuilder, type ModelContext } from "../models/registry.ts";
 export { type Guess, type Prediction, type PredictOptions } from "./predict.ts";
 export { type Preset, presetNames, presetOf } from "./presets.ts";
 export type {
