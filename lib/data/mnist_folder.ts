@@ -20,9 +20,9 @@ function upwards(folder: string): string[] {
   return parent === folder ? [folder] : [folder, ...upwards(parent)];
 }
 
-/** The folder of a module; undefined where it is none of this machine. */
-function folderOf(module: string): string | undefined {
-  return module.startsWith("file:") ? dirname(fileURLToPath(module)) : undefined;
+/** The folder of a module; undefined where it is none of this machine. A Worker has no main module. */
+function folderOf(module: string | undefined): string | undefined {
+  return module?.startsWith("file:") ? dirname(fileURLToPath(module)) : undefined;
 }
 
 /** The working folder; undefined where the script may not know it. */
