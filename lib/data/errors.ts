@@ -2,7 +2,7 @@
 import { DataError } from "../ffi/errors.ts";
 
 /** Why the files of a data set were not found: nowhere looked at, or where a note says that cannot be read. */
-export type NotFoundReason = "missing" | "unreadable-note";
+export type NotFoundReason = "missing" | "unreadableNote";
 
 /** The files of a data set that is known by its name are not on this machine. */
 export class DataNotFoundError extends DataError {

@@ -43,7 +43,7 @@ async function archiveOf({ name }: KnownSet, cache: string): Promise<string | un
     throw new DataNotFoundError(
       `Expected "${file}" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
         `give the archive to importArchive()`,
-      { set: name, reason: "unreadable-note" },
+      { set: name, reason: "unreadableNote" },
     );
   }
   return await isThere(archive) ? archive : undefined;

@@ -20,7 +20,7 @@ function upwards(folder: string): string[] {
   return parent === folder ? [folder] : [folder, ...upwards(parent)];
 }
 
-/** The folder of a module; undefined where it is none of this machine. */
+/** The folder of a module; undefined where it is none of this machine. A Worker has no main module. */
 function folderOf(module: string | undefined): string | undefined {
   return module?.startsWith("file:") ? dirname(fileURLToPath(module)) : undefined;
 }
@@ -36,8 +36,7 @@ function workingFolder(): string | undefined {
 
 /** The folders of this library, of the main module, and the working one. */
 function usualStarts(): string[] {
-  // A Worker has no main module, whatever its type says.
-  const places = [import.meta.url, Deno.mainModule as string | undefined].map(folderOf);
+  const places = [import.meta.url, Deno.mainModule].map(folderOf);
   return [...places, workingFolder()].filter((place) => place !== undefined);
 }
 

