@@ -1,0 +1,260 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { join } from "@std/path";
+import { data, Device, loadCheckpoint, nn, recipe, type Tensor, tensor } from "../../../mod.ts";
+import { tempFolder } from "../../temp_folder.ts";
+import { fingerprint } from "../train/tiny.ts";
+
+const short: recipe.RecipeChanges = { epochs: 2, bs: 32, data: { limit: 128 }, threads: 1 };
+
+async function stateIn(folder: string): Promise<string> {
+  return fingerprint((await loadCheckpoint(join(folder, "checkpoint", "state.safetensors"))).state);
+}
+
+Deno.test("train() tells its events in order, typed, and its result", async () => {
+  using folder = tempFolder();
+  const training = recipe.train(recipe.preset("mnist", short), { out: folder.path });
+  const types: string[] = [];
+  let ready: recipe.Ready | undefined;
+  let losses = 0;
+  for await (const event of training) {
+    types.push(event.type);
+    if (event.type === "ready") ready = event;
+    if (event.type === "losses") losses += event.losses.length;
+  }
+  const result = await training.result;
+  assertEquals([ready?.train, ready?.valid, ready?.from, ready?.folder], [128, 128, null, result.folder]);
+  assertEquals([result.steps, result.stopped, losses], [8, false, 8]);
+  assertEquals(types.slice(0, 3), ["ready", "fitBegin", "epochBegin"]);
+  assertEquals(types.filter((type) => type === "batchEnd").length, 8);
+  assertEquals(types.slice(-2), ["epochEnd", "fitEnd"]);
+});
+
+Deno.test("train() stops after the very step at which a loop over its events aborts, and resume() goes on to the same bits", async () => {
+  using folder = tempFolder();
+  const mine = recipe.preset("mnist", { ...short, ema: 0.9 });
+  const whole = await recipe.train(mine, { out: folder.path }).result;
+  for (const step of [1, 4, 7]) {
+    const stop = new AbortController();
+    const training = recipe.train(mine, { out: folder.path, signal: stop.signal });
+    for await (const event of training) if (event.type === "batchEnd" && event.step === step) stop.abort();
+    const part = await training.result;
+    assertEquals([part.steps, part.stopped], [step, true]);
+    const rest = await recipe.resume(part.folder).result;
+    assertEquals([rest.steps, rest.top1, rest.lossEma], [8, whole.top1, whole.lossEma]);
+    assertEquals(await stateIn(part.folder), await stateIn(whole.folder));
+  }
+});
+
+Deno.test("train(): a loop that is left does not stop it; one that begins late hears the rest", async () => {
+  using folder = tempFolder();
+  const training = recipe.train(recipe.preset("mnist", short), { out: folder.path });
+  for await (const event of training) if (event.type === "ready") break;
+  const rest: string[] = [];
+  for await (const event of training) rest.push(event.type);
+  assert(!rest.includes("ready") && rest.at(-1) === "fitEnd", rest.join());
+  assertEquals((await training.result).steps, 8);
+  const none: string[] = [];
+  for await (const event of training) none.push(event.type);
+  assertEquals(none, []);
+});
+
+Deno.test("train(): what fails rejects the result, and is thrown by a loop", async () => {
+  using folder = tempFolder();
+  const mine = recipe.preset("mnist", short);
+  const open = (): Promise<never> => Promise.reject(new Error("no data today"));
+  await assertRejects(() => recipe.train(mine, { out: folder.path, open }).result, Error, "no data today");
+  await assertRejects(
+    async () => {
+      for await (const event of recipe.train(mine, { out: folder.path, open })) void event;
+    },
+    Error,
+    "no data today",
+  );
+  const stop = AbortSignal.abort(new Error("not at all"));
+  const early = recipe.train(mine, { out: folder.path, open: () => Promise.reject(stop.reason), signal: stop });
+  await assertRejects(() => early.result, Error, "not at all");
+  assertEquals([...Deno.readDirSync(folder.path)], []);
+});
+
+Deno.test("train(): a failure that nobody listens to ends the process", async () => {
+  const code = `
+    import { recipe } from "${new URL("../../../mod.ts", import.meta.url)}";
+    recipe.train(recipe.preset("mnist"), { open: () => Promise.reject(new Error("nobody hears")) });`;
+  const { code: status, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-q",
+      "--no-prompt",
+      "-P=train",
+      "--ext=ts",
+      `data:application/typescript,${encodeURIComponent(code)}`,
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assertEquals(status, 1);
+  assert(new TextDecoder().decode(stderr).includes("nobody hears"));
+});
+
+Deno.test("resume() names every setting that is not as it was, by its path", async () => {
+  using folder = tempFolder();
+  const stop = new AbortController();
+  const mine = recipe.preset("mnist", short);
+  const training = recipe.train(mine, { out: folder.path, signal: stop.signal });
+  for await (const event of training) if (event.type === "batchEnd") stop.abort();
+  const { folder: run } = await training.result;
+  const error = await assertRejects(
+    () => recipe.resume(run, { changes: { schedule: { lr: 0.01 }, bs: 16 } }).result,
+    recipe.ChangedSettingsError,
+    `Run "${run}" was started with bs 32, now 16, and schedule.lr 0.008, now 0.01: pass \`force\` to go on anyway`,
+  );
+  assertEquals(error.changes.map(({ path }) => path).sort(), ["bs", "schedule.lr"]);
+  await assertRejects(() => recipe.resume(folder.path).result, recipe.RunNotFoundError, "Cannot find a run in ");
+});
+
+Deno.test("trainSeeds(): what is changed by force is in the group's files, and holds for the seeds to come", async () => {
+  using folder = tempFolder();
+  const mine = recipe.preset("mnist", { ...short, epochs: 1, data: { limit: 64 } });
+  const stop = new AbortController();
+  const training = recipe.trainSeeds(mine, { runs: 3, out: folder.path, signal: stop.signal });
+  let over = 0;
+  for await (const event of training) if (event.type === "fitEnd" && ++over === 1) stop.abort();
+  const part = await training.result;
+  assertEquals([part.stopped, part.top1.length], [true, 1]);
+  const again = new AbortController();
+  const second = recipe.resumeSeeds(part.folder, {
+    changes: { schedule: { lr: 0.001 } },
+    force: true,
+    signal: again.signal,
+  });
+  over = 0;
+  for await (const event of second) if (event.type === "fitEnd" && ++over === 1) again.abort();
+  await second.result;
+  const rest = await recipe.resumeSeeds(part.folder).result;
+  assertEquals([rest.stopped, rest.top1.length], [false, 3]);
+  const rates = [];
+  for (const seed of [1, 2]) {
+    const config = JSON.parse(await Deno.readTextFile(join(part.folder, `seed-${seed}`, "config.json")));
+    rates.push(config.schedule.lr);
+  }
+  assertEquals(rates, [0.001, 0.001]);
+});
+
+Deno.test("open(): a trained model predicts as it was trained, normalisation and bytes included", async () => {
+  using folder = tempFolder();
+  const stats = { mean: [0.1307], std: [0.3081] };
+  const mine = recipe.preset("mnist", { ...short, transforms: { normalize: stats } });
+  const { folder: run, top1, loss } = await recipe.train(mine, { out: folder.path }).result;
+  await using trained = await recipe.open(run, { device: "cpu", threads: 1 });
+  assertEquals([trained.classes.length, trained.size, trained.model.training], [10, 28, false]);
+  const measured = await trained.evaluate();
+  assertEquals([measured.top1, measured.loss], [top1, loss]);
+  const path = "tests/fixtures/images/grey.jpg";
+  const [byPath, byBytes] = await trained.predict([path, await Deno.readFile(path)], { top: 10 });
+  assertEquals(byBytes!.guesses, byPath!.guesses);
+  assertEquals([byPath!.image, byBytes!.image], [path, "1"]);
+  // The same by hand.
+  using pixels = data.decodeImage(await Deno.readFile(path), { size: 28, device: trained.device });
+  const [height = 0, width = 0] = pixels.shape;
+  const bytes = await pixels.data();
+  const middle = Float32Array.from({ length: 784 }, (_, at) => {
+    const [row, column] = [Math.floor(at / 28) + ((height - 28) >> 1), at % 28 + ((width - 28) >> 1)];
+    return (bytes[(row * width + column) * 3]! / 255 - 0.1307) / 0.3081;
+  });
+  using image = tensor(middle, [1, 28, 28, 1], { device: trained.device });
+  using logits = trained.model.forward(image);
+  const values = [...await logits.data()];
+  const largest = values.indexOf(Math.max(...values));
+  assertEquals(byPath!.guesses[0]!.label, largest);
+  const sum = values.reduce((total, value) => total + Math.exp(value - values[largest]!), 0);
+  assert(Math.abs(byPath!.guesses[0]!.probability - 1 / sum) < 1e-5);
+});
+
+Deno.test("open(): takes a device of the caller's, and leaves it", async () => {
+  using folder = tempFolder();
+  const { folder: run } = await recipe.train(recipe.preset("mnist", { ...short, epochs: 1 }), { out: folder.path })
+    .result;
+  using device = new Device("cpu", { threads: 1 });
+  {
+    using trained = await recipe.open(run, { device });
+    assertEquals(trained.device, device);
+  }
+  assertEquals(device.stats().handles, 0);
+});
+
+/** A linear layer over all pixels. */
+class Flat extends nn.Module {
+  readonly fc: nn.Linear;
+
+  constructor({ classes, inChannels, seed, device, dtype }: recipe.ModelContext) {
+    super();
+    this.fc = new nn.Linear(28 * 28 * inChannels, classes, { init: new nn.UniformInit({ seed }), device, dtype });
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.fc.forward(x.reshape([x.shape[0]!, -1]));
+  }
+}
+
+Deno.test("register(): network, optimizer, schedule, loss, data, transform and preset of a script's own make a run", async () => {
+  using folder = tempFolder();
+  const { optim } = await import("../../../mod.ts");
+  const seen: unknown[] = [];
+  recipe.register({
+    models: { testFlat: (options) => (seen.push(Object.keys(options).sort()), new Flat(options)) },
+    optimizers: { testSgd: { build: ({ speed }: { speed: number }) => optim.sgd({ mom: speed }), options: ["speed"] } },
+    schedules: { testHalf: ({ lr }: { lr: number }) => optim.constant({ lr: lr / 2 }) },
+    losses: { testTwice: () => (output, { labels }) => nn.crossEntropyLoss()(output, { labels }).mul(2) },
+    dataSets: { testDigits: ({ shade }, { device, limit }) => (seen.push(shade), data.mnist({ device, limit })) },
+    transforms: { testDim: ({ by }: { by: number }) => ({ images, labels }) => ({ images: images.mul(by), labels }) },
+    presets: {
+      testMine: {
+        data: { name: "testDigits", limit: 64, shade: "dark" },
+        model: { name: "testFlat", extra: [1, 2] },
+        optimizer: { name: "testSgd", speed: 0.5 },
+        schedule: { name: "testHalf", lr: 0.2 },
+        loss: { name: "testTwice" },
+        transforms: { testDim: { by: 0.5 } },
+        epochs: 1,
+        bs: 32,
+      },
+    },
+  });
+  const mine = recipe.preset("testMine", { threads: 1 });
+  const training = recipe.train(mine, { out: folder.path });
+  const rates: number[] = [];
+  let first: number | undefined;
+  for await (const event of training) {
+    if (event.type === "batchEnd") rates.push(event.lr);
+    if (event.type === "losses") first ??= event.losses[0]!.loss;
+  }
+  const { folder: run } = await training.result;
+  assertEquals(rates, [0.1, 0.1]);
+  // Twice ln(10), about which the first loss of a linear layer is.
+  assert(Math.abs(first! - 2 * Math.log(10)) < 0.6, `${first}`);
+  const options = ["classes", "device", "dtype", "extra", "inChannels", "seed"];
+  assertEquals(seen, ["dark", options]);
+  const config = JSON.parse(await Deno.readTextFile(join(run, "config.json")));
+  assertEquals([config.model, config.transforms], [{ name: "testFlat", extra: [1, 2] }, { testDim: { by: 0.5 } }]);
+  using trained = await recipe.open(run);
+  assertEquals((await trained.evaluate()).n, 64);
+  assertThrows(
+    () => recipe.preset("testMine", { optimizer: { slow: 1 } }),
+    recipe.SettingError,
+    "Expected settings that testSgd has, speed, got `optimizer.slow`",
+  );
+});
+
+Deno.test("open(): a network that is not registered here is named", async () => {
+  using folder = tempFolder();
+  const { folder: run } = await recipe.train(recipe.preset("mnist", { ...short, epochs: 1 }), { out: folder.path })
+    .result;
+  const path = join(run, "checkpoint", "state.safetensors");
+  const { saveCheckpoint } = await import("../../../mod.ts");
+  const { state, config } = await loadCheckpoint(path);
+  await saveCheckpoint(path, { state, config: { ...config, model: { name: "elsewhere" } } });
+  await assertRejects(
+    () => recipe.open(run),
+    recipe.RecipeError,
+    `Run "${run}" uses the model "elsewhere", which is not registered here: register it before opening the run`,
+  );
+});
