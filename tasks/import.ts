@@ -56,7 +56,7 @@ export async function importWeights(weights: string, options: ImportOptions): Pr
   const model: ModelConfig = { model: { name: arch, options: { classes, act, pool, sa } }, seed: 0, dtype: "f32" };
   using device = new Device("cpu");
   using network = buildModel(model, device);
-  writeFastai(saved, network);
+  writeFastai(network, saved);
   const tensors = await readTensors({ model: network });
   const sha256 = await sha256Of(weights);
   await makeFolderOf(out);

@@ -11,6 +11,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
 import type { Ema } from "../optim/ema.ts";
+import { listed } from "./names.ts";
 import type { SafeDtype, SafeTensor } from "./safetensors.ts";
 
 /** Where a training is. */
@@ -136,12 +137,6 @@ export async function readTensors(owners: StateOwners): Promise<Map<string, Safe
       return [name, { dtype: safeDtypes[dtype], shape, data: await savedData(value) } as SafeTensor];
     }));
   return new Map(await Promise.all(reads));
-}
-
-/** Names in a message, a few of them. */
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 4).map((name) => `"${name}"`).join(", ");
-  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
 }
 
 function complaints(saved: ReadonlyMap<string, SafeTensor>, live: ReadonlyMap<string, Tensor>): string[] {

@@ -1,9 +1,11 @@
 /** The xresnet: a ResNet with the tricks of He 2018 ("Bag of Tricks"), as in fastai. */
 import { ConvNorm, inTurn } from "../nn/blocks.ts";
+import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
 import { Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { fastaiEntries } from "./fastai.ts";
 import { fill, type XResNetOptions } from "./options.ts";
 import { ResBlock } from "./res_block.ts";
 
@@ -17,7 +19,7 @@ import { ResBlock } from "./res_block.ts";
  * using model = new models.XResNet({ classes: 10, blocks: [1, 1], widths: [16, 32], expansion: 1, stem: [8, 8, 16], seed: 0 });
  * ```
  */
-export class XResNet extends Module {
+export class XResNet extends Module implements FastaiNames {
   /** The first convolutions. */
   readonly stem: ConvNorm[];
   /** The pool after the stem, where there is one. */
@@ -59,6 +61,11 @@ export class XResNet extends Module {
       })
     );
     this.head = new Linear(from, filled.classes, filled);
+  }
+
+  /** Every tensor of the state dict of fastai's XResNet of the same options. */
+  fastaiEntries(): readonly FastaiEntry[] {
+    return fastaiEntries(this);
   }
 
   /** The result for one batch. */

@@ -12,3 +12,4 @@ export * from "./blocks.ts";
 export * from "./spectral_norm.ts";
 export * from "./self_attention.ts";
 export * from "./summary.ts";
+export { type FastaiEntry, type FastaiNames } from "./fastai_names.ts";
