@@ -20,4 +20,3 @@ export * from "./lib/checkpoint/mod.ts";
 export * from "./lib/run/mod.ts";
 export * from "./lib/train/mod.ts";
 export * as study from "./lib/study/mod.ts";
-export { replaceModules, summary } from "./lib/nn/mod.ts";

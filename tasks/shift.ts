@@ -113,7 +113,7 @@ class Canvases {
   }
 
   #canvas(images: Tensor, n: number): Tensor {
-    return noGrad(() => scope(() => this.#pad ? widened(images.rows(0, n), this.margin) : images.rows(0, n)))
+    return noGrad(() => scope(() => this.#pad ? widened(images.narrow(0, n), this.margin) : images.narrow(0, n)))
       .detachFromScope();
   }
 }

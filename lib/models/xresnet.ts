@@ -6,7 +6,7 @@ import { Module } from "../nn/module.ts";
 import { MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fastaiEntries } from "./fastai.ts";
-import { fill, type XResNetOptions } from "./options.ts";
+import { withDefaults, type XResNetOptions } from "./options.ts";
 import { ResBlock } from "./res_block.ts";
 
 /**
@@ -32,7 +32,7 @@ export class XResNet extends Module implements FastaiNames {
   /** Makes the parameters. */
   constructor(options: XResNetOptions) {
     super();
-    const filled = fill(options);
+    const filled = withDefaults(options);
     const { stem, widths, blocks, expansion } = filled;
     this.stem = stem.map((width, index) =>
       new ConvNorm(index === 0 ? filled.inChannels : stem[index - 1]!, width, {
@@ -40,7 +40,6 @@ export class XResNet extends Module implements FastaiNames {
         groups: 1,
         kernel: 3,
         stride: index === 0 ? filled.stemStride : 1,
-        activation: filled.act,
       })
     );
     this.stemPool = !filled.stemPool
