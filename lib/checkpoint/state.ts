@@ -160,7 +160,10 @@ function complaints(saved: ReadonlyMap<string, SafeTensor>, live: ReadonlyMap<st
  * Writes saved tensors over the live ones. Every name, dtype and shape is checked first, so nothing is written where
  * something does not fit. Without an optimizer among the owners, the saved optimizer state is left aside.
  */
-export function writeTensors(saved: ReadonlyMap<string, SafeTensor>, owners: StateOwners): void {
+export function writeTensors(
+  saved: ReadonlyMap<string, SafeTensor>,
+  owners: { readonly model: Module; readonly optimizer?: BoundOptimizer; readonly ema?: Ema },
+): void {
   const wanted = owners.optimizer === undefined
     ? new Map([...saved].filter(([name]) => name.startsWith("model.")))
     : saved;

@@ -33,7 +33,7 @@ export class ResBlock extends Module {
   /** What the input goes through where its shape changes. */
   readonly shortcut: Shortcut | null;
 
-  /** Makes the parameters. */
+  /** @internal Makes the parameters; the network calls it. */
   constructor(place: BlockPlace, options: Filled) {
     super();
     const { from, width, stride, attention } = place;
@@ -79,7 +79,7 @@ export class Shortcut extends Module {
   /** The batch norm. */
   readonly norm: BatchNorm2d | null;
 
-  /** Makes the parameters. */
+  /** @internal Makes the parameters; the block calls it. */
   constructor(channels: { from: number; out: number; stride: number }, options: Filled) {
     super();
     const { from, out, stride } = channels;

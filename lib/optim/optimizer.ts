@@ -64,7 +64,7 @@ export class BoundOptimizer {
   /** Parameters whose gradient was turned off here, and is turned on again once they are no longer frozen. */
   readonly #frozen = new Set<Parameter>();
 
-  /** Binds to a model's parameters; `Optimizer.bind` calls it. */
+  /** @internal Binds to a model's parameters; `Optimizer.bind` calls it. */
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
     this.#model = model;
     this.#rule = rule;
