@@ -7,12 +7,12 @@
  * often each gives the same answer for a digit and for the digit moved by a pixel. Takes about 25 s on two cores.
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { data, models, nn, noGrad, optim, pad, replaceModules, scope, summary, Trainer } from "@libtrain/libtrain";
+import { data, models, nn, noGrad, optim, pad, scope, Trainer } from "@libtrain/libtrain";
 
 const args = parseArgs(Deno.args, { string: ["limit", "epochs"] });
 
 function antialias(model: nn.Module): number {
-  return replaceModules(model, nn.MaxPool2d, (old) => new nn.MaxBlurPool2d({ stride: old.stride, filter: "tri3" }));
+  return nn.replaceModules(model, nn.MaxPool2d, (old) => new nn.MaxBlurPool2d({ stride: old.stride, filter: "tri3" }));
 }
 
 /** Share of the images for which the answer stays the same when they move right and down by a pixel, 0 to 1. */
@@ -34,7 +34,7 @@ async function consistency(model: nn.Module, set: data.Dataset): Promise<number>
 
 using large = models.xresnet50({ classes: 10, pool: "max" });
 console.log(`xresnet50: ${antialias(large)} max pools replaced`);
-console.log(summary(large, [1, 128, 128, 3]));
+console.log(nn.summary(large, [1, 128, 128, 3]));
 
 const { train, valid } = await data.mnist({ limit: Number(args["limit"] ?? 4096) });
 for (const operated of [false, true]) {

@@ -27,9 +27,9 @@ class Tiny extends nn.Module {
     super();
     // One source of initial weights, so that they follow from the recipe's seed.
     const options = { init: new nn.KaimingInit({ seed }), device, dtype };
-    const activation = "mish" as const;
-    this.stem = new nn.ConvNorm(inChannels, width, { ...options, stride: 2, activation });
-    this.body = new nn.ConvNorm(width, 2 * width, { ...options, stride: 2, activation });
+    const act = "mish" as const;
+    this.stem = new nn.ConvNorm(inChannels, width, { ...options, stride: 2, act });
+    this.body = new nn.ConvNorm(width, 2 * width, { ...options, stride: 2, act });
     this.head = new nn.Linear(2 * width, classes, options);
   }
 

@@ -1,27 +1,14 @@
 /** Weights from fastai and to it, as safetensors files of its state dict. */
-import { widenBf16 } from "../ffi/bf16.ts";
-import type { DtypeName } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
-import { fastaiEntries, type FastaiEntry } from "../models/fastai.ts";
-import type { XResNet } from "../models/xresnet.ts";
+import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
+import type { Module } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
+import { type Floats, floatsFor, floatsOf } from "./floats.ts";
+import { listed, prefixOf } from "./names.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { readTensors } from "./state.ts";
-
-type Floats = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
-
-/** The numbers of a tensor of floats, undefined for others. */
-function floatsOf(saved: SafeTensor): Floats | undefined {
-  if (saved.dtype === "F32" || saved.dtype === "F64") return saved.data;
-  if (saved.dtype !== "BF16") return undefined;
-  return widenBf16(saved.data);
-}
-
-/** Whether the last axes of convolution weights have to move. */
-function isConvolution({ shape, path }: FastaiEntry): boolean {
-  return path !== null && shape.length === 4 && path.endsWith("conv.weight");
-}
+import type { LoadedWeights } from "./weights.ts";
 
 /** Exchanges two neighbouring runs of axes: for each of `rows`, [first, second] becomes [second, first]. */
 function exchange<Values extends Floats>(values: Values, rows: number, first: number, second: number): Values {
@@ -37,12 +24,12 @@ function exchange<Values extends Floats>(values: Values, rows: number, first: nu
 
 function fromFastai(entry: FastaiEntry, values: Floats): Floats {
   const [out = 0, channels = 0, kh = 0, kw = 0] = entry.shape;
-  return isConvolution(entry) ? exchange(values, out, channels, kh * kw) : values;
+  return entry.convolution ? exchange(values, out, channels, kh * kw) : values;
 }
 
 function toFastai(entry: FastaiEntry, values: Floats): Floats {
   const [out = 0, channels = 0, kh = 0, kw = 0] = entry.shape;
-  if (isConvolution(entry)) return exchange(values, out, kh * kw, channels);
+  if (entry.convolution) return exchange(values, out, kh * kw, channels);
   return entry.symmetric === true ? symmetricPart(values, out) : values;
 }
 
@@ -55,66 +42,91 @@ function isSymmetric(values: Floats, size: number): boolean {
   return symmetricPart(values, size).every((value, at) => value === values[at]);
 }
 
-/** What of a state dict does not fit, tensor by tensor. */
-function complaints(entries: readonly FastaiEntry[], saved: ReadonlyMap<string, SafeTensor>): string[] {
-  const known = new Set(entries.map(({ name }) => name));
-  const missing = entries.filter(({ name, path }) => path !== null && !saved.has(name));
-  const extra = [...saved.keys()].filter((name) => !known.has(name));
-  const other = entries.flatMap((entry) => {
-    const got = saved.get(entry.name);
-    return got === undefined ? [] : complaintsOf(entry, got);
-  });
-  const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");
-  return [
-    ...(missing.length > 0 ? [`missing ${list(missing.map(({ name }) => name))}`] : []),
-    ...(extra.length > 0 ? [`not in this model ${list(extra)}`] : []),
-    ...other,
-  ];
+/** The model's own list of what fastai has; only some models have one. */
+function entriesOf(model: Module): readonly FastaiEntry[] {
+  const named = model as Module & Partial<FastaiNames>;
+  if (typeof named.fastaiEntries === "function") return named.fastaiEntries();
+  throw new StateError(
+    `Expected a model with fastai's names, got ${model.constructor.name}: saveWeights() and loadWeights() take any model`,
+  );
 }
 
-function complaintsOf({ name, path, shape, symmetric }: FastaiEntry, got: SafeTensor): string[] {
-  if (path === null) return [];
+/** What of a state dict does not fit, under fastai's names, and why. */
+function misfits(
+  entries: readonly FastaiEntry[],
+  saved: ReadonlyMap<string, SafeTensor>,
+): LoadedWeights & { readonly why: string } {
+  const known = new Set(entries.map(({ name }) => name));
+  const missing = entries.flatMap(({ name, path }) => path === null || saved.has(name) ? [] : [name]);
+  const unexpected = [...saved.keys()].filter((name) => !known.has(name));
+  const other = new Map(entries.flatMap((entry): [string, string][] => {
+    const got = saved.get(entry.name);
+    const complaint = got && complaintOf(entry, got);
+    return complaint === undefined ? [] : [[entry.name, complaint]];
+  }));
+  const why = [
+    ...(missing.length > 0 ? [`missing ${listed(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`not in this model ${listed(unexpected)}`] : []),
+    ...[...other.values()].slice(0, 4),
+    ...(other.size > 4 ? [`and ${other.size - 4} more that do not fit`] : []),
+  ].join("; ");
+  return { missing, unexpected, mismatched: [...other.keys()], why };
+}
+
+function complaintOf({ name, path, shape, symmetric }: FastaiEntry, got: SafeTensor): string | undefined {
+  if (path === null) return undefined;
   if (String(got.shape) !== String(shape)) {
-    return [`expected "${name}" as [${shape.join(", ")}], got [${got.shape.join(", ")}]`];
+    return `expected "${name}" as [${shape.join(", ")}], got [${got.shape.join(", ")}]`;
   }
   const values = floatsOf(got);
-  if (values === undefined) return [`expected "${name}" as F32, F64 or BF16, got ${got.dtype}`];
+  if (values === undefined) return `expected "${name}" as F32, F64 or BF16, got ${got.dtype}`;
   if (symmetric === true && !isSymmetric(values, shape[0]!)) {
-    return [`expected "${name}" symmetric, as fastai's sym is without effect: build the model without sym`];
+    return `expected "${name}" symmetric, as fastai's sym is without effect: build the model without sym`;
   }
-  return [];
+  return undefined;
+}
+
+/** How {@linkcode importFastai} takes a state dict. */
+export interface ImportOptions {
+  /** Whether everything must fit, as by default; else what fits is loaded, and the rest is told. */
+  strict?: boolean;
 }
 
 /**
  * Writes fastai's state dict over a model's weights and buffers. Everything is checked first, so nothing is written
- * where something does not fit; the StateError then names every tensor that is missing, extra or of another shape.
+ * where something does not fit; the StateError then names some of what is missing, extra or of another shape.
  */
-export function writeFastai(saved: ReadonlyMap<string, SafeTensor>, model: XResNet): void {
-  const entries = fastaiEntries(model);
-  const wrong = complaints(entries, saved);
-  if (wrong.length > 0) {
+export function writeFastai(
+  model: Module,
+  saved: ReadonlyMap<string, SafeTensor>,
+  { strict = true }: ImportOptions = {},
+): LoadedWeights {
+  const entries = entriesOf(model);
+  const { why, ...found } = misfits(entries, saved);
+  const out = new Set([...found.missing, ...found.mismatched]);
+  const fitting = entries.filter(({ name, path }) => path !== null && !out.has(name));
+  if (fitting.length === 0 || strict && why !== "") {
+    const prefix = prefixOf(saved.keys(), new Set(entries.map(({ name }) => name)));
+    const cure = "Build the model as it was trained (arch, sa, widths, classes)" +
+      (fitting.length > 0 ? ", or pass strict: false to leave out what does not fit, say a head of other classes" : "");
     throw new StateError(
-      `Cannot import these weights: ${wrong.join("; ")}. Build the model as it was trained (arch, sa, widths, classes)`,
+      prefix === undefined
+        ? `Cannot import these weights: ${why}. ${cure}`
+        : `Cannot import these weights: their names begin with "${prefix}", which fastai's do not: save them without it`,
     );
   }
   const state = model.state();
-  for (const entry of entries) {
-    if (entry.path === null) continue;
-    const target = state.get(entry.path)!;
-    const values = fromFastai(entry, floatsOf(saved.get(entry.name)!)!);
-    const own = inDtype(values, target.dtype);
-    scope(() => void target.assign(tensor(own, target.shape, { device: target.device })));
+  for (const entry of fitting) {
+    const target = state.get(entry.path!)!;
+    const values = floatsFor(target.dtype, fromFastai(entry, floatsOf(saved.get(entry.name)!)!));
+    scope(() => void target.assign(tensor(values, target.shape, { device: target.device })));
   }
-}
-
-function inDtype(values: Floats, dtype: DtypeName): Floats {
-  if (dtype === "f64") return values instanceof Float64Array ? values : Float64Array.from(values);
-  return values instanceof Float32Array ? values : Float32Array.from(values);
+  return found;
 }
 
 /** A model's state as fastai's state dict; `steps` is what PyTorch's batch norms count as batches, by default 0. */
-export async function readFastai(model: XResNet, options: { steps?: number } = {}): Promise<Map<string, SafeTensor>> {
-  const entries = fastaiEntries(model);
+export async function readFastai(model: Module, options: { steps?: number } = {}): Promise<Map<string, SafeTensor>> {
+  const entries = entriesOf(model);
   const state = await readTensors({ model });
   return new Map(entries.map((entry): [string, SafeTensor] => {
     const { name, path, shape } = entry;
@@ -135,9 +147,10 @@ async function isTorchSave(path: string): Promise<boolean> {
 /**
  * Loads weights trained with fastai or PyTorch into a model of the same options.
  *
- * `path` is a safetensors file of the state dict of fastai's XResNet. Rejects with a StateError that names every tensor
- * that is missing, extra or of another shape, and with a SafetensorsError for a file that cannot be read; the model is
- * then as it was.
+ * `path` is a safetensors file of the state dict of fastai's model. Rejects with a StateError that names some of what is
+ * missing, extra or of another shape, and for a model that fastai does not have; with a SafetensorsError for a file that
+ * cannot be read. The model is then as it was. With `strict: false` what fits is loaded, and the rest is returned under
+ * fastai's names.
  *
  * @example
  * ```ts
@@ -146,11 +159,15 @@ async function isTorchSave(path: string): Promise<boolean> {
  * using trained = models.xresnet18({ classes: 10, widen: 0.125, seed: 1 });
  * await exportFastai(trained, ".cache/weights.safetensors");
  * using model = models.xresnet18({ classes: 10, widen: 0.125 });
- * await importFastai(".cache/weights.safetensors", model);
+ * await importFastai(model, ".cache/weights.safetensors");
  * ```
  */
-export async function importFastai(path: string, model: XResNet): Promise<void> {
-  writeFastai(await readStateDict(path), model);
+export async function importFastai(
+  model: Module,
+  path: string,
+  options: ImportOptions = {},
+): Promise<LoadedWeights> {
+  return writeFastai(model, await readStateDict(path), options);
 }
 
 /** The tensors of a state dict's file, with what to do where it is one of torch.save. */
@@ -169,6 +186,6 @@ export async function readStateDict(path: string): Promise<ReadonlyMap<string, S
  * Writes a model's weights and buffers as fastai's state dict, which `model.load_state_dict(load_file(path))` takes in
  * PyTorch, strictly. The file appears whole or not at all.
  */
-export async function exportFastai(model: XResNet, path: string, options: { steps?: number } = {}): Promise<void> {
+export async function exportFastai(model: Module, path: string, options: { steps?: number } = {}): Promise<void> {
   await writeSafetensors(path, await readFastai(model, options), { metadata: { format: "pt" } });
 }

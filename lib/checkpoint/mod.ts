@@ -3,8 +3,31 @@
  *
  * @module
  */
+// Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
+export type { BatchesConfig, CropKind } from "../data/mod.ts";
+export type { BoundOptimizer, Ema, ParameterGroup } from "../optim/mod.ts";
+export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type {
+  Device,
+  DtypeName,
+  QueueStats,
+  ReduceOptions,
+  Tensor,
+  TensorData,
+  TensorMethods,
+  TypedArrayOf,
+} from "../tensor/mod.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 export { type CheckpointInfo } from "./checkpoints.ts";
-export { exportFastai, importFastai } from "./fastai.ts";
-export { type SafeArrays, type SafeDtype, type SafeTensor } from "./safetensors.ts";
-export { type Counters, type State, type StateOwners, writeTensors } from "./state.ts";
+export { exportFastai, importFastai, type ImportOptions } from "./fastai.ts";
+export {
+  readSafetensors,
+  type SafeArrays,
+  type SafeDtype,
+  type SafeTensor,
+  SafetensorsError,
+  type SafetensorsFile,
+  writeSafetensors,
+} from "./safetensors.ts";
+export { type Counters, type State, writeTensors } from "./state.ts";
+export { type LoadedWeights, loadWeights, type LoadWeightsOptions, saveWeights } from "./weights.ts";

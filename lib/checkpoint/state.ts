@@ -11,6 +11,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
 import type { Ema } from "../optim/ema.ts";
+import { listed } from "./names.ts";
 import type { SafeDtype, SafeTensor } from "./safetensors.ts";
 
 /** Where a training is. */
@@ -138,12 +139,6 @@ export async function readTensors(owners: StateOwners): Promise<Map<string, Safe
   return new Map(await Promise.all(reads));
 }
 
-/** Names in a message, a few of them. */
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 4).map((name) => `"${name}"`).join(", ");
-  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
-}
-
 function complaints(saved: ReadonlyMap<string, SafeTensor>, live: ReadonlyMap<string, Tensor>): string[] {
   const missing = [...live.keys()].filter((name) => !saved.has(name));
   const extra = [...saved.keys()].filter((name) => !live.has(name));
@@ -184,7 +179,10 @@ export function checkTensors(saved: ReadonlyMap<string, SafeTensor>, owners: Sta
  * Writes saved tensors over the live ones. Every name, dtype and shape is checked first, so nothing is written where
  * something does not fit. Without an optimizer among the owners, the saved optimizer state is left aside.
  */
-export function writeTensors(saved: ReadonlyMap<string, SafeTensor>, owners: StateOwners): void {
+export function writeTensors(
+  saved: ReadonlyMap<string, SafeTensor>,
+  owners: { readonly model: Module; readonly optimizer?: BoundOptimizer; readonly ema?: Ema },
+): void {
   const wanted = wantedOf(saved, owners);
   withTensors(owners, (live) => {
     requireFit(wanted, live);

@@ -35,7 +35,7 @@ export class DeviceEpochSource implements EpochSource {
   }
 
   rows(start: number, end: number): Tensor {
-    return this.#order.rows(start, end - start);
+    return this.#order.narrow(start, end - start);
   }
 
   images(rows: Tensor): Tensor {
@@ -88,7 +88,7 @@ export class HostEpochSource implements EpochSource {
   }
 
   rows(start: number, end: number): Tensor {
-    return this.#order.rows(start, end - start);
+    return this.#order.narrow(start, end - start);
   }
 
   images(_rows: Tensor, start: number, end: number): Tensor {
@@ -104,7 +104,7 @@ export class HostEpochSource implements EpochSource {
 
   #begin(start: number, end: number): Transfer {
     const { make, device } = this.#parts;
-    return noGrad(() => scope(() => new Transfer(make(this.#hostOrder.rows(start, end - start)), device)));
+    return noGrad(() => scope(() => new Transfer(make(this.#hostOrder.narrow(start, end - start)), device)));
   }
 
   dispose(): void {

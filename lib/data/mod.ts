@@ -37,7 +37,6 @@ export { fromSamples, type RawImage, type Sample, type SamplesOptions } from "./
 export { DataError, LibtrainError } from "../ffi/errors.ts";
 export type {
   Device,
-  DTYPE_CODES,
   DtypeName,
   QueueStats,
   ReduceOptions,

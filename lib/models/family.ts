@@ -1,6 +1,6 @@
 /** The xresnet family under fastai's names. */
 import { allOrNothing } from "../tensor/scope.ts";
-import { given, type XResNetOptions } from "./options.ts";
+import { withoutUndefined, type XResNetOptions } from "./options.ts";
 import { XResNet } from "./xresnet.ts";
 
 /** Options of a member of the family: what its name fixes is left out. */
@@ -26,7 +26,7 @@ const forms = {
 } as const;
 
 function member(form: keyof typeof forms, depth: keyof typeof depths, options: ModelOptions): XResNet {
-  return allOrNothing(() => new XResNet({ ...depths[depth], ...forms[form], ...given(options) }));
+  return allOrNothing(() => new XResNet({ ...depths[depth], ...forms[form], ...withoutUndefined(options) }));
 }
 
 /** xresnet18: two 3x3 convolutions a block, 2 blocks in each of 4 stages. */

@@ -1,19 +1,8 @@
 /** Where fastai keeps what an xresnet here holds: names and shapes of its state dict. */
 import { StateError } from "../ffi/errors.ts";
+import type { FastaiEntry } from "../nn/fastai_names.ts";
 import type { ResBlock } from "./res_block.ts";
 import type { XResNet } from "./xresnet.ts";
-
-/** One tensor of fastai's state dict. */
-export interface FastaiEntry {
-  /** Its name there, say `4.0.convpath.0.0.weight`. */
-  readonly name: string;
-  /** Its shape there; convolution weights are [out, in / groups, kh, kw]. */
-  readonly shape: readonly number[];
-  /** Its path in the model's state; null for PyTorch's count of batches, which nothing here needs. */
-  readonly path: string | null;
-  /** Whether it is a symmetric matrix: fastai has no `sym` that works, so its weight must be symmetric by itself. */
-  readonly symmetric?: boolean;
-}
 
 /** Collects entries, taking shapes from the model. */
 class Entries {
@@ -31,7 +20,9 @@ class Entries {
 
   /** fastai's ConvLayer: convolution, then batch norm. */
   convLayer(name: string, conv: string, norm: string): void {
-    this.add(`${name}.0.weight`, `${conv}.weight`, ([out, kh, kw, channels]) => [out!, channels!, kh!, kw!]);
+    const path = `${conv}.weight`;
+    const [out, kh, kw, channels] = this.#shapes.get(path)!;
+    this.list.push({ name: `${name}.0.weight`, path, shape: [out!, channels!, kh!, kw!], convolution: true });
     this.add(`${name}.1.weight`, `${norm}.weight`);
     this.add(`${name}.1.bias`, `${norm}.bias`);
     this.add(`${name}.1.running_mean`, `${norm}.runningMean`);

@@ -1,7 +1,7 @@
 /** A small network for digits. */
 import { allOrNothing } from "../tensor/scope.ts";
 import type { ModelOptions } from "./family.ts";
-import { given, type XResNetOptions } from "./options.ts";
+import { withoutUndefined, type XResNetOptions } from "./options.ts";
 import { XResNet } from "./xresnet.ts";
 
 /** What {@linkcode mnistNet} is made of. */
@@ -21,5 +21,5 @@ export const mnistNetOptions = {
 
 /** A small network for 28 x 28 digits: squeeze-and-excitation, blur pools, Mish. */
 export function mnistNet(options: Partial<ModelOptions> = {}): XResNet {
-  return allOrNothing(() => new XResNet({ ...mnistNetOptions, ...given(options) }));
+  return allOrNothing(() => new XResNet({ ...mnistNetOptions, ...withoutUndefined(options) }));
 }

@@ -3,8 +3,58 @@
  *
  * @module
  */
-export * from "./family.ts";
-export * from "./mnist_net.ts";
+// Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
+export type {
+  ActivationName,
+  Device,
+  DtypeName,
+  QueueStats,
+  ReduceOptions,
+  Tensor,
+  TensorData,
+  TensorMethods,
+  TypedArrayOf,
+} from "../tensor/mod.ts";
+export type {
+  BatchNorm2d,
+  Buffer,
+  Conv2d,
+  ConvNorm,
+  FastaiEntry,
+  FastaiNames,
+  Linear,
+  Module,
+  ModuleOptions,
+  NamedTensors,
+  Parameter,
+  SimpleSelfAttention,
+  SpectralLinear,
+  SqueezeExcitation,
+} from "../nn/mod.ts";
+export {
+  type ArchName,
+  archNames,
+  archs,
+  type ModelFactory,
+  type ModelOptions,
+  xresnet101,
+  xresnet18,
+  xresnet34,
+  xresnet50,
+  xresnext101,
+  xresnext18,
+  xresnext34,
+  xresnext50,
+  xseResnet101,
+  xseResnet18,
+  xseResnet34,
+  xseResnet50,
+  xseResnext101,
+  xseResnext18,
+  xseResnext34,
+  xseResnext50,
+} from "./family.ts";
+export { mnistNet, mnistNetOptions } from "./mnist_net.ts";
 export { type ActName, actNames, type PoolKind, poolKinds, type XResNetOptions } from "./options.ts";
-export * from "./res_block.ts";
-export * from "./xresnet.ts";
+export { type ResBlock, type Shortcut } from "./res_block.ts";
+export { XResNet } from "./xresnet.ts";

@@ -62,12 +62,12 @@ export interface XResNetOptions extends ModuleOptions {
 export type Filled = Required<Omit<XResNetOptions, "seed" | "device" | "dtype">> & LayerOptions;
 
 /** The options without those that are undefined, which would hide a default. */
-export function given<Options extends object>(options: Options): Options {
+export function withoutUndefined<Options extends object>(options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 
 /** Fills in what was left out; throws a RangeError for what no network can be made of. */
-export function fill(options: XResNetOptions): Filled {
+export function withDefaults(options: XResNetOptions): Filled {
   const { device, dtype, seed, ...rest } = options;
   const filled = {
     inChannels: 3,
@@ -85,7 +85,7 @@ export function fill(options: XResNetOptions): Filled {
     sa: false,
     sym: false,
     zeroGamma: true,
-    ...given(rest),
+    ...withoutUndefined(rest),
     device,
     dtype,
     init: new KaimingInit({ seed }),

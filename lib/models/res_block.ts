@@ -33,28 +33,27 @@ export class ResBlock extends Module {
   /** What the input goes through where its shape changes. */
   readonly shortcut: Shortcut | null;
 
-  /** Makes the parameters. */
+  /** @internal Makes the parameters; the network calls it. */
   constructor(place: BlockPlace, options: Filled) {
     super();
     const { from, width, stride, attention } = place;
     const { act, expansion, groups, zeroGamma, reduction } = options;
     const out = width * expansion;
     const [first, second] = innerWidths(width, options);
-    const inner = { ...options, activation: act };
     const fused = reduction === 0 && !attention;
-    const last = { ...options, activation: fused ? act : "none" as const, zeroWeight: zeroGamma };
+    const last = { ...options, act: fused ? act : "none" as const, zeroWeight: zeroGamma };
     this.act = act;
     this.convs = expansion === 1
       ? [
-        new ConvNorm(from, second, { ...inner, kernel: 3, stride, groups }),
+        new ConvNorm(from, second, { ...options, kernel: 3, stride, groups }),
         new ConvNorm(second, out, { ...last, kernel: 3, groups: 1 }),
       ]
       : [
-        new ConvNorm(from, first, { ...inner, kernel: 1, groups: 1 }),
-        new ConvNorm(first, second, { ...inner, kernel: 3, stride, groups }),
+        new ConvNorm(from, first, { ...options, kernel: 1, groups: 1 }),
+        new ConvNorm(first, second, { ...options, kernel: 3, stride, groups }),
         new ConvNorm(second, out, { ...last, kernel: 1, groups: 1 }),
       ];
-    this.squeeze = reduction > 0 ? new SqueezeExcitation(out, { ...options, reduction, activation: act }) : null;
+    this.squeeze = reduction > 0 ? new SqueezeExcitation(out, options) : null;
     this.attention = attention ? new SimpleSelfAttention(out, options) : null;
     this.shortcut = from !== out || stride !== 1 ? new Shortcut({ from, out, stride }, options) : null;
   }
@@ -80,13 +79,13 @@ export class Shortcut extends Module {
   /** The batch norm. */
   readonly norm: BatchNorm2d | null;
 
-  /** Makes the parameters. */
+  /** @internal Makes the parameters; the block calls it. */
   constructor(channels: { from: number; out: number; stride: number }, options: Filled) {
     super();
     const { from, out, stride } = channels;
     this.pool = stride === 1 ? null : shortcutPool(options.pool, stride);
     this.conv = from === out ? null : new Conv2d(from, out, { ...options, kernel: 1, groups: 1, bias: false });
-    this.norm = from === out ? null : new BatchNorm2d(out, options);
+    this.norm = from === out ? null : new BatchNorm2d(out, { ...options, act: "none" });
   }
 
   /** The result for one batch. */

@@ -1,10 +1,12 @@
 /** The xresnet: a ResNet with the tricks of He 2018 ("Bag of Tricks"), as in fastai. */
 import { ConvNorm, inTurn } from "../nn/blocks.ts";
+import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
 import { Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { fill, type XResNetOptions } from "./options.ts";
+import { fastaiEntries } from "./fastai.ts";
+import { withDefaults, type XResNetOptions } from "./options.ts";
 import { ResBlock } from "./res_block.ts";
 
 /**
@@ -17,7 +19,7 @@ import { ResBlock } from "./res_block.ts";
  * using model = new models.XResNet({ classes: 10, blocks: [1, 1], widths: [16, 32], expansion: 1, stem: [8, 8, 16], seed: 0 });
  * ```
  */
-export class XResNet extends Module {
+export class XResNet extends Module implements FastaiNames {
   /** The first convolutions. */
   readonly stem: ConvNorm[];
   /** The pool after the stem, where there is one. */
@@ -30,7 +32,7 @@ export class XResNet extends Module {
   /** Makes the parameters. */
   constructor(options: XResNetOptions) {
     super();
-    const filled = fill(options);
+    const filled = withDefaults(options);
     const { stem, widths, blocks, expansion } = filled;
     this.stem = stem.map((width, index) =>
       new ConvNorm(index === 0 ? filled.inChannels : stem[index - 1]!, width, {
@@ -38,7 +40,6 @@ export class XResNet extends Module {
         groups: 1,
         kernel: 3,
         stride: index === 0 ? filled.stemStride : 1,
-        activation: filled.act,
       })
     );
     this.stemPool = !filled.stemPool
@@ -59,6 +60,11 @@ export class XResNet extends Module {
       })
     );
     this.head = new Linear(from, filled.classes, filled);
+  }
+
+  /** Every tensor of the state dict of fastai's XResNet of the same options. */
+  fastaiEntries(): readonly FastaiEntry[] {
+    return fastaiEntries(this);
   }
 
   /** The result for one batch. */

@@ -8,24 +8,24 @@ import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, type LayerOptions, Linear
 import { Module } from "./module.ts";
 
 /** An activation by name. */
-export function activate(x: Tensor, activation: ActivationName): Tensor {
-  return activation === "none" ? affine(x, 1, 0) : unary(activation, x);
+export function activate(x: Tensor, act: ActivationName): Tensor {
+  return act === "none" ? affine(x, 1, 0) : unary(act, x);
 }
 
 /** An activation as a layer. */
 export class Activation extends Module {
   /** The activation. */
-  readonly activation: ActivationName;
+  readonly act: ActivationName;
 
   /** Makes the parameters. */
-  constructor(activation: ActivationName) {
+  constructor(act: ActivationName) {
     super();
-    this.activation = activation;
+    this.act = act;
   }
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    return activate(x, this.activation);
+    return activate(x, this.act);
   }
 }
 
@@ -66,7 +66,7 @@ export class Sequential extends Module {
 /** Options of {@linkcode ConvNorm}. */
 export interface ConvNormOptions extends Omit<Conv2dLayerOptions, "bias"> {
   /** By default none. */
-  activation?: ActivationName;
+  act?: ActivationName;
   /** Start with weight 0 in the norm. */
   zeroWeight?: boolean;
 }
@@ -85,7 +85,7 @@ export class ConvNorm extends Module {
     this.norm = new BatchNorm2d(outChannels, options);
   }
 
-  /** With a residual, activation(norm(conv(x)) + residual). */
+  /** With a residual, act(norm(conv(x)) + residual). */
   override forward(x: Tensor, residual: Tensor | null = null): Tensor {
     return this.norm.forward(this.conv.forward(x), residual);
   }
@@ -94,14 +94,14 @@ export class ConvNorm extends Module {
 /** Squeeze-and-excitation (Hu 2018): x · sigmoid(expand(act(reduce(mean of x over the image)))). */
 export class SqueezeExcitation extends Module {
   /** The activation. */
-  readonly activation: ActivationName;
+  readonly act: ActivationName;
   /** To the hidden width. */
   readonly reduce: Linear;
   /** Back to all channels. */
   readonly expand: Linear;
 
   /** The hidden width is channels / reduction, rounded up to a multiple of 8 as in fastai. */
-  constructor(channels: number, options: LayerOptions & { reduction?: number; activation?: ActivationName } = {}) {
+  constructor(channels: number, options: LayerOptions & { reduction?: number; act?: ActivationName } = {}) {
     super();
     const hidden = Math.ceil(Math.floor(channels / (options.reduction ?? 16)) / 8) * 8;
     if (hidden === 0) {
@@ -109,7 +109,7 @@ export class SqueezeExcitation extends Module {
         `SqueezeExcitation(): Expected at least ${options.reduction ?? 16} channels, got ${channels}`,
       );
     }
-    this.activation = options.activation ?? "relu";
+    this.act = options.act ?? "relu";
     this.reduce = new Linear(channels, hidden, options);
     this.expand = new Linear(hidden, channels, options);
   }
@@ -121,7 +121,7 @@ export class SqueezeExcitation extends Module {
       reduceBias: this.reduce.bias!,
       expand: this.expand.weight,
       expandBias: this.expand.bias!,
-      activation: this.activation,
+      act: this.act,
     });
   }
 }

@@ -116,7 +116,7 @@ export interface BatchNormLayerOptions extends ModuleOptions {
   /** The batch's share of the running statistics; by default 0.1. */
   momentum?: number;
   /** Applied to the result in the same pass; by default none. */
-  activation?: ActivationName;
+  act?: ActivationName;
   /** Start with weight 0, for the last norm of a residual branch. */
   zeroWeight?: boolean;
 }
@@ -131,7 +131,7 @@ export class BatchNorm2d extends Module {
   /** The batch's share of the running statistics. */
   readonly momentum: number;
   /** The activation. */
-  readonly activation: ActivationName;
+  readonly act: ActivationName;
   /** The weight. */
   weight: Parameter;
   /** The bias. */
@@ -146,7 +146,7 @@ export class BatchNorm2d extends Module {
     super();
     this.eps = options.eps ?? 1e-5;
     this.momentum = options.momentum ?? 0.1;
-    this.activation = options.activation ?? "none";
+    this.act = options.act ?? "none";
     this.weight = Parameter.of(options.zeroWeight ? zeros([channels], options) : ones([channels], options));
     this.bias = Parameter.of(zeros([channels], options));
     this.runningMean = Buffer.of(zeros([channels], options));
@@ -155,7 +155,7 @@ export class BatchNorm2d extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor, residual: Tensor | null = null): Tensor {
-    const { weight, bias, runningMean, runningVariance, training, momentum, eps, activation } = this;
-    return batchNorm(x, { weight, bias, runningMean, runningVariance, training, momentum, eps, activation, residual });
+    const { weight, bias, runningMean, runningVariance, training, momentum, eps, act } = this;
+    return batchNorm(x, { weight, bias, runningMean, runningVariance, training, momentum, eps, act, residual });
   }
 }

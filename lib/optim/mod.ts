@@ -3,6 +3,18 @@
  *
  * @module
  */
+// Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
+export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type {
+  Device,
+  DtypeName,
+  QueueStats,
+  ReduceOptions,
+  Tensor,
+  TensorData,
+  TensorMethods,
+  TypedArrayOf,
+} from "../tensor/mod.ts";
 export { Ema, type EmaOptions } from "./ema.ts";
 export { type ParameterGroup } from "./groups.ts";
 export { type BindOptions, type BoundOptimizer } from "./optimizer.ts";

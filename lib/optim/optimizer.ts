@@ -64,7 +64,7 @@ export class BoundOptimizer {
   /** Parameters whose gradient was turned off here, and is turned on again once they are no longer frozen. */
   readonly #frozen = new Set<Parameter>();
 
-  /** Binds to a model's parameters; `Optimizer.bind` calls it. */
+  /** @internal Binds to a model's parameters; `Optimizer.bind` calls it. */
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
     this.#model = model;
     this.#rule = rule;
@@ -176,11 +176,11 @@ export class BoundOptimizer {
     noGrad(() => {
       for (const [name, flat] of states) {
         for (const { path, parameter, start } of segments) {
-          named.set(`${name}.${path}`, flat.rows(start, parameter.size).reshape(parameter.shape));
+          named.set(`${name}.${path}`, flat.narrow(start, parameter.size).reshape(parameter.shape));
         }
       }
-      segments.forEach(({ path }, index) => named.set(`steps.${path}`, steps.rows(index, 1)));
-      named.set("steps", steps.rows(segments.length, 1));
+      segments.forEach(({ path }, index) => named.set(`steps.${path}`, steps.narrow(index, 1)));
+      named.set("steps", steps.narrow(segments.length, 1));
     });
     return named;
   }
@@ -205,7 +205,7 @@ export class BoundOptimizer {
     const { segments, steps } = this.#tables;
     this.#lrTensor!.fill(this.#lr);
     const enqueued = this.#steps;
-    const calls = scope(() => noGrad(() => steps.rows(segments.length, 1))).detachFromScope();
+    const calls = scope(() => noGrad(() => steps.narrow(segments.length, 1))).detachFromScope();
     try {
       // Steps that are enqueued while this waits come on top.
       this.#steps += await calls.item() - enqueued;
@@ -243,7 +243,7 @@ export class BoundOptimizer {
   #copyWeights({ segments, states }: Tables): void {
     for (const name of this.#rule.copies ?? []) {
       for (const { parameter, start } of segments) {
-        states.get(name)!.rows(start, parameter.size).assign(parameter.detach().reshape([parameter.size]));
+        states.get(name)!.narrow(start, parameter.size).assign(parameter.detach().reshape([parameter.size]));
       }
     }
     this.#copiedAt = this.#copyVersions();
@@ -330,14 +330,14 @@ export class BoundOptimizer {
         old.path === path && !staying.has(old.parameter) && String(old.parameter.shape) === String(parameter.shape);
       const old = before?.segments.find((segment) => segment.parameter === parameter) ?? before?.segments.find(heir);
       for (const [name, flat] of states) {
-        const target = flat.rows(start, parameter.size);
+        const target = flat.narrow(start, parameter.size);
         const copy = this.#rule.copies?.includes(name) ?? false;
         if (copy && old?.parameter !== parameter) target.assign(parameter.detach().reshape([parameter.size]));
-        else if (old) target.assign(before!.states.get(name)!.rows(old.start, parameter.size));
+        else if (old) target.assign(before!.states.get(name)!.narrow(old.start, parameter.size));
       }
-      if (old) steps.rows(index, 1).assign(before!.steps.rows(before!.segments.indexOf(old), 1));
+      if (old) steps.narrow(index, 1).assign(before!.steps.narrow(before!.segments.indexOf(old), 1));
     });
-    if (before !== undefined) steps.rows(segments.length, 1).assign(before.steps.rows(before.segments.length, 1));
+    if (before !== undefined) steps.narrow(segments.length, 1).assign(before.steps.narrow(before.segments.length, 1));
   }
 
   /** Disposes of the state; the model's parameters stay, and those that were frozen get gradients again. */

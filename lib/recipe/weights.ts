@@ -52,7 +52,7 @@ export async function importWeights(weights: string, { model, out }: ImportOptio
   const choice: ModelChoice = { model, seed: 0, dtype: "f32", classes };
   using device = new Device("cpu");
   using network = buildModel(choice, device);
-  writeFastai(saved, network as never);
+  writeFastai(network, saved);
   const tensors = await readTensors({ model: network });
   const sha256 = await sha256Of(await Deno.readFile(weights));
   await makeFolderOf(out);
@@ -83,7 +83,7 @@ export async function exportWeights(
   using trained = await Trained.open(path, { device: "cpu", onWarning });
   const { model, config, steps } = trained;
   await makeFolderOf(out);
-  await exportFastai(model as never, out, { steps });
+  await exportFastai(model, out, { steps });
   const parameters = [...model.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
   return { file: out, format: "fastai", model: config.model.name, parameters };
 }

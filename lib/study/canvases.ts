@@ -61,7 +61,7 @@ export class Canvases implements WindowOptions {
   #canvas(images: Tensor, n: number, { normalize: stats }: CanvasOptions): Tensor {
     return noGrad(() =>
       scope(() => {
-        const canvas = this.#pad ? widen(images.rows(0, n), this.margin) : images.rows(0, n);
+        const canvas = this.#pad ? widen(images.narrow(0, n), this.margin) : images.narrow(0, n);
         return stats === undefined ? canvas : normalize(canvas, stats);
       })
     ).detachFromScope();

@@ -47,7 +47,6 @@ export type {
 export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
-  DTYPE_CODES,
   DtypeName,
   FloatName,
   QueueStats,

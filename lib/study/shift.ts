@@ -117,7 +117,7 @@ export async function shiftConsistency(
       const answers = noGrad(() =>
         scope(() => {
           const windows = [...index].flatMap((sample, at) =>
-            windowsOf(images.rows(at, 1), shiftPairs(sample, { margin, seed }).flat(), size)
+            windowsOf(images.narrow(at, 1), shiftPairs(sample, { margin, seed }).flat(), size)
           );
           return logitsOf(model, concat(windows), dtype).argmax();
         })

@@ -11,18 +11,13 @@ export type { StepMemory } from "../ffi/native.ts";
 export type { StepResult } from "./recorded_step.ts";
 export { guard, hostEffect, refuseInCapture } from "./recording.ts";
 
-/** Something whose learning rate is a scalar on the device: an optimizer bound to a model. */
-export interface RateOwner {
-  /** The learning rate. */
-  lr: number;
-  /** @internal Has steps enqueued that find a rate of their own in the scalar, which `enqueue` gets. */
-  atRates<Result>(rates: readonly number[], enqueue: (scalar: Tensor) => Result): Result;
-}
-
 /** Options of {@linkcode Captured.many}. */
 export interface ManyOptions {
-  /** Learning rates, one a step, of the optimizer that the step uses; by default its rate stays as it is. */
-  rates?: { optimizer: RateOwner; lr: readonly number[] };
+  /** Learning rates, one a step, of the bound optimizer that the step uses; by default its rate stays as it is. */
+  rates?: {
+    optimizer: { lr: number; atRates<Result>(rates: readonly number[], enqueue: (scalar: Tensor) => Result): Result };
+    lr: readonly number[];
+  };
 }
 
 /** A captured step; dispose of it to free its memory. */

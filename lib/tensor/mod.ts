@@ -3,8 +3,17 @@
  *
  * @module
  */
-export { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName, type FloatName } from "../ffi/codes.ts";
-export * from "../ffi/errors.ts";
+export { type ActivationName, type DtypeName, type FloatName } from "../ffi/codes.ts";
+export {
+  DataError,
+  DeviceError,
+  DisposedError,
+  InternalError,
+  LateError,
+  LibtrainError,
+  OutOfMemoryError,
+  StateError,
+} from "../ffi/errors.ts";
 export { libraryPath } from "../ffi/library.ts";
 export { type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
@@ -23,16 +32,9 @@ export {
   type TensorOptions,
   zeros,
 } from "./create.ts";
-export { scope, scoped, type Sync } from "./scope.ts";
+export { scope, scoped } from "./scope.ts";
 export { noGrad } from "./graph.ts";
-export {
-  capture,
-  type Captured,
-  type ManyOptions,
-  type RateOwner,
-  type StepMemory,
-  type StepResult,
-} from "./capture.ts";
+export { capture, type Captured, type ManyOptions, type StepMemory, type StepResult } from "./capture.ts";
 export { defineOp, type OpDefinition } from "./define_op.ts";
 export { gradCheck, type GradCheckOptions } from "./grad_check.ts";
 export { batchNorm, type BatchNormOptions } from "./ops/batch_norm.ts";

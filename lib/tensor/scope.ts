@@ -113,7 +113,7 @@ export function ownedIn(result: unknown, found: Owned[] = []): Owned[] {
  * console.log(await norm.item()); // 5
  * ```
  */
-export function scope<Result>(fn: () => Sync<Result>): Result {
+export function scope<Result>(fn: () => Result extends PromiseLike<unknown> ? never : Result): Result {
   return scopeAndMade<Result>(fn).result;
 }
 
@@ -147,6 +147,8 @@ export function scopeAndMade<Result>(fn: () => Sync<Result>): { result: Result; 
 }
 
 /** A function whose every call is a {@linkcode scope}. */
-export function scoped<Args extends unknown[], Result>(fn: (...args: Args) => Sync<Result>): (...args: Args) => Result {
+export function scoped<Args extends unknown[], Result>(
+  fn: (...args: Args) => Result extends PromiseLike<unknown> ? never : Result,
+): (...args: Args) => Result {
   return (...args) => scope<Result>(() => fn(...args));
 }

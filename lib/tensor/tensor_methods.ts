@@ -157,9 +157,9 @@ export abstract class TensorMethods {
     return ops.slice(this, starts, sizes);
   }
 
-  /** Rows start..start+count of the first axis, sharing the buffer. */
-  rows(this: Tensor, start: number, count: number): Tensor {
-    return ops.rows(this, start, count);
+  /** Rows start..start+length of the first axis, sharing the buffer: what is written to one shows in the other. */
+  narrow(this: Tensor, start: number, length: number): Tensor {
+    return ops.narrow(this, start, length);
   }
 
   /** The values in another dtype. */

@@ -184,7 +184,7 @@ Deno.test("cuda (emulated): a training on the host's batches is the one on the G
     const { train, valid } = await data.open(path, { size: 19, device: cuda, cache, reserve, onWarning: () => {} });
     const options = { device: cuda, init: new nn.KaimingInit({ seed: 5 }) };
     using model = new nn.Sequential(
-      new nn.ConvNorm(3, 8, { ...options, stride: 2, activation: "mish" }),
+      new nn.ConvNorm(3, 8, { ...options, stride: 2, act: "mish" }),
       new nn.GlobalAvgPool2d(),
       new nn.Linear(8, 2, options),
     );

@@ -45,7 +45,7 @@ function numbers(shape: readonly number[], dtype: DtypeName, device: Device, fir
   const values = Array.from({ length: first + size }, (_, i) => (i * 37 + 11) % 251);
   const all = tensor(values, [first + size], { dtype, device });
   // A view that begins `first` elements behind an aligned address.
-  return all.rows(first, size).reshape(shape);
+  return all.narrow(first, size).reshape(shape);
 }
 
 /** Shapes that broadcast to a shape: for each set of its axes, those axes are 1. */
@@ -234,12 +234,12 @@ Deno.test("elements on the emulated GPU: rows by number, one-hot rows, fills and
       for (const first of [0, 1, 3]) {
         await pair.same(`fill ${dtype}, ${size} elements from ${first}`, (device) => {
           const all = numbers([first + size + 2], dtype, device);
-          all.rows(first, size).fill(7);
+          all.narrow(first, size).fill(7);
           return all;
         });
         await pair.same(`assign ${dtype}, ${size} elements from ${first}`, (device) => {
           const all = numbers([first + size + 2], dtype, device);
-          all.rows(first, size).assign(numbers([size], dtype, device, 2 * first));
+          all.narrow(first, size).assign(numbers([size], dtype, device, 2 * first));
           return all;
         });
       }

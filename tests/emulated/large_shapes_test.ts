@@ -55,7 +55,7 @@ function upload({ shape, at }: Input, dtype: DtypeName, device: Device, offset =
   const values = Array.from({ length: offset + count }, (_, index) => index < offset ? NaN : at(index - offset));
   if (offset === 0) return tensor(values, shape, { dtype, device });
   using all = tensor(values, [offset + count], { dtype, device });
-  using part = all.rows(offset, count);
+  using part = all.narrow(offset, count);
   return part.reshape(shape);
 }
 

@@ -1,7 +1,8 @@
 /** What `tests/fixtures/make_fastai.py` computes rather than stores: weights, images and labels. */
 import { fromFileUrl } from "@std/path";
 import { Device, type models, rand, type Tensor, tensor } from "../../mod.ts";
-import { fastaiEntries, type FastaiEntry } from "../../lib/models/fastai.ts";
+import type { FastaiEntry } from "../../lib/nn/fastai_names.ts";
+import { fastaiEntries } from "../../lib/models/fastai.ts";
 import { writeFastai } from "../../lib/checkpoint/fastai.ts";
 import { readSafetensors, type SafeTensor } from "../../lib/checkpoint/safetensors.ts";
 
@@ -69,7 +70,7 @@ export async function stateDictOf(model: models.XResNet, seed: number): Promise<
 
 /** Gives a model the script's weights. */
 export async function fill(model: models.XResNet, seed: number): Promise<void> {
-  writeFastai(await stateDictOf(model, seed), model);
+  writeFastai(model, await stateDictOf(model, seed));
 }
 
 /** Images and labels of one of the script's steps. */

@@ -22,19 +22,22 @@ export interface BatchNormOptions {
   /** By default 1e-5. */
   eps?: number;
   /** Applied to the result; by default none. */
-  activation?: ActivationName;
+  act?: ActivationName;
   /** Added before the activation. */
   residual?: Tensor | null;
 }
 
-/** activation((x - mean) / √(variance + eps) · weight + bias + residual), channels last (Ioffe and Szegedy 2015). */
+/** act((x - mean) / √(variance + eps) · weight + bias + residual), channels last (Ioffe and Szegedy 2015). */
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
-  const { weight, bias, runningMean, runningVariance, momentum = 0.1, eps = 1e-5, activation = "none" } = options;
+  const { weight, bias, runningMean, runningVariance, momentum = 0.1, eps = 1e-5, act = "none" } = options;
   const residual = options.residual ?? null;
   if (!options.training) {
-    return applyOne("batch_norm_eval", [x, weight, bias, runningMean, runningVariance, residual], { eps, activation });
+    return applyOne("batch_norm_eval", [x, weight, bias, runningMean, runningVariance, residual], {
+      eps,
+      activation: act,
+    });
   }
-  const [y, mean, variance] = apply("batch_norm", [x, weight, bias, residual], { eps, activation });
+  const [y, mean, variance] = apply("batch_norm", [x, weight, bias, residual], { eps, activation: act });
   const count = x.size / (x.shape.at(-1) ?? 1);
   noGrad(() => apply("update_running_stats", [runningMean, runningVariance, mean!, variance!], { momentum, count }));
   mean!.dispose();

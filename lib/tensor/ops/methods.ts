@@ -2,6 +2,6 @@
 export { affine, clamp, neg, power, unary } from "./unary.ts";
 export { add, div, equal, greater, maximum, minimum, mul, sub } from "./binary.ts";
 export { argmax, broadcastTo, reduce } from "./reduce.ts";
-export { cast, clone, reshape, rows, slice, transpose } from "./shape.ts";
+export { cast, clone, narrow, reshape, slice, transpose } from "./shape.ts";
 export { assertFinite, assign, fill, fullLike } from "./writing.ts";
 export { matmul } from "./matmul.ts";

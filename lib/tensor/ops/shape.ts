@@ -18,9 +18,21 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   return applyOne("reshape", [x], { shape: resolved });
 }
 
-/** Rows of the first axis, sharing the buffer. */
-export function rows(x: Tensor, start: number, count: number): Tensor {
-  return applyOne("rows", [x], { start, count });
+/** Rows start..start+length of the first axis, sharing the buffer. */
+export function narrow(x: Tensor, start: number, length: number): Tensor {
+  for (const [name, value] of [["start", start], ["length", length]] as const) {
+    if (!Number.isInteger(value) || value < 0) {
+      throw new RangeError(`narrow(): Expected \`${name}\` as a whole number from 0, got ${value}`);
+    }
+  }
+  if (x.rank === 0 || start + length > x.shape[0]!) {
+    throw new TypeError(
+      `narrow(): Expected \`x\` with at least ${start + length} rows (start + length), got shape [${
+        x.shape.join(", ")
+      }]`,
+    );
+  }
+  return applyOne("rows", [x], { start, count: length });
 }
 
 /** A box copied out of x. */

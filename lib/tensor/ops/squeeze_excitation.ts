@@ -15,14 +15,14 @@ export interface SqueezeExcitationOptions {
   /** [c] */
   expandBias: Tensor;
   /** Of the hidden layer. */
-  activation: ActivationName;
+  act: ActivationName;
 }
 
-/** x · sigmoid(expand(activation(reduce(mean of x over the image)))), x [n, h, w, c] (Hu 2018). */
+/** x · sigmoid(expand(act(reduce(mean of x over the image)))), x [n, h, w, c] (Hu 2018). */
 export function squeezeExcitation(x: Tensor, options: SqueezeExcitationOptions): Tensor {
-  const { reduce, reduceBias, expand, expandBias, activation } = options;
+  const { reduce, reduceBias, expand, expandBias, act } = options;
   const inputs = [x, reduce, reduceBias, expand, expandBias];
-  const [y, ...kept] = apply("squeeze_excitation", inputs, { activation });
+  const [y, ...kept] = apply("squeeze_excitation", inputs, { activation: act });
   for (const output of kept) output.dispose();
   return y!;
 }

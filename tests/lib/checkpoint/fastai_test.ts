@@ -1,7 +1,7 @@
 /** Weights to fastai's state dict and back. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { exportFastai, importFastai, models, StateError } from "../../../mod.ts";
+import { exportFastai, importFastai, models, nn, StateError, type Tensor } from "../../../mod.ts";
 import { readFastai, readStateDict, writeFastai } from "../../../lib/checkpoint/fastai.ts";
 import {
   readSafetensors,
@@ -28,7 +28,7 @@ Deno.test("fastai: a model comes back from its file bit for bit", async () => {
   using model = network({ seed: 1 });
   await exportFastai(model, path, { steps: 7 });
   using other = network({ seed: 2 });
-  await importFastai(path, other);
+  await importFastai(other, path);
   assertEquals(await stateOf(other), await stateOf(model));
   const { tensors, metadata } = await readSafetensors(path);
   assertEquals(metadata, { format: "pt" });
@@ -53,12 +53,12 @@ Deno.test("fastai: f64 and bf16 weights are taken too", async () => {
   const bias = saved.get("11.bias")!;
   saved.set("11.bias", { dtype: "F64", shape: bias.shape, data: Float64Array.of(1, 2, -3) });
   saved.set("0.1.weight", { dtype: "BF16", shape: [4], data: Uint16Array.of(0x3f80, 0xc000, 0x4049, 0) });
-  writeFastai(saved, model);
+  writeFastai(model, saved);
   assertEquals(await model.head.bias!.data(), Float32Array.of(1, 2, -3));
   assertEquals(await model.stem[0]!.norm.weight.data(), Float32Array.of(1, -2, 3.140625, 0));
 });
 
-Deno.test("fastai: every missing, extra and misshaped tensor is named, and nothing is written", async () => {
+Deno.test("fastai: missing, extra and misshaped tensors are named, and nothing is written", async () => {
   using model = network({ seed: 1 });
   const before = await stateOf(model);
   using source = network({ seed: 2 });
@@ -68,12 +68,13 @@ Deno.test("fastai: every missing, extra and misshaped tensor is named, and nothi
   saved.set("12.weight", { dtype: "F32", shape: [1], data: new Float32Array(1) });
   saved.set("11.weight", { dtype: "F32", shape: [10, 2048], data: new Float32Array(20480) });
   saved.set("11.bias", { dtype: "I32", shape: [3], data: new Int32Array(3) });
-  const error = assertThrows(() => writeFastai(saved, model), StateError);
+  const error = assertThrows(() => writeFastai(model, saved), StateError);
   assertEquals(
     error.message,
     'Cannot import these weights: missing "4.2.convpath.4.gamma", "7.0.idpath.1.0.weight"; not in this model "12.weight"; ' +
       'expected "11.weight" as [3, 256], got [10, 2048]; expected "11.bias" as F32, F64 or BF16, got I32. ' +
-      "Build the model as it was trained (arch, sa, widths, classes)",
+      "Build the model as it was trained (arch, sa, widths, classes), or pass strict: false to leave out what does not fit, " +
+      "say a head of other classes",
   );
   assertEquals(await stateOf(model), before);
 });
@@ -82,7 +83,7 @@ Deno.test("fastai: a file without counts of batches is complete", async () => {
   using source = network({ seed: 1 });
   const saved = [...await readFastai(source)].filter(([name]) => !name.endsWith("num_batches_tracked"));
   using model = network({ seed: 2 });
-  writeFastai(new Map(saved), model);
+  writeFastai(model, new Map(saved));
   assertEquals(await stateOf(model), await stateOf(source));
 });
 
@@ -94,10 +95,10 @@ Deno.test("fastai: a symmetric attention is exported as the matrix that it uses"
   for (const [i, j] of [[0, 1], [1, 0], [5, 2]] as const) {
     assertEquals(data[i * size + j], Math.fround((weight[i * size + j]! + weight[j * size + i]!) / 2));
   }
-  writeFastai(saved, model);
+  writeFastai(model, saved);
   using plain = network({ seed: 1 });
   const other = await readFastai(plain);
-  assertThrows(() => writeFastai(other, model), StateError, "symmetric, as fastai's sym is without effect");
+  assertThrows(() => writeFastai(model, other), StateError, "symmetric, as fastai's sym is without effect");
 });
 
 Deno.test("fastai: a file of torch.save is told from a damaged one, with what to do", async () => {
@@ -108,5 +109,56 @@ Deno.test("fastai: a file of torch.save is told from a damaged one, with what to
   assert(error.message.includes("save_file("));
   await writeSafetensors(path, new Map());
   using model = network();
-  await assertRejects(() => importFastai(path, model), StateError, 'missing "0.0.weight", "0.1.weight"');
+  await assertRejects(() => importFastai(model, path), StateError, 'missing "0.0.weight", "0.1.weight"');
+});
+
+Deno.test("importFastai() with strict off loads the body of a network of other classes", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "weights.safetensors");
+  using trained = network({ seed: 1 });
+  await exportFastai(trained, path);
+  using model = network({ seed: 2, classes: 7 });
+  const head = await model.head.weight.data();
+  await assertRejects(() => importFastai(model, path), StateError, "or pass strict: false to leave out");
+  const left = await importFastai(model, path, { strict: false });
+  assertEquals(left, { missing: [], unexpected: [], mismatched: ["11.weight", "11.bias"] });
+  assertEquals(await model.stem[0]!.conv.weight.data(), await trained.stem[0]!.conv.weight.data());
+  assertEquals(await model.head.weight.data(), head);
+});
+
+Deno.test("importFastai() names a prefix of all names rather than every name", async () => {
+  using model = network({ seed: 1 });
+  const saved = new Map([...await readFastai(model)].map(([name, value]) => [`module.${name}`, value]));
+  const error = assertThrows(() => writeFastai(model, saved), StateError);
+  assertEquals(
+    error.message,
+    'Cannot import these weights: their names begin with "module.", which fastai\'s do not: save them without it',
+  );
+  saved.set("odd", { dtype: "F32", shape: [1], data: new Float32Array(1) });
+  assertThrows(() => writeFastai(model, saved, { strict: false }), StateError, 'begin with "module."');
+});
+
+Deno.test("exportFastai() and importFastai() take any model with fastai's names, and refuse others", async () => {
+  class Tiny extends nn.Module {
+    readonly body = new nn.Conv2d(1, 2, { bias: false });
+    override forward(x: Tensor): Tensor {
+      return this.body.forward(x);
+    }
+  }
+  class Named extends Tiny implements nn.FastaiNames {
+    fastaiEntries(): readonly nn.FastaiEntry[] {
+      return [{ name: "0.weight", path: "body.weight", shape: [2, 1, 3, 3], convolution: true }];
+    }
+  }
+  using folder = tempFolder();
+  const path = join(folder.path, "weights.safetensors");
+  using named = new Named();
+  await exportFastai(named, path);
+  using other = new Named();
+  await importFastai(other, path);
+  assertEquals(await other.body.weight.data(), await named.body.weight.data());
+  using tiny = new Tiny();
+  const message = "Expected a model with fastai's names, got Tiny: saveWeights() and loadWeights() take any model";
+  await assertRejects(() => exportFastai(tiny, path), StateError, message);
+  await assertRejects(() => importFastai(tiny, path), StateError, message);
 });

@@ -1,6 +1,6 @@
 /** Layers: shapes, first weights, options that are off, and summaries. */
 import { assert, assertAlmostEquals, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { Device, nn, scope, summary, type Tensor, tensor, zeros } from "../../../mod.ts";
+import { Device, nn, scope, type Tensor, tensor, zeros } from "../../../mod.ts";
 
 async function valuesOf(tensor: Tensor): Promise<number[]> {
   return Array.from(await tensor.data());
@@ -25,7 +25,7 @@ Deno.test("layers: weights and outputs have the documented shapes", () => {
     [new nn.MaxBlurPool2d({ stride: 2 }), [1, 8, 8, 2], [1, 4, 4, 2], {}],
     [new nn.GlobalAvgPool2d(), [2, 3, 4, 5], [2, 5], {}],
     [new nn.Activation("mish"), [3], [3], {}],
-    [new nn.ConvNorm(2, 4, { device, activation: "relu" }), [1, 3, 3, 2], [1, 3, 3, 4], {
+    [new nn.ConvNorm(2, 4, { device, act: "relu" }), [1, 3, 3, 2], [1, 3, 3, 4], {
       "conv.weight": [4, 3, 3, 2],
       "norm.weight": [4],
       "norm.bias": [4],
@@ -103,7 +103,7 @@ Deno.test("layers: options that are off", () => {
 Deno.test("summary: layers, shapes, parameters and multiply-adds, with nothing left behind", async () => {
   using device = new Device("cpu", { threads: 1 });
   using model = new nn.Sequential(
-    new nn.ConvNorm(3, 8, { device, stride: 2, activation: "relu" }),
+    new nn.ConvNorm(3, 8, { device, stride: 2, act: "relu" }),
     new nn.SqueezeExcitation(8, { device, reduction: 1 }),
     new nn.GlobalAvgPool2d(),
     new nn.Linear(8, 10, { device }),
@@ -120,7 +120,7 @@ Deno.test("summary: layers, shapes, parameters and multiply-adds, with nothing l
       ["layers.3", "Linear", [2, 10], 90, 160],
     ],
   );
-  const text = summary(model, [2, 8, 8, 3]);
+  const text = nn.summary(model, [2, 8, 8, 3]);
   assertMatch(text, /^layer +kind +output +parameters +MACs\n/);
   assertMatch(text, /total +466 +7,328$/);
   assert(model.training, "the mode is as it was");

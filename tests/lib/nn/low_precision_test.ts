@@ -12,8 +12,8 @@ const LAYERS: Record<string, [(device: Device) => nn.Module, number[]]> = {
     4,
   ]],
   Linear: [(device) => new nn.Linear(8, 5, { device, init: new nn.KaimingInit({ seed: 1 }) }), [3, 8]],
-  BatchNorm2d: [(device) => new nn.BatchNorm2d(4, { device, activation: "mish" }), [2, 5, 5, 4]],
-  ConvNorm: [(device) => new nn.ConvNorm(3, 4, { device, activation: "relu", init: new nn.KaimingInit({ seed: 1 }) }), [
+  BatchNorm2d: [(device) => new nn.BatchNorm2d(4, { device, act: "mish" }), [2, 5, 5, 4]],
+  ConvNorm: [(device) => new nn.ConvNorm(3, 4, { device, act: "relu", init: new nn.KaimingInit({ seed: 1 }) }), [
     2,
     5,
     5,

@@ -1,6 +1,6 @@
 /** Modules: names, modes, shared parameters, replacing, and who owns what. */
 import { assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { Device, models, nn, optim, replaceModules, scope, type Tensor, tensor, zeros } from "../../../mod.ts";
+import { Device, models, nn, optim, scope, type Tensor, tensor, zeros } from "../../../mod.ts";
 
 class Pair extends nn.Module {
   readonly first: nn.Linear;
@@ -85,14 +85,14 @@ Deno.test("replaceModules: everywhere, with path and old module, keeping the mod
   using pair = new Pair({ device });
   pair.eval();
   const paths: string[] = [];
-  const count = replaceModules(pair, nn.Linear, (old, path) => {
+  const count = nn.replaceModules(pair, nn.Linear, (old, path) => {
     paths.push(path);
     const [outs = 0, ins = 0] = old.weight.shape;
     return new nn.Linear(ins, outs, { device, bias: false });
   });
   assertEquals([count, paths], [2, ["first", "others.2"]]);
   assertEquals([pair.first.training, pair.first.bias], [false, null]);
-  assertEquals(replaceModules(pair, nn.Conv2d, (old) => old), 0);
+  assertEquals(nn.replaceModules(pair, nn.Conv2d, (old) => old), 0);
   assertEquals(device.stats().handles, pair.state().size, "what was replaced is disposed");
 });
 
@@ -128,7 +128,7 @@ Deno.test("module: parameters in arrays are trained, a cycle is walked once", as
   assertEquals([loop.training, loop.inner.training], [false, false]);
   loop.train();
   assertEquals([loop.training, loop.inner.training], [true, true]);
-  assertEquals(replaceModules(loop, nn.Conv2d, (old) => old), 0);
+  assertEquals(nn.replaceModules(loop, nn.Conv2d, (old) => old), 0);
   using optimizer = optim.sgd().bind(loop, { lr: 1 });
   using x = tensor([[1, 1]], undefined, { device });
   scope(() => {
@@ -162,7 +162,7 @@ Deno.test("replaceModules: a replacement may wrap what it replaces, or take its 
   using model = new nn.Sequential(new nn.Linear(2, 2, { device, init }), new nn.Linear(2, 1, { device, init }));
   using x = tensor([[1, 2]], undefined, { device });
   using before = scope(() => model.forward(x));
-  assertEquals(replaceModules(model, nn.Linear, (old) => new Wrap(old)), 2);
+  assertEquals(nn.replaceModules(model, nn.Linear, (old) => new Wrap(old)), 2);
   assertEquals([...model.namedParameters().keys()], [
     "layers.0.inner.weight",
     "layers.0.inner.bias",
@@ -173,7 +173,7 @@ Deno.test("replaceModules: a replacement may wrap what it replaces, or take its 
   const [plain, wrapped] = [await before.item(), await after.item()];
   assertEquals(Math.abs(wrapped - 4 * plain) < 1e-5, true, `${wrapped}, ${plain}`);
   const weights = new Set<Tensor>();
-  const count = replaceModules(model, nn.Linear, ({ weight }) => {
+  const count = nn.replaceModules(model, nn.Linear, ({ weight }) => {
     const fresh = new nn.Linear(2, weight.shape[0]!, { device, bias: false });
     fresh.weight.dispose();
     fresh.weight = weight;
@@ -192,7 +192,7 @@ Deno.test("replaceModules: neither what is inside the replaced nor inside the re
   const nested = (): nn.Sequential => new nn.Sequential(new nn.Sequential(new nn.Linear(1, 1, { device })));
   using model = new Wrap(nested());
   const paths: string[] = [];
-  const count = replaceModules(model, nn.Sequential, (_, path) => {
+  const count = nn.replaceModules(model, nn.Sequential, (_, path) => {
     paths.push(path);
     return nested();
   });
@@ -206,7 +206,7 @@ Deno.test("replaceModules: a shared module is replaced by one, and an error leav
   let calls = 0;
   assertThrows(
     () =>
-      replaceModules(model, nn.Linear, () => {
+      nn.replaceModules(model, nn.Linear, () => {
         if (++calls === 2) throw new RangeError("from the script");
         return new nn.Linear(1, 1, { device, bias: false });
       }),
@@ -224,7 +224,7 @@ Deno.test("replaceModules: a shared module is replaced by one, and an error leav
 Deno.test("replaceModules: blur pools in the place of max pools", () => {
   using device = new Device("cpu", { threads: 1 });
   using model = models.xresnet18({ classes: 10, pool: "max", stem: [4, 4, 8], widths: [8, 8, 8, 8], device });
-  const count = replaceModules(
+  const count = nn.replaceModules(
     model,
     nn.MaxPool2d,
     (old) => new nn.MaxBlurPool2d({ stride: old.stride, filter: "tri3" }),

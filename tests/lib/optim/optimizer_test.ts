@@ -1,6 +1,6 @@
 /** Optimizers bound to a model: groups, state, and what a step consumes and leaves alone. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Device, LateError, nn, optim, replaceModules, StateError, type Tensor } from "../../../mod.ts";
+import { Device, LateError, nn, optim, StateError, type Tensor } from "../../../mod.ts";
 import { PlainModel } from "../../support/plain_model.ts";
 
 const f64 = { dtype: "f64" } as const;
@@ -126,7 +126,7 @@ Deno.test("a replaced module gets fresh state, the others keep theirs", async ()
     step(replaced, one);
     step(kept, two);
   }
-  const count = replaceModules(replaced, Other, () => new nn.Linear(2, 2, f64));
+  const count = nn.replaceModules(replaced, Other, () => new nn.Linear(2, 2, f64));
   assertEquals(count, 1);
   step(replaced, one);
   step(kept, two);
@@ -136,7 +136,7 @@ Deno.test("a replaced module gets fresh state, the others keep theirs", async ()
   }
   // The fresh module's tensors have the names and shapes of the old ones, so that their state is theirs as well.
   assertEquals(ours.get("steps.layers.1.weight"), [4]);
-  const wider = replaceModules(
+  const wider = nn.replaceModules(
     replaced,
     nn.Linear,
     (old, path) => path === "layers.1" ? new nn.Linear(2, 5, f64) : old,

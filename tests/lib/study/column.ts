@@ -11,7 +11,7 @@ export class Column extends nn.Module {
 
   override forward(x: Tensor): Tensor {
     const [n = 0, height = 0, width = 0] = x.shape;
-    const rows = x.reshape([n * height, width]).transpose().rows(this.column, 1).reshape([n, height]);
+    const rows = x.reshape([n * height, width]).transpose().narrow(this.column, 1).reshape([n, height]);
     const bright = rows.sum(1, { keepDims: true });
     // Logits 0 and 10 · (brightness - 0.5).
     return bright.sub(0.5).mul(10).mul(tensor([0, 1], [1, 2], { device: x.device }));

@@ -60,7 +60,7 @@ graphTest("backward: through broadcasting, views and rows, summed to the leaf's 
   using x = make([1, 2, 3, 4, 5, 6]).requireGrad();
   scope(() => {
     const rows = x.reshape([3, 2]);
-    rows.add(bias).rows(1, 2).mul(tensor([[1, 10], [100, 1000]], undefined, { ...options, device: x.device })).sum()
+    rows.add(bias).narrow(1, 2).mul(tensor([[1, 10], [100, 1000]], undefined, { ...options, device: x.device })).sum()
       .backward();
   });
   assertEquals(await gradOf(bias), [101, 1010]);

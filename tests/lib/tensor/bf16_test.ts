@@ -63,7 +63,7 @@ Deno.test("bf16: tensor(), item() and printing; a part of a typed array, and vie
   assertEquals(await part.data(), Float32Array.of(2, 3));
   // A row of three starts in the middle of a word.
   using rows = tensor(Float32Array.from({ length: 9 }, (_, i) => i), [3, 3], { dtype: "bf16" });
-  using last = scope(() => rows.rows(1, 1).add(rows.rows(2, 1)));
+  using last = scope(() => rows.narrow(1, 1).add(rows.narrow(2, 1)));
   assertEquals(await last.data(), Float32Array.of(9, 11, 13));
   assertThrows(
     () => tensor(new Float64Array(2), [2], { dtype: "bf16" }),
@@ -88,7 +88,7 @@ Deno.test("bf16: casts from and to every dtype, and tensors made in it", async (
     const [made, wanted] of [
       [() => full([2], 0.1, { dtype: "bf16" }), [0.10009765625, 0.10009765625]],
       [() => oneHot(tensor(Int32Array.of(1)), { classes: 2, dtype: "bf16" }), [0, 1]],
-      [() => x.rows(0, 2).clone(), [-2.703125, 0]],
+      [() => x.narrow(0, 2).clone(), [-2.703125, 0]],
     ] as const
   ) {
     using y = scope(made);

@@ -44,12 +44,12 @@ Deno.test("capture: values that are read again, viewed, written in place or retu
   using w = block(0, device);
   const body = (x: Tensor): Record<string, Tensor> => {
     const first = x.mul(2);
-    const view = first.rows(1, BLOCK - 1);
+    const view = first.narrow(1, BLOCK - 1);
     const filled = x.clone().fill(7);
     const later = x.add(1).mul(3).add(2).mul(5).sub(x);
     w.assign(w.add(filled));
     filled.assign(later);
-    return { last: view.add(later.rows(1, BLOCK - 1)), part: view.rows(0, 2), filled, w, x };
+    return { last: view.add(later.narrow(1, BLOCK - 1)), part: view.narrow(0, 2), filled, w, x };
   };
   using step = capture(body);
   for (let i = 1; i <= 5; i++) {

@@ -88,7 +88,7 @@ Deno.test("capture: writing to an argument in place is refused, through views to
   const ways: [string, (x: Tensor) => unknown][] = [
     ["fill", (x) => x.fill(7)],
     ["assign", (x) => x.assign(w)],
-    ["fill", (x) => x.detach().reshape([1, 2]).rows(0, 1).fill(7)],
+    ["fill", (x) => x.detach().reshape([1, 2]).narrow(0, 1).fill(7)],
   ];
   for (const [op, way] of ways) {
     using step = capture((x: Tensor) => (way(x), x.sum()));

@@ -10,7 +10,6 @@ import {
   noGrad,
   optim,
   randn,
-  replaceModules,
   scope,
   scoped,
   StateError,
@@ -219,7 +218,7 @@ Deno.test("capture: a replaced module is recorded anew and trained", async () =>
   });
   using x = tensor([[1, 2]], undefined, { device });
   for (let i = 0; i < 3; i++) step(x).dispose();
-  replaceModules(model, Head, () => new nn.Linear(2, 1, { device }));
+  nn.replaceModules(model, Head, () => new nn.Linear(2, 1, { device }));
   const fresh = model.namedParameters().get("layers.1.weight")!;
   const before = Array.from(await fresh.data());
   for (let i = 0; i < 3; i++) step(x).dispose();

@@ -69,8 +69,12 @@ const CASES: readonly [() => unknown, ErrorClass, ...string[]][] = [
   [() => z(2, 3).reshape([4, 2]), TypeError, "reshape(): Expected ", "[4, 2]"],
   [() => z(2, 3).reshape([-1, -1]), TypeError, "reshape(): Expected at most one size of -1, got [-1, -1]"],
   [() => z(2, 3).reshape([4, -1]), TypeError, "reshape(): Expected sizes that divide 6 elements, got [4, -1]"],
-  [() => z(2, 3).rows(1, 2), TypeError, "rows(): Expected `x` with at least 3 rows (start + count), got shape [2, 3]"],
-  [() => z().rows(0, 1), TypeError, "rows(): Expected "],
+  [
+    () => z(2, 3).narrow(1, 2),
+    TypeError,
+    "narrow(): Expected `x` with at least 3 rows (start + length), got shape [2, 3]",
+  ],
+  [() => z().narrow(0, 1), TypeError, "narrow(): Expected "],
   [() => z(2, 3).slice([0], [1]), TypeError, "slice(): Expected a start and a size for each of 2 axes, got 1 and 1"],
   [() => z(2, 3).slice([0, 2], [1, 2]), TypeError, "slice(): Expected a box inside shape [2, 3], got "],
   [() => z(2, 3).transpose([0, 0]), RangeError, "transpose(): Expected "],
@@ -156,9 +160,9 @@ Deno.test("messages: wrong shapes, dtypes and numbers name the op, what was want
 Deno.test("messages: tensors that share memory with what is written in place", () => {
   using device = new Device("cpu", { threads: 1 });
   using x = zeros([4, 2], { device });
-  using half = x.rows(0, 2);
-  using overlapping = x.rows(1, 2);
-  using apart = x.rows(2, 2);
+  using half = x.narrow(0, 2);
+  using overlapping = x.narrow(1, 2);
+  using apart = x.narrow(2, 2);
   const message =
     "assign(): Expected `target` and `source` not to share memory, as one is written in place: clone() one";
   assertThrows(() => half.assign(overlapping), RangeError, message);

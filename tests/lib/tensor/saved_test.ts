@@ -34,7 +34,7 @@ refused(
 );
 refused("an input, by assign()", (x, w) => x.mul(w), (x, w) => x.assign(w), '"a" of mul(), as assign() wrote over it');
 refused("an output", (x) => x.exp(), (_x, _w, y) => y.fill(1), '"y" of exp(), as fill() wrote over it');
-refused("through a view", (x, w) => x.mul(w), (x) => x.rows(0, 1).fill(9), '"a" of mul(), as fill() wrote over it');
+refused("through a view", (x, w) => x.mul(w), (x) => x.narrow(0, 1).fill(9), '"a" of mul(), as fill() wrote over it');
 refused(
   "the tensor behind a saved view",
   (x, w) => x.reshape([1, 2]).mul(w),

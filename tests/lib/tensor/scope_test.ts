@@ -196,7 +196,7 @@ Deno.test(
   "views keep the buffer, whichever is disposed first",
   withDevice(async (device, make) => {
     const x = tensor([1, 2, 3, 4, 5, 6], [3, 2], { device });
-    using row = x.rows(1, 1);
+    using row = x.narrow(1, 1);
     using flat = x.reshape([6]);
     assertEquals([device.stats().handles, device.stats().storages], [3, 1]);
     x.dispose();
