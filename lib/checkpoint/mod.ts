@@ -4,7 +4,7 @@
  * @module
  */
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
-export type { BatchesConfig, CropKind } from "../data/mod.ts";
+export type { BatchesConfig, CropKind, ImageDtype, Normalization } from "../data/mod.ts";
 export type { BoundOptimizer, Ema, ParameterGroup } from "../optim/mod.ts";
 export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
@@ -18,7 +18,7 @@ export type {
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-export { type CheckpointInfo } from "./checkpoints.ts";
+export { type CheckpointInfo, type Checkpoints } from "./checkpoints.ts";
 export { exportFastai, importFastai, type ImportOptions } from "./fastai.ts";
 export {
   readSafetensors,

@@ -48,7 +48,8 @@ export type {
   ScheduleRecipe,
   TransformsRecipe,
 } from "./recipe.ts";
-export { register, type Registration, type Registrations } from "./register.ts";
+export { type Json, type JsonOptions, type Registered } from "../registry/registry.ts";
+export { type Builders, type OwnOptions, register, type Registration, type Registrations } from "./register.ts";
 export { type ResumeOptions, type RunOptions, type TrainOptions, type TrainResult } from "./run.ts";
 export { check, type Schema, schema } from "./schema.ts";
 export {
@@ -71,3 +72,72 @@ export {
 } from "./trained.ts";
 export { resume, train, Training } from "./training.ts";
 export { type ExportResult, exportWeights, type ImportOptions, type ImportResult, importWeights } from "./weights.ts";
+// Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
+export type {
+  BatchEnd,
+  EpochBegin,
+  EpochEnd,
+  EvaluateBatch,
+  Evaluation,
+  FitBegin,
+  FitOptions,
+  FitResult,
+  Listener,
+  Predictions,
+  StepLoss,
+  Trainer,
+  TrainerEvents,
+} from "../train/mod.ts";
+export type {
+  Batch,
+  Batches,
+  BatchesConfig,
+  BatchOptions,
+  BatchParts,
+  BatchTransform,
+  CropKind,
+  Dataset,
+  DataSetBuilder,
+  DataSetContext,
+  DataSource,
+  DownloadProgress,
+  FindOptions,
+  ImageDtype,
+  Normalization,
+  OpenOptions,
+  PrepareProgress,
+  ReadOptions,
+  Splits,
+  TransformInput,
+} from "../data/mod.ts";
+export type {
+  Checkpoint,
+  CheckpointInfo,
+  Counters,
+  SafeArrays,
+  SafeDtype,
+  SafeTensor,
+  State,
+} from "../checkpoint/mod.ts";
+export type {
+  Device,
+  DtypeName,
+  LibtrainError,
+  QueueStats,
+  ReduceOptions,
+  Tensor,
+  TensorData,
+  TensorMethods,
+  TypedArrayOf,
+} from "../tensor/mod.ts";
+export type { Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type {
+  BindOptions,
+  BoundOptimizer,
+  Ema,
+  Optimizer,
+  ParameterGroup,
+  Schedule,
+  ScheduleConfig,
+} from "../optim/mod.ts";
+export type { Row, RunFolder } from "../run/mod.ts";

@@ -95,14 +95,12 @@ export interface Recipe {
   readonly capture: boolean;
 }
 
-type Section<Of> = { readonly [Key in keyof Of]?: Of[Key] };
-
 /** What to change of a recipe; what is left out, or undefined, stays. */
 export interface RecipeChanges {
   /** The preset's name: only kept, as {@linkcode preset} reads it. */
   readonly preset?: string | null;
   /** Of the data; another name keeps `limit` and `keep`. */
-  readonly data?: Section<DataRecipe> & JsonOptions;
+  readonly data?: { readonly [Key in keyof DataRecipe]?: DataRecipe[Key] };
   /** Height and width of the images. */
   readonly size?: number | null;
   /** Of the network; another name keeps the options that both have. */

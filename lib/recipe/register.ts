@@ -17,29 +17,30 @@ import { addPreset } from "./presets.ts";
 import { define, type RecipeParts } from "./change.ts";
 import { addSetting, type Setting } from "./settings.ts";
 
-// A builder's options are whatever a recipe holds for it, so its author names their type.
+/** A builder's options are whatever a recipe holds for it, so its author names their type. */
 // deno-lint-ignore no-explicit-any
-type Own = any;
+export type OwnOptions = any;
 
 /** A builder, or one with the names of its options: others are then refused. */
 export type Registration<Build extends (...args: never[]) => unknown> = Build | Registered<Build>;
 
-type Names<Build extends (...args: never[]) => unknown> = Readonly<Record<string, Registration<Build>>>;
+/** Builders by the names that they are registered under. */
+export type Builders<Build extends (...args: never[]) => unknown> = Readonly<Record<string, Registration<Build>>>;
 
 /** What a script adds, each under a name for recipes. */
 export interface Registrations {
   /** Networks: from their options in the recipe, beside classes, channels, seed, device and dtype, to a module. */
-  readonly models?: Names<(options: ModelContext & Own) => Module>;
+  readonly models?: Builders<(options: ModelContext & OwnOptions) => Module>;
   /** Optimizers. */
-  readonly optimizers?: Names<(options: Own) => Optimizer>;
+  readonly optimizers?: Builders<(options: OwnOptions) => Optimizer>;
   /** Schedules; `lr` is among their options. */
-  readonly schedules?: Names<(options: Own) => Schedule>;
+  readonly schedules?: Builders<(options: OwnOptions) => Schedule>;
   /** Losses. */
-  readonly losses?: Names<(options: Own) => Loss>;
+  readonly losses?: Builders<(options: OwnOptions) => Loss>;
   /** Data sets. */
-  readonly dataSets?: Names<DataSetBuilder>;
+  readonly dataSets?: Builders<DataSetBuilder>;
   /** Batch transforms, whose options stand under their name in `transforms`. */
-  readonly transforms?: Names<(options: Own) => BatchTransform>;
+  readonly transforms?: Builders<(options: OwnOptions) => BatchTransform>;
   /** Presets. */
   readonly presets?: Readonly<Record<string, RecipeParts>>;
   /** Rows of the settings table, for options that shall have a flag, limits and a help text. */
@@ -48,7 +49,7 @@ export interface Registrations {
 
 function addAll(
   registry: Registry<(...args: never[]) => unknown>,
-  names: Names<(...args: never[]) => unknown> = {},
+  names: Builders<(...args: never[]) => unknown> = {},
 ): void {
   for (const [name, entry] of Object.entries(names)) registry.add(name, entry);
 }

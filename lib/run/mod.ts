@@ -4,5 +4,18 @@
  * @module
  */
 export { type CodeVersion } from "./code_version.ts";
-export { RunFolder, type RunFolderOptions, type RunRecord } from "./run_folder.ts";
+export { type Row, RunFolder, type RunFolderOptions, type RunRecord } from "./run_folder.ts";
+export { type Rows, type SavedRun } from "./saved_run.ts";
 export { type Session } from "./session.ts";
+// Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
+export type {
+  Checkpoint,
+  CheckpointInfo,
+  Checkpoints,
+  Counters,
+  SafeArrays,
+  SafeDtype,
+  SafeTensor,
+  State,
+} from "../checkpoint/mod.ts";
+export type { BatchesConfig, CropKind, ImageDtype, Normalization } from "../data/mod.ts";

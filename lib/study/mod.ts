@@ -41,8 +41,14 @@ export type {
   CropKind,
   Dataset,
   DataSource,
+  DownloadProgress,
+  FindOptions,
   ImageDtype,
+  Json,
   Normalization,
+  OpenOptions,
+  PrepareProgress,
+  ReadOptions,
 } from "../data/mod.ts";
 export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
@@ -56,3 +62,16 @@ export type {
   TensorMethods,
   TypedArrayOf,
 } from "../tensor/mod.ts";
+export type {
+  ComputeDtype,
+  DataChoice,
+  DataRecipe,
+  Named,
+  NormalizeRecipe,
+  OpenDataOptions,
+  OpenRunOptions,
+  OpenValid,
+  Recipe,
+  ScheduleRecipe,
+  TransformsRecipe,
+} from "../recipe/mod.ts";

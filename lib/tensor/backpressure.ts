@@ -16,6 +16,7 @@ export class Backpressure {
   readonly #device: Device;
   readonly #tickets: number[] = [];
 
+  /** For the steps of a loop on a device. */
   constructor(device: Device) {
     this.#device = device;
   }

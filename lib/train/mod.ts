@@ -20,3 +20,42 @@ export type {
 export { Trainer } from "./trainer.ts";
 export { type FitOptions, type TrainerOptions } from "./trainer_options.ts";
 export { logitsOf } from "./precision.ts";
+// Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
+export type {
+  Batch,
+  Batches,
+  BatchesConfig,
+  BatchOptions,
+  BatchParts,
+  BatchTransform,
+  CropKind,
+  Dataset,
+  DataSource,
+  ImageDtype,
+  Normalization,
+  TransformInput,
+} from "../data/mod.ts";
+export type {
+  BindOptions,
+  BoundOptimizer,
+  Ema,
+  Optimizer,
+  ParameterGroup,
+  Schedule,
+  ScheduleConfig,
+} from "../optim/mod.ts";
+export type { Counters, SafeArrays, SafeDtype, SafeTensor, State } from "../checkpoint/mod.ts";
+export type { Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { Row, RunFolder } from "../run/mod.ts";
+export type {
+  Device,
+  DtypeName,
+  FloatName,
+  LibtrainError,
+  QueueStats,
+  ReduceOptions,
+  Tensor,
+  TensorData,
+  TensorMethods,
+  TypedArrayOf,
+} from "../tensor/mod.ts";

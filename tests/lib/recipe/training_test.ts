@@ -77,18 +77,15 @@ Deno.test("train(): what fails rejects the result, and is thrown by a loop", asy
 });
 
 Deno.test("train(): a failure that nobody listens to ends the process", async () => {
-  const code = `
-    import { recipe } from "${new URL("../../../mod.ts", import.meta.url)}";
-    recipe.train(recipe.preset("mnist"), { open: () => Promise.reject(new Error("nobody hears")) });`;
+  using folder = tempFolder();
+  const script = join(folder.path, "nobody.ts");
+  await Deno.writeTextFile(
+    script,
+    `import { recipe } from "${new URL("../../../mod.ts", import.meta.url)}";
+    recipe.train(recipe.preset("mnist"), { open: () => Promise.reject(new Error("nobody hears")) });`,
+  );
   const { code: status, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-q",
-      "--no-prompt",
-      "-P=train",
-      "--ext=ts",
-      `data:application/typescript,${encodeURIComponent(code)}`,
-    ],
+    args: ["run", "-q", "--no-prompt", "-P=train", script],
     env: { NO_COLOR: "1" },
   }).output();
   assertEquals(status, 1);
@@ -105,7 +102,7 @@ Deno.test("resume() names every setting that is not as it was, by its path", asy
   const error = await assertRejects(
     () => recipe.resume(run, { changes: { schedule: { lr: 0.01 }, bs: 16 } }).result,
     recipe.ChangedSettingsError,
-    `Run "${run}" was started with bs 32, now 16, and schedule.lr 0.008, now 0.01: pass \`force\` to go on anyway`,
+    `Run "${run}" was started with schedule.lr 0.008, now 0.01, and bs 32, now 16: pass \`force\` to go on anyway`,
   );
   assertEquals(error.changes.map(({ path }) => path).sort(), ["bs", "schedule.lr"]);
   await assertRejects(() => recipe.resume(folder.path).result, recipe.RunNotFoundError, "Cannot find a run in ");
