@@ -10,7 +10,7 @@ const files = {
     "tests/lib/train/a_test.ts",
     "tests/lib/train/event_loop_test.ts",
   ],
-  emulated: ["tests/emulated/a_test.ts"],
+  emulated: ["tests/emulated/a_test.ts", "tests/emulated/gpu_check_test.ts"],
   docs: ["mod.ts"],
 };
 const none = { rust: [], typescript: [], emulated: [], docs: [] };
@@ -29,7 +29,11 @@ Deno.test("allJobs: each file once, cargo first, a process a folder, what measur
 Deno.test("allJobs: one suite", () => {
   assertEquals(allJobs(files, "rust").map(({ suite }) => suite), ["rust"]);
   assertEquals(new Set(allJobs(files, "typescript").map(({ suite }) => suite)), new Set(["typescript"]));
-  assertEquals(allJobs(files, "emulated").map((job) => job.files), [files.emulated]);
+});
+
+Deno.test("allJobs: what takes longest begins first, in a process of its own", () => {
+  const jobs = allJobs(files, "emulated");
+  assertEquals(jobs.map((job) => job.files), [["tests/emulated/gpu_check_test.ts"], ["tests/emulated/a_test.ts"]]);
 });
 
 Deno.test("pickedJobs: files by path whole, the others by name, and no suite without a file", () => {
