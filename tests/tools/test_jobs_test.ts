@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { allJobs, pickedJobs } from "../../tools/test_jobs.ts";
+import { allJobs, longest, measuring, pickedJobs } from "../../tools/test_jobs.ts";
 
 const files = {
   rust: ["core-rs/src/a.rs"],
@@ -13,6 +13,11 @@ const files = {
   emulated: ["tests/emulated/a_test.ts", "tests/emulated/gpu_check_test.ts"],
   docs: ["mod.ts"],
 };
+Deno.test("jobs: the files and folders that are named are there", () => {
+  const root = new URL("../../", import.meta.url);
+  for (const path of [...measuring, ...longest]) Deno.statSync(new URL(path, root));
+});
+
 const none = { rust: [], typescript: [], emulated: [], docs: [] };
 
 Deno.test("allJobs: each file once, cargo first, a process a folder, what measures time alone", () => {
