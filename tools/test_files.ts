@@ -27,27 +27,22 @@ export interface Picked {
 }
 
 const noFiles: TestFiles = { rust: [], typescript: [], emulated: [], docs: [] };
-const folders = ["core-rs/src", "core-rs/tests", "tests", "lib", "docs", "examples", "benchmarks", "tasks", "tools"];
-const ignored = new Set(["fixtures", "generated", "node_modules", "target"]);
+/** What deno.json excludes, data, and what is stored or generated. */
+const ignored = new Set(["fixtures", "generated", "node_modules", "runs", "shared", "target"]);
 const example = /^\s*(?:\*|\/\/\/)?\s*```(?:ts|js|typescript|javascript)\b/m;
 
-async function filesBelow(root: string, folder: string): Promise<string[]> {
+async function filesBelow(root: string, folder = ""): Promise<string[]> {
   const found: string[] = [];
-  try {
-    for await (const { name, isDirectory } of Deno.readDir(join(root, folder))) {
-      if (!isDirectory) found.push(`${folder}/${name}`);
-      else if (!ignored.has(name)) found.push(...await filesBelow(root, `${folder}/${name}`));
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  for await (const { name, isDirectory } of Deno.readDir(join(root, folder))) {
+    if (!isDirectory) found.push(`${folder}${name}`);
+    else if (!ignored.has(name) && !name.startsWith(".")) found.push(...await filesBelow(root, `${folder}${name}/`));
   }
   return found;
 }
 
 /** All files with tests below a root, sorted. */
 export async function testFiles(root: string): Promise<TestFiles> {
-  const lists = await Promise.all(folders.map((folder) => filesBelow(root, folder)));
-  const paths = ["mod.ts", "README.md", ...lists.flat()].sort();
+  const paths = (await filesBelow(root)).sort();
   const holding = async (pattern: RegExp, wanted: (path: string) => boolean): Promise<string[]> => {
     const texts = await Promise.all(
       paths.filter(wanted).map(async (path) => [path, await textOf(root, path)] as const),

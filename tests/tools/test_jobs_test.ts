@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { allJobs, pickedJobs } from "../../tools/test_jobs.ts";
+import { allJobs, longest, measuring, pickedJobs } from "../../tools/test_jobs.ts";
 
 const files = {
   rust: ["core-rs/src/a.rs"],
@@ -10,9 +10,14 @@ const files = {
     "tests/lib/train/a_test.ts",
     "tests/lib/train/event_loop_test.ts",
   ],
-  emulated: ["tests/emulated/a_test.ts"],
+  emulated: ["tests/emulated/a_test.ts", "tests/emulated/gpu_check_test.ts"],
   docs: ["mod.ts"],
 };
+Deno.test("jobs: the files and folders that are named are there", () => {
+  const root = new URL("../../", import.meta.url);
+  for (const path of [...measuring, ...longest]) Deno.statSync(new URL(path, root));
+});
+
 const none = { rust: [], typescript: [], emulated: [], docs: [] };
 
 Deno.test("allJobs: each file once, cargo first, a process a folder, what measures time alone", () => {
@@ -29,7 +34,11 @@ Deno.test("allJobs: each file once, cargo first, a process a folder, what measur
 Deno.test("allJobs: one suite", () => {
   assertEquals(allJobs(files, "rust").map(({ suite }) => suite), ["rust"]);
   assertEquals(new Set(allJobs(files, "typescript").map(({ suite }) => suite)), new Set(["typescript"]));
-  assertEquals(allJobs(files, "emulated").map((job) => job.files), [files.emulated]);
+});
+
+Deno.test("allJobs: what takes longest begins first, in a process of its own", () => {
+  const jobs = allJobs(files, "emulated");
+  assertEquals(jobs.map((job) => job.files), [["tests/emulated/gpu_check_test.ts"], ["tests/emulated/a_test.ts"]]);
 });
 
 Deno.test("pickedJobs: files by path whole, the others by name, and no suite without a file", () => {
