@@ -1,12 +1,13 @@
 /**
- * Writes the files that follow from the op table `core-rs/ops.toml`; with `--check` it only compares them and exits
- * with 1 when one is stale.
+ * Writes the files that follow from the op table `core-rs/ops.toml` and from the table of settings; with `--check` it only
+ * compares them and exits with 1 when one is stale.
  *
  * @module
  */
 import { readTable } from "./generate/table.ts";
 import { rustExports } from "./generate/rust.ts";
 import { cHeader } from "./generate/header.ts";
+import { settingsPage } from "./generate/settings.ts";
 import { symbols } from "./generate/symbols.ts";
 
 const root = new URL("../", import.meta.url);
@@ -19,6 +20,7 @@ export function generatedFiles(): Map<string, string> {
     ["core-rs/include/libtrain.h", cHeader(table)],
     ["lib/ffi/generated/symbols.ts", symbols(table)],
     ["tests/generated/ops.json", JSON.stringify({ ops: table.ops, functions: table.functions }, null, 1) + "\n"],
+    ["docs/settings.md", settingsPage()],
   ]);
 }
 
