@@ -3,7 +3,7 @@ import { sha256Of } from "../io/sha256.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { type Counters, startingCounters, type State } from "./state.ts";
 
-const format = "libtrain-state-2";
+const format = "libtrain-state-3";
 
 /** What a checkpoint holds: the state, and what is needed to build the model and the optimizer that it belongs to. */
 export interface Checkpoint {
@@ -55,20 +55,8 @@ function isCounter(name: string, value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/**
- * Some counters came later than the format. Without them an epoch in its middle is taken to have gone at the pace of all
- * steps so far.
- */
-function withLaterOnes(counters: Record<string, unknown>): Record<string, unknown> {
-  const { trainSeconds, images, seen } = counters as unknown as Counters;
-  const epochSeconds = images > 0 ? trainSeconds * seen / images : 0;
-  const later = { epochSeconds, trainLoss: null, trainTop1: null, plan: null };
-  const missing = Object.entries(later).filter(([name]) => counters[name] === undefined);
-  return { ...counters, ...Object.fromEntries(missing) };
-}
-
 function checkedCounters(path: string, text: string | undefined): Counters {
-  const counters = withLaterOnes(parsed(path, "counters", text));
+  const counters = parsed(path, "counters", text);
   const wrong = Object.keys(startingCounters).find((name) => !isCounter(name, counters[name]));
   if (wrong !== undefined) {
     throw new SafetensorsError(
@@ -81,11 +69,11 @@ function checkedCounters(path: string, text: string | undefined): Counters {
 /** Reads a checkpoint; a file that is damaged or is none gives a SafetensorsError that names it. */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   const { tensors, metadata } = await readSafetensors(path);
-  if (metadata["format"] !== format) {
+  const own = metadata["format"];
+  if (own !== format) {
+    const cure = own?.startsWith("libtrain-state") ? ": another version of libtrain saved it, train it anew" : "";
     throw new SafetensorsError(
-      `Expected "${path}" to be a checkpoint of format ${format}, got ${
-        metadata["format"] ?? "another safetensors file"
-      }`,
+      `Expected "${path}" to be a checkpoint of format ${format}, got ${own ?? "another safetensors file"}${cure}`,
     );
   }
   const found = await checksum(tensors, [metadata["counters"] ?? "", metadata["config"] ?? ""]);

@@ -132,13 +132,10 @@ export class RunFolder {
     const folder = new RunFolder(path, record, checkpoints);
     await sweepPartial(path);
     folder.#joins(found);
-    const { epoch = 0, step = 0 } = found?.state.counters ?? {};
-    const { metrics, steps } = (found?.config["rows"] ?? {}) as Partial<Rows>;
-    // Without their number they are told by the first column, which does for steps that were never counted anew.
-    const upTo = (rows: number | undefined, count: number) => (line: string, number: number): boolean =>
-      rows === undefined ? Number(line.slice(0, line.indexOf(","))) <= count : number <= rows;
-    await folder.#metrics.keep(upTo(metrics, epoch));
-    await folder.#steps.keep(upTo(steps, step));
+    // Of a run that has saved no state, and of a state that was saved without its run's rows, none is kept.
+    const { metrics = 0, steps = 0 } = (found?.config["rows"] ?? {}) as Partial<Rows>;
+    await folder.#metrics.keep((_, number) => number <= metrics);
+    await folder.#steps.keep((_, number) => number <= steps);
     await folder.#events.keep(() => true);
     return { folder, found };
   }

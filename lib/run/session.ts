@@ -13,11 +13,12 @@ export interface Session extends CodeVersion {
   readonly fromStep: number;
 }
 
-/** The sessions that led to a checkpoint, by its configuration; of one that tells of none, what it says of the last. */
+/** Who trained a state that tells of nobody. */
+const unknown: Session = { commit: null, dirty: null, cpu: null, isa: null, threads: null, fromStep: 0 };
+
+/** The sessions that led to a checkpoint, by its configuration. */
 export function sessionsOf(config: Readonly<Record<string, unknown>>): readonly Session[] {
-  if (Array.isArray(config["sessions"])) return config["sessions"];
-  const text = (name: string): string | null => typeof config[name] === "string" ? config[name] : null;
-  return [{ commit: text("commit"), dirty: null, cpu: null, isa: text("isa"), threads: null, fromStep: 0 }];
+  return Array.isArray(config["sessions"]) ? config["sessions"] : [unknown];
 }
 
 /**
@@ -25,7 +26,7 @@ export function sessionsOf(config: Readonly<Record<string, unknown>>): readonly 
  * is not known.
  */
 export function changedCode(sessions: readonly Session[]): boolean | null {
-  const commits = new Set(sessions.map(({ commit }) => commit));
+  const commits = new Set(sessions.flatMap(({ commit }) => commit ?? []));
   if (commits.size > 1 || sessions.some(({ dirty }) => dirty === true)) return true;
-  return sessions.some(({ dirty }) => dirty === null) ? null : false;
+  return sessions.some(({ commit, dirty }) => commit === null || dirty === null) ? null : false;
 }

@@ -133,7 +133,7 @@ Deno.test("example own_network: its run is opened by evaluate and predict, which
   const image = "tests/fixtures/images/grey.jpg";
   const told = await task("predict", run, image, "--top", "2", ...register);
   assertEquals(told.code, 0, told.errors);
-  assert(/^grey\.jpg  \d [\d.]+ % · \d [\d.]+ %$/.test(told.lines.at(-1)!), told.lines.at(-1));
+  assert(/^grey\.jpg {2}\d [\d.]+ % · \d [\d.]+ %$/.test(told.lines.at(-1)!), told.lines.at(-1));
   assertEquals(await task("predict", run, image), { code: 2, lines: [""], errors: missing });
   const help = await task("train", "--help", ...register);
   assert(help.lines.some((line) => /^ {2}--width <number> +Channels of tiny$/.test(line)), help.lines.join("\n"));

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
-import { loadCheckpoint, saveCheckpoint } from "../../mod.ts";
+import { loadCheckpoint, saveCheckpoint, writeSafetensors } from "../../mod.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { trainCommand } from "../../tasks/train.ts";
@@ -294,4 +294,35 @@ Deno.test("evaluate: --ema measures the averaged weights; --data measures elsewh
   const streams = keptStreams();
   assertEquals(await runCommand([folder.path], evaluateCommand, { streams }), 2);
   assertStringIncludes(streams.text.err, "Cannot find a checkpoint in ");
+});
+
+Deno.test("train --resume: a run of an earlier version is refused in one line, before its first checkpoint too", async () => {
+  using folder = tempFolder();
+  const run = join(folder.path, "old");
+  await Deno.mkdir(join(run, "checkpoint"), { recursive: true });
+  // As config.json was before recipes.
+  const config = {
+    preset: "mnist",
+    data: { path: "mnist", size: null, limit: null },
+    model: { name: "mnistNet", options: { act: "mish", pool: "maxblur", classes: 10, inChannels: 1 } },
+    optimizer: { name: "ranger", mom: 0.95, sqrMom: 0.99, eps: 1e-6, wd: 1e-2 },
+    schedule: { name: "flatCos", lr: 8e-3, start: 0.75 },
+    labelSmoothing: 0.1,
+    augmentation: { shift: 2, flip: 0 },
+    epochs: 3,
+    bs: 64,
+    seed: 0,
+  };
+  await Deno.writeTextFile(join(run, "config.json"), JSON.stringify(config));
+  const first = await command(["--resume", run]);
+  assertEquals(first.code, 2, first.err);
+  assertMatch(first.err, /^error: Cannot go on with run ".*": Expected .*: it was made by another version.*\n$/);
+  const path = join(run, "checkpoint", "state.safetensors");
+  await writeSafetensors(path, new Map(), { metadata: { format: "libtrain-state-2" } });
+  const saved = await command(["--resume", run]);
+  assertEquals(saved.code, 1, saved.err);
+  assertMatch(
+    saved.err,
+    /^error: Expected ".*" to be a checkpoint of format libtrain-state-3, got libtrain-state-2: .*\n$/,
+  );
 });

@@ -44,13 +44,13 @@ Deno.test("RunFolder: the sessions that led to a state are kept with it, and dir
   assertEquals([dirty, sessions], [true, [{ ...clean, dirty: true }, { ...clean, fromStep: 5 }]]);
 });
 
-Deno.test("RunFolder: of a state from before sessions were kept only the code's version is known", async () => {
+Deno.test("RunFolder: of a state that was saved without sessions nothing is known", async () => {
   using folder = tempFolder();
   const { fromStep: _, ...now } = clean;
   const config = { commit: "a", isa: "AVX2" };
   const { path } = await RunFolder.create({ root: folder.path, name: "a", config });
   assertEquals(await session(path, 5, { config }), {});
   const { dirty, sessions } = await session(path, 9, { config, facts: now, session: now });
-  const before = { ...clean, dirty: null, cpu: null, threads: null };
+  const before = { commit: null, dirty: null, cpu: null, isa: null, threads: null, fromStep: 0 };
   assertEquals([dirty, sessions], [null, [before, { ...clean, fromStep: 5 }]]);
 });
