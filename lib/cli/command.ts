@@ -1,3 +1,4 @@
+import { advised } from "./advice.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { type BooleanFlag, type CommandLine, type Flags, type FlagValues, UsageError } from "./flags.ts";
 import { helpText } from "./help.ts";
@@ -20,7 +21,7 @@ export interface Command<F extends Flags> extends CommandLine<F> {
 
 /** An error's text, whatever was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? advised(error) : String(error);
 }
 
 /** With `--json`, a reader that parses stdout gets an object on failure too. */

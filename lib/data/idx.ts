@@ -1,3 +1,5 @@
+import { LibtrainError } from "../ffi/errors.ts";
+
 /** An array of bytes with its shape, as an IDX file (the format of MNIST) holds it. */
 export interface IdxArray {
   /** Sizes of its axes. */
@@ -7,9 +9,9 @@ export interface IdxArray {
 }
 
 /** A file that is not what it should be: a data set's file cut short, of another kind, or changed. */
-export class DataFileError extends Error {
+export class DataFileError extends LibtrainError {
   /** Tells this error from others, in logs too. */
-  override readonly name = "DataFileError";
+  override name = "DataFileError";
 }
 
 const unsignedBytes = 0x08;

@@ -127,8 +127,13 @@ async function mapCache(path: string, device: Device, leave?: number): Promise<M
   const own = (part: keyof typeof raw): Tensor => scope(() => new Tensor(device, raw[part])).detachFromScope();
   using header = own("header");
   const parts = { pixels: own("pixels"), table: own("table"), labels: own("labels") };
-  const text = new TextDecoder().decode(await header.data() as Uint8Array);
-  return { ...parts, header: JSON.parse(text) };
+  try {
+    const text = new TextDecoder().decode(await header.data() as Uint8Array);
+    return { ...parts, header: JSON.parse(text) };
+  } catch (error) {
+    for (const tensor of Object.values(parts)) tensor.dispose();
+    throw error;
+  }
 }
 
 /** The header of a cache file. */
