@@ -7,6 +7,7 @@ pub mod cuda;
 pub mod device_info;
 pub mod dtype;
 pub mod error;
+pub mod geometry;
 pub mod image;
 mod json;
 pub mod ops;
