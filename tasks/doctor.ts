@@ -86,8 +86,7 @@ function cuda({ cuda }: DeviceInfo): Finding {
   return {
     topic: "CUDA",
     state: "note",
-    // The reason is worded for a call that asked for CUDA, with what to do instead.
-    detail: cuda.reason?.replace(/^CUDA was asked for, but (.*): use --device cpu.*$/, "$1") ?? "not available",
+    detail: cuda.reason ?? "not available",
     cure: "the CPU works without it",
   };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { readTable } from "./generate/table.ts";
-import { rustExports } from "./generate/rust.ts";
+import { rustExports, rustSignatures } from "./generate/rust.ts";
 import { cHeader } from "./generate/header.ts";
 import { settingsPage } from "./generate/settings.ts";
 import { symbols } from "./generate/symbols.ts";
@@ -17,6 +17,7 @@ export function generatedFiles(): Map<string, string> {
   const table = readTable(Deno.readTextFileSync(new URL("core-rs/ops.toml", root)));
   return new Map([
     ["core-rs/generated/exports.rs", rustExports(table)],
+    ["core-rs/generated/signatures.rs", rustSignatures(table)],
     ["core-rs/include/libtrain.h", cHeader(table)],
     ["lib/ffi/generated/symbols.ts", symbols(table)],
     ["tests/generated/ops.json", JSON.stringify({ ops: table.ops, functions: table.functions }, null, 1) + "\n"],

@@ -1,6 +1,8 @@
 /* Made from ops.toml by `deno task generate`; do not edit.
  *
- * Every export returns a status: 0, or an error's code; then `out` holds the message as [byte length, UTF-8 ...].
+ * Every export returns a status: 0, or an error's code; then `out` holds [bytes of the op's name, bytes of the reason,
+ * flags (1: the device is lost, 2: what is free is known)], as u64 the record of a late error and the bytes that were asked
+ * for, are held and are free, then name and reason in UTF-8. In an `out` of less than 11 words nothing is written then.
  * A handle is two u32: slot, generation; generation 0 is no handle. Every buffer travels with its byte length.
  * An op takes its tensors as handles and its parameters as one double each, and writes to `out`:
  * ticket (low, high), number of outputs, then for each output slot, generation, dtype, rank, sizes.
@@ -77,7 +79,7 @@ int32_t lt_tensor_version(uint32_t queue_slot, uint32_t queue_generation, uint32
 int32_t lt_read_begin(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
 
 /* Copies the values of a finished read. */
-int32_t lt_read_take(uint32_t slot, uint32_t generation, const uint8_t *data, uint32_t data_bytes, uint32_t *out, uint32_t out_bytes);
+int32_t lt_read_take(uint32_t slot, uint32_t generation, uint8_t *data, uint32_t data_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* Gives a read up. */
 int32_t lt_read_release(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);

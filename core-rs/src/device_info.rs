@@ -2,6 +2,7 @@
 
 use crate::cpu::isa::Isa;
 use crate::cuda::probe;
+use crate::json::{Object, strings};
 
 /// One JSON object.
 pub fn json() -> String {
@@ -9,14 +10,14 @@ pub fn json() -> String {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = field(&status, "VmHWM").and_then(|text| text.strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    format!(
-        "{{\"cpu\":{{\"model\":{},\"available\":[{}],\"features\":[{}],\"cores\":{threads}}},\"process\":{{\"peakMemory\":{}}},\"cuda\":{}}}",
-        quoted(field(&info, "model name").unwrap_or(std::env::consts::ARCH)),
-        list(Isa::available().into_iter().map(Isa::name)),
-        list(features(field(&info, "flags").unwrap_or(""))),
-        peak.unwrap_or(0) * 1024,
-        probe::find().json(),
-    )
+    let model = field(&info, "model name").unwrap_or(std::env::consts::ARCH);
+    let cpu = Object::new()
+        .text("model", model)
+        .value("available", strings(Isa::available().into_iter().map(Isa::name)))
+        .value("features", strings(features(field(&info, "flags").unwrap_or(""))))
+        .value("cores", threads);
+    let process = Object::new().value("peakMemory", peak.unwrap_or(0) * 1024);
+    Object::new().value("cpu", cpu.end()).value("process", process.end()).value("cuda", probe::find().json()).end()
 }
 
 /// The first line `name : value` of a file under /proc.
@@ -41,17 +42,4 @@ fn features(flags: &str) -> Vec<&'static str> {
         []
     };
     known.into_iter().filter_map(|(name, has)| has.then_some(name)).collect()
-}
-
-fn list(names: impl IntoIterator<Item = &'static str>) -> String {
-    names.into_iter().map(quoted).collect::<Vec<_>>().join(",")
-}
-
-/// Text as a JSON string.
-pub(crate) fn quoted(text: &str) -> String {
-    let escaped = text
-        .chars()
-        .filter(|c| !c.is_control())
-        .flat_map(|c| if c == '"' || c == '\\' { vec!['\\', c] } else { vec![c] });
-    format!("\"{}\"", escaped.collect::<String>())
 }

@@ -1,5 +1,6 @@
-//! Errors that cross the C ABI as a status code and one line of text.
+//! Errors, which cross the C ABI as a status code and fields (`abi/buffers.rs`).
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Status codes of every export; `lib/ffi/errors.ts` maps them to error classes.
@@ -65,6 +66,8 @@ pub enum Error {
         op: &'static str,
         record: u64,
         message: String,
+        /// Whether the device went with it.
+        lost: bool,
     },
     Panic {
         op: &'static str,
@@ -74,6 +77,7 @@ pub enum Error {
         op: &'static str,
         message: String,
     },
+    /// `message` goes on after "the device was asked for, but".
     DeviceUnavailable {
         message: String,
     },
@@ -111,7 +115,7 @@ impl Error {
 
     /// What an op without a CUDA side says on a CUDA queue.
     pub fn no_cuda_kernel(op: &'static str) -> Self {
-        Error::unsupported(op, "This op has no CUDA kernel yet: use --device cpu")
+        Error::unsupported(op, "This op has no CUDA kernel yet")
     }
 
     pub fn state(op: &'static str, message: impl Into<String>) -> Self {
@@ -140,40 +144,73 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The op or export that failed; a device that is not there fails no op.
+    pub fn op(&self) -> Option<&'static str> {
+        match self {
+            Error::InvalidArgument { op, .. }
+            | Error::Shape { op, .. }
+            | Error::Dtype { op, .. }
+            | Error::StaleHandle { op, .. }
+            | Error::ForeignHandle { op, .. }
+            | Error::OutOfMemory { op, .. }
+            | Error::Late { op, .. }
+            | Error::Panic { op, .. }
+            | Error::Unsupported { op, .. }
+            | Error::DeviceLost { op, .. }
+            | Error::State { op, .. }
+            | Error::Data { op, .. } => Some(op),
+            Error::DeviceUnavailable { .. } => None,
+        }
+    }
+
+    /// What is wrong, without the op's name and a record's number.
+    pub fn reason(&self) -> Cow<'_, str> {
+        match self {
+            Error::InvalidArgument { message, .. }
+            | Error::Shape { message, .. }
+            | Error::Dtype { message, .. }
+            | Error::Unsupported { message, .. }
+            | Error::DeviceUnavailable { message }
+            | Error::State { message, .. }
+            | Error::Data { message, .. }
+            | Error::Late { message, .. } => message.into(),
+            Error::StaleHandle { what, index, .. } => {
+                format!("Expected a live {what} as handle {index}, got one that was disposed or never existed").into()
+            }
+            Error::ForeignHandle { index, .. } => format!(
+                "Expected a tensor of this device and Worker as handle {index}, got one of another: copy its values with data() and tensor()"
+            )
+            .into(),
+            Error::OutOfMemory { asked, held, free, .. } => {
+                let left = free.map_or(String::new(), |free| format!("{free} bytes are free, "));
+                format!(
+                    "Expected to allocate {asked} bytes, the system refused ({left}{held} bytes are held by this device): dispose tensors, or use a smaller batch"
+                )
+                .into()
+            }
+            Error::DeviceLost { message, .. } => {
+                format!("{message}: the GPU is lost to this process: start it anew, from its last checkpoint").into()
+            }
+            Error::Panic { message, .. } => format!("Internal error: {message}; please report it").into(),
+        }
+    }
+
+    /// Whether the device is of no use to this process any more.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Error::DeviceLost { .. } | Error::Late { lost: true, .. })
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(op) = self.op() {
+            write!(f, "{op}(): ")?;
+        }
+        f.write_str(&self.reason())?;
         match self {
-            Error::InvalidArgument { op, message }
-            | Error::Shape { op, message }
-            | Error::Dtype { op, message }
-            | Error::Unsupported { op, message }
-            | Error::State { op, message }
-            | Error::Data { op, message } => write!(f, "{op}(): {message}"),
-            Error::StaleHandle { op, what, index } => {
-                write!(
-                    f,
-                    "{op}(): Expected a live {what} as handle {index}, got one that was disposed or never existed"
-                )
-            }
-            Error::ForeignHandle { op, index } => {
-                write!(
-                    f,
-                    "{op}(): Expected a tensor of this device and Worker as handle {index}, got one of another: copy its values with data() and tensor()"
-                )
-            }
-            Error::OutOfMemory { op, asked, held, free } => {
-                let left = free.map_or(String::new(), |free| format!("{free} bytes are free, "));
-                write!(
-                    f,
-                    "{op}(): Expected to allocate {asked} bytes, the system refused ({left}{held} bytes are held by this device): dispose tensors, or use a smaller batch"
-                )
-            }
-            Error::DeviceLost { op, message } => {
-                write!(f, "{op}(): {message}: the GPU is lost to this process: start it anew, from its last checkpoint")
-            }
-            Error::Late { op, record, message } => write!(f, "{op}(): {message} (record {record})"),
-            Error::Panic { op, message } => write!(f, "{op}(): Internal error: {message}; please report it"),
-            Error::DeviceUnavailable { message } => write!(f, "{message}"),
+            Error::Late { record, .. } => write!(f, " (record {record})"),
+            _ => Ok(()),
         }
     }
 }

@@ -17,6 +17,8 @@ export type {
   TensorMethods,
   TypedArrayOf,
 } from "../tensor/mod.ts";
+export { FileError } from "../io/atomic_file.ts";
+export { JsonFileError } from "../io/json_file.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 export { type CheckpointInfo, type Checkpoints } from "./checkpoints.ts";
 export { exportFastai, importFastai, type ImportOptions } from "./fastai.ts";

@@ -1,3 +1,5 @@
+import { LibtrainError } from "../ffi/errors.ts";
+
 /** A kind of number in a safetensors file that libtrain reads and writes. */
 export type SafeDtype = "F64" | "I64" | "F32" | "I32" | "BF16" | "U8";
 
@@ -20,9 +22,9 @@ export interface Header {
 }
 
 /** A file that is not valid safetensors, or holds what libtrain does not read. */
-export class SafetensorsError extends Error {
+export class SafetensorsError extends LibtrainError {
   /** Tells this error from others, in logs too. */
-  override readonly name = "SafetensorsError";
+  override name = "SafetensorsError";
 }
 
 /** The format's own limit: a reader must never be made to allocate more for a header. */

@@ -1,5 +1,5 @@
 /** What the library's errors mean on a command line: in flags, with commands that help, and with an exit status. */
-import { data, recipe } from "../../mod.ts";
+import { data, DeviceError, recipe } from "../../mod.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { UsageError } from "./flags.ts";
 import { flagName, inFlags } from "./settings_flags.ts";
@@ -10,9 +10,13 @@ export interface Advice {
   readonly exitCode: number;
 }
 
-/** An error's text, whatever was thrown. */
+/** An error's text, whatever was thrown; where the library names another device, with the flag that takes it. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof DeviceError) || error.instead === undefined) return error.message;
+  const { op, reason, instead } = error;
+  if (op === undefined) return `${reason}: use --device ${instead}, or run \`deno task doctor\``;
+  return `${op}(): ${reason}: use --device ${instead}`;
 }
 
 /** The text and exit status of an error: 2 for what the caller has to put right, else 1. */
@@ -39,8 +43,8 @@ export function adviceOn(error: unknown): Advice {
     return { message: `${error.message}, as \`deno task train\` printed it`, exitCode: usage };
   }
   if (error instanceof data.DataNotFoundError && data.knownSet(error.set) !== undefined) {
-    const { set, reason } = error;
-    const download = reason === "missing" ? `run \`deno task data ${set}\`, which downloads it, or, ` : "";
+    const { set, why } = error;
+    const download = why === "missing" ? `run \`deno task data ${set}\`, which downloads it, or, ` : "";
     return {
       message: `Data set ${set} is not on this machine: ${download}with its archive at hand, ` +
         `\`deno task data ${set} --archive ${set}.tgz\``,

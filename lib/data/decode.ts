@@ -35,6 +35,6 @@ export function decodeImage(bytes: Uint8Array<ArrayBuffer>, options: DecodeOptio
     return new Tensor(device, decode(device.handle, bytes, size).raw);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    throw new DataError(error.message.replace(/^image_decode\(\): /, ""), { cause: error });
+    throw new DataError(error.reason, { cause: error });
   }
 }

@@ -11,12 +11,12 @@ export class DataNotFoundError extends DataError {
   /** The data set's name. */
   readonly set: string;
   /** Why they were not found. */
-  readonly reason: NotFoundReason;
+  readonly why: NotFoundReason;
 
   /** An error about a set, which says where it was looked for and what to do. */
-  constructor(message: string, options: { set: string; reason: NotFoundReason; cause?: unknown }) {
+  constructor(message: string, options: { set: string; why: NotFoundReason; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.set = options.set;
-    this.reason = options.reason;
+    this.why = options.why;
   }
 }

@@ -43,7 +43,7 @@ async function archiveOf({ name }: KnownSet, cache: string): Promise<string | un
     throw new DataNotFoundError(
       `Expected "${file}" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
         `give the archive to importArchive()`,
-      { set: name, reason: "unreadableNote" },
+      { set: name, why: "unreadableNote" },
     );
   }
   return await isThere(archive) ? archive : undefined;
@@ -68,7 +68,7 @@ export async function findArchive(nameOrPath: string, options: FindOptions = {})
     throw new DataNotFoundError(
       `Data set ${set.name} is not on this machine, and this script may not reach ${hostname}, which has it: allow ` +
         `that, or, with the archive at hand, open it by its path or give it to importArchive()`,
-      { set: set.name, reason: "missing" },
+      { set: set.name, why: "missing" },
     );
   }
   const file = join(cache, `${set.name}.tgz`);

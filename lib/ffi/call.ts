@@ -1,7 +1,8 @@
 /** Op calls: numbers checked and packed, results unpacked. */
 import { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName, dtypeOf } from "./codes.ts";
 import { type OpDescriptor, type OpName, type OpParams, OPS } from "./generated/symbols.ts";
-import { check, symbols } from "./library.ts";
+import { symbols } from "./library.ts";
+import { check, u64In } from "./out.ts";
 
 /** A handle of the library: a slot and the generation of what it holds. */
 export interface Handle {
@@ -61,7 +62,7 @@ export function readResult(): OpResult {
 
 /** A u64 in `out`; exact below 2^53. */
 export function u64At(word: number, words: Uint32Array = out): number {
-  return words[word]! + words[word + 1]! * 2 ** 32;
+  return u64In(words, word);
 }
 
 /** A tensor in `out`: slot, generation, dtype, rank, sizes. */

@@ -1,7 +1,8 @@
 /** Typed forms of the library's functions about images. */
 import { type Handle, out, type RawTensor, readResult, tensorAt, u64At } from "./call.ts";
 import { errorOf } from "./errors.ts";
-import { check, symbols, textAt } from "./library.ts";
+import { symbols } from "./library.ts";
+import { check, textAt } from "./out.ts";
 
 /** What a job is to prepare. */
 export interface ImageJobOptions {
@@ -96,7 +97,7 @@ export function pollImageJob(job: Handle): ImageJobState {
     state,
     progress,
     result: state === "done" ? text : "",
-    error: state === "failed" ? errorOf(out[2]!, text) : null,
+    error: state === "failed" ? errorOf({ status: out[2]!, reason: text }) : null,
   };
 }
 

@@ -1,9 +1,11 @@
 /** Opens the native library, once an isolate, at the first call. */
+import { fromFileUrl, resolve, toFileUrl } from "@std/path";
 import { SYMBOLS } from "./generated/symbols.ts";
-import { errorOf, LibtrainError } from "./errors.ts";
+import { type ElfSize, elfSize } from "./elf.ts";
+import { LibtrainError } from "./errors.ts";
 
 /** The ABI version that these files speak. */
-export const ABI_VERSION = 7;
+export const ABI_VERSION = 8;
 
 /** Deno before this may move the buffers of nonblocking calls. */
 const MINIMUM_DENO = [2, 9, 6] as const;
@@ -24,9 +26,29 @@ function fileName(): string {
   }
 }
 
-/** Where the library is looked for: the folder cargo builds to, seen from this file. */
-export function libraryPath(): URL {
-  return new URL(`../../target/release/${fileName()}`, import.meta.url);
+/** The environment variable that gives the library's path. */
+const VARIABLE = "LIBTRAIN_LIBRARY";
+
+/** What the variable says; asks whether it may be read first, as reading it would prompt on a terminal. */
+function fromEnvironment(): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: VARIABLE });
+  return state === "granted" ? Deno.env.get(VARIABLE) || undefined : undefined;
+}
+
+/**
+ * Where the library is looked for: the path in `LIBTRAIN_LIBRARY`, else the folder that cargo builds to, seen from `module`.
+ * Throws where neither is there: a module that was bundled or loaded over a network has no such folder.
+ */
+export function libraryPath(module: string = import.meta.url): URL {
+  const given = fromEnvironment();
+  if (given !== undefined) return given.startsWith("file:") ? new URL(given) : toFileUrl(resolve(given));
+  if (!module.startsWith("file:")) {
+    throw new LibtrainError(
+      `Expected the native library's path in ${VARIABLE}, as these modules are no files (${module}): ` +
+        `run \`deno task build\` in libtrain's folder and set it to target/release/${fileName()} there`,
+    );
+  }
+  return new URL(`../../target/release/${fileName()}`, module);
 }
 
 /** The exports of the library; opens it at the first call. */
@@ -38,6 +60,7 @@ export function symbols(): Library["symbols"] {
 function open(): Library {
   requireDeno(Deno.version.deno);
   const path = libraryPath();
+  requireWhole(path);
   let opened: Library;
   try {
     opened = Deno.dlopen(path, SYMBOLS);
@@ -45,7 +68,7 @@ function open(): Library {
     if (error instanceof Deno.errors.NotCapable) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new LibtrainError(
-      `Cannot open the native library at ${path.pathname} (${reason}): run \`deno task build\``,
+      `Cannot open the native library at ${fromFileUrl(path)} (${reason}): ${cure()}`,
       { cause: error },
     );
   }
@@ -55,11 +78,38 @@ function open(): Library {
   return opened;
 }
 
+/** What to do about a library that is not there or not the right one. */
+function cure(): string {
+  return fromEnvironment() === undefined
+    ? `run \`deno task build\`, or set ${VARIABLE} to the path of ${fileName()}`
+    : `${VARIABLE} names it; run \`deno task build\` in libtrain's folder and set it to target/release/${fileName()} there`;
+}
+
+/** Throws for a library that is cut off: the system would map it, and end the process without a word where it has no bytes. */
+function requireWhole(path: URL): void {
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return;
+  let size: ElfSize | undefined;
+  try {
+    size = elfSize(path);
+  } catch (error) {
+    // Opening it says more.
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return;
+    throw error;
+  }
+  if (size === undefined || size.bytes >= size.wanted) return;
+  throw new LibtrainError(
+    `Expected the native library at ${
+      fromFileUrl(path)
+    } to have ${size.wanted} bytes, got ${size.bytes}: it is cut off: ${cure()}`,
+  );
+}
+
 /** Throws where a library speaks another version of the ABI than these files. */
 export function requireAbi(found: number, path: URL): void {
   if (found === ABI_VERSION) return;
   throw new LibtrainError(
-    `Expected a native library of ABI version ${ABI_VERSION}, got ${found} at ${path.pathname}: run \`deno task build\``,
+    `Expected a native library of ABI version ${ABI_VERSION}, got ${found} at ${fromFileUrl(path)}: ` +
+      cure(),
   );
 }
 
@@ -75,17 +125,4 @@ export function requireDeno(version: string): void {
       );
     }
   }
-}
-
-const decoder = new TextDecoder();
-
-/** The text that the library wrote to `out` from a word on: [byte length, UTF-8 …]. */
-export function textAt(out: Uint32Array, word: number): string {
-  const bytes = new Uint8Array(out.buffer, out.byteOffset + 4 * (word + 1), out[word] ?? 0);
-  return decoder.decode(bytes);
-}
-
-/** Throws the error of a status that is not 0. */
-export function check(status: number, out: Uint32Array): void {
-  if (status !== 0) throw errorOf(status, textAt(out, 0));
 }

@@ -1,7 +1,8 @@
 /** Typed forms of the library's functions that are no ops. */
 import { type Handle, handleWords, type OpResult, out, type RawTensor, readResult, tensorAt, u64At } from "./call.ts";
 import { DTYPE_CODES, type DtypeName } from "./codes.ts";
-import { check, symbols, textAt } from "./library.ts";
+import { symbols } from "./library.ts";
+import { check, textAt } from "./out.ts";
 
 /** A tensor from host bytes, which are copied. */
 export function createTensor(

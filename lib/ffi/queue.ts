@@ -2,7 +2,8 @@
 import { type Handle, out, u64At } from "./call.ts";
 import type { DtypeName } from "./codes.ts";
 import { DisposedError, LateError } from "./errors.ts";
-import { check, symbols, textAt } from "./library.ts";
+import { symbols } from "./library.ts";
+import { check, textAt } from "./out.ts";
 
 /** A tensor of a timed call: dtype and shape; null for an input that is absent. */
 export type TimedOperand = readonly [dtype: DtypeName, shape: readonly number[]] | null;

@@ -1,6 +1,7 @@
 /** Typed forms of the library's functions that bring a tensor from one queue to another. */
 import { type Handle, out, type RawTensor, tensorAt } from "./call.ts";
-import { check, symbols } from "./library.ts";
+import { symbols } from "./library.ts";
+import { check } from "./out.ts";
 
 /** Has a tensor of a queue read for another one, once it is computed. */
 export function beginTransfer(from: Handle, tensor: Handle, to: Handle): Handle {

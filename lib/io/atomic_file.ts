@@ -1,5 +1,12 @@
 /** Files that appear whole or not at all. */
+import { LibtrainError } from "../ffi/errors.ts";
 import { dirname } from "node:path";
+
+/** A file that cannot be written, say on a full disk. */
+export class FileError extends LibtrainError {
+  /** Tells this error from others, in logs too. */
+  override name = "FileError";
+}
 
 async function writeAll(file: Deno.FsFile, chunks: Iterable<Uint8Array>): Promise<void> {
   for (const chunk of chunks) {
@@ -72,7 +79,7 @@ export async function writeFileAtomic(
     // A full disk is why most writes fail: what was written so far must not keep it full.
     await removeIfThere(partial).catch(() => {});
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
+    throw new FileError(
       `Cannot write "${path}": ${reason}. What was there before is unchanged: free some space or choose another folder`,
       { cause: error },
     );

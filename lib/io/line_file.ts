@@ -1,5 +1,5 @@
 /** Text files that grow by lines. */
-import { writeFileAtomic } from "./atomic_file.ts";
+import { FileError, writeFileAtomic } from "./atomic_file.ts";
 
 /**
  * A file to which lines are added. A line that cannot be written, say on a full disk, is kept and tried again with the
@@ -27,7 +27,7 @@ export class LineFile {
       return undefined;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      return new Error(`Cannot write "${this.path}": ${reason}`, { cause: error });
+      return new FileError(`Cannot write "${this.path}": ${reason}`, { cause: error });
     }
   }
 

@@ -1,5 +1,12 @@
 /** Names of run folders. */
 import { join } from "node:path";
+import { LibtrainError } from "../ffi/errors.ts";
+
+/** A run's folder that cannot be made, or that another process writes into. */
+export class RunFolderError extends LibtrainError {
+  /** Tells this error from others, in logs too. */
+  override name = "RunFolderError";
+}
 
 /** `20250131-235959`, in the local zone. */
 function stamp(time: Date): string {

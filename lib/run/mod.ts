@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { RunFolderError } from "./folder_name.ts";
 export { type CodeVersion } from "./code_version.ts";
 export { type Row, RunFolder, type RunFolderOptions, type RunRecord } from "./run_folder.ts";
 export { type Rows, type SavedRun } from "./saved_run.ts";

@@ -4,7 +4,7 @@ import { partialSuffix } from "../io/atomic_file.ts";
 import { type CheckpointInfo, Checkpoints, sweepPartial } from "../checkpoint/checkpoints.ts";
 import { writeJson } from "../io/json_file.ts";
 import { LineFile } from "../io/line_file.ts";
-import { makeRunFolder } from "./folder_name.ts";
+import { makeRunFolder, RunFolderError } from "./folder_name.ts";
 import { loadRun, type Rows, type SavedRun } from "./saved_run.ts";
 import { changedCode, type Session, sessionsOf } from "./session.ts";
 import type { State } from "../checkpoint/state.ts";
@@ -114,7 +114,7 @@ export class RunFolder {
     } catch (error) {
       await Deno.remove(path, { recursive: true }).catch(() => {});
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`Cannot make the run's folder "${path}": ${reason}`, { cause: error });
+      throw new RunFolderError(`Cannot make the run's folder "${path}": ${reason}`, { cause: error });
     }
   }
 
@@ -231,7 +231,7 @@ async function refuseOthers(path: string): Promise<void> {
   try {
     for await (const { name } of Deno.readDir(path)) {
       if (unfinished.includes(name) || name.endsWith(partialSuffix)) continue;
-      throw new Error(
+      throw new RunFolderError(
         `Cannot make the run's folder "${path}": it holds "${name}" already: give a folder that is not there`,
       );
     }

@@ -1,4 +1,5 @@
 /** Keeps two processes from writing into one run's folder. */
+import { RunFolderError } from "./folder_name.ts";
 
 /**
  * Locks a folder for this process until it is disposed, or the process ends, however it ends. Rejects where another holds
@@ -17,5 +18,5 @@ export async function lockFolder(path: string): Promise<Disposable> {
   }
   if (locked) return folder;
   folder.close();
-  throw new Error(`Cannot write into "${path}": another process trains there: wait for it, or stop it first`);
+  throw new RunFolderError(`Cannot write into "${path}": another process trains there: wait for it, or stop it first`);
 }

@@ -89,12 +89,8 @@ export class Device {
       if (!(error instanceof LateError)) throw error;
       // All who wait get the same error, and each may add to its own.
       const line = this.#lines.get(error.record);
-      const { op, record, cause } = error;
-      throw new LateError(line === undefined ? error.message : `${error.message}\n    enqueued ${line}`, {
-        op,
-        record,
-        cause,
-      });
+      const { reason, op, record, lost, cause } = error;
+      throw new LateError(line === undefined ? reason : `${reason}\n    enqueued ${line}`, { op, record, lost, cause });
     }
   }
 
@@ -175,8 +171,10 @@ function cudaQueue(kind: "auto" | "cuda", { tf32 = false }: DeviceOptions): Nati
   try {
     return new NativeQueue(1, 0, tf32);
   } catch (error) {
-    if (kind === "cuda" || !(error instanceof DeviceError)) throw error;
-    console.warn(`${error.message.replace("CUDA was asked for, but ", "Using the CPU: ")}`);
+    if (!(error instanceof DeviceError)) throw error;
+    const { reason, cause } = error;
+    if (kind === "cuda") throw new DeviceError(`CUDA was asked for, but ${reason}`, { instead: "cpu", cause });
+    console.warn(`Using the CPU: ${reason}`);
     return undefined;
   }
 }

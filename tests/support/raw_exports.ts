@@ -1,9 +1,10 @@
 /** The exports of the library called as they are, past every check of `lib/ffi`. */
 import { DTYPE_CODES } from "../../lib/ffi/codes.ts";
 import type { Handle } from "../../lib/ffi/call.ts";
-import { errorOf } from "../../lib/ffi/errors.ts";
+import { errorOf, type NativeError } from "../../lib/ffi/errors.ts";
 import { SYMBOLS } from "../../lib/ffi/generated/symbols.ts";
-import { symbols, textAt } from "../../lib/ffi/library.ts";
+import { symbols } from "../../lib/ffi/library.ts";
+import { nativeErrorAt } from "../../lib/ffi/out.ts";
 import { type OpRow, opRows, type ParamValue } from "./op_cases.ts";
 
 /** An argument of a function that is no op: a number, or a buffer of numbers with its byte length after it. */
@@ -36,7 +37,9 @@ export const exportNames: readonly string[] = [
 /** Status and message of a raw call, and the words that it wrote. */
 export interface RawResult {
   readonly status: number;
+  /** Of the error, as TypeScript makes it. */
   readonly message: string;
+  readonly error: NativeError;
   readonly out: Uint32Array;
 }
 
@@ -46,7 +49,8 @@ type RawValue = number | BufferSource | null;
 export async function rawCall(name: string, args: readonly RawValue[]): Promise<RawResult> {
   const out = new Uint32Array(1024);
   const status = await rawStatus(name, [...args, out, out.byteLength]);
-  return { status, message: status === 0 ? "" : textAt(out, 0), out };
+  const error = status === 0 ? { status, reason: "" } : nativeErrorAt(status, out);
+  return { status, message: status === 0 ? "" : errorOf(error).message, error, out };
 }
 
 /** Calls an export with all of its arguments, the result buffer among them. */
@@ -56,8 +60,8 @@ export async function rawStatus(name: string, args: readonly RawValue[]): Promis
 }
 
 /** Throws the error of a raw result as `lib/ffi` would. */
-export function errorFor({ status, message }: RawResult): Error {
-  return errorOf(status, message);
+export function errorFor({ error }: RawResult): Error {
+  return errorOf(error);
 }
 
 /** Words of handles, (0, 0) for none. */

@@ -3,7 +3,9 @@ import type { FunctionRow, OpRow, Table } from "./table.ts";
 
 const HEAD = `/* Made from ops.toml by \`deno task generate\`; do not edit.
  *
- * Every export returns a status: 0, or an error's code; then \`out\` holds the message as [byte length, UTF-8 ...].
+ * Every export returns a status: 0, or an error's code; then \`out\` holds [bytes of the op's name, bytes of the reason,
+ * flags (1: the device is lost, 2: what is free is known)], as u64 the record of a late error and the bytes that were asked
+ * for, are held and are free, then name and reason in UTF-8. In an \`out\` of less than 11 words nothing is written then.
  * A handle is two u32: slot, generation; generation 0 is no handle. Every buffer travels with its byte length.
  * An op takes its tensors as handles and its parameters as one double each, and writes to \`out\`:
  * ticket (low, high), number of outputs, then for each output slot, generation, dtype, rank, sizes.
@@ -31,9 +33,9 @@ export function cHeader(table: Table): string {
 
 function functionOf(row: FunctionRow): string {
   const args = row.queue ? ["uint32_t queue_slot", "uint32_t queue_generation"] : [];
-  for (const { name, buffer } of row.args) {
+  for (const { name, buffer, written } of row.args) {
     if (buffer === undefined) args.push(`uint32_t ${snake(name)}`);
-    else args.push(`const ${C_TYPES[buffer]} *${snake(name)}`, `uint32_t ${snake(name)}_bytes`);
+    else args.push(`${written ? "" : "const "}${C_TYPES[buffer]} *${snake(name)}`, `uint32_t ${snake(name)}_bytes`);
   }
   args.push("uint32_t *out", "uint32_t out_bytes");
   return `\n/* ${row.doc}${

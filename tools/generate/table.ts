@@ -27,6 +27,8 @@ export interface Argument {
   name: string;
   /** The element type of a buffer; undefined for a u32. */
   buffer?: string;
+  /** Whether the library writes to the buffer. */
+  written?: boolean;
 }
 
 /** An export that is no op. */
@@ -104,9 +106,9 @@ function readFunction(name: string, row: Record<string, unknown>): FunctionRow {
   const args = strings(name, row, "args").map((entry) => {
     const [argument = "", kind = ""] = entry.split(": ");
     if (kind === "u32") return { name: argument };
-    const buffer = /^buffer (u8|u32|f64)$/.exec(kind)?.[1];
+    const [, written, buffer] = /^buffer (mut )?(u8|u32|f64)$/.exec(kind) ?? [];
     if (!buffer) throw new Error(`Function "${name}": Expected u32 or a buffer, got "${entry}"`);
-    return { name: argument, buffer };
+    return { name: argument, buffer, ...(written ? { written: true } : {}) };
   });
   return {
     name,

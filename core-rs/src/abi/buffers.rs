@@ -4,9 +4,12 @@ use crate::error::{Error, Result};
 use crate::runtime::handles::Handle;
 use crate::shape::Meta;
 
-/// A caller's buffer as a slice; only for the length of the call.
-#[allow(clippy::not_unsafe_ptr_arg_deref)] // The caller is on the other side of the C ABI.
-pub fn slice<'a, T: Copy>(op: &'static str, name: &str, pointer: *const T, bytes: u32) -> Result<&'a [T]> {
+/// A caller's buffer as a slice.
+///
+/// # Safety
+/// `pointer` is null, or the caller lends `bytes` bytes there for `'a` (a typed array and its own byteLength), and writes
+/// to none of them meanwhile.
+pub unsafe fn slice<'a, T: Copy>(op: &'static str, name: &str, pointer: *const T, bytes: u32) -> Result<&'a [T]> {
     let bytes = bytes as usize;
     if bytes == 0 {
         return Ok(&[]);
@@ -20,18 +23,21 @@ pub fn slice<'a, T: Copy>(op: &'static str, name: &str, pointer: *const T, bytes
             ),
         ));
     }
-    // SAFETY: the caller lends `bytes` bytes for the call (a typed array and its own byteLength).
+    // SAFETY: the caller's promise; aligned, and whole elements.
     Ok(unsafe { std::slice::from_raw_parts(pointer, bytes / size_of::<T>()) })
 }
 
-/// A caller's buffer to write to; only for the length of the call.
-#[allow(clippy::not_unsafe_ptr_arg_deref)] // As above.
-pub fn slice_mut<'a, T: Copy>(op: &'static str, name: &str, pointer: *mut T, bytes: u32) -> Result<&'a mut [T]> {
-    slice(op, name, pointer.cast_const(), bytes)?;
+/// A caller's buffer to write to.
+///
+/// # Safety
+/// As for [`slice`]; the caller does not read it meanwhile either.
+pub unsafe fn slice_mut<'a, T: Copy>(op: &'static str, name: &str, pointer: *mut T, bytes: u32) -> Result<&'a mut [T]> {
+    // SAFETY: the caller's promise; the slice is gone before the one below is made.
+    unsafe { slice(op, name, pointer.cast_const(), bytes) }?;
     if bytes == 0 {
         return Ok(&mut []);
     }
-    // SAFETY: checked by `slice`; the caller does not touch the buffer during the call.
+    // SAFETY: the caller's promise; checked by `slice`.
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer, bytes as usize / size_of::<T>()) })
 }
 
@@ -43,7 +49,13 @@ pub fn handles(op: &'static str, pairs: &[u32]) -> Result<impl ExactSizeIterator
     Ok(pairs.chunks_exact(2).map(|pair| Handle { slot: pair[0], generation: pair[1] }))
 }
 
-/// The caller's buffer for results, or for the message of an error: [byte length, UTF-8 …].
+/// Words in front of an error's texts; `lib/ffi/out.ts` reads them.
+pub const ERROR_HEAD: usize = 11;
+/// Flags of an error: the device is of no use any more; it is known what is free.
+const LOST: u32 = 1;
+const FREE_KNOWN: u32 = 2;
+
+/// The caller's buffer for results, or for an error.
 pub struct Out<'a> {
     op: &'static str,
     words: &'a mut [u32],
@@ -51,8 +63,11 @@ pub struct Out<'a> {
 }
 
 impl<'a> Out<'a> {
-    pub fn new(op: &'static str, pointer: *mut u32, bytes: u32) -> Result<Out<'a>> {
-        Ok(Out { op, words: slice_mut(op, "out", pointer, bytes)?, used: 0 })
+    /// # Safety
+    /// As for [`slice_mut`].
+    pub unsafe fn new(op: &'static str, pointer: *mut u32, bytes: u32) -> Result<Out<'a>> {
+        // SAFETY: the caller's promise.
+        Ok(Out { op, words: unsafe { slice_mut(op, "out", pointer, bytes) }?, used: 0 })
     }
 
     pub fn push(&mut self, word: u32) -> Result<()> {
@@ -109,24 +124,96 @@ impl<'a> Out<'a> {
 
     /// Byte length, then as much of the text as fits.
     pub fn text(&mut self, text: &str) -> Result<()> {
-        let room = self.words.len().saturating_sub(self.used + 1) * 4;
-        let mut end = text.len().min(room);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        self.push(end as u32)?;
-        for chunk in text.as_bytes()[..end].chunks(4) {
-            let mut word = [0; 4];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.push(u32::from_ne_bytes(word))?;
+        let text = cut(text, self.room().saturating_sub(4));
+        self.push(text.len() as u32)?;
+        self.bytes(text.bytes())
+    }
+
+    /// Bytes, four a word; the last word is filled with zeros.
+    fn bytes(&mut self, mut bytes: impl Iterator<Item = u8>) -> Result<()> {
+        while let Some(first) = bytes.next() {
+            let mut next = || bytes.next().unwrap_or(0);
+            self.push(u32::from_ne_bytes([first, next(), next(), next()]))?;
         }
         Ok(())
     }
 
-    /// Replaces whatever was written by an error's message.
-    pub fn message(&mut self, text: &str) {
+    /// Replaces whatever was written by an error: bytes of the op's name, bytes of the reason, flags, then u64 each the record
+    /// of a late error, and bytes asked for, held and free; then name and reason in UTF-8, as much as fits. A buffer
+    /// without room for the numbers gets the status alone.
+    pub fn error(&mut self, error: &Error) {
         self.used = 0;
-        // A buffer without room for a single word gets the status alone.
-        let _ = self.text(text);
+        if self.reserve(ERROR_HEAD).is_err() {
+            return;
+        }
+        let room = self.room() - ERROR_HEAD * 4;
+        let op = cut(error.op().unwrap_or(""), room);
+        let reason = error.reason();
+        let reason = cut(&reason, room - op.len());
+        let record = if let Error::Late { record, .. } = error { *record } else { 0 };
+        let (asked, held, free) = match error {
+            Error::OutOfMemory { asked, held, free, .. } => (*asked, *held, *free),
+            _ => (0, 0, None),
+        };
+        let flags = u32::from(error.is_lost()) * LOST + u32::from(free.is_some()) * FREE_KNOWN;
+        let numbers = [record, asked as u64, held as u64, free.unwrap_or(0) as u64];
+        let written = [op.len() as u32, reason.len() as u32, flags]
+            .into_iter()
+            .try_for_each(|word| self.push(word))
+            .and_then(|()| numbers.into_iter().try_for_each(|number| self.push_u64(number)))
+            .and_then(|()| self.bytes(op.bytes().chain(reason.bytes())));
+        debug_assert!(written.is_ok(), "there is room for it");
+    }
+}
+
+/// For tests in Rust: the message of an error in a caller's buffer, as TypeScript shows it.
+pub fn message_of(words: &[u32]) -> String {
+    let bytes: Vec<u8> = words[ERROR_HEAD..].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let (op, rest) = bytes.split_at(words[0] as usize);
+    let [op, reason] = [op, &rest[..words[1] as usize]].map(String::from_utf8_lossy);
+    if op.is_empty() { reason.into_owned() } else { format!("{op}(): {reason}") }
+}
+
+/// The longest beginning of at most so many bytes.
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(error: &Error, words: usize) -> (Vec<u32>, String) {
+        let mut buffer = vec![u32::MAX; words];
+        // SAFETY: the vector has as many bytes, and nothing else uses it meanwhile.
+        let out = unsafe { Out::new("test", buffer.as_mut_ptr(), (4 * words) as u32) };
+        out.unwrap().error(error);
+        let texts = buffer.iter().skip(ERROR_HEAD).flat_map(|word| word.to_ne_bytes());
+        let bytes = buffer.iter().take(2).sum::<u32>() as usize;
+        let texts = String::from_utf8(texts.take(bytes).collect()).unwrap();
+        (buffer[..ERROR_HEAD].to_vec(), texts)
+    }
+
+    #[test]
+    fn an_error_is_written_in_fields() {
+        let late =
+            Error::Late { op: "conv2d", record: (7 << 32) + 5, message: "Bad (record 1)".to_string(), lost: true };
+        let (head, texts) = written(&late, 64);
+        assert_eq!(head, [6, 14, LOST, 5, 7, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(texts, "conv2dBad (record 1)");
+        let memory = Error::OutOfMemory { op: "add", asked: 1 << 33, held: 3, free: Some(0) };
+        let (head, texts) = written(&memory, 64);
+        assert_eq!((&head[2..], head[0]), (&[FREE_KNOWN, 0, 0, 0, 2, 3, 0, 0, 0][..], 3));
+        assert!(texts.starts_with("addExpected to allocate 8589934592 bytes"), "{texts}");
+        let (head, texts) = written(&Error::DeviceUnavailable { message: "no".to_string() }, 64);
+        assert_eq!((&head[..3], texts.as_str()), (&[0, 2, 0][..], "no"));
+    }
+
+    #[test]
+    fn a_text_that_does_not_fit_is_cut_and_nothing_else_is() {
+        let late = Error::Late { op: "add", record: 9, message: "\u{e9}".repeat(4000), lost: false };
+        let (head, texts) = written(&late, ERROR_HEAD + 2);
+        assert_eq!((head[0], head[1], head[3]), (3, 4, 9));
+        assert_eq!(texts, "add\u{e9}\u{e9}");
     }
 }

@@ -1,6 +1,6 @@
 //! Exports about captures: record a step.
 
-use super::buffers::{handles, slice};
+use super::buffers::handles;
 use super::guard::export;
 use super::queue::queue_of;
 use crate::error::{Error, Result};
@@ -11,18 +11,9 @@ use crate::runtime::tensor::Tensor;
 use std::sync::{Arc, PoisonError};
 
 /// The tensors of a list of handles.
-pub(super) fn tensors(
-    op: &'static str,
-    name: &str,
-    queue: &Queue,
-    pairs: *const u32,
-    bytes: u32,
-) -> Result<Vec<Tensor>> {
+pub(super) fn tensors(op: &'static str, queue: &Queue, pairs: &[u32]) -> Result<Vec<Tensor>> {
     let table = table();
-    handles(op, slice(op, name, pairs, bytes)?)?
-        .enumerate()
-        .map(|(index, handle)| table.tensor(op, queue, handle, index))
-        .collect()
+    handles(op, pairs)?.enumerate().map(|(index, handle)| table.tensor(op, queue, handle, index)).collect()
 }
 
 export! {
@@ -44,18 +35,16 @@ export! {
     fn lt_capture_end(
         queue_slot: u32,
         queue_generation: u32,
-        inputs: *const u32,
-        inputs_bytes: u32,
-        outputs: *const u32,
-        outputs_bytes: u32,
+        inputs: &[u32],
+        outputs: &[u32],
     ) |out| {
         let op = "capture_end";
         let queue = queue_of(op, queue_slot, queue_generation)?;
         // First, so that a call that fails ends the recording too.
         let capture = queue.capture.lock().unwrap_or_else(PoisonError::into_inner).take();
         let capture = capture.ok_or_else(|| Error::state(op, "Nothing is being captured"))?;
-        let inputs = tensors(op, "inputs", &queue, inputs, inputs_bytes)?;
-        let outputs = tensors(op, "outputs", &queue, outputs, outputs_bytes)?;
+        let inputs = tensors(op, &queue, inputs?)?;
+        let outputs = tensors(op, &queue, outputs?)?;
         out.reserve(7)?;
         let graph = Arc::new(capture.finish(op, inputs, outputs, queue.backend())?);
         let (records, memory) = (graph.records.len() as u32, graph.memory);

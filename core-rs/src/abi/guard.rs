@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Goes up with every change of an export, its arguments or its results; TypeScript refuses another one.
-pub const ABI_VERSION: u32 = 7;
+pub const ABI_VERSION: u32 = 8;
 
 /// Fault injection of the tests: the n-th guarded call from now panics (0: none).
 static PANIC_COUNTDOWN: AtomicU32 = AtomicU32::new(0);
@@ -25,10 +25,14 @@ fn injected() {
     }
 }
 
-/// Runs an export's body; an error or panic becomes a status, and its message goes to `out`.
-pub fn guard(op: &'static str, out: *mut u32, out_bytes: u32, body: impl FnOnce(&mut Out) -> Result<()>) -> i32 {
+/// Runs an export's body; an error or panic becomes a status, and its fields go to `out`.
+///
+/// # Safety
+/// `out` is null, or a buffer of `out_bytes` bytes that nobody else uses during the call.
+pub unsafe fn guard(op: &'static str, out: *mut u32, out_bytes: u32, body: impl FnOnce(&mut Out) -> Result<()>) -> i32 {
     let status = catch_unwind(AssertUnwindSafe(|| {
-        let mut buffer = match Out::new(op, out, out_bytes) {
+        // SAFETY: the caller's promise.
+        let mut buffer = match unsafe { Out::new(op, out, out_bytes) } {
             Ok(buffer) => buffer,
             Err(error) => return error.status(),
         };
@@ -39,7 +43,7 @@ pub fn guard(op: &'static str, out: *mut u32, out_bytes: u32, body: impl FnOnce(
         match result.unwrap_or_else(|panic| Err(Error::Panic { op, message: panic_message(&*panic) })) {
             Ok(()) => Status::Ok,
             Err(error) => {
-                buffer.message(&error.to_string());
+                buffer.error(&error);
                 error.status()
             }
         }
@@ -47,15 +51,48 @@ pub fn guard(op: &'static str, out: *mut u32, out_bytes: u32, body: impl FnOnce(
     status.unwrap_or(Status::Panic) as i32
 }
 
-/// Defines one export: `export! { /// doc \n fn lt_name(a: u32, …) |out| { body } }`; the body returns `Result<()>`.
+/// Defines one export: `export! { /// doc \n fn lt_name(a: u32, b: &[f64], …) |out| { body } }`; the body returns
+/// `Result<()>`. A buffer is a pointer and its bytes to C, and to the body a `Result` of a slice: used with `?`, it is
+/// refused where it cannot be one.
 macro_rules! export {
-    ($(#[$doc:meta])* fn $symbol:ident($($arg:ident: $type:ty),* $(,)?) |$out:ident| $body:block) => {
-        $(#[$doc])*
-        #[allow(clippy::not_unsafe_ptr_arg_deref)]
+    ($(#[$doc:meta])* fn $symbol:ident($($args:tt)*) |$out:ident| $body:block) => {
+        $crate::abi::guard::export_with! { ($(#[$doc])*) $symbol |$out| $body () () $($args)* }
+    };
+}
+
+/// [`export!`] with the first arguments read: those of the C function, and what makes slices of them.
+macro_rules! export_with {
+    (($($doc:tt)*) $symbol:ident |$out:ident| $body:block ($($params:tt)*) ($($slices:tt)*)) => {
+        $($doc)*
+        #[allow(clippy::not_unsafe_ptr_arg_deref)] // The caller is on the other side of the C ABI.
         #[unsafe(no_mangle)]
-        pub extern "C" fn $symbol($($arg: $type,)* out: *mut u32, out_bytes: u32) -> i32 {
+        pub extern "C" fn $symbol($($params)* out: *mut u32, out_bytes: u32) -> i32 {
             const NAME: &str = $crate::abi::guard::without_prefix(stringify!($symbol));
-            $crate::abi::guard::guard(NAME, out, out_bytes, |$out| -> $crate::error::Result<()> { $body })
+            // SAFETY: every caller's duty, as `libtrain.h` says.
+            unsafe {
+                $crate::abi::guard::guard(NAME, out, out_bytes, |$out| -> $crate::error::Result<()> { $($slices)* $body })
+            }
+        }
+    };
+    ($doc:tt $symbol:ident |$out:ident| $body:block ($($params:tt)*) ($($slices:tt)*) $arg:ident: u32 $(, $($rest:tt)*)?) => {
+        $crate::abi::guard::export_with! {
+            $doc $symbol |$out| $body ($($params)* $arg: u32,) ($($slices)*) $($($rest)*)?
+        }
+    };
+    ($doc:tt $symbol:ident |$out:ident| $body:block ($($params:tt)*) ($($slices:tt)*) $arg:ident: &[$type:ty] $(, $($rest:tt)*)?) => {
+        $crate::abi::guard::export_with! {
+            $doc $symbol |$out| $body
+            ($($params)* $arg: *const $type, bytes: u32,)
+            ($($slices)* let $arg = $crate::abi::buffers::slice(NAME, stringify!($arg), $arg, bytes);)
+            $($($rest)*)?
+        }
+    };
+    ($doc:tt $symbol:ident |$out:ident| $body:block ($($params:tt)*) ($($slices:tt)*) $arg:ident: &mut [$type:ty] $(, $($rest:tt)*)?) => {
+        $crate::abi::guard::export_with! {
+            $doc $symbol |$out| $body
+            ($($params)* $arg: *mut $type, bytes: u32,)
+            ($($slices)* let $arg = $crate::abi::buffers::slice_mut(NAME, stringify!($arg), $arg, bytes);)
+            $($($rest)*)?
         }
     };
 }
@@ -79,20 +116,20 @@ macro_rules! op_export {
             #[allow(unused_imports)]
             use $crate::ops::$module::*;
             static ROW: $crate::ops::Row = $row;
-            $crate::abi::guard::guard(ROW.name, out, out_bytes, |out| {
-                let call = $crate::abi::op_call::Call {
-                    row: &ROW,
-                    queue: $crate::runtime::handles::Handle { slot: queue_slot, generation: queue_generation },
-                    inputs: $crate::abi::buffers::slice(ROW.name, "inputs", inputs, inputs_bytes)?,
-                    params: $crate::abi::buffers::slice(ROW.name, "params", params, params_bytes)?,
-                };
-                call.run::<$type>(out)
-            })
+            let queue = $crate::runtime::handles::Handle { slot: queue_slot, generation: queue_generation };
+            // SAFETY: every caller's duty, as `libtrain.h` says.
+            unsafe {
+                $crate::abi::guard::guard(ROW.name, out, out_bytes, |out| {
+                    let inputs = $crate::abi::buffers::slice(ROW.name, "inputs", inputs, inputs_bytes)?;
+                    let params = $crate::abi::buffers::slice(ROW.name, "params", params, params_bytes)?;
+                    $crate::abi::op_call::Call { row: &ROW, queue, inputs, params }.run::<$type>(out)
+                })
+            }
         }
     };
 }
 
-pub(crate) use {export, op_export};
+pub(crate) use {export, export_with, op_export};
 
 /// "lt_conv2d" to "conv2d".
 pub const fn without_prefix(symbol: &'static str) -> &'static str {

@@ -3,7 +3,7 @@
 //! Paths are UTF-8 without a zero at the end; whether they may be read or written is for TypeScript to ask first (the
 //! native side has the rights of the whole process). A job belongs to no queue and runs on threads of its own.
 
-use super::buffers::{Out, slice};
+use super::buffers::Out;
 use super::guard::export;
 use super::op_call::push_tensor;
 use super::queue::queue_of;
@@ -22,6 +22,7 @@ use crate::runtime::backend::Room;
 use crate::runtime::command::Command;
 use crate::runtime::handles::{Entry, Handle, table};
 use crate::runtime::memory::Storage;
+use crate::runtime::owner;
 use crate::runtime::queue::Queue;
 use crate::runtime::source::Source;
 use crate::runtime::tensor::Tensor;
@@ -33,8 +34,8 @@ use std::sync::atomic::Ordering;
 /// Whole numbers that an f64 holds exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-fn path(op: &'static str, name: &str, pointer: *const u8, bytes: u32) -> Result<PathBuf> {
-    let text = std::str::from_utf8(slice(op, name, pointer, bytes)?).ok();
+fn path_of(op: &'static str, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+    let text = std::str::from_utf8(bytes).ok();
     match text.filter(|text| !text.is_empty() && !text.contains('\0')) {
         Some(text) => Ok(PathBuf::from(text)),
         None => Err(Error::argument(op, format!("Expected `{name}` as a path in UTF-8"))),
@@ -50,7 +51,7 @@ fn size(params: &mut Params, name: &str) -> Result<Option<usize>> {
     }
 }
 
-fn options(op: &'static str, values: &[f64], source: PathBuf, folder: PathBuf) -> Result<Options> {
+fn options_of(op: &'static str, values: &[f64], source: PathBuf, folder: PathBuf) -> Result<Options> {
     let mut params = Params::new(op, values);
     let sizes = [size(&mut params, "trainSize")?, size(&mut params, "valSize")?];
     let strict = params.bool("strict")?;
@@ -78,19 +79,18 @@ export! {
     /// single unreadable image is an error), mostUnreadable (share, 0.01 for 1 %), threads (0: one a core), maxBytes (of
     /// an archive, once decompressed), maxEntries. out: the job's handle.
     fn lt_image_job_start(
-        source: *const u8,
-        source_bytes: u32,
-        folder: *const u8,
-        folder_bytes: u32,
-        values: *const f64,
-        values_bytes: u32,
+        source: &[u8],
+        folder: &[u8],
+        options: &[f64],
     ) |out| {
         let op = "image_job_start";
         out.reserve(2)?;
-        let source = path(op, "source", source, source_bytes)?;
-        let folder = path(op, "folder", folder, folder_bytes)?;
-        let options = options(op, slice(op, "options", values, values_bytes)?, source, folder)?;
-        out.push_handle(table().insert(Entry::Job(Arc::new(Job::start(options)?))))
+        let source = path_of(op, "source", source?)?;
+        let folder = path_of(op, "folder", folder?)?;
+        let options = options_of(op, options?, source, folder)?;
+        let handle = table().insert(Entry::Job(Arc::new(Job::start(options)?)));
+        owner::owns(handle);
+        out.push_handle(handle)
     }
 }
 
@@ -157,11 +157,11 @@ export! {
     /// On the CPU they share the mapping, which is gone with the last of them; writing to one changes no file. On a device
     /// with memory of its own they share a copy of the file, and it has to leave `leave` MiB free there ([`u32::MAX`]: the
     /// larger of 2 GiB and a quarter), else it is out of memory.
-    fn lt_image_cache_open(queue_slot: u32, queue_generation: u32, file: *const u8, file_bytes: u32, leave: u32) |out| {
+    fn lt_image_cache_open(queue_slot: u32, queue_generation: u32, path: &[u8], leave: u32) |out| {
         let op = "image_cache_open";
         let queue = queue_of(op, queue_slot, queue_generation)?;
         refuse_while_recording(op, &queue, "open a pixel cache")?;
-        let cache = Cache::open(&path(op, "path", file, file_bytes)?).map_err(|reason| Error::data(op, reason))?;
+        let cache = Cache::open(&path_of(op, "path", path?)?).map_err(|reason| Error::data(op, reason))?;
         let images = cache.images();
         let mut parts = Vec::new();
         for part in [Part::Pixels, Part::Table, Part::Labels, Part::Header] {
@@ -208,14 +208,14 @@ fn upload(op: &'static str, queue: &Queue, cache: Cache, room: Room, leave: u32)
 export! {
     /// Decodes a JPEG or PNG, with its short side resized to `size` (0: as it is). out: the tensor u8 [h, w, 3], then
     /// height and width of the file's image.
-    fn lt_image_decode(queue_slot: u32, queue_generation: u32, bytes: *const u8, bytes_bytes: u32, short_side: u32) |out| {
+    fn lt_image_decode(queue_slot: u32, queue_generation: u32, bytes: &[u8], short_side: u32) |out| {
         let op = "image_decode";
         let queue = queue_of(op, queue_slot, queue_generation)?;
         refuse_while_recording(op, &queue, "decode an image")?;
         out.reserve(9)?;
         let failed = |reason| Error::data(op, reason);
         let isa = Isa::detect();
-        let whole = decode::decode(isa, slice(op, "bytes", bytes, bytes_bytes)?).map_err(failed)?;
+        let whole = decode::decode(isa, bytes?).map_err(failed)?;
         let source = [whole.height, whole.width];
         let image = to_short_side(isa, &mut Resizer::default(), whole, short_side as usize).map_err(failed)?;
         let meta = Meta::new(Shape::new(op, &[image.height, image.width, CHANNELS])?, Dtype::U8);

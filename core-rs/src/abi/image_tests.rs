@@ -1,4 +1,5 @@
 use super::*;
+use crate::abi::buffers::message_of;
 use crate::abi::exports::{lt_crop_batch, lt_fill, lt_relu};
 use crate::abi::queue::{lt_queue_create, lt_queue_destroy, lt_queue_stats, lt_queue_wait};
 use crate::abi::tensor::{lt_read_begin, lt_read_take, lt_tensor_create, lt_tensor_release};
@@ -10,7 +11,7 @@ fn called(call: impl FnOnce(*mut u32, u32) -> i32) -> std::result::Result<Vec<u3
     let mut out = vec![0u32; 256];
     match call(out.as_mut_ptr(), 1024) {
         0 => Ok(out),
-        status => Err((status, text(&out))),
+        status => Err((status, message_of(&out))),
     }
 }
 

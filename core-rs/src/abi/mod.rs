@@ -8,5 +8,6 @@ mod image;
 pub mod op_call;
 mod queue;
 mod replay;
+mod signatures;
 mod tensor;
 mod transfer;

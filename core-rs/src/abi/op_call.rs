@@ -151,7 +151,7 @@ fn check_device<'a, T: Op>(
         return Err(Error::no_cuda_kernel(name));
     }
     if metas.any(|meta| meta.dtype == Dtype::F64) {
-        return Err(Error::unsupported(name, "Expected a dtype that CUDA computes with, got f64: use --device cpu"));
+        return Err(Error::unsupported(name, "Expected a dtype that CUDA computes with, got f64"));
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Exports about queues: make, wait, count, recover.
 
-use super::buffers::slice;
 use super::guard::{ABI_VERSION, export, inject_panic};
 use crate::cpu::CpuContext;
 use crate::cuda::CudaContext;
 use crate::error::{Error, Result};
 use crate::runtime::backend::Backend;
 use crate::runtime::handles::{Entry, Handle, table};
+use crate::runtime::owner;
 use crate::runtime::queue::Queue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,21 +50,21 @@ export! {
             _ => return Err(Error::argument("queue_create", format!("Expected `kind` 0 (CPU) or 1 (CUDA), got {kind}"))),
         };
         let queue = Queue::new(NEXT.fetch_add(1, Ordering::Relaxed), backend)?;
-        out.push_handle(table().insert(Entry::Queue(Arc::new(queue))))
+        let handle = table().insert(Entry::Queue(Arc::new(queue)));
+        owner::owns(handle);
+        out.push_handle(handle)
     }
 }
 
 export! {
-    /// Ends the queue's thread after the command it is running; its tensors stay releasable.
+    /// Ends the queue's thread after the op that it is running, and lets go of everything that belongs to it: handles of
+    /// its tensors, reads and graphs are stale from here on. So does the end of the thread that created it.
     fn lt_queue_destroy(queue_slot: u32, queue_generation: u32) |_out| {
-        let entry = {
-            let mut table = table();
-            table.queue("queue_destroy", Handle { slot: queue_slot, generation: queue_generation })?;
-            table.remove(Handle { slot: queue_slot, generation: queue_generation })
-        };
-        if let Some(Entry::Queue(queue)) = entry {
-            queue.close();
-        }
+        let handle = Handle { slot: queue_slot, generation: queue_generation };
+        let queue = queue_of("queue_destroy", queue_slot, queue_generation)?;
+        queue.close();
+        let entries = table().remove_queue(handle);
+        drop(entries);
         Ok(())
     }
 }
@@ -157,10 +157,10 @@ export! {
 export! {
     /// Takes the choices of lt_queue_plan over, made by this or another process on such a device, where nothing was chosen
     /// yet; so results are the same bits again.
-    fn lt_queue_use_plan(queue_slot: u32, queue_generation: u32, plan: *const u8, plan_bytes: u32) |_out| {
+    fn lt_queue_use_plan(queue_slot: u32, queue_generation: u32, plan: &[u8]) |_out| {
         let op = "queue_use_plan";
         let queue = queue_of(op, queue_slot, queue_generation)?;
-        let text = std::str::from_utf8(slice(op, "plan", plan, plan_bytes)?);
+        let text = std::str::from_utf8(plan?);
         queue.backend().use_plan(text.map_err(|_| Error::argument(op, "Expected `plan` as UTF-8"))?)
     }
 }

@@ -1,6 +1,6 @@
 //! The export that runs a recorded step again, once or several times.
 
-use super::buffers::{Out, slice};
+use super::buffers::Out;
 use super::capture::tensors;
 use super::guard::export;
 use super::op_call::push_tensor;
@@ -33,20 +33,17 @@ export! {
         slot: u32,
         generation: u32,
         steps: u32,
-        inputs: *const u32,
-        inputs_bytes: u32,
-        scalar: *const u32,
-        scalar_bytes: u32,
-        rates: *const f64,
-        rates_bytes: u32,
+        inputs: &[u32],
+        scalar: &[u32],
+        rates: &[f64],
     ) |out| {
         let queue = queue_of(OP, queue_slot, queue_generation)?;
         let graph = table().graph(OP, &queue, Handle { slot, generation })?;
         let steps = steps as usize;
-        let given = tensors(OP, "inputs", &queue, inputs, inputs_bytes)?;
+        let given = tensors(OP, &queue, inputs?)?;
         check_arguments(&graph, steps, &given)?;
-        let scalar = tensors(OP, "scalar", &queue, scalar, scalar_bytes)?.into_iter().next();
-        let rates = slice(OP, "rates", rates, rates_bytes)?;
+        let scalar = tensors(OP, &queue, scalar?)?.into_iter().next();
+        let rates = rates?;
         check_rates(&graph, steps, scalar.as_ref(), rates)?;
         if queue.capture.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Err(Error::state(OP, "Cannot replay a capture inside a capture"));

@@ -1,6 +1,6 @@
 //! Exports about tensors: make from host values, share, release, read back.
 
-use super::buffers::{Out, slice, slice_mut};
+use super::buffers::Out;
 use super::guard::export;
 use super::op_call::push_tensor;
 use super::queue::queue_of;
@@ -34,18 +34,16 @@ export! {
         queue_slot: u32,
         queue_generation: u32,
         dtype: u32,
-        shape: *const u32,
-        shape_bytes: u32,
-        data: *const u8,
-        data_bytes: u32,
+        shape: &[u32],
+        data: &[u8],
     ) |out| {
         let op = "tensor_create";
         let queue = queue_of(op, queue_slot, queue_generation)?;
         refuse_while_recording(op, &queue, "copy host values to the device")?;
-        let dims: Vec<usize> = slice(op, "shape", shape, shape_bytes)?.iter().map(|&dim| dim as usize).collect();
+        let dims: Vec<usize> = shape?.iter().map(|&dim| dim as usize).collect();
         let dtype = Dtype::from_code(dtype).ok_or_else(|| Error::argument(op, format!("Expected the code of a dtype, got {dtype}")))?;
         let meta = Meta::new(Shape::new(op, &dims)?, dtype);
-        let source = slice(op, "data", data, data_bytes)?;
+        let source = data?;
         if source.len() != meta.bytes() {
             return Err(Error::shape(op, format!("Expected {} bytes of data for shape {} of {dtype}, got {}", meta.bytes(), meta.shape, source.len())));
         }
@@ -129,11 +127,11 @@ export! {
 
 export! {
     /// Copies the values to `data` and ends the read; the ticket must have passed.
-    fn lt_read_take(slot: u32, generation: u32, data: *mut u8, data_bytes: u32) |_out| {
+    fn lt_read_take(slot: u32, generation: u32, data: &mut [u8]) |_out| {
         let op = "read_take";
         let handle = Handle { slot, generation };
         let read = table().read(op, handle)?;
-        let target = slice_mut(op, "data", data, data_bytes)?;
+        let target = data?;
         let values = read.values();
         let values = values.ok_or_else(|| Error::state(op, "The values are not there yet: wait for the ticket first"))??;
         let values = values.bytes();

@@ -2,36 +2,10 @@
 
 use super::{CpuContext, wide};
 use crate::error::{Error, Result};
+use crate::pages;
 use crate::runtime::backend::{Backend, Device, HostMemory};
 use crate::runtime::record::Record;
-use std::alloc::{Layout, alloc, dealloc};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Bytes; the width of a cache line and of an AVX-512 register.
-const ALIGNMENT: usize = 64;
-/// Bytes of a huge page: of x86-64, and of 64-bit ARM with the usual small pages.
-const HUGE_PAGE: usize = 2 << 20;
-
-/// Blocks that hold whole huge pages begin with one.
-fn layout(bytes: usize) -> Option<Layout> {
-    Layout::from_size_align(bytes, if bytes < HUGE_PAGE { ALIGNMENT } else { HUGE_PAGE }).ok()
-}
-
-/// Asks for huge pages where `bytes` fill them: far fewer page faults and TLB misses, no memory wasted at the end.
-fn advise_huge_pages(block: *mut u8, bytes: usize) {
-    #[cfg(target_os = "linux")]
-    if bytes >= HUGE_PAGE {
-        /// `MADV_HUGEPAGE` of `<sys/mman.h>`
-        const ADVICE: i32 = 14;
-        unsafe extern "C" {
-            fn madvise(start: *mut u8, len: usize, advice: i32) -> i32;
-        }
-        // SAFETY: the range is inside the block; the advice changes no contents, and a refusal does no harm.
-        unsafe { madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, ADVICE) };
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (block, bytes);
-}
 
 /// Records that the CPU has run in this process.
 static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -48,23 +22,15 @@ impl Backend for CpuContext {
 
     fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8> {
         let refused = Err(Error::OutOfMemory { op, asked: bytes, held: 0, free: None });
-        let Some(layout) = layout(bytes).filter(|layout| layout.size() > 0) else { return refused };
-        if bytes > physical_memory() {
+        if bytes == 0 || bytes > physical_memory() {
             return refused;
         }
-        // SAFETY: the layout's size is not zero.
-        let pointer = unsafe { alloc(layout) };
-        if pointer.is_null() {
-            return refused;
-        }
-        advise_huge_pages(pointer, bytes);
-        Ok(pointer)
+        pages::allocate(bytes).map_or(refused, Ok)
     }
 
     unsafe fn free(&self, pointer: *mut u8, bytes: usize) {
-        let layout = layout(bytes).expect("the layout it was allocated with");
-        // SAFETY: allocated in `allocate` with this layout, freed once.
-        unsafe { dealloc(pointer, layout) };
+        // SAFETY: allocated in `allocate` with as many bytes, freed once.
+        unsafe { pages::free(pointer, bytes) };
     }
 
     unsafe fn upload(&self, source: &[u8], target: *mut u8) -> Result<()> {

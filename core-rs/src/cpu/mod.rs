@@ -9,6 +9,7 @@ pub mod gemm;
 pub mod math;
 pub mod pool;
 pub(crate) mod scratch;
+pub(crate) mod separable;
 pub(crate) mod wide;
 
 pub(crate) use backend::runs;

@@ -1,22 +1,19 @@
 //! Per-thread buffers that are reused from call to call, so kernels do not allocate.
 
 use super::backend::physical_memory;
+use crate::pages::Buffer;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
-/// Floats per cache line.
-const LINE: usize = 16;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Line(#[allow(dead_code, reason = "read through the slice")] [f32; LINE]);
-
-type Store = LocalKey<RefCell<Vec<Vec<Line>>>>;
+type Store = LocalKey<RefCell<Vec<Buffer>>>;
 
 thread_local! {
-    static FREE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+    static FREE: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
     /// Apart, as these are as large as tensors: among the others all would grow to that size in turn.
-    static WIDE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+    static WIDE: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a kernel unwinds with where the system has no memory for its buffers.
@@ -29,7 +26,7 @@ pub struct ScratchRefused {
 /// returns it.
 pub struct Scratch {
     store: &'static Store,
-    lines: Vec<Line>,
+    buffer: Buffer,
     len: usize,
 }
 
@@ -45,37 +42,34 @@ impl Scratch {
     }
 
     fn of(store: &'static Store, len: usize) -> Scratch {
-        let mut lines = store.with_borrow_mut(Vec::pop).unwrap_or_default();
-        let needed = len.div_ceil(LINE);
-        if lines.len() < needed {
-            let bytes = needed.saturating_mul(size_of::<Line>());
-            let refused = bytes > physical_memory() || lines.try_reserve_exact(needed - lines.len()).is_err();
-            if refused {
-                // Unwinds without the panic hook's report: the queue makes a typed error of it.
-                std::panic::resume_unwind(Box::new(ScratchRefused { bytes }));
-            }
-            lines.resize(needed, Line([0.0; LINE]));
+        let mut buffer = store.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let bytes = len.saturating_mul(size_of::<f32>()).checked_next_multiple_of(LINE).unwrap_or(usize::MAX);
+        if buffer.len() < bytes {
+            drop(buffer);
+            let larger = if bytes > physical_memory() { None } else { Buffer::zeroed(bytes) };
+            // Unwinds without the panic hook's report: the queue makes a typed error of it.
+            buffer = larger.unwrap_or_else(|| std::panic::resume_unwind(Box::new(ScratchRefused { bytes })));
         }
-        Scratch { store, lines, len }
+        Scratch { store, buffer, len }
     }
 
     /// The buffer's floats.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
-        // SAFETY: `Line` is LINE floats without padding, and `len` fits by construction.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        // SAFETY: the buffer is aligned to a cache line, of bytes that were set, and `len` floats fit by construction.
+        unsafe { std::slice::from_raw_parts_mut(self.buffer.as_mut_ptr().cast(), self.len) }
     }
 
     /// The buffer's floats.
     pub fn as_slice(&self) -> &[f32] {
         // SAFETY: as in `as_mut_slice`.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr().cast(), self.len) }
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let lines = std::mem::take(&mut self.lines);
+        let buffer = std::mem::take(&mut self.buffer);
         // While the thread ends its store may be gone already; then the buffer just goes too.
-        let _ = self.store.try_with(|free| free.borrow_mut().push(lines));
+        let _ = self.store.try_with(|free| free.borrow_mut().push(buffer));
     }
 }

@@ -54,9 +54,9 @@ impl CudaContext {
         // cudarc panics where a library lacks a function it knows.
         let opened =
             catch_unwind(AssertUnwindSafe(|| CudaContext::first_device(tf32).map_err(|error| describe(&error))));
-        let context = opened.unwrap_or_else(|panic| Err(panic_message(&*panic))).map_err(|reason| {
-            Error::DeviceUnavailable { message: probe::refusal(&format!("the GPU cannot be opened ({reason})")) }
-        })?;
+        let context = opened
+            .unwrap_or_else(|panic| Err(panic_message(&*panic)))
+            .map_err(|reason| Error::DeviceUnavailable { message: format!("the GPU cannot be opened ({reason})") })?;
         context.clear_fault()?;
         Ok(context)
     }

@@ -6,9 +6,9 @@
 mod text;
 
 use super::context::CudaContext;
-use crate::cpu::conv::ConvShape;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
+use crate::geometry::conv::ConvShape;
 use crate::shape::MatmulShape;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -2,7 +2,7 @@
 
 use super::context::describe;
 use super::nvrtc;
-use crate::device_info::quoted;
+use crate::json::{Object, array, optional};
 use cudarc::driver::{DriverError, result, sys};
 use libloading::Library;
 use std::panic::catch_unwind;
@@ -31,13 +31,8 @@ pub struct Gpu {
     pub memory: usize,
 }
 
-/// "CUDA was asked for, but …": every reason says what to do about it.
-pub fn refusal(reason: &str) -> String {
-    format!("CUDA was asked for, but {reason}: use --device cpu, or run `deno task doctor`")
-}
-
 impl Findings {
-    /// The first thing missing, in the order in which one would install them; `None` if CUDA can be used.
+    /// The first thing missing, as a reason that goes on after "CUDA was asked for, but", in the order in which one would install them; `None` if CUDA can be used.
     pub fn missing(&self) -> Option<String> {
         let no_gpu = match &self.gpus {
             Ok(gpus) if gpus.is_empty() => Some("it shows none"),
@@ -45,7 +40,7 @@ impl Findings {
             Err(reason) => Some(reason.as_str()),
         };
         let absent = |names: &[&str]| format!("{} not found", names.join(" and "));
-        let reason = match (&self.driver, no_gpu, &self.cudnn, &self.cublaslt, &self.nvrtc) {
+        Some(match (&self.driver, no_gpu, &self.cudnn, &self.cublaslt, &self.nvrtc) {
             (None, ..) => "no NVIDIA driver is installed (libcuda.so.1 not found)".to_string(),
             (_, Some(reason), ..) => format!("the NVIDIA driver finds no GPU ({reason})"),
             (_, _, None, ..) => "cuDNN 9 is not installed (libcudnn.so.9 not found)".to_string(),
@@ -57,29 +52,26 @@ impl Findings {
                 format!("NVRTC is not installed ({}, nor in the folder {})", absent(&nvrtc::NAMES), nvrtc::FOLDER)
             }
             _ => return None,
-        };
-        Some(refusal(&reason))
+        })
     }
 
     /// One JSON object, for `doctor`.
     pub fn json(&self) -> String {
         let missing = self.missing();
-        let optional = |text: &Option<String>| text.as_deref().map_or("null".to_string(), quoted);
         let gpus = self.gpus.iter().flatten().map(|gpu| {
             let (major, minor) = gpu.capability;
-            let name = quoted(&gpu.name);
-            format!("{{\"name\":{name},\"capability\":\"{major}.{minor}\",\"memory\":{}}}", gpu.memory)
+            let about = Object::new().text("name", &gpu.name).text("capability", &format!("{major}.{minor}"));
+            about.value("memory", gpu.memory).end()
         });
-        format!(
-            "{{\"available\":{},\"reason\":{},\"driver\":{},\"gpus\":[{}],\"cudnn\":{},\"cublaslt\":{},\"nvrtc\":{}}}",
-            missing.is_none(),
-            optional(&missing),
-            optional(&self.driver),
-            gpus.collect::<Vec<_>>().join(","),
-            optional(&self.cudnn),
-            optional(&self.cublaslt),
-            optional(&self.nvrtc),
-        )
+        Object::new()
+            .value("available", missing.is_none())
+            .value("reason", optional(missing.as_deref()))
+            .value("driver", optional(self.driver.as_deref()))
+            .value("gpus", array(gpus))
+            .value("cudnn", optional(self.cudnn.as_deref()))
+            .value("cublaslt", optional(self.cublaslt.as_deref()))
+            .value("nvrtc", optional(self.nvrtc.as_deref()))
+            .end()
     }
 }
 

@@ -34,8 +34,11 @@ pub mod sgd_step;
 pub mod slice;
 pub mod softmax;
 pub mod squeeze_excitation;
+#[cfg(test)]
+pub mod testing;
 pub mod transpose;
 pub mod unary;
+pub mod window;
 
 use crate::cpu::CpuContext;
 use crate::cuda::{CudaContext, CudaIo};

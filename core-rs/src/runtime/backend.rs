@@ -4,6 +4,7 @@ use super::now::Now;
 use super::record::Record;
 use super::replay::Replay;
 use crate::error::{Error, Result};
+use crate::pages::Buffer;
 use std::time::{Duration, Instant};
 
 /// Where a queue's tensors live.
@@ -26,14 +27,12 @@ pub trait HostMemory: Send {
     fn bytes_mut(&mut self) -> &mut [u8];
 }
 
-/// [`HostMemory`] from the system's allocator.
-pub struct PlainMemory(Vec<u8>);
+/// [`HostMemory`] of no device.
+pub struct PlainMemory(Buffer);
 
 impl PlainMemory {
     pub fn new(op: &'static str, bytes: usize) -> Result<PlainMemory> {
-        let mut buffer = Vec::new();
-        buffer.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { op, asked: bytes, held: 0, free: None })?;
-        buffer.resize(bytes, 0);
+        let buffer = Buffer::zeroed(bytes).ok_or(Error::OutOfMemory { op, asked: bytes, held: 0, free: None })?;
         Ok(PlainMemory(buffer))
     }
 }

@@ -20,6 +20,20 @@ pub enum Entry {
     Transfer(Arc<Transfer>),
 }
 
+impl Entry {
+    /// The id of the queue that it belongs to, and ends with.
+    fn queue(&self) -> Option<u32> {
+        match self {
+            Entry::Queue(queue) => Some(queue.id),
+            Entry::Tensor(tensor) => Some(tensor.queue),
+            Entry::Read(read) => Some(read.queue),
+            Entry::Graph(_, queue) => Some(*queue),
+            Entry::Transfer(transfer) => Some(transfer.to),
+            Entry::Job(_) => None,
+        }
+    }
+}
+
 /// A slot number and the generation of what it holds; generation 0 is no handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle {
@@ -75,6 +89,22 @@ impl Table {
     /// [`Table::remove`] for a handle that must be a tensor's.
     pub fn remove_tensor(&mut self, handle: Handle) -> Option<Entry> {
         matches!(self.get(handle), Some(Entry::Tensor(_))).then(|| self.remove(handle)).flatten()
+    }
+
+    /// Takes a queue out with everything that belongs to it; empty if the handle is stale. Let go of the entries once the
+    /// table is unlocked.
+    pub fn remove_queue(&mut self, handle: Handle) -> Vec<Entry> {
+        let Some(Entry::Queue(queue)) = self.get(handle) else { return Vec::new() };
+        let id = queue.id;
+        let belongs = |place: &mut Slot| place.entry.take_if(|entry| entry.queue() == Some(id));
+        let entries = self.slots.iter_mut().enumerate().filter_map(|(slot, place)| Some((slot, belongs(place)?)));
+        let (slots, entries): (Vec<_>, _) = entries.map(|(slot, entry)| (slot as u32, entry)).unzip();
+        self.free.extend(slots);
+        entries
+    }
+
+    pub fn is_live(&self, handle: Handle) -> bool {
+        self.get(handle).is_some()
     }
 
     pub fn queue(&self, op: &'static str, handle: Handle) -> Result<Arc<Queue>> {

@@ -7,6 +7,7 @@ pub mod command;
 pub mod handles;
 pub mod memory;
 pub mod now;
+pub mod owner;
 pub mod plan;
 pub mod profile;
 pub mod queue;

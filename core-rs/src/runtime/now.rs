@@ -2,6 +2,7 @@
 
 use super::backend::Backend;
 use super::memory::Block;
+use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -53,9 +54,19 @@ pub struct Now<'a> {
     /// The command's own.
     pub ticket: u64,
     pub suspects: &'a Suspects,
+    /// Whether the queue was closed meanwhile.
+    pub closed: &'a AtomicBool,
 }
 
 impl Now<'_> {
+    /// Fails once the queue was closed: nobody will see what a long command still computes.
+    pub fn go_on(&self) -> Result<()> {
+        match self.closed.load(Ordering::Relaxed) {
+            true => Err(Error::state("replay", "The device was disposed meanwhile")),
+            false => Ok(()),
+        }
+    }
+
     /// Whether a block holds nothing that was computed.
     pub fn is_poisoned(&self, block: &Block) -> bool {
         block.poisoned.load(Ordering::Relaxed) || self.suspects.holds(block.written.load(Ordering::Relaxed))

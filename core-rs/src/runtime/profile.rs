@@ -4,8 +4,8 @@ use super::backend::{Backend, Stopwatch};
 use super::command::Command;
 use super::record::Record;
 use super::tensor::Operand;
-use crate::device_info::quoted;
 use crate::error::Result;
+use crate::json::{Object, array, quoted};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -105,20 +105,16 @@ impl Timed {
     fn json(&self) -> Result<String> {
         let Timed { op, read, written, inputs, outputs, watch } = self;
         let ms = watch.milliseconds()?;
-        Ok(format!(
-            "{{\"op\":{},\"ms\":{ms:.6},\"read\":{read},\"written\":{written},\"inputs\":{inputs},\"outputs\":{outputs}}}",
-            quoted(op)
-        ))
+        let timed = Object::new().text("op", op).value("ms", format_args!("{ms:.6}"));
+        let timed = timed.value("read", read).value("written", written);
+        Ok(timed.value("inputs", inputs).value("outputs", outputs).end())
     }
 }
 
 fn shapes<'a>(operands: impl Iterator<Item = Option<&'a Operand>>) -> String {
     let told = operands.take(TOLD).map(|operand| match operand {
-        Some(operand) => {
-            let dims = operand.meta.shape.dims().iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-            format!("[\"{}\",[{dims}]]", operand.meta.dtype)
-        }
+        Some(operand) => array([quoted(&operand.meta.dtype.to_string()), array(operand.meta.shape.dims())]),
         None => "null".to_string(),
     });
-    format!("[{}]", told.collect::<Vec<_>>().join(","))
+    array(told)
 }

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Commands that may wait; a call that finds the queue full waits itself.
@@ -25,12 +26,13 @@ struct Waiting {
     commands: VecDeque<Command>,
     enqueued: u64,
     asleep: bool,
-    closed: bool,
 }
 
 /// What the calling threads and the queue's thread share.
 struct Shared {
     waiting: Mutex<Waiting>,
+    /// Set with `waiting` locked, once: nothing that waits is run any more.
+    closed: AtomicBool,
     work: Condvar,
     space: Condvar,
     /// Commands finished or skipped; the ticket of a command is its number, from 1.
@@ -55,6 +57,7 @@ struct Shared {
 pub struct Queue {
     pub id: u32,
     shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     pub pool: Arc<Pool>,
     pub counters: Arc<Counters>,
     pub handles: AtomicU64,
@@ -69,6 +72,7 @@ impl Queue {
     pub fn new(id: u32, backend: Arc<dyn Backend>) -> Result<Queue> {
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
+            closed: AtomicBool::new(false),
             work: Condvar::new(),
             space: Condvar::new(),
             completed: AtomicU64::new(0),
@@ -85,17 +89,16 @@ impl Queue {
             backend: backend.clone(),
         });
         let runner = shared.clone();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name(format!("libtrain-queue-{id}"))
             .stack_size(8 << 20)
             .spawn(move || runner.run_all())
-            .map_err(|error| Error::DeviceUnavailable {
-                message: format!("Cannot start the queue's thread: {error}"),
-            })?;
+            .map_err(|error| Error::DeviceUnavailable { message: format!("the system refused a thread ({error})") })?;
         let counters = Arc::new(Counters::default());
         Ok(Queue {
             id,
             shared,
+            thread: Mutex::new(Some(thread)),
             pool: Pool::new(backend, counters.clone()),
             counters,
             handles: AtomicU64::new(0),
@@ -117,17 +120,24 @@ impl Queue {
         locked(&self.capture).as_ref().map_or_else(|| self.pool.clone(), |capture| capture.pool.clone())
     }
 
-    /// Adds a command and returns its ticket; waits while the queue is full.
+    /// Adds a command and returns its ticket; waits while the queue is full. A closed queue drops it, and whoever waits for
+    /// the ticket is told.
     pub fn push(&self, command: Command) -> u64 {
         let mut waiting = locked(&self.shared.waiting);
         if waiting.commands.len() >= CAPACITY {
             self.shared.stalls.fetch_add(1, Ordering::Relaxed);
-            while waiting.commands.len() >= CAPACITY && !waiting.closed {
+            while waiting.commands.len() >= CAPACITY && !self.shared.is_closed() {
                 waiting = self.shared.space.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
         }
-        waiting.commands.push_back(command);
         waiting.enqueued += 1;
+        if self.shared.is_closed() {
+            let ticket = waiting.enqueued;
+            drop(waiting);
+            drop(command);
+            return ticket;
+        }
+        waiting.commands.push_back(command);
         if std::mem::take(&mut waiting.asleep) {
             self.shared.work.notify_one();
         }
@@ -165,7 +175,7 @@ impl Queue {
         if self.completed() < ticket {
             shared.waiters.fetch_add(1, Ordering::SeqCst);
             let mut guard = locked(&shared.progress);
-            while self.completed() < ticket && !locked(&shared.waiting).closed {
+            while self.completed() < ticket && !shared.is_closed() {
                 guard = shared.progressed.wait(guard).unwrap_or_else(PoisonError::into_inner);
             }
             drop(guard);
@@ -220,15 +230,27 @@ impl Queue {
         Ok(())
     }
 
-    /// Lets the thread end after the command it is running; what waits is dropped. Does not wait for it: everything that
-    /// the command uses is kept by the command.
+    /// Lets the thread end after the op that it is running; what waits is dropped there. Does not wait for it: everything
+    /// that the op uses is kept by its command.
     pub fn close(&self) {
         let shared = &*self.shared;
-        locked(&shared.waiting).closed = true;
+        {
+            let _waiting = locked(&shared.waiting);
+            shared.closed.store(true, Ordering::SeqCst);
+        }
         shared.work.notify_all();
         shared.space.notify_all();
         let _guard = locked(&shared.progress);
         shared.progressed.notify_all();
+    }
+
+    /// Waits until the thread of a closed queue has ended.
+    pub fn join(&self) {
+        let thread = locked(&self.thread).take();
+        if let Some(thread) = thread {
+            // It catches every panic.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -239,7 +261,18 @@ impl Drop for Queue {
 }
 
 impl Shared {
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
     fn run_all(&self) {
+        self.run_until_closed();
+        // Commands hold memory, and those that read or transfer hold a queue: this one for ever, if they stayed in it.
+        let left = std::mem::take(&mut locked(&self.waiting).commands);
+        drop(left);
+    }
+
+    fn run_until_closed(&self) {
         while let Some(command) = self.next() {
             let ticket = self.completed.load(Ordering::Relaxed) + 1;
             let name = command.name();
@@ -247,7 +280,7 @@ impl Shared {
                 command.skip();
             } else {
                 let awaited = command.is_awaited();
-                let now = Now { backend: &*self.backend, ticket, suspects: &self.suspects };
+                let now = Now { backend: &*self.backend, ticket, suspects: &self.suspects, closed: &self.closed };
                 let result = catch_unwind(AssertUnwindSafe(|| {
                     self.backend.begin(ticket);
                     let timed = self.profile.begin(&command, &*self.backend)?;
@@ -257,6 +290,9 @@ impl Shared {
                 }));
                 let result = result.unwrap_or_else(|panic| Err(error_of_panic(name, &*panic)));
                 if let Err(error) = result {
+                    if self.is_closed() {
+                        return;
+                    }
                     self.fail(name, ticket, error);
                 }
             }
@@ -269,12 +305,6 @@ impl Shared {
     }
 
     fn fail(&self, name: &'static str, ticket: u64, error: Error) {
-        let text = error.to_string();
-        // The op's name is already in front of most messages; a replay's error names the op inside it.
-        let (op, message) = match text.split_once("(): ") {
-            Some((_, rest)) => (op_of(&error).unwrap_or(name), rest.to_string()),
-            None => (name, text),
-        };
         let mut first = locked(&self.error);
         // The queue's thread and one that waits may both find something; the first one is told.
         if first.is_some() {
@@ -282,7 +312,13 @@ impl Shared {
         }
         self.note_lost(&error);
         self.suspects.begin(ticket);
-        *first = Some(Error::Late { op, record: ticket, message });
+        // A replay's error names the op inside it, a transfer's the op of the device that the values come from.
+        *first = Some(Error::Late {
+            op: error.op().unwrap_or(name),
+            record: ticket,
+            message: error.reason().into_owned(),
+            lost: error.is_lost(),
+        });
         self.failed.store(true, Ordering::Release);
     }
 
@@ -304,7 +340,7 @@ impl Shared {
         let mut spin_until = None;
         let mut waiting = locked(&self.waiting);
         loop {
-            if waiting.closed {
+            if self.is_closed() {
                 return None;
             }
             if let Some(command) = waiting.commands.pop_front() {
@@ -326,21 +362,6 @@ impl Shared {
                 spin_until = None;
             }
         }
-    }
-}
-
-fn op_of(error: &Error) -> Option<&'static str> {
-    match error {
-        Error::InvalidArgument { op, .. }
-        | Error::Shape { op, .. }
-        | Error::Dtype { op, .. }
-        | Error::OutOfMemory { op, .. }
-        | Error::Panic { op, .. }
-        | Error::DeviceLost { op, .. }
-        | Error::Unsupported { op, .. }
-        | Error::State { op, .. }
-        | Error::Data { op, .. } => Some(op),
-        _ => None,
     }
 }
 

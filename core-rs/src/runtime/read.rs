@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Host memory that a read goes to; reserved when the read is enqueued.
 pub struct ReadSlot {
+    /// The queue that it belongs to.
+    pub queue: u32,
     memory: Mutex<Box<dyn HostMemory>>,
     outcome: OnceLock<Result<()>>,
     /// Of the read's command, once it is enqueued.
@@ -24,7 +26,13 @@ impl ReadSlot {
     /// One that fills the given memory with a tensor of the queue.
     pub fn over(memory: Box<dyn HostMemory>, queue: &Queue) -> ReadSlot {
         let ticket = AtomicU64::new(u64::MAX);
-        ReadSlot { memory: Mutex::new(memory), outcome: OnceLock::new(), ticket, passed: queue.progress() }
+        ReadSlot {
+            queue: queue.id,
+            memory: Mutex::new(memory),
+            outcome: OnceLock::new(),
+            ticket,
+            passed: queue.progress(),
+        }
     }
 
     /// Says which command fills it.

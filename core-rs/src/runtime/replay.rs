@@ -34,7 +34,7 @@ impl Replay {
         self.poison();
         self.steps.iter().try_for_each(|step| {
             step.begin(now)?;
-            self.graph.records.iter().try_for_each(|record| record.run(now))?;
+            self.graph.records.iter().try_for_each(|record| now.go_on().and_then(|()| record.run(now)))?;
             step.end(now)
         })
     }

@@ -69,7 +69,10 @@ impl Transfer {
 
     /// Waits for the values; they are given once.
     fn values(&self) -> Result<Box<dyn HostMemory>> {
-        self.from.wait(self.ticket)?;
+        self.from.wait(self.ticket).map_err(|error| match error {
+            Error::StaleHandle { .. } => Error::state("transfer", "The device that the values come from was disposed"),
+            late => late,
+        })?;
         let values = self.read.values().ok_or_else(|| Error::state("transfer", "Expected values, found none"))?;
         Ok(std::mem::replace(&mut *values?, Box::new(PlainMemory::new("transfer", 0)?)))
     }

@@ -49,10 +49,7 @@ fn called(call: impl FnOnce(*mut u32, u32) -> i32) -> Answer {
     let mut out = vec![0u32; 256];
     match call(out.as_mut_ptr(), 1024) {
         0 => Ok(out),
-        status => {
-            let bytes: Vec<u8> = out[1..].iter().flat_map(|word| word.to_ne_bytes()).collect();
-            Err((status, String::from_utf8_lossy(&bytes[..out[0] as usize]).into_owned()))
-        }
+        status => Err((status, libtrain::abi::buffers::message_of(&out))),
     }
 }
 

@@ -54,7 +54,7 @@ Deno.test("findArchive: a name whose archive is not here, and may not be downloa
     "Data set imagenette2-320 is not on this machine, and this script may not reach s3.amazonaws.com, which has it: " +
       "allow that, or, with the archive at hand, open it by its path or give it to importArchive()",
   );
-  assertEquals([error.set, error.reason, error instanceof DataError], ["imagenette2-320", "missing", true]);
+  assertEquals([error.set, error.why, error instanceof DataError], ["imagenette2-320", "missing", true]);
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
@@ -80,7 +80,7 @@ Deno.test("findArchive: a note that is cut off or says something else is told, w
       data.DataNotFoundError,
       'imagewoof2-160.json" to say where the archive of imagewoof2-160 is, as {"archive": "…"}, got other text: remove it',
     );
-    assertEquals([error.set, error.reason], ["imagewoof2-160", "unreadableNote"]);
+    assertEquals([error.set, error.why], ["imagewoof2-160", "unreadableNote"]);
   }
 });
 

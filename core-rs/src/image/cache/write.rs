@@ -1,10 +1,10 @@
 //! Writing a cache file: under another name until it is complete, so that nobody ever sees half of one.
 
 use super::{NUMBERS, PAGE, Preamble, SUM, VERSION, hex, sum_of};
-use crate::device_info::quoted;
 use crate::image::Image;
 use crate::image::job::{Fault, Sized};
 use crate::image::source::Place;
+use crate::json::{Object, array, strings};
 use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -171,28 +171,30 @@ impl CacheWriter {
     }
 
     fn header(&self, about: &About) -> String {
-        let join = |parts: Vec<String>| parts.join(",");
-        let classes = join(about.classes.iter().map(|class| quoted(class)).collect());
-        let paths = join(self.rows.iter().map(|row| quoted(&row.place.path())).collect());
-        let unreadable = join(
-            self.unreadable
-                .iter()
-                .map(|(place, reason)| format!("{{\"path\":{},\"reason\":{}}}", quoted(&place.path()), quoted(reason)))
-                .collect(),
-        );
-        let sides = [0, 1].map(|axis| spread(self.rows.iter().map(|row| row.source[axis]).collect()));
-        format!(
-            "{{\"format\":\"libtrain pixels\",\"version\":{VERSION},\"key\":\"{}\",\"source\":{{\"kind\":\"{}\",\"name\":{},\"bytes\":{},\"key\":\"{}\"}},\"split\":\"{}\",\"size\":{},\"heights\":{},\"widths\":{},\"classes\":[{classes}],\"paths\":[{paths}],\"unreadable\":[{unreadable}]}}",
-            about.key,
-            about.source_kind,
-            quoted(about.source_name),
-            about.source_bytes,
-            hex(about.source_key),
-            about.split,
-            about.size,
-            sides[0],
-            sides[1],
-        )
+        let paths: Vec<_> = self.rows.iter().map(|row| row.place.path()).collect();
+        let unreadable = self
+            .unreadable
+            .iter()
+            .map(|(place, reason)| Object::new().text("path", &place.path()).text("reason", reason).end());
+        let source = Object::new()
+            .text("kind", about.source_kind)
+            .text("name", about.source_name)
+            .value("bytes", about.source_bytes)
+            .text("key", &hex(about.source_key));
+        let [heights, widths] = [0, 1].map(|axis| spread(self.rows.iter().map(|row| row.source[axis]).collect()));
+        Object::new()
+            .text("format", "libtrain pixels")
+            .value("version", VERSION)
+            .text("key", about.key)
+            .value("source", source.end())
+            .text("split", about.split)
+            .value("size", about.size)
+            .value("heights", heights)
+            .value("widths", widths)
+            .value("classes", strings(about.classes.iter().map(|class| &**class)))
+            .value("paths", strings(paths.iter().map(|path| &**path)))
+            .value("unreadable", array(unreadable))
+            .end()
     }
 }
 
@@ -200,8 +202,8 @@ impl CacheWriter {
 fn spread(mut numbers: Vec<usize>) -> String {
     numbers.sort_unstable();
     match numbers[..] {
-        [] => "[]".to_string(),
-        [first, ..] => format!("[{first},{},{}]", numbers[numbers.len() / 2], numbers[numbers.len() - 1]),
+        [] => array([0; 0]),
+        [first, ..] => array([first, numbers[numbers.len() / 2], numbers[numbers.len() - 1]]),
     }
 }
 

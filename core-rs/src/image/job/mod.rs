@@ -139,7 +139,7 @@ impl Job {
         std::thread::Builder::new()
             .name("libtrain-data".to_string())
             .spawn(work)
-            .map_err(|error| Error::DeviceUnavailable { message: format!("Cannot start a thread: {error}") })?;
+            .map_err(|error| Error::state("image_job_start", format!("The system refused a thread ({error})")))?;
         Ok(Job(shared))
     }
 

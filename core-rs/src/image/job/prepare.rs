@@ -3,13 +3,13 @@
 use super::order::{Order, Writers};
 use super::{Fault, Phase, Progress};
 use crate::cpu::isa::Isa;
-use crate::device_info::quoted;
 use crate::image::cache::{About, Cache, CacheWriter, hex, name_of};
 use crate::image::decode::decode;
 use crate::image::resize::{Resizer, to_short_side};
 use crate::image::source::archive::{Archive, Caps};
 use crate::image::source::folder::Folder;
 use crate::image::source::{Contents, Found, Place, Split};
+use crate::json::{Object, array};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -125,12 +125,10 @@ pub fn prepare(options: &Options, progress: &Progress) -> Result<String, Fault> 
             writer.commit()?;
         }
     }
-    let files = targets.iter().map(describe).collect::<Result<Vec<_>, Fault>>()?.join(",");
-    Ok(format!(
-        "{{\"source\":{{\"kind\":\"{kind}\",\"bytes\":{bytes},\"key\":\"{}\"}},\"files\":[{files}],\"ignored\":{ignored},\"seconds\":{:.3}}}",
-        hex(&key),
-        start.elapsed().as_secs_f64(),
-    ))
+    let files = targets.iter().map(describe).collect::<Result<Vec<_>, Fault>>()?;
+    let source = Object::new().text("kind", kind).value("bytes", bytes).text("key", &hex(&key)).end();
+    let done = Object::new().value("source", source).value("files", array(files)).value("ignored", ignored);
+    Ok(done.value("seconds", format_args!("{:.3}", start.elapsed().as_secs_f64())).end())
 }
 
 fn targets(options: &Options, key: &[u8; 32]) -> Vec<Target> {
@@ -152,16 +150,15 @@ fn acceptable(options: &Options, cache: &Cache) -> bool {
 /// The entry of a file in the job's text.
 fn describe(target: &Target) -> Result<String, Fault> {
     let cache = Cache::open(&target.path).map_err(Fault::Bad)?;
-    Ok(format!(
-        "{{\"split\":\"{}\",\"size\":{},\"path\":{},\"reused\":{},\"images\":{},\"unreadable\":{},\"bytes\":{}}}",
-        target.split.name(),
-        target.size,
-        quoted(&target.path.to_string_lossy()),
-        target.reused,
-        cache.images(),
-        cache.unreadable(),
-        cache.bytes(),
-    ))
+    let about = Object::new()
+        .text("split", target.split.name())
+        .value("size", target.size)
+        .text("path", &target.path.to_string_lossy())
+        .value("reused", target.reused)
+        .value("images", cache.images())
+        .value("unreadable", cache.unreadable())
+        .value("bytes", cache.bytes());
+    Ok(about.end())
 }
 
 /// Reads the source on this thread and decodes on others.

@@ -4,8 +4,8 @@
 use super::divisor;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::Pool;
-use crate::ops::blur_pool::separable::{Axis, Separable};
-use crate::ops::max_pool2d::window::{PoolAxis, PoolShape};
+use crate::cpu::separable::{Axis, Separable};
+use crate::ops::window::{PoolAxis, PoolShape};
 
 fn axis(axis: &PoolAxis, count_pad: bool) -> Axis {
     Axis::new(

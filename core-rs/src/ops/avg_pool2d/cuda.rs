@@ -3,9 +3,9 @@
 use super::{AvgPool2d, AvgPool2dBackward};
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
-use crate::ops::blur_pool::four;
+use crate::geometry::image::four;
 use crate::ops::max_pool2d::cuda::{SOURCE, Sizes};
-use crate::ops::max_pool2d::window::PoolShape;
+use crate::ops::window::PoolShape;
 
 pub fn forward(op: &AvgPool2d, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     launch(&op.window.sizes(io.name(), four(io.meta(0)))?, op.count_pad, io, cuda)

@@ -8,12 +8,12 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::blur_pool::{IMAGE, four};
-use super::max_pool2d::window::{PoolAxis, PoolShape, Window};
+use super::window::{PoolAxis, PoolShape, Window};
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::Result;
+use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
 use crate::shape::Meta;
 

@@ -2,7 +2,7 @@
 
 use super::divisor;
 use crate::dtype::Float;
-use crate::ops::max_pool2d::window::PoolShape;
+use crate::ops::window::PoolShape;
 
 /// Calls `f(index in x, index in y, divisor)` for every element of every window.
 fn for_each_pair<T: Float>(s: &PoolShape, count_pad: bool, mut f: impl FnMut(usize, usize, T)) {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::ops::blur_pool::tests::{check, noise, wide};
 use crate::ops::max_pool2d::tests::cases;
+use crate::ops::testing::{check, noise, wide};
 
 #[test]
 fn both_directions_match_the_definition() {

@@ -1,7 +1,7 @@
 //! Binary ops over fixed chunks of the output, cut into tiles with constant strides.
 
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
-use crate::ops::broadcast_to::strided::{Tile, Walk};
+use crate::geometry::strided::{Tile, Walk};
 use crate::shape::Shape;
 
 /// Elements a chunk: 64 KiB an operand, so that three fit in the L2 cache.

@@ -5,7 +5,7 @@ use crate::cuda::launch::Grid;
 use crate::cuda::nvrtc::Source;
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
-use crate::ops::broadcast_to::strided::Walk;
+use crate::geometry::strided::Walk;
 
 pub const SOURCE: Source = Source { name: "binary", text: include_str!("kernel.cu") };
 

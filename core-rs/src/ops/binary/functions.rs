@@ -3,7 +3,7 @@
 use super::{Function, Predicate, cpu, truth};
 use crate::cpu::isa::Isa;
 use crate::dtype::{Element, Float};
-use crate::ops::broadcast_to::strided::Tile;
+use crate::geometry::strided::Tile;
 
 macro_rules! tile {
     ($f:expr) => {

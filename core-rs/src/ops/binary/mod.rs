@@ -8,12 +8,12 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::broadcast_to::strided::Tile;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
 use crate::dtype::{Dtype, Element, Float};
 use crate::error::{Error, Result};
+use crate::geometry::strided::Tile;
 use crate::runtime::record::Io;
 use crate::shape::{Meta, broadcast};
 pub use functions::*;

@@ -1,6 +1,6 @@
 //! The definition: every element of the output from the two that broadcast to it.
 
-use crate::ops::broadcast_to::strided::broadcast_strides;
+use crate::geometry::strided::broadcast_strides;
 use crate::shape::Shape;
 
 /// `shapes` are the output's and the inputs'.

@@ -1,9 +1,9 @@
 //! Blur pooling as a separable filter; the gradient is the same with both axes transposed.
 
-use super::separable::{Axis, Separable};
 use super::{BlurShape, filter};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::Pool;
+use crate::cpu::separable::{Axis, Separable};
 
 /// The filter of one axis of `size`, as what each of its `out` results reads.
 fn axis(s: &BlurShape, size: usize, out: usize) -> Axis {

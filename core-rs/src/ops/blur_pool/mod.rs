@@ -7,7 +7,6 @@
 pub(super) mod cpu;
 pub mod cuda;
 pub mod reference;
-pub mod separable;
 #[cfg(test)]
 pub mod tests;
 
@@ -15,6 +14,7 @@ use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
+use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
 
@@ -92,13 +92,6 @@ impl BlurShape {
             _ => Some(size - 1 - (padded - last)),
         }
     }
-}
-
-pub const IMAGE: &str = "[n, h, w, c]";
-
-/// The sizes of an image whose rank was checked.
-pub fn four(meta: Meta) -> [usize; 4] {
-    meta.shape.dims().try_into().expect("the rank was checked")
 }
 
 /// `blur_pool`

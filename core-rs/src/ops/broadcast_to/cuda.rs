@@ -1,13 +1,13 @@
 //! Broadcasting on the GPU, and the copies between tensors with any strides that other ops are made of.
 
 use super::BroadcastTo;
-use super::strided::{Walk, broadcast_strides, strides};
 use crate::cuda::axes::Layout;
 use crate::cuda::io::DevicePointer;
 use crate::cuda::launch::Grid;
 use crate::cuda::nvrtc::Source;
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
+use crate::geometry::strided::{Walk, broadcast_strides, strides};
 
 pub const SOURCE: Source = Source { name: "broadcast_to", text: include_str!("kernel.cu") };
 

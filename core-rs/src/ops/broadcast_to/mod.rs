@@ -1,7 +1,6 @@
 //! `broadcast_to`: y[i] = x[i'], where i' drops leading axes that x lacks and is 0 along its axes of size 1.
 
 pub mod cuda;
-pub mod strided;
 #[cfg(test)]
 mod tests;
 
@@ -9,9 +8,9 @@ use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::error::{Error, Result};
+use crate::geometry::strided::{Walk, for_dtype};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape, broadcast};
-use strided::{Walk, for_dtype};
 
 /// Elements a chunk.
 const CHUNK: usize = 32 * 1024;

@@ -1,5 +1,5 @@
-use super::strided::broadcast_strides;
 use super::*;
+use crate::geometry::strided::broadcast_strides;
 use crate::ops::Row;
 
 #[test]

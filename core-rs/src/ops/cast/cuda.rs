@@ -5,8 +5,8 @@ use crate::cuda::launch::Grid;
 use crate::cuda::nvrtc::Source;
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
+use crate::geometry::strided::Walk;
 use crate::ops::broadcast_to::cuda::copy;
-use crate::ops::broadcast_to::strided::Walk;
 
 pub const SOURCE: Source = Source { name: "cast", text: include_str!("kernel.cu") };
 

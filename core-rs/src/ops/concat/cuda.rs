@@ -3,8 +3,8 @@
 use super::Concat;
 use crate::cuda::{CudaContext, CudaIo};
 use crate::error::Result;
+use crate::geometry::strided::Walk;
 use crate::ops::broadcast_to::cuda::copy;
-use crate::ops::broadcast_to::strided::Walk;
 
 pub fn forward(op: &Concat, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let y = io.output_meta(0);

@@ -1,7 +1,7 @@
 //! The definition: every product of output pixel, tap and channel, and what it adds to.
 
-use crate::cpu::conv::ConvShape;
 use crate::dtype::Float;
+use crate::geometry::conv::ConvShape;
 
 /// Calls `f(index in x, index in weight, index in y)` for every product.
 fn for_each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {

@@ -2,12 +2,12 @@
 
 pub mod cuda;
 
-use super::broadcast_to::strided::for_dtype;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
+use crate::geometry::strided::for_dtype;
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ops::blur_pool::tests::{check, noise, wide};
+use crate::ops::testing::{check, noise, wide};
 
 #[test]
 fn every_storage_order_matches_the_definition() {

@@ -10,8 +10,8 @@ use super::ring::Ring;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
+use crate::cpu::separable::rows_per_chunk;
 use crate::ops::blur_pool::cpu::separable;
-use crate::ops::blur_pool::separable::rows_per_chunk;
 use crate::ops::max_pool2d::cpu::larger;
 
 pub fn run(isa: Isa, pool: &Pool, s: &MaxBlurShape, x: &[f32], dy: &[f32], dx: &mut [f32]) {

@@ -3,8 +3,8 @@
 use super::{MaxBlurPool, MaxBlurPoolBackward};
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
+use crate::geometry::image::four;
 use crate::ops::blur_pool::cuda::{SOURCE, Sizes};
-use crate::ops::blur_pool::four;
 
 pub fn forward(op: &MaxBlurPool, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let s = op.0.sizes(io.name(), four(io.meta(0)))?;

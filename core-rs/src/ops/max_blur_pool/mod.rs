@@ -10,11 +10,12 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
-use super::blur_pool::{Blur, BlurShape, IMAGE, four};
+use super::blur_pool::{Blur, BlurShape};
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
+use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
 

@@ -2,7 +2,7 @@
 
 use super::MaxBlurShape;
 use crate::dtype::Float;
-use crate::ops::max_pool2d::window::{PoolShape, Window};
+use crate::ops::window::{PoolShape, Window};
 use crate::ops::{blur_pool, max_pool2d};
 
 /// The max pooling, and how many values it gives.

@@ -1,10 +1,10 @@
 //! Max pooling over chunks of rows, with blocks of channels in registers.
 
-use super::window::{PoolAxis, PoolShape};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
-use crate::ops::blur_pool::separable::rows_per_chunk;
+use crate::cpu::separable::rows_per_chunk;
+use crate::ops::window::{PoolAxis, PoolShape};
 use std::ops::Range;
 
 /// The larger of two, NaN if either is.

@@ -1,14 +1,14 @@
 //! Max pooling on the GPU: what `kernel.cu` is launched with. Average pooling, over the same windows, has its kernels
 //! there too.
 
-use super::window::{PoolAxis, PoolShape};
 use super::{MaxPool2d, MaxPool2dBackward};
 use crate::cuda::images::{below_2_31, in_packs};
 use crate::cuda::launch::Argument;
 use crate::cuda::nvrtc::Source;
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
-use crate::ops::blur_pool::four;
+use crate::geometry::image::four;
+use crate::ops::window::{PoolAxis, PoolShape};
 
 pub const SOURCE: Source = Source { name: "max_pool2d", text: include_str!("kernel.cu") };
 

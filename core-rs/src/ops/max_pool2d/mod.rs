@@ -7,16 +7,15 @@ pub mod cuda;
 pub mod reference;
 #[cfg(test)]
 pub mod tests;
-pub mod window;
 
-use super::blur_pool::{IMAGE, four};
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::Result;
+use crate::geometry::image::{IMAGE, four};
+use crate::ops::window::Window;
 use crate::runtime::record::Io;
 use crate::shape::Meta;
-use window::Window;
 
 /// `max_pool2d`
 pub struct MaxPool2d(Window);

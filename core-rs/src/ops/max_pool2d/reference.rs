@@ -1,7 +1,7 @@
 //! The definition: the largest of every window.
 
-use super::window::PoolShape;
 use crate::dtype::Float;
+use crate::ops::window::PoolShape;
 
 /// Calls `f(index in y, index in x of the largest)` for every window.
 fn for_each_largest<T: Float>(s: &PoolShape, x: &[T], mut f: impl FnMut(usize, usize)) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ops::blur_pool::tests::{check, noise, wide};
+use crate::ops::testing::{check, noise, wide};
 
 /// Kernel, stride, padding, ceilMode.
 type Sizes = ([usize; 2], [usize; 2], [usize; 2], bool);
@@ -19,7 +19,7 @@ const IMAGES: [[usize; 4]; 6] =
     [[2, 9, 12, 3], [1, 7, 7, 29], [3, 8, 7, 8], [2, 60, 50, 16], [0, 9, 9, 2], [2, 9, 8, 0]];
 
 /// Windows and images for every pooling.
-pub fn cases() -> impl Iterator<Item = window::PoolShape> {
+pub fn cases() -> impl Iterator<Item = crate::ops::window::PoolShape> {
     WINDOWS.into_iter().flat_map(|(kernel, stride, pad, ceil)| {
         IMAGES.map(|image| Window { kernel, stride, pad, ceil }.sizes("pool", image).unwrap())
     })

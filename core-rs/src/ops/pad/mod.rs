@@ -4,13 +4,13 @@ mod cuda;
 #[cfg(test)]
 mod tests;
 
-use super::broadcast_to::strided::for_dtype;
 use super::fill::check_value;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::Element;
 use crate::error::{Error, Result};
+use crate::geometry::strided::for_dtype;
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
 

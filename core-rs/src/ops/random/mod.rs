@@ -3,12 +3,12 @@
 
 mod cuda;
 
-use super::broadcast_to::strided::for_dtype;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::Element;
 use crate::error::{Error, Result};
+use crate::geometry::strided::for_dtype;
 use crate::random::{group, normal_pair, unit};
 use crate::runtime::record::Io;
 use crate::shape::Meta;

@@ -8,7 +8,7 @@ use crate::cuda::launch::{Argument, Grid, MOST_ROWS, THREADS};
 use crate::cuda::nvrtc::Source;
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
-use crate::ops::broadcast_to::strided::strides;
+use crate::geometry::strided::strides;
 use crate::shape::{MAX_RANK, Meta, Shape};
 
 static SOURCE: Source = Source { name: "reduce", text: include_str!("kernel.cu") };

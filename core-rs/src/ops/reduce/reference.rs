@@ -3,7 +3,7 @@
 use super::Fold;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::dtype::Float;
-use crate::ops::broadcast_to::strided::{Walk, strides};
+use crate::geometry::strided::{Walk, strides};
 use crate::shape::{MAX_RANK, Shape};
 
 /// Elements of x that a chunk reads, about.

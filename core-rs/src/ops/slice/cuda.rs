@@ -3,8 +3,8 @@
 use super::Slice;
 use crate::cuda::{CudaContext, CudaIo};
 use crate::error::Result;
+use crate::geometry::strided::{Walk, strides};
 use crate::ops::broadcast_to::cuda::copy;
-use crate::ops::broadcast_to::strided::{Walk, strides};
 
 pub fn forward(op: &Slice, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let (x, y) = (io.meta(0), io.output_meta(0));

@@ -15,11 +15,11 @@ mod reference;
 mod tests;
 
 use super::activation::Activation;
-use super::blur_pool::IMAGE;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
+use crate::geometry::image::IMAGE;
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::cpu::isa::Isa;
-use crate::ops::blur_pool::tests::{check, noise, wide};
+use crate::ops::testing::{check, noise, wide};
 
 /// The buffers of a call in a row, so that one comparison covers all.
 fn parts<T, const N: usize>(mut all: &mut [T], lengths: [usize; N]) -> [&mut [T]; N] {

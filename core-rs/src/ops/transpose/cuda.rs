@@ -6,8 +6,8 @@ use crate::cuda::launch::{Argument, Grid};
 use crate::cuda::nvrtc::Source;
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::error::Result;
+use crate::geometry::strided::{Walk, strides};
 use crate::ops::broadcast_to::cuda::copy;
-use crate::ops::broadcast_to::strided::{Walk, strides};
 
 pub const SOURCE: Source = Source { name: "transpose", text: include_str!("kernel.cu") };
 

@@ -4,11 +4,11 @@ pub mod cuda;
 #[cfg(test)]
 mod tests;
 
-use super::broadcast_to::strided::{Walk, for_dtype, strides};
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{Pool, for_each_chunk_mut};
 use crate::error::{Error, Result};
+use crate::geometry::strided::{Walk, for_dtype, strides};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
 

@@ -1,12 +1,12 @@
 //! The kernels for 3x3 windows and groups of few channels in bf16: how pixels are cut into tiles, and the launches.
 
 use super::{SOURCE, Sizes};
-use crate::cpu::conv::ConvShape;
 use crate::cuda::cudnn::Tensors;
 use crate::cuda::launch::{Argument, Grid};
 use crate::cuda::plan::{Arithmetic, Convolution, Pass};
 use crate::cuda::{CudaContext, args};
 use crate::error::Result;
+use crate::geometry::conv::ConvShape;
 
 /// Threads a block.
 const THREADS: u32 = 128;

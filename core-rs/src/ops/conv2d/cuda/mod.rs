@@ -6,7 +6,6 @@ mod gemm;
 mod grouped;
 
 use super::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight};
-use crate::cpu::conv::ConvShape;
 use crate::cuda::context::failed;
 use crate::cuda::cudnn::Tensors;
 use crate::cuda::images::below_2_31;
@@ -15,6 +14,7 @@ use crate::cuda::nvrtc::Source;
 use crate::cuda::plan::{Arithmetic, Convolution, Pass};
 use crate::cuda::{CudaContext, CudaIo};
 use crate::error::Result;
+use crate::geometry::conv::ConvShape;
 use cudarc::driver::result;
 
 pub const SOURCE: Source = Source { name: "conv2d", text: include_str!("../kernel.cu") };
