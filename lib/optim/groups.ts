@@ -1,5 +1,7 @@
 /** Groups of parameters: what an optimizer does with some of a model's. */
 import type { Parameter } from "../nn/module.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
+import { requireKnown } from "./known_options.ts";
 
 /** Settings for some of a model's parameters. */
 export interface ParameterGroup {
@@ -49,6 +51,10 @@ export function requireMatch(
 ): void {
   const open = new Map(parameters);
   for (const group of groups) {
+    requireKnown(op, group, ["match", "lrScale", "wd", "frozen"]);
+    if (!(group.match instanceof RegExp) && typeof group.match !== "function") {
+      throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(group.match)}`);
+    }
     const matched = [...parameters].filter(([path, parameter]) => matches(group, path, parameter));
     if (matched.length === 0) {
       const paths = [...parameters.keys()];

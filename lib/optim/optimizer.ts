@@ -1,14 +1,16 @@
 /** Optimizers bound to a model: one native call updates every parameter. */
 import type { OpParams } from "../ffi/generated/symbols.ts";
 import { DisposedError, LateError, StateError } from "../ffi/errors.ts";
-import type { Module, Parameter } from "../nn/module.ts";
+import { Module, type Parameter } from "../nn/module.ts";
 import { apply } from "../tensor/apply.ts";
 import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
 import { full, tensor, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { allOrNothing, scope } from "../tensor/scope.ts";
 import { type Tensor, versionOf } from "../tensor/tensor.ts";
 import { matches, type ParameterGroup, requireMatch, type Segment, settingsOf } from "./groups.ts";
+import { requireKnown } from "./known_options.ts";
 import { noteBound, refuseStrays } from "./strays.ts";
 
 /** Options of `bind()`. */
@@ -66,6 +68,8 @@ export class BoundOptimizer {
 
   /** @internal Binds to a model's parameters; `Optimizer.bind` calls it. */
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
+    if (!(model instanceof Module)) throw new TypeError(`bind(): Expected a model, got ${kindOf(model)}`);
+    requireKnown("bind", options, ["groups", "lr"]);
     this.#model = model;
     this.#rule = rule;
     this.#groups = options.groups ?? [];

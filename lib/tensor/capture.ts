@@ -89,6 +89,7 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
 export function capture<Args extends readonly Tensor[], Result extends StepResult>(
   step: (...args: Args) => Result,
 ): Captured<Args, Result> {
+  if (typeof step !== "function") throw new TypeError(`capture(): Expected a function, got ${typeof step}`);
   const recordings = new Map<string, RecordedStep>();
   const warm = new Set<string>();
   let disposed = false;

@@ -33,6 +33,7 @@ export function gradEnabled(): boolean {
  * ```
  */
 export function noGrad<Result>(fn: () => Result extends PromiseLike<unknown> ? never : Result): Result {
+  if (typeof fn !== "function") throw new TypeError(`noGrad(): Expected a function, got ${typeof fn}`);
   const before = enabled;
   enabled = false;
   try {
