@@ -5,7 +5,7 @@ import type { Module } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Floats, floatsFor, floatsOf } from "./floats.ts";
-import { listed, prefixOf } from "./names.ts";
+import { listNames, prefixOf } from "./names.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { readTensors } from "./state.ts";
 import type { LoadedWeights } from "./weights.ts";
@@ -65,8 +65,8 @@ function misfits(
     return complaint === undefined ? [] : [[entry.name, complaint]];
   }));
   const why = [
-    ...(missing.length > 0 ? [`missing ${listed(missing)}`] : []),
-    ...(unexpected.length > 0 ? [`not in this model ${listed(unexpected)}`] : []),
+    ...(missing.length > 0 ? [`missing ${listNames(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`not in this model ${listNames(unexpected)}`] : []),
     ...[...other.values()].slice(0, 4),
     ...(other.size > 4 ? [`and ${other.size - 4} more that do not fit`] : []),
   ].join("; ");

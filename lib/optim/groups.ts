@@ -60,7 +60,7 @@ export function requireMatch(
       const paths = [...parameters.keys()];
       const some = paths.slice(0, 4).map((path) => `"${path}"`).join(", ");
       throw new RangeError(
-        `${op}(): Expected ${described(group)} to match a parameter's path, it matches none: the model has ${some}` +
+        `${op}(): Expected ${describe(group)} to match a parameter's path, it matches none: the model has ${some}` +
           (paths.length > 4 ? ` and ${paths.length - 4} more` : ""),
       );
     }
@@ -68,7 +68,7 @@ export function requireMatch(
     if (!matched.map(([path]) => open.delete(path)).includes(true)) {
       throw new RangeError(
         `${op}(): Expected ${
-          described(group)
+          describe(group)
         } to match a parameter that no group before it has, it matches only others': ` +
           "put it first",
       );
@@ -76,6 +76,6 @@ export function requireMatch(
   }
 }
 
-function described({ match }: ParameterGroup): string {
+function describe({ match }: ParameterGroup): string {
   return match instanceof RegExp ? `the group's pattern ${match}` : "the group's function `match`";
 }

@@ -73,7 +73,7 @@ export class BoundOptimizer {
     this.#model = model;
     this.#rule = rule;
     this.#groups = options.groups ?? [];
-    this.#lr = checkedRate(options.lr ?? 1e-3);
+    this.#lr = checkRate(options.lr ?? 1e-3);
     if (model.namedParameters().size === 0) {
       throw new StateError("bind(): Expected a model with parameters, got one without");
     }
@@ -90,7 +90,7 @@ export class BoundOptimizer {
 
   set lr(lr: number) {
     refuseInCapture("set a learning rate");
-    checkedRate(lr);
+    checkRate(lr);
     this.#alive();
     if (lr === this.#lr) return;
     this.#lr = lr;
@@ -100,7 +100,7 @@ export class BoundOptimizer {
   /** @internal Has steps enqueued that find a rate of their own in the scalar on the device, which `enqueue` gets. */
   atRates<Result>(rates: readonly number[], enqueue: (scalar: Tensor) => Result): Result {
     this.#alive();
-    for (const rate of rates) checkedRate(rate);
+    for (const rate of rates) checkRate(rate);
     const result = enqueue(this.#lrTensor!);
     this.#lr = rates.at(-1) ?? this.#lr;
     return result;
@@ -369,7 +369,7 @@ export class BoundOptimizer {
   }
 }
 
-function checkedRate(lr: number): number {
+function checkRate(lr: number): number {
   if (!Number.isFinite(lr) || lr < 0) throw new RangeError(`Expected a learning rate from 0, got ${lr}`);
   return lr;
 }

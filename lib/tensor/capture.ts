@@ -142,7 +142,7 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
         }
         const other = keys.findIndex((key, index) => index > from && key !== keys[from]);
         const to = other < 0 ? keys.length : other;
-        results.push(...replayed(found, batches.slice(from, to), rates && { ...rates, lr: rates.lr.slice(from, to) }));
+        results.push(...replayAll(found, batches.slice(from, to), rates && { ...rates, lr: rates.lr.slice(from, to) }));
       }
     } catch (error) {
       for (const value of ownedIn(results)) value.dispose();
@@ -151,7 +151,7 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
     return results;
   }
 
-  function replayed(found: RecordedStep, batches: readonly Readonly<Args>[], rates: ManyOptions["rates"]): Result[] {
+  function replayAll(found: RecordedStep, batches: readonly Readonly<Args>[], rates: ManyOptions["rates"]): Result[] {
     const replay = (scalar?: Tensor): StepResult[] =>
       found.replay(batches, scalar && { scalar: scalar.handle, rates: rates!.lr });
     return (rates === undefined ? replay() : rates.optimizer.atRates(rates.lr, replay)) as Result[];

@@ -94,7 +94,7 @@ export class Recording {
 let recording: Recording | undefined;
 
 /** Runs a step under a recording. */
-export function recorded<Result>(own: Recording, step: () => Result): Result {
+export function recordUnder<Result>(own: Recording, step: () => Result): Result {
   recording = own;
   try {
     return step();

@@ -120,10 +120,10 @@ export function clone(x: Tensor): Tensor {
 export function gatherRows(table: Tensor, index: Tensor): Tensor {
   requireTensor("gatherRows", "table", table);
   requireTensor("gatherRows", "index", index);
-  return gathered(table, index);
+  return gather(table, index);
 }
 
-const gathered = defineOp({
+const gather = defineOp({
   name: "gatherRows",
   forward: (table: Tensor, index: Tensor) => applyOne("gather_rows", [table, index], {}),
   backward: (dy, { inputs: [table, index] }) => {
