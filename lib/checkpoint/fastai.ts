@@ -108,7 +108,9 @@ export function writeFastai(
   if (fitting.length === 0 || strict && why !== "") {
     const prefix = prefixOf(saved.keys(), new Set(entries.map(({ name }) => name)));
     const cure = "Build the model as it was trained (arch, sa, widths, classes)" +
-      (fitting.length > 0 ? ", or pass strict: false to leave out what does not fit, say a head of other classes" : "");
+      (found.missing.length + found.unexpected.length === 0 && fitting.length > 0
+        ? ", or pass strict: false to leave out what has another shape, say a head of other classes"
+        : "");
     throw new StateError(
       prefix === undefined
         ? `Cannot import these weights: ${why}. ${cure}`
