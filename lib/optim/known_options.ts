@@ -19,13 +19,13 @@ const elsewhere: Readonly<Record<string, string>> = {
   freeze: "it is called frozen here",
 };
 
-/** Throws where options hold a name that is not among the known ones; a config's `name` may stay in it. */
+/** Throws where options set a name that is not among the known ones; a config's `name` may stay in it. */
 export function requireKnown(op: string, options: object, known: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`${op}(): Expected options as an object, got ${options}`);
   }
   for (const [name, value] of Object.entries(options)) {
-    if (known.includes(name) || name === "name" && value === op) continue;
+    if (value === undefined || known.includes(name) || name === "name" && value === op) continue;
     const hint = name === "lr" && known.includes("lrScale")
       ? "lrScale multiplies the learning rate here"
       : elsewhere[name];

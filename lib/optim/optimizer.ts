@@ -111,6 +111,12 @@ export class BoundOptimizer {
     return this.#steps;
   }
 
+  /** Whether it has done a step, or goes on from a state that was loaded: until then, other weights may come into the model. */
+  get begun(): boolean {
+    this.#alive();
+    return this.#inUse();
+  }
+
   /** Updates every parameter that has a gradient, and consumes the gradients, even where it throws. Only enqueues. */
   step(): void {
     const tables = this.#current();
@@ -313,7 +319,7 @@ export class BoundOptimizer {
       const states = new Map(
         this.#rule.states.map((name) => [name, scope(() => zeros([start], { dtype, device })).detachFromScope()]),
       );
-      const steps = scope(() => tensor(new Int32Array(segments.length + 1), undefined, { device })).detachFromScope();
+      const steps = scope(() => tensor(new Int32Array(segments.length + 1), { device })).detachFromScope();
       const tables = { segments, states, steps };
       scope(() => noGrad(() => this.#fillTables(tables, before)));
       return { lr, tables };

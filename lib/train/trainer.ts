@@ -62,8 +62,6 @@ export class Trainer {
   readonly #losses = new StepLosses();
   #meter = this.#newMeter();
   #fitting = false;
-  /** Whether the state is that of a training that has begun: until then, other weights may be put into the model. */
-  #begun = false;
   #savedAt = 0;
   /** Whether something has happened since the state was saved. */
   #unsaved = false;
@@ -119,7 +117,6 @@ export class Trainer {
     this.#at = { ...state.counters };
     if (state.counters.plan !== null) this.#device.usePlan(state.counters.plan);
     this.optimizer.resumeAt(state.counters.optimizerSteps);
-    this.#begun = true;
     this.#restartMeter();
   }
 
@@ -138,8 +135,7 @@ export class Trainer {
       this.#at = { ...at };
       this.#restartMeter();
     }
-    if (!this.#begun && this.optimizer.steps === 0) this.ema?.restart();
-    this.#begun = true;
+    if (!this.optimizer.begun) this.ema?.restart();
     this.#savedAt = performance.now();
     this.#fitting = true;
     try {
