@@ -59,9 +59,9 @@ export class BoundOptimizer {
   #lr: number;
   #lrTensor: Tensor | undefined;
   #steps = 0;
-  /** Until the first step, weights may still be loaded: the states that begin as copies of them are made again then. */
-  #used = false;
-  /** The versions of those states as this optimizer has left them: others mean that somebody has loaded a state. */
+  /** Whether somebody else has written the state: until then, and until the first step, copies of the weights follow them. */
+  #loaded = false;
+  /** The versions of the copies as this optimizer has left them: others mean that somebody has loaded a state. */
   #copiedAt = "";
   /** Parameters whose gradient was turned off here, and is turned on again once they are no longer frozen. */
   readonly #frozen = new Set<Parameter>();
@@ -120,7 +120,6 @@ export class BoundOptimizer {
   /** Updates every parameter that has a gradient, and consumes the gradients, even where it throws. Only enqueues. */
   step(): void {
     const tables = this.#current();
-    this.#used = true;
     const gradients = tables.segments.map(({ parameter }) => parameter.takeGrad());
     try {
       refuseStrays(new Set(tables.segments.map(({ parameter }) => parameter)));
@@ -206,7 +205,7 @@ export class BoundOptimizer {
   /** Goes on from a count of steps, after the state was written: for resuming. */
   resumeAt(steps: number): void {
     this.#steps = steps;
-    this.#used = true;
+    this.#loaded = true;
   }
 
   /** @internal A late error may have skipped the last change of the rate, and steps. */
@@ -219,6 +218,8 @@ export class BoundOptimizer {
     try {
       // Steps that are enqueued while this waits come on top.
       this.#steps += await calls.item() - enqueued;
+      // Not even the first step was done: what it would have written is as it was.
+      if (this.#steps === 0 && !this.#loaded) this.#copiedAt = this.#copyVersions();
     } catch (error) {
       // The device has failed anew, and its next recovery comes here again; or the count itself was never computed.
       if (!(error instanceof LateError || error instanceof StateError)) throw error;
@@ -266,8 +267,9 @@ export class BoundOptimizer {
 
   /** Whether there was a step, or somebody else has written the states that begin as copies. */
   #inUse(): boolean {
-    this.#used ||= this.#copyVersions() !== this.#copiedAt;
-    return this.#used;
+    if (this.#steps > 0) return true;
+    this.#loaded ||= this.#copyVersions() !== this.#copiedAt;
+    return this.#loaded;
   }
 
   /** Has the gradients computed of what is trained, and of nothing that this optimizer keeps as it is. */
