@@ -5,7 +5,7 @@ import type { Module } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Floats, floatsFor, floatsOf } from "./floats.ts";
-import { listed, prefixOf } from "./names.ts";
+import { listNames, prefixOf } from "./names.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { readTensors } from "./state.ts";
 import type { LoadedWeights } from "./weights.ts";
@@ -65,8 +65,8 @@ function misfits(
     return complaint === undefined ? [] : [[entry.name, complaint]];
   }));
   const why = [
-    ...(missing.length > 0 ? [`missing ${listed(missing)}`] : []),
-    ...(unexpected.length > 0 ? [`not in this model ${listed(unexpected)}`] : []),
+    ...(missing.length > 0 ? [`missing ${listNames(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`not in this model ${listNames(unexpected)}`] : []),
     ...[...other.values()].slice(0, 4),
     ...(other.size > 4 ? [`and ${other.size - 4} more that do not fit`] : []),
   ].join("; ");
@@ -108,7 +108,9 @@ export function writeFastai(
   if (fitting.length === 0 || strict && why !== "") {
     const prefix = prefixOf(saved.keys(), new Set(entries.map(({ name }) => name)));
     const cure = "Build the model as it was trained (arch, sa, widths, classes)" +
-      (fitting.length > 0 ? ", or pass strict: false to leave out what does not fit, say a head of other classes" : "");
+      (found.missing.length + found.unexpected.length === 0 && fitting.length > 0
+        ? ", or pass strict: false to leave out what has another shape, say a head of other classes"
+        : "");
     throw new StateError(
       prefix === undefined
         ? `Cannot import these weights: ${why}. ${cure}`

@@ -1,7 +1,7 @@
 /** Names of tensors in messages: a few of them, and what they have in common. */
 
 /** A few names, and how many more there are. */
-export function listed(names: readonly string[]): string {
+export function listNames(names: readonly string[]): string {
   const shown = names.slice(0, 4).map((name) => `"${name}"`).join(", ");
   return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
 }

@@ -11,7 +11,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
 import type { Ema } from "../optim/ema.ts";
-import { listed } from "./names.ts";
+import { listNames } from "./names.ts";
 import type { SafeDtype, SafeTensor } from "./safetensors.ts";
 
 /** Where a training is. */
@@ -150,8 +150,8 @@ function complaints(saved: ReadonlyMap<string, SafeTensor>, live: ReadonlyMap<st
     ];
   });
   return [
-    ...(missing.length > 0 ? [`Expected ${listed(missing)}, which it lacks`] : []),
-    ...(extra.length > 0 ? [`Got ${listed(extra)}, which nothing here has`] : []),
+    ...(missing.length > 0 ? [`Expected ${listNames(missing)}, which it lacks`] : []),
+    ...(extra.length > 0 ? [`Got ${listNames(extra)}, which nothing here has`] : []),
     ...other.slice(0, 4),
   ];
 }

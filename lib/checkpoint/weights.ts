@@ -7,7 +7,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
 import { floatsFor, floatsOf } from "./floats.ts";
-import { listed, prefixOf } from "./names.ts";
+import { listNames, prefixOf } from "./names.ts";
 import { readSafetensors, type SafeTensor, writeSafetensors } from "./safetensors.ts";
 import { readTensors } from "./state.ts";
 
@@ -83,8 +83,8 @@ function describe(
     return `expected "${path}" as ${target.dtype} [${target.shape.join(", ")}], got ${dtype} [${shape.join(", ")}]`;
   });
   return [
-    ...(missing.length > 0 ? [`missing ${listed(missing)}`] : []),
-    ...(unexpected.length > 0 ? [`not in this model ${listed(unexpected)}`] : []),
+    ...(missing.length > 0 ? [`missing ${listNames(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`not in this model ${listNames(unexpected)}`] : []),
     ...others,
     ...(mismatched.length > 4 ? [`and ${mismatched.length - 4} more of another shape`] : []),
   ].join("; ");
@@ -141,7 +141,7 @@ function belowPrefix(tensors: ReadonlyMap<string, SafeTensor>, prefix: string, p
   if (below.length === 0) {
     throw new StateError(
       `Cannot load the weights of "${path}": Expected names that begin with "${prefix}", got ${
-        listed([...tensors.keys()])
+        listNames([...tensors.keys()])
       }`,
     );
   }

@@ -2,6 +2,7 @@
 import type { ActivationName } from "../ffi/codes.ts";
 import { KaimingInit } from "../nn/init.ts";
 import type { LayerOptions } from "../nn/layers.ts";
+import { requireOptions } from "../tensor/ops/checks.ts";
 import type { ModuleOptions } from "../nn/module.ts";
 
 /** The kinds of {@linkcode PoolKind}. */
@@ -63,6 +64,7 @@ export type Filled = Required<Omit<XResNetOptions, "seed" | "device" | "dtype">>
 
 /** The options without those that are undefined, which would hide a default. */
 export function withoutUndefined<Options extends object>(options: Options): Options {
+  requireOptions("XResNet", options, "{ classes: 10 }");
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 

@@ -12,6 +12,9 @@ import { ResBlock } from "./res_block.ts";
 /**
  * A residual network for images [n, h, w, c] to logits [n, classes].
  *
+ * Its weights start as fastai's: those of convolutions and the head normal of standard deviation √(2 / fanIn) (He 2015),
+ * biases 0, norms 1 but for the last of each block (`zeroGamma`). Single layers outside of it start as PyTorch's.
+ *
  * @example
  * ```ts
  * import { models } from "@libtrain/libtrain";

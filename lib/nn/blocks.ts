@@ -1,9 +1,11 @@
 /** Modules made of others. */
-import type { ActivationName } from "../ffi/codes.ts";
+import { ACTIVATION_CODES, type ActivationName } from "../ffi/codes.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { squeezeExcitation } from "../tensor/ops/squeeze_excitation.ts";
 import { affine, unary } from "../tensor/ops/unary.ts";
 import { ownedHere, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { requireForward } from "./checks.ts";
 import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, type LayerOptions, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -20,6 +22,11 @@ export class Activation extends Module {
   /** Makes the parameters. */
   constructor(act: ActivationName) {
     super();
+    if (!Object.hasOwn(ACTIVATION_CODES, act)) {
+      throw new RangeError(
+        `Activation(): Expected \`act\` as one of ${Object.keys(ACTIVATION_CODES).join(", ")}, got ${kindOf(act)}`,
+      );
+    }
     this.act = act;
   }
 
@@ -54,6 +61,7 @@ export class Sequential extends Module {
   /** Makes the parameters. */
   constructor(...layers: Module[]) {
     super();
+    layers.forEach((layer, index) => requireForward("Sequential", `layers[${index}]`, layer));
     this.layers = layers;
   }
 

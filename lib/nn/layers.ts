@@ -4,8 +4,10 @@ import { ones, zeros } from "../tensor/create.ts";
 import { batchNorm } from "../tensor/ops/batch_norm.ts";
 import { conv2d } from "../tensor/ops/conv2d.ts";
 import { linear } from "../tensor/ops/matmul.ts";
+import { requireTensor } from "../tensor/ops/checks.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { requireCounts } from "./checks.ts";
 import { type Init, UniformInit } from "./init.ts";
 import { Buffer, Module, type ModuleOptions, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -50,6 +52,7 @@ export class Conv2d extends Module {
   /** Makes the parameters. */
   constructor(inChannels: number, outChannels: number, options: Conv2dLayerOptions = {}) {
     super();
+    requireCounts("Conv2d", { inChannels, outChannels });
     const [kh, kw] = pair("Conv2d", "kernel", options.kernel ?? 3);
     this.stride = pair("Conv2d", "stride", options.stride ?? 1);
     this.padding = pair("Conv2d", "padding", options.padding ?? [(kh - 1) >> 1, (kw - 1) >> 1]);
@@ -98,6 +101,7 @@ export class Linear extends Module {
   /** Makes the parameters. */
   constructor(inFeatures: number, outFeatures: number, options: LayerOptions & { bias?: boolean } = {}) {
     super();
+    requireCounts("Linear", { inFeatures, outFeatures });
     const init = options.init ?? new UniformInit();
     this.weight = Parameter.of(init.weight([outFeatures, inFeatures], inFeatures, options));
     this.bias = options.bias ?? true ? Parameter.of(init.bias([outFeatures], inFeatures, options)) : null;
@@ -105,7 +109,23 @@ export class Linear extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
+    const [outFeatures, inFeatures] = this.weight.shape;
+    requireTensor("Linear", "x", x);
+    if (x.shape.at(-1) !== inFeatures) {
+      throw new TypeError(
+        `Linear(${inFeatures}, ${outFeatures}): Expected \`x\` with a last axis of ${inFeatures} (inFeatures), got shape ` +
+          `[${x.shape.join(", ")}]${this.#cure(x)}`,
+      );
+    }
     return linear(x, forInput(this.weight, x), { bias: this.bias && forInput(this.bias, x) });
+  }
+
+  /** What to do about a wrong last axis, where the sizes say it. */
+  #cure(x: Tensor): string {
+    const inFeatures = this.weight.shape[1]!;
+    const [n, ...rest] = x.shape;
+    const flat = rest.reduce((product, size) => product * size, 1);
+    return rest.length > 1 && flat === inFeatures ? `: reshape([${n}, -1]) makes rows of it` : "";
   }
 }
 
@@ -144,6 +164,7 @@ export class BatchNorm2d extends Module {
   /** Makes the parameters. */
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
     super();
+    requireCounts("BatchNorm2d", { channels });
     this.eps = options.eps ?? 1e-5;
     this.momentum = options.momentum ?? 0.1;
     this.act = options.act ?? "none";

@@ -117,7 +117,7 @@ export abstract class Module {
     seen.add(this);
     yield [path, this];
     for (const [name, child] of fieldsOf(this)) {
-      if (child instanceof Module) yield* child.#modules(joined(path, name), seen);
+      if (child instanceof Module) yield* child.#modules(joinPath(path, name), seen);
     }
   }
 
@@ -143,7 +143,7 @@ export abstract class Module {
       for (const [name, value] of fieldsOf(module)) {
         if (!(value instanceof kind) || seen.has(value)) continue;
         seen.add(value);
-        const own = joined(path, name);
+        const own = joinPath(path, name);
         if (found.has(own)) throw twoNamed(own);
         found.set(own, value);
       }
@@ -175,6 +175,6 @@ export abstract class Module {
   }
 }
 
-function joined(path: string, name: string): string {
+function joinPath(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;
 }

@@ -9,6 +9,7 @@ import {
   maxPool2d,
   type Pool2dOptions,
 } from "../tensor/ops/pooling.ts";
+import { requireOptions } from "../tensor/ops/checks.ts";
 import { pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
@@ -21,6 +22,7 @@ export class MaxPool2d extends Module {
   /** Takes its settings. */
   constructor(options: Pool2dOptions) {
     super();
+    requireOptions("MaxPool2d", options, "new MaxPool2d({ kernel: 2 })");
     this.options = options;
   }
 
@@ -43,6 +45,7 @@ export class AvgPool2d extends Module {
   /** Takes its settings. */
   constructor(options: Pool2dOptions & { countIncludePad?: boolean }) {
     super();
+    requireOptions("AvgPool2d", options, "new AvgPool2d({ kernel: 2 })");
     this.options = options;
   }
 

@@ -1,4 +1,5 @@
 /** Surgery: other modules in the place of those that are there. */
+import { requireForward } from "./checks.ts";
 import { elementsOf, putElement } from "./fields.ts";
 import { Module } from "./module.ts";
 
@@ -23,6 +24,7 @@ export function replaceModules<Old extends Module>(
   kind: abstract new (...args: never) => Old,
   replacement: (old: Old, path: string) => Module,
 ): number {
+  requireForward("replaceModules", "root", root);
   const replaced = new Map<Module, Module>();
   const visited = new Set<unknown>([root]);
   const visit = (holder: object, elements: readonly [string, unknown][], prefix: string): void => {

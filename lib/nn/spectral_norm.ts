@@ -53,12 +53,12 @@ export function spectralNorm(weight: Tensor, options: SpectralNormOptions): Tens
     // What backward keeps are these vectors, never the buffers, which the next forward overwrites.
     const { u, v } = training ? noGrad(() => powerIteration(matrix, options, eps)) : rowsOf(options);
     const sigma = matmul(u, matmul(matrix, v, { transposeB: true }));
-    return dividedBy(weight, sigma);
+    return divideBy(weight, sigma);
   });
 }
 
 /** weight / σ. For σ, the size of a weight, σ² is in range, and saves a pass over the weight in backward. */
-const dividedBy = defineOp({
+const divideBy = defineOp({
   name: "spectral_norm",
   forward: (weight: Tensor, sigma: Tensor) => weight.div(sigma),
   backward: (dy, { inputs: [weight, sigma] }) => [

@@ -3,6 +3,7 @@ import { zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { requireForward } from "./checks.ts";
 import { SqueezeExcitation } from "./blocks.ts";
 import { Conv2d, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
@@ -23,6 +24,7 @@ export interface SummaryRow {
 
 /** The layers that a batch of a shape goes through, in order. */
 export function summaryRows(model: Module, inputShape: readonly number[]): SummaryRow[] {
+  requireForward("summary", "model", model);
   const rows: SummaryRow[] = [];
   const modules = [...model.modules()];
   // It does its layers' work in one op of its own.

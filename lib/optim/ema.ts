@@ -2,6 +2,7 @@
 import type { Module } from "../nn/module.ts";
 import { zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { requireOptions } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -36,7 +37,9 @@ export class Ema {
   readonly #count: Tensor;
 
   /** Starts from the weights as they are. */
-  constructor(model: Module, { decay }: EmaOptions) {
+  constructor(model: Module, options: EmaOptions) {
+    requireOptions("Ema", options, "new Ema(model, { decay: 0.999 })");
+    const { decay } = options;
     if (!(decay >= 0 && decay < 1)) throw new RangeError(`Ema(): Expected \`decay\` from 0 to below 1, got ${decay}`);
     this.decay = decay;
     this.#model = model;

@@ -1,5 +1,7 @@
 /** Groups of parameters: what an optimizer does with some of a model's. */
 import type { Parameter } from "../nn/module.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
+import { requireKnown } from "./known_options.ts";
 
 /** Settings for some of a model's parameters. */
 export interface ParameterGroup {
@@ -49,12 +51,16 @@ export function requireMatch(
 ): void {
   const open = new Map(parameters);
   for (const group of groups) {
+    requireKnown(op, group, ["match", "lrScale", "wd", "frozen"]);
+    if (!(group.match instanceof RegExp) && typeof group.match !== "function") {
+      throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(group.match)}`);
+    }
     const matched = [...parameters].filter(([path, parameter]) => matches(group, path, parameter));
     if (matched.length === 0) {
       const paths = [...parameters.keys()];
       const some = paths.slice(0, 4).map((path) => `"${path}"`).join(", ");
       throw new RangeError(
-        `${op}(): Expected ${described(group)} to match a parameter's path, it matches none: the model has ${some}` +
+        `${op}(): Expected ${describe(group)} to match a parameter's path, it matches none: the model has ${some}` +
           (paths.length > 4 ? ` and ${paths.length - 4} more` : ""),
       );
     }
@@ -62,7 +68,7 @@ export function requireMatch(
     if (!matched.map(([path]) => open.delete(path)).includes(true)) {
       throw new RangeError(
         `${op}(): Expected ${
-          described(group)
+          describe(group)
         } to match a parameter that no group before it has, it matches only others': ` +
           "put it first",
       );
@@ -70,6 +76,6 @@ export function requireMatch(
   }
 }
 
-function described({ match }: ParameterGroup): string {
+function describe({ match }: ParameterGroup): string {
   return match instanceof RegExp ? `the group's pattern ${match}` : "the group's function `match`";
 }

@@ -1,14 +1,16 @@
 /** Optimizers bound to a model: one native call updates every parameter. */
 import type { OpParams } from "../ffi/generated/symbols.ts";
 import { DisposedError, LateError, StateError } from "../ffi/errors.ts";
-import type { Module, Parameter } from "../nn/module.ts";
+import { Module, type Parameter } from "../nn/module.ts";
 import { apply } from "../tensor/apply.ts";
 import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
 import { full, tensor, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { allOrNothing, scope } from "../tensor/scope.ts";
 import { type Tensor, versionOf } from "../tensor/tensor.ts";
 import { matches, type ParameterGroup, requireMatch, type Segment, settingsOf } from "./groups.ts";
+import { requireKnown } from "./known_options.ts";
 import { noteBound, refuseStrays } from "./strays.ts";
 
 /** Options of `bind()`. */
@@ -57,19 +59,21 @@ export class BoundOptimizer {
   #lr: number;
   #lrTensor: Tensor | undefined;
   #steps = 0;
-  /** Until the first step, weights may still be loaded: the states that begin as copies of them are made again then. */
-  #used = false;
-  /** The versions of those states as this optimizer has left them: others mean that somebody has loaded a state. */
+  /** Whether somebody else has written the state: until then, and until the first step, copies of the weights follow them. */
+  #loaded = false;
+  /** The versions of the copies as this optimizer has left them: others mean that somebody has loaded a state. */
   #copiedAt = "";
   /** Parameters whose gradient was turned off here, and is turned on again once they are no longer frozen. */
   readonly #frozen = new Set<Parameter>();
 
   /** @internal Binds to a model's parameters; `Optimizer.bind` calls it. */
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
+    if (!(model instanceof Module)) throw new TypeError(`bind(): Expected a model, got ${kindOf(model)}`);
+    requireKnown("bind", options, ["groups", "lr"]);
     this.#model = model;
     this.#rule = rule;
     this.#groups = options.groups ?? [];
-    this.#lr = checkedRate(options.lr ?? 1e-3);
+    this.#lr = checkRate(options.lr ?? 1e-3);
     if (model.namedParameters().size === 0) {
       throw new StateError("bind(): Expected a model with parameters, got one without");
     }
@@ -86,7 +90,7 @@ export class BoundOptimizer {
 
   set lr(lr: number) {
     refuseInCapture("set a learning rate");
-    checkedRate(lr);
+    checkRate(lr);
     this.#alive();
     if (lr === this.#lr) return;
     this.#lr = lr;
@@ -96,7 +100,7 @@ export class BoundOptimizer {
   /** @internal Has steps enqueued that find a rate of their own in the scalar on the device, which `enqueue` gets. */
   atRates<Result>(rates: readonly number[], enqueue: (scalar: Tensor) => Result): Result {
     this.#alive();
-    for (const rate of rates) checkedRate(rate);
+    for (const rate of rates) checkRate(rate);
     const result = enqueue(this.#lrTensor!);
     this.#lr = rates.at(-1) ?? this.#lr;
     return result;
@@ -107,10 +111,15 @@ export class BoundOptimizer {
     return this.#steps;
   }
 
+  /** Whether it has done a step, or goes on from a state that was loaded: until then, other weights may come into the model. */
+  get begun(): boolean {
+    this.#alive();
+    return this.#inUse();
+  }
+
   /** Updates every parameter that has a gradient, and consumes the gradients, even where it throws. Only enqueues. */
   step(): void {
     const tables = this.#current();
-    this.#used = true;
     const gradients = tables.segments.map(({ parameter }) => parameter.takeGrad());
     try {
       refuseStrays(new Set(tables.segments.map(({ parameter }) => parameter)));
@@ -196,7 +205,7 @@ export class BoundOptimizer {
   /** Goes on from a count of steps, after the state was written: for resuming. */
   resumeAt(steps: number): void {
     this.#steps = steps;
-    this.#used = true;
+    this.#loaded = true;
   }
 
   /** @internal A late error may have skipped the last change of the rate, and steps. */
@@ -209,6 +218,8 @@ export class BoundOptimizer {
     try {
       // Steps that are enqueued while this waits come on top.
       this.#steps += await calls.item() - enqueued;
+      // Not even the first step was done: what it would have written is as it was.
+      if (this.#steps === 0 && !this.#loaded) this.#copiedAt = this.#copyVersions();
     } catch (error) {
       // The device has failed anew, and its next recovery comes here again; or the count itself was never computed.
       if (!(error instanceof LateError || error instanceof StateError)) throw error;
@@ -256,8 +267,9 @@ export class BoundOptimizer {
 
   /** Whether there was a step, or somebody else has written the states that begin as copies. */
   #inUse(): boolean {
-    this.#used ||= this.#copyVersions() !== this.#copiedAt;
-    return this.#used;
+    if (this.#steps > 0) return true;
+    this.#loaded ||= this.#copyVersions() !== this.#copiedAt;
+    return this.#loaded;
   }
 
   /** Has the gradients computed of what is trained, and of nothing that this optimizer keeps as it is. */
@@ -309,7 +321,7 @@ export class BoundOptimizer {
       const states = new Map(
         this.#rule.states.map((name) => [name, scope(() => zeros([start], { dtype, device })).detachFromScope()]),
       );
-      const steps = scope(() => tensor(new Int32Array(segments.length + 1), undefined, { device })).detachFromScope();
+      const steps = scope(() => tensor(new Int32Array(segments.length + 1), { device })).detachFromScope();
       const tables = { segments, states, steps };
       scope(() => noGrad(() => this.#fillTables(tables, before)));
       return { lr, tables };
@@ -365,7 +377,7 @@ export class BoundOptimizer {
   }
 }
 
-function checkedRate(lr: number): number {
+function checkRate(lr: number): number {
   if (!Number.isFinite(lr) || lr < 0) throw new RangeError(`Expected a learning rate from 0, got ${lr}`);
   return lr;
 }

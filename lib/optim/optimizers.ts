@@ -1,5 +1,6 @@
 /** The optimizers: their settings, and the op that does a step. */
 import type { Module } from "../nn/module.ts";
+import { requireKnown } from "./known_options.ts";
 import { type BindOptions, BoundOptimizer, type StepRule } from "./optimizer.ts";
 
 /** An optimizer's settings, ready to be bound to a model. */
@@ -43,6 +44,7 @@ export interface RangerOptions {
  * ```
  */
 export function ranger(options: RangerOptions = {}): Optimizer {
+  requireKnown("ranger", options, ["mom", "sqrMom", "eps", "wd", "rectify", "k", "alpha", "centralise"]);
   const { mom = 0.95, sqrMom = 0.99, eps = 1e-6, wd = 0.01, rectify = true, k = 6, alpha = 0.5, centralise = false } =
     options;
   within("ranger", { mom, sqrMom, alpha }, 0, 1);
@@ -73,6 +75,7 @@ export interface AdamWOptions {
 
 /** AdamW (Loshchilov and Hutter 2019). */
 export function adamw(options: AdamWOptions = {}): Optimizer {
+  requireKnown("adamw", options, ["mom", "sqrMom", "eps", "wd"]);
   const { mom = 0.9, sqrMom = 0.99, eps = 1e-5, wd = 0.01 } = options;
   within("adamw", { mom, sqrMom }, 0, 1);
   within("adamw", { eps, wd }, 0, Infinity);
@@ -94,6 +97,7 @@ export interface SgdOptions {
 
 /** Stochastic gradient descent with momentum. */
 export function sgd(options: SgdOptions = {}): Optimizer {
+  requireKnown("sgd", options, ["mom", "dampening", "nesterov", "wd"]);
   const { mom = 0, dampening = false, nesterov = false, wd = 0 } = options;
   within("sgd", { mom }, 0, 1);
   within("sgd", { wd }, 0, Infinity);

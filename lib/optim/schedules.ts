@@ -1,4 +1,5 @@
 /** Learning-rate schedules: functions of how far training is. */
+import { requireKnown } from "./known_options.ts";
 
 /** A schedule's settings as plain JSON: `name` is the function that makes it, and `then` the settings of an inner one. */
 export interface ScheduleConfig {
@@ -69,6 +70,7 @@ function check(
  * ```
  */
 export function flatCos(options: { lr: number; start?: number; divFinal?: number }): Schedule {
+  requireKnown("flatCos", options, ["lr", "start", "divFinal"]);
   const { lr, start = 0.75, divFinal = 1e5 } = options;
   check("flatCos", { lr }, { start }, { divFinal });
   return schedule({ name: "flatCos", lr, start, divFinal }, (position) => {
@@ -79,6 +81,7 @@ export function flatCos(options: { lr: number; start?: number; divFinal?: number
 
 /** Cosine up from lr / div, then down to lr / divFinal: fastai's fit_one_cycle (Smith 2018). */
 export function oneCycle(options: { lr: number; start?: number; div?: number; divFinal?: number }): Schedule {
+  requireKnown("oneCycle", options, ["lr", "start", "div", "divFinal"]);
   const { lr, start = 0.25, div = 25, divFinal = 1e5 } = options;
   check("oneCycle", { lr }, { start }, { div, divFinal });
   return schedule(
@@ -94,6 +97,7 @@ export function oneCycle(options: { lr: number; start?: number; div?: number; di
 
 /** Half a cosine from lr to `end`, by default 0. */
 export function cosine(options: { lr: number; end?: number }): Schedule {
+  requireKnown("cosine", options, ["lr", "end"]);
   const { lr, end = 0 } = options;
   check("cosine", { lr, end });
   return schedule({ name: "cosine", lr, end }, (position) => cosineBetween(lr, end, position));
@@ -101,6 +105,7 @@ export function cosine(options: { lr: number; end?: number }): Schedule {
 
 /** One rate throughout. */
 export function constant(options: { lr: number }): Schedule {
+  requireKnown("constant", options, ["lr"]);
   const { lr } = options;
   check("constant", { lr });
   return schedule({ name: "constant", lr }, () => lr);
@@ -108,6 +113,7 @@ export function constant(options: { lr: number }): Schedule {
 
 /** Straight up from lr / div during the first `warmup` of the steps, then another schedule over the rest. */
 export function linearWarmup(options: { lr: number; warmup?: number; div?: number; then?: Schedule }): Schedule {
+  requireKnown("linearWarmup", options, ["lr", "warmup", "div", "then"]);
   const { lr, warmup = 0.1, div = 25, then = constant({ lr }) } = options;
   check("linearWarmup", { lr }, { warmup }, { div });
   return schedule({ name: "linearWarmup", lr, warmup, div, then: then.config }, (position) => {

@@ -17,14 +17,14 @@ export function noteBound(parameters: Iterable<Parameter>): void {
  */
 export function refuseStrays(own: ReadonlySet<Parameter>): void {
   const leaves = lastLeaves().filter((leaf): leaf is Parameter => leaf instanceof Parameter);
-  const stray = leaves.find((leaf) => !bound.has(leaf));
-  if (stray === undefined || !leaves.some((leaf) => own.has(leaf))) return;
+  const strays = leaves.filter((leaf) => !bound.has(leaf)).sort((a, b) => b.size - a.size);
+  if (strays.length === 0 || !leaves.some((leaf) => own.has(leaf))) return;
+  const shapes = strays.slice(0, 4).map(({ shape }) => `[${shape.join(", ")}]`).join(", ");
+  const count = strays.length === 1 ? "one of shape" : `${strays.length} of shapes`;
+  const more = strays.length > 4 ? " and others" : "";
   throw new StateError(
-    `step(): Expected an optimizer for every parameter that backward() reached, got one of shape ` +
-      `[${
-        stray.shape.join(", ")
-      }] that none is bound to and that would never train, as is usual for a layer in a #private ` +
-      "field or a local variable: keep it in a plain field of the model (arrays, maps and objects will do), bind an " +
-      "optimizer to it too, or set requireGrad(false) on it",
+    `step(): Expected an optimizer for every parameter that backward() reached, got ${count} ${shapes}${more} that none is ` +
+      "bound to and that would never train, as is usual for a layer in a #private field or a local variable: keep it in a " +
+      "plain field of the model (arrays, maps and objects will do), bind an optimizer to it too, or set requireGrad(false) on it",
   );
 }

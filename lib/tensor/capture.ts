@@ -89,6 +89,7 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
 export function capture<Args extends readonly Tensor[], Result extends StepResult>(
   step: (...args: Args) => Result,
 ): Captured<Args, Result> {
+  if (typeof step !== "function") throw new TypeError(`capture(): Expected a function, got ${typeof step}`);
   const recordings = new Map<string, RecordedStep>();
   const warm = new Set<string>();
   let disposed = false;
@@ -141,7 +142,7 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
         }
         const other = keys.findIndex((key, index) => index > from && key !== keys[from]);
         const to = other < 0 ? keys.length : other;
-        results.push(...replayed(found, batches.slice(from, to), rates && { ...rates, lr: rates.lr.slice(from, to) }));
+        results.push(...replayAll(found, batches.slice(from, to), rates && { ...rates, lr: rates.lr.slice(from, to) }));
       }
     } catch (error) {
       for (const value of ownedIn(results)) value.dispose();
@@ -150,7 +151,7 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
     return results;
   }
 
-  function replayed(found: RecordedStep, batches: readonly Readonly<Args>[], rates: ManyOptions["rates"]): Result[] {
+  function replayAll(found: RecordedStep, batches: readonly Readonly<Args>[], rates: ManyOptions["rates"]): Result[] {
     const replay = (scalar?: Tensor): StepResult[] =>
       found.replay(batches, scalar && { scalar: scalar.handle, rates: rates!.lr });
     return (rates === undefined ? replay() : rates.optimizer.atRates(rates.lr, replay)) as Result[];

@@ -3,6 +3,7 @@ import type { DtypeName } from "../ffi/codes.ts";
 import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
 import { defaultDevice, type Device } from "./device.ts";
+import { kindOf, requireNumbers } from "./ops/checks.ts";
 import { noteDevice, refuseInCapture } from "./recording.ts";
 import { Tensor } from "./tensor.ts";
 import { ARRAYS, bytesOf, type TensorData } from "./typed_arrays.ts";
@@ -34,11 +35,20 @@ export type Nested = number | readonly Nested[];
  * import { tensor } from "@libtrain/libtrain";
  *
  * using matrix = tensor([[1, 2, 3], [4, 5, 6]]);
- * using labels = tensor([3, 1], [2], { dtype: "i32" });
+ * using labels = tensor([3, 1], { dtype: "i32" });
  * using image = tensor(new Uint8Array(28 * 28), [28, 28, 1]);
  * ```
  */
-export function tensor(data: Nested | TensorData, shape?: readonly number[], options: TensorOptions = {}): Tensor {
+export function tensor(data: Nested | TensorData, options?: TensorOptions): Tensor;
+/** A tensor of a shape, which a typed array or a flat one does not have by itself. */
+export function tensor(data: Nested | TensorData, shape?: readonly number[], options?: TensorOptions): Tensor;
+export function tensor(
+  data: Nested | TensorData,
+  shapeOrOptions?: readonly number[] | TensorOptions,
+  last: TensorOptions = {},
+): Tensor {
+  const shape = isShape(shapeOrOptions) ? shapeOrOptions : undefined;
+  const options = shape === undefined ? shapeOrOptions as TensorOptions | undefined ?? last : last;
   const { values, implied, dtype } = flatten(data, options.dtype);
   const sizes = shape ?? implied;
   checkShape("tensor", sizes);
@@ -49,6 +59,13 @@ export function tensor(data: Nested | TensorData, shape?: readonly number[], opt
   const device = options.device ?? defaultDevice();
   noteDevice("tensor", device);
   return new Tensor(device, createTensor(device.handle, dtype, sizes, bytesOf(values, dtype)));
+}
+
+/** A shape, where it is not options: for the compiler a readonly array is no array. */
+function isShape(value: readonly number[] | TensorOptions | undefined): value is readonly number[] {
+  if (Array.isArray(value)) return true;
+  if (value === undefined || typeof value === "object" && value !== null) return false;
+  throw new TypeError(`tensor(): Expected \`shape\` as an array of sizes, or options, got ${kindOf(value)}`);
 }
 
 function flatten(
@@ -113,6 +130,7 @@ function nestedShape(data: Nested, numbers: number[]): number[] {
 
 /** Sizes must be whole numbers that fit the ABI, where a larger one would wrap silently. */
 export function checkShape(op: string, shape: readonly number[]): void {
+  requireNumbers(op, "shape", shape, `${op}([…])`);
   const bad = shape.find((size) => !Number.isInteger(size) || size < 0 || size > 2 ** 32 - 1);
   if (bad !== undefined) {
     throw new RangeError(`${op}(): Expected sizes as whole numbers from 0, got ${bad} in [${shape.join(", ")}]`);
@@ -121,16 +139,19 @@ export function checkShape(op: string, shape: readonly number[]): void {
 
 /** A tensor filled with one value. */
 export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
+  requireNumbers("full", "shape", shape, "full([…], value)");
   return applyOne("full", [], { dtype: options.dtype ?? "f32", value, shape }, options);
 }
 
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  requireNumbers("zeros", "shape", shape, "zeros([…])");
   return full(shape, 0, options);
 }
 
 /** A tensor of ones. */
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  requireNumbers("ones", "shape", shape, "ones([…])");
   return full(shape, 1, options);
 }
 
@@ -145,12 +166,14 @@ function keyOf(options: RandomOptions): { seed: number; stream: number } {
 
 /** Normal numbers, by default of mean 0 and standard deviation 1. */
 export function randn(shape: readonly number[], options: RandomOptions & { mean?: number; std?: number } = {}): Tensor {
+  requireNumbers("randn", "shape", shape, "randn([…])");
   const { dtype = "f32", mean = 0, std = 1 } = options;
   return applyOne("normal", [], { dtype, ...keyOf(options), mean, std, shape }, options);
 }
 
 /** Uniform numbers in low..high, by default 0..1. */
 export function rand(shape: readonly number[], options: RandomOptions & { low?: number; high?: number } = {}): Tensor {
+  requireNumbers("rand", "shape", shape, "rand([…])");
   const { dtype = "f32", low = 0, high = 1 } = options;
   return applyOne("uniform", [], { dtype, ...keyOf(options), low, high, shape }, options);
 }

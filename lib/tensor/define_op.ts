@@ -1,5 +1,7 @@
 /** Ops that a script defines, with a backward of their own. */
 import { gradEnabled, GraphNode, noGrad, SavedTensor } from "./graph.ts";
+import { requireTensor } from "./ops/checks.ts";
+import { noteRead } from "./recording.ts";
 import { setNode, Tensor } from "./tensor.ts";
 
 /** What a defined op is made of. */
@@ -38,6 +40,8 @@ export function defineOp<Inputs extends readonly Tensor[]>(
 ): (...inputs: Inputs) => Tensor {
   const op = definition.name ?? "defineOp";
   return (...inputs) => {
+    inputs.forEach((input, index) => requireTensor(op, `input ${index}`, input));
+    noteRead(inputs);
     const output = noGrad(() => definition.forward(...inputs));
     if (!(output instanceof Tensor)) {
       throw new TypeError(`${op}(): Expected forward to return a Tensor, got ${typeof output}`);

@@ -33,6 +33,7 @@ export function gradEnabled(): boolean {
  * ```
  */
 export function noGrad<Result>(fn: () => Result extends PromiseLike<unknown> ? never : Result): Result {
+  if (typeof fn !== "function") throw new TypeError(`noGrad(): Expected a function, got ${typeof fn}`);
   const before = enabled;
   enabled = false;
   try {
@@ -188,11 +189,11 @@ class Pending {
   add({ node, output }: { node: GraphNode; output: number }, gradient: Tensor): void {
     const list = this.#gradients.get(node) ?? Array.from({ length: node.outputs }, () => null);
     this.#gradients.set(node, list);
-    list[output] = accumulated(list[output] ?? null, gradient);
+    list[output] = accumulate(list[output] ?? null, gradient);
   }
 
   addToLeaf(leaf: Tensor, gradient: Tensor): void {
-    this.#leaves.set(leaf, accumulated(this.#leaves.get(leaf) ?? null, gradient));
+    this.#leaves.set(leaf, accumulate(this.#leaves.get(leaf) ?? null, gradient));
   }
 
   take(node: GraphNode): (Tensor | null)[] {
@@ -231,7 +232,7 @@ class Pending {
 }
 
 /** The sum of a gradient and what came before; owns its arguments. */
-function accumulated(before: Tensor | null, gradient: Tensor): Tensor {
+function accumulate(before: Tensor | null, gradient: Tensor): Tensor {
   if (before === null) return gradient;
   try {
     return Tensor.release(before.add(gradient));

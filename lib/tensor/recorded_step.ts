@@ -11,7 +11,7 @@ import {
 } from "../ffi/native.ts";
 import type { Device } from "./device.ts";
 import { noGrad } from "./graph.ts";
-import { recorded, Recording } from "./recording.ts";
+import { Recording, recordUnder } from "./recording.ts";
 import { ownedIn, scope, scopeAndMade } from "./scope.ts";
 import { aliasOf, Tensor } from "./tensor.ts";
 
@@ -58,13 +58,13 @@ export class RecordedStep {
     let made: RecordedStep | undefined;
     beginCapture(queue);
     try {
-      const { result, tensors, made: inside } = recorded(own, () => outcomeOf(step, slots, device));
+      const { result, tensors, made: inside } = recordUnder(own, () => outcomeOf(step, slots, device));
       // What the step did not make is another's: only handles of our own are let go of.
       for (const tensor of tensors) outputs.push(inside.includes(tensor) ? tensor : aliasOf(tensor));
       for (const output of outputs) output.detachFromScope();
       own.requireNoGradients();
       const native = endCapture(queue, slots.map((slot) => slot.handle), outputs.map((output) => output.handle));
-      const shape = (fresh: Tensor[]): StepResult => rebuilt(result, tensors, fresh);
+      const shape = (fresh: Tensor[]): StepResult => rebuild(result, tensors, fresh);
       made = new RecordedStep(device, native, own, tensors.length, shape);
       // Copies, as every replay's results are: neither views of each other nor part of a graph.
       return { made, result: shape(outputs.map(copyOf)) as Result };
@@ -109,7 +109,7 @@ export function runOnce<Args extends readonly Tensor[], Result extends StepResul
 ): Result {
   const { result, tensors, made } = outcomeOf(step, args, device);
   if (tensors.every((tensor) => made.includes(tensor))) return result;
-  return rebuilt(result, tensors, tensors.map((tensor) => made.includes(tensor) ? tensor : copyOf(tensor))) as Result;
+  return rebuild(result, tensors, tensors.map((tensor) => made.includes(tensor) ? tensor : copyOf(tensor))) as Result;
 }
 
 /** A step's result, and what tensors of it the step made. */
@@ -128,7 +128,7 @@ function outcomeOf<Args extends readonly Tensor[], Result extends StepResult>(
 ): Outcome<Result> {
   const { result, made } = scopeAndMade<Result>(() => step(...args as unknown as Args) as never);
   try {
-    const tensors = [...new Set(ownedIn(result))].map((value) => checkedResult(value, device));
+    const tensors = [...new Set(ownedIn(result))].map((value) => checkResult(value, device));
     return { result, tensors, made };
   } catch (error) {
     for (const value of made) value.dispose();
@@ -136,7 +136,7 @@ function outcomeOf<Args extends readonly Tensor[], Result extends StepResult>(
   }
 }
 
-function checkedResult(value: unknown, device: Device): Tensor {
+function checkResult(value: unknown, device: Device): Tensor {
   if (!(value instanceof Tensor)) {
     throw new TypeError(
       `capture(): Expected the step to return tensors, or arrays and plain objects of them, got ${value}`,
@@ -155,7 +155,7 @@ function copyOf(tensor: Tensor): Tensor {
 }
 
 /** The result of a step with its tensors replaced by fresh ones. */
-function rebuilt(result: StepResult, recorded: readonly Tensor[], fresh: readonly Tensor[]): StepResult {
+function rebuild(result: StepResult, recorded: readonly Tensor[], fresh: readonly Tensor[]): StepResult {
   const replaced = (value: unknown): unknown => {
     if (value instanceof Tensor) return fresh[recorded.indexOf(value)];
     if (Array.isArray(value)) return value.map(replaced);

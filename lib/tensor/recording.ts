@@ -48,6 +48,10 @@ export class Recording {
         );
       });
     }
+    this.noteRead(inputs);
+  }
+
+  noteRead(inputs: readonly (Tensor | null)[]): void {
     if (!gradEnabled()) return;
     for (const input of inputs) {
       if (input !== null && nodeOf(input) === null && !this.#read.has(input)) {
@@ -90,7 +94,7 @@ export class Recording {
 let recording: Recording | undefined;
 
 /** Runs a step under a recording. */
-export function recorded<Result>(own: Recording, step: () => Result): Result {
+export function recordUnder<Result>(own: Recording, step: () => Result): Result {
   recording = own;
   try {
     return step();
@@ -122,6 +126,11 @@ export function noteGradient(leaf: Tensor): void {
 /** Notes an op that is about to be enqueued; throws where a replay would not do the same. */
 export function noteOp(name: OpName, device: Device, inputs: readonly (Tensor | null)[]): void {
   recording?.noteOp(name, device, inputs);
+}
+
+/** Notes what an op of a script reads: inside, where nothing is tracked, its ops do not tell. */
+export function noteRead(inputs: readonly Tensor[]): void {
+  recording?.noteRead(inputs);
 }
 
 /** Notes that a device is about to be used; throws where a replay would not use it. */

@@ -119,6 +119,7 @@ export function scope<Result>(fn: () => Result extends PromiseLike<unknown> ? ne
 
 /** {@linkcode scope}, which also says what of the result was made inside. */
 export function scopeAndMade<Result>(fn: () => Sync<Result>): { result: Result; made: readonly Owned[] } {
+  if (typeof fn !== "function") throw new TypeError(`scope(): Expected a function, got ${typeof fn}`);
   const inner = new Scope();
   const depth = scopes.push(inner);
   const made: Owned[] = [];

@@ -70,8 +70,6 @@ export class Trainer {
   readonly #losses = new StepLosses();
   #meter = this.#newMeter();
   #fitting = false;
-  /** Whether the state is that of a training that has begun: until then, other weights may be put into the model. */
-  #begun = false;
   #savedAt = 0;
   /** Whether something has happened since the state was saved. */
   #unsaved = false;
@@ -128,7 +126,6 @@ export class Trainer {
     writeTensors(state.tensors, this);
     this.#at = { ...state.counters };
     this.optimizer.resumeAt(state.counters.optimizerSteps);
-    this.#begun = true;
     this.#restartMeter();
   }
 
@@ -147,8 +144,7 @@ export class Trainer {
       this.#at = { ...at };
       this.#restartMeter();
     }
-    if (!this.#begun && this.optimizer.steps === 0) this.ema?.restart();
-    this.#begun = true;
+    if (!this.optimizer.begun) this.ema?.restart();
     this.#savedAt = performance.now();
     this.#fitting = true;
     try {

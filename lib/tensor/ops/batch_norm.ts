@@ -4,6 +4,7 @@ import { apply, applyOne } from "../apply.ts";
 import { noGrad } from "../graph.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireOptions, requireTensor } from "./checks.ts";
 
 /** What is fused with a batch norm. */
 export interface BatchNormOptions {
@@ -29,6 +30,8 @@ export interface BatchNormOptions {
 
 /** act((x - mean) / √(variance + eps) · weight + bias + residual), channels last (Ioffe and Szegedy 2015). */
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
+  requireTensor("batchNorm", "x", x);
+  requireOptions("batchNorm", options, "batchNorm(x, { weight, bias, runningMean, runningVariance, training })");
   const { weight, bias, runningMean, runningVariance, momentum = 0.1, eps = 1e-5, act = "none" } = options;
   const residual = options.residual ?? null;
   if (!options.training) {

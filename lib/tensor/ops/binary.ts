@@ -11,12 +11,12 @@ type ArithmeticOp = "add" | "sub" | "mul" | "div" | "maximum" | "minimum";
 
 /** a + b */
 export function add(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? shifted("add", a, b) : applyOne("add", [a, b], {});
+  return typeof b === "number" ? addNumber("add", a, b) : applyOne("add", [a, b], {});
 }
 
 /** a - b */
 export function sub(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? shifted("sub", a, -b) : applyOne("sub", [a, b], {});
+  return typeof b === "number" ? addNumber("sub", a, -b) : applyOne("sub", [a, b], {});
 }
 
 /** a · b */
@@ -35,7 +35,7 @@ export function div(a: Tensor, b: Tensor | number): Tensor {
   return isPowerOfTwo(b) ? affine(a, 1 / b, 0) : withOperand("div", a, b);
 }
 
-function shifted(op: "add" | "sub", a: Tensor, by: number): Tensor {
+function addNumber(op: "add" | "sub", a: Tensor, by: number): Tensor {
   checkNumber(op, a, op === "sub" ? -by : by);
   return affine(a, 1, by);
 }

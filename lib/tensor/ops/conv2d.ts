@@ -2,6 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "./checks.ts";
 import { type Pair, pair } from "./pair.ts";
 
 /** How a convolution moves over the image. */
@@ -30,10 +31,31 @@ export interface Conv2dOptions {
  * ```
  */
 export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
+  requireTensor("conv2d", "x", x);
+  requireTensor("conv2d", "weight", weight);
+  requireChannelsLast(x, weight, options.groups ?? 1);
   const [strideH, strideW] = pair("conv2d", "stride", options.stride ?? 1);
   const [paddingH, paddingW] = pair("conv2d", "padding", options.padding ?? 0);
   const y = applyOne("conv2d", [x, weight], { strideH, strideW, paddingH, paddingW, groups: options.groups ?? 1 });
   return options.bias ? y.add(options.bias) : y;
+}
+
+/** Names the usual mistake: images and weights as PyTorch has them, with the channels before height and width. */
+function requireChannelsLast(x: Tensor, weight: Tensor, groups: number): void {
+  if (x.rank !== 4 || weight.rank !== 4 || x.shape[3] === weight.shape[3]! * groups) return;
+  const says = (name: string, wanted: string, shape: readonly number[]): TypeError =>
+    new TypeError(
+      `conv2d(): Expected \`${name}\` as ${wanted}, got shape [${
+        shape.join(", ")
+      }], which looks like channels first: ` +
+        "transpose([0, 2, 3, 1]) moves them last",
+    );
+  // Where the first two of the three are equal, they are more likely height and width.
+  if (x.shape[1] === weight.shape[3]! * groups && x.shape[1] !== x.shape[2]) throw says("x", "[n, h, w, c]", x.shape);
+  const looksFirst = x.shape[3] === weight.shape[1]! * groups || x.shape[1] === weight.shape[1]! * groups;
+  if (looksFirst && weight.shape[2] === weight.shape[3]) {
+    throw says("weight", "[out, kh, kw, in / groups]", weight.shape);
+  }
 }
 
 export const conv2dRule: GradientRule<"conv2d"> = {

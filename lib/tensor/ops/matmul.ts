@@ -2,6 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "./checks.ts";
 
 /** Which operands to read transposed. */
 export interface MatmulOptions {
@@ -21,6 +22,15 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 
 /** y = x · weightᵀ + bias: x [.., in], weight [out, in], bias [out]. */
 export function linear(x: Tensor, weight: Tensor, options: { bias?: Tensor | null } = {}): Tensor {
+  requireTensor("linear", "x", x);
+  requireTensor("linear", "weight", weight);
+  if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== weight.shape[1]) {
+    throw new TypeError(
+      `linear(): Expected \`x\` [.., in] for a \`weight\` [out, in], got shapes [${x.shape.join(", ")}] and [${
+        weight.shape.join(", ")
+      }]`,
+    );
+  }
   const flat = x.rank === 2 ? x : x.reshape([-1, x.shape.at(-1) ?? 1]);
   const product = matmul(flat, weight, { transposeB: true });
   const y = options.bias ? product.add(options.bias) : product;

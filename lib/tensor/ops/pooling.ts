@@ -2,6 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireOptions, requireTensor } from "./checks.ts";
 import { type Pair, pair } from "./pair.ts";
 
 /** How a pooling window moves over the image. */
@@ -40,6 +41,7 @@ function windowOf(op: string, options: Pool2dOptions): {
   paddingW: number;
   ceilMode: boolean;
 } {
+  requireOptions(op, options, `${op}(x, { kernel: 2 })`);
   const [kernelH, kernelW] = pair(op, "kernel", options.kernel);
   const [strideH, strideW] = pair(op, "stride", options.stride ?? options.kernel);
   const [paddingH, paddingW] = pair(op, "padding", options.padding ?? 0);
@@ -72,6 +74,7 @@ export function avgPool2d(x: Tensor, options: Pool2dOptions & { countIncludePad?
 
 /** The mean of each channel over the image: [n, h, w, c] to [n, c]. */
 export function globalAvgPool2d(x: Tensor): Tensor {
+  requireTensor("globalAvgPool2d", "x", x);
   return x.mean([1, 2]);
 }
 

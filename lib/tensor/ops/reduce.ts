@@ -4,6 +4,7 @@ import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ReduceOptions } from "../tensor_methods.ts";
 import { equal } from "./binary.ts";
+import { kindOf, requireNumbers } from "./checks.ts";
 import { inDtype } from "./shape.ts";
 
 /** An axis counted from the start; negative ones count from the end. */
@@ -22,6 +23,7 @@ export function reduce(
   axes: number | readonly number[] | undefined,
   options: ReduceOptions,
 ): Tensor {
+  requireAxes(op, axes);
   const list = axes === undefined ? x.shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
   const resolved = list.map((axis) => axisOf(op, axis, x.rank));
   if (new Set(resolved).size !== resolved.length) {
@@ -30,13 +32,25 @@ export function reduce(
   return applyOne(op, [x], { keepDims: options.keepDims ?? false, axes: resolved });
 }
 
+/** PyTorch and NumPy name the axes, and TypeScript's options are objects: both lead to `{ axis: 0 }`. */
+function requireAxes(op: string, axes: unknown): void {
+  const list = Array.isArray(axes) ? axes : axes === undefined ? [] : [axes];
+  if (list.every((axis) => typeof axis === "number")) return;
+  throw new TypeError(
+    `${op}(): Expected axes as a number or an array of numbers, got ${kindOf(axes)}: write ${op}(0)` +
+      (op === "argmax" ? "" : `, ${op}([0, 1]) or ${op}(0, { keepDims: true })`),
+  );
+}
+
 /** The index of the first largest value along an axis. */
 export function argmax(x: Tensor, axis: number): Tensor {
+  requireAxes("argmax", axis);
   return applyOne("argmax", [x], { axis: axisOf("argmax", axis, x.rank) });
 }
 
 /** x repeated to a shape. */
 export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  requireNumbers("broadcastTo", "shape", shape, "broadcastTo([…])");
   return applyOne("broadcast_to", [x], { shape });
 }
 

@@ -1,13 +1,17 @@
 /** Ops that move values, and their gradients. */
 import { type DtypeName, isFloat } from "../../ffi/codes.ts";
 import { applyOne } from "../apply.ts";
+import { defineOp } from "../define_op.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { kindOf, requireNumbers, requireOptions, requireTensor } from "./checks.ts";
+import { matmul } from "./matmul.ts";
 import { affine } from "./unary.ts";
 import { axisOf } from "./reduce.ts";
 
 /** The same values under another shape; one size may be -1. */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  requireNumbers("reshape", "shape", shape, "reshape([…])");
   const open = shape.filter((size) => size === -1).length;
   if (open > 1) throw new TypeError(`reshape(): Expected at most one size of -1, got [${shape.join(", ")}]`);
   const known = shape.reduce((product, size) => size === -1 ? product : product * size, 1);
@@ -37,6 +41,8 @@ export function narrow(x: Tensor, start: number, length: number): Tensor {
 
 /** A box copied out of x. */
 export function slice(x: Tensor, starts: readonly number[], sizes: readonly number[]): Tensor {
+  requireNumbers("slice", "starts", starts, "slice([…], sizes)");
+  requireNumbers("slice", "sizes", sizes, "slice(starts, […])");
   if (starts.length !== x.rank || sizes.length !== x.rank) {
     throw new TypeError(
       `slice(): Expected a start and a size for each of ${x.rank} axes, got ${starts.length} and ${sizes.length}`,
@@ -57,7 +63,11 @@ export interface PadOptions {
 
 /** x with constant values around it. */
 export function pad(x: Tensor, options: PadOptions): Tensor {
+  requireTensor("pad", "x", x);
+  requireOptions("pad", options, "pad(x, { before: [0, 1], after: [0, 1] })");
   const { before, after, value = 0 } = options;
+  requireNumbers("pad", "before", before, "before: […]");
+  requireNumbers("pad", "after", after, "after: […]");
   if (before.length !== x.rank || after.length !== x.rank) {
     throw new TypeError(
       `pad(): Expected counts for each of ${x.rank} axes, got ${before.length} before and ${after.length} after`,
@@ -68,6 +78,7 @@ export function pad(x: Tensor, options: PadOptions): Tensor {
 
 /** The axes in another order; reversed where none is given. */
 export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
+  if (permutation !== undefined) requireNumbers("transpose", "permutation", permutation, "transpose([1, 0])");
   const order = permutation?.map((axis) => axisOf("transpose", axis, x.rank)) ??
     x.shape.map((_, axis) => x.rank - 1 - axis);
   return applyOne("transpose", [x], { permutation: order });
@@ -75,6 +86,11 @@ export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
 
 /** The tensors joined along an axis. */
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {
+  if (!Array.isArray(parts)) throw new TypeError(`concat(): Expected an array of tensors, got ${kindOf(parts)}`);
+  if (typeof axis !== "number") {
+    throw new TypeError(`concat(): Expected \`axis\` as a number, got ${kindOf(axis)}: write concat(parts, 1)`);
+  }
+  parts.forEach((part, index) => requireTensor("concat", `parts[${index}]`, part));
   const [first] = parts;
   if (first === undefined) throw new TypeError("concat(): Expected at least one tensor, got none");
   return applyOne("concat", parts, { axis: axisOf("concat", axis, first.rank) });
@@ -95,13 +111,36 @@ export function clone(x: Tensor): Tensor {
   return isFloat(x.dtype) ? affine(x, 1, 0) : cast(x, x.dtype);
 }
 
-/** y[i] = table[index[i]], rows of the first axis; `index` is i32. */
+/**
+ * y[i] = table[index[i]], rows of the first axis; `index` is i32.
+ *
+ * The table's gradient sums over the places where a row was taken, by a product with the one-hot index: for tables of some
+ * thousand rows.
+ */
 export function gatherRows(table: Tensor, index: Tensor): Tensor {
-  return applyOne("gather_rows", [table, index], {});
+  requireTensor("gatherRows", "table", table);
+  requireTensor("gatherRows", "index", index);
+  return gather(table, index);
 }
+
+const gather = defineOp({
+  name: "gatherRows",
+  forward: (table: Tensor, index: Tensor) => applyOne("gather_rows", [table, index], {}),
+  backward: (dy, { inputs: [table, index] }) => {
+    const [rows = 0] = table.shape;
+    const chosen = oneHot(index.reshape([index.size]), { classes: rows, dtype: dy.dtype });
+    const sums = matmul(chosen, dy.reshape([index.size, rows === 0 ? 0 : table.size / rows]), { transposeA: true });
+    return [sums.reshape(table.shape), null];
+  },
+});
 
 /** Labels [n] (i32) to [n, classes] with a 1 in each row. */
 export function oneHot(labels: Tensor, options: { classes: number; dtype?: DtypeName }): Tensor {
+  requireTensor("oneHot", "labels", labels);
+  requireOptions("oneHot", options, "oneHot(labels, { classes: 10 })");
+  if (!Number.isInteger(options.classes)) {
+    throw new TypeError(`oneHot(): Expected \`classes\` as a whole number, got ${kindOf(options.classes)}`);
+  }
   return applyOne("one_hot", [labels], { classes: options.classes, dtype: options.dtype ?? "f32" });
 }
 

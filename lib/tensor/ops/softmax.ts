@@ -2,6 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "./checks.ts";
 
 /** exp(x) / Σ exp(x) over the last axis. */
 export function softmax(x: Tensor): Tensor {
@@ -19,6 +20,14 @@ export function logSoftmax(x: Tensor): Tensor {
  * With label smoothing s the target is (1 - s) · target + s / classes (Szegedy 2016).
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmoothing?: number } = {}): Tensor {
+  requireTensor("crossEntropy", "logits", logits);
+  requireTensor("crossEntropy", "target", target);
+  if (logits.rank === 2 && target.rank === 1 && target.dtype !== "i32") {
+    throw new TypeError(
+      `crossEntropy(): Expected labels [n] of dtype i32, got ${target.dtype}: make them with { dtype: "i32" }, or call ` +
+        `to("i32") on them`,
+    );
+  }
   return applyOne("cross_entropy", [logits, target], { labelSmoothing: options.labelSmoothing ?? 0 });
 }
 

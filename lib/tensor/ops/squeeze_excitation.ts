@@ -3,6 +3,7 @@ import type { ActivationName } from "../../ffi/codes.ts";
 import { apply } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireOptions } from "./checks.ts";
 
 /** What gates the channels: f32 beside a bf16 x, else of its dtype. */
 export interface SqueezeExcitationOptions {
@@ -20,6 +21,7 @@ export interface SqueezeExcitationOptions {
 
 /** x · sigmoid(expand(act(reduce(mean of x over the image)))), x [n, h, w, c] (Hu 2018). */
 export function squeezeExcitation(x: Tensor, options: SqueezeExcitationOptions): Tensor {
+  requireOptions("squeezeExcitation", options, "squeezeExcitation(x, { reduce, reduceBias, expand, expandBias, act })");
   const { reduce, reduceBias, expand, expandBias, act } = options;
   const inputs = [x, reduce, reduceBias, expand, expandBias];
   const [y, ...kept] = apply("squeeze_excitation", inputs, { activation: act });

@@ -73,8 +73,7 @@ Deno.test("fastai: missing, extra and misshaped tensors are named, and nothing i
     error.message,
     'Cannot import these weights: missing "4.2.convpath.4.gamma", "7.0.idpath.1.0.weight"; not in this model "12.weight"; ' +
       'expected "11.weight" as [3, 256], got [10, 2048]; expected "11.bias" as F32, F64 or BF16, got I32. ' +
-      "Build the model as it was trained (arch, sa, widths, classes), or pass strict: false to leave out what does not fit, " +
-      "say a head of other classes",
+      "Build the model as it was trained (arch, sa, widths, classes)",
   );
   assertEquals(await stateOf(model), before);
 });

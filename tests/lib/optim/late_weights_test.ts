@@ -1,6 +1,6 @@
 /** Weights that come into a model after its optimizer and its average were made. */
-import { assertEquals, assertNotEquals } from "@std/assert";
-import { Device, models, nn, ones, optim, scope, type Trainer } from "../../../mod.ts";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { Device, LateError, type models, nn, ones, optim, scope, tensor, type Trainer } from "../../../mod.ts";
 import { fingerprint, tinyData, tinyModel, tinyTrainer } from "../train/tiny.ts";
 
 /** Writes another model's weights over a model's. */
@@ -98,4 +98,27 @@ Deno.test("Ema: restart() forgets what was averaged", async () => {
   ema.restart();
   assertEquals([...await ema.state().get("model.weight")!.data()], [8, 8]);
   assertEquals(await ema.state().get("count")!.item(), 0);
+});
+
+Deno.test("recover(): weights that come after a first step that failed count as those before", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const run = async (fails: boolean): Promise<number[]> => {
+    using model = new nn.Linear(2, 1, { device, bias: false });
+    using optimizer = optim.ranger({ k: 2 }).bind(model, { lr: 0.1 });
+    const step = (first: number): void =>
+      scope(() => {
+        model.forward(tensor([[first, 1]], { device })).sum().backward();
+        optimizer.step();
+      });
+    if (fails) {
+      model.weight.fill(50);
+      step(Number.NaN);
+      await assertRejects(() => device.synchronize(), LateError);
+      await device.recover();
+    }
+    model.weight.fill(3);
+    for (let i = 0; i < 4; i++) step(i);
+    return [...await model.weight.data()];
+  };
+  assertEquals(await run(true), await run(false));
 });

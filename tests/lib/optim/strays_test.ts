@@ -1,6 +1,7 @@
 /** Parameters that backward reaches and no optimizer has. */
-import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { capture, Device, nn, ones, optim, scope, StateError, type Tensor } from "../../../mod.ts";
+import { assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { capture, Device, nn, ones, optim, scope, StateError, type Tensor, Trainer } from "../../../mod.ts";
+import { tinyData } from "../train/tiny.ts";
 
 /** A layer where no walk over fields finds it. */
 class Hidden extends nn.Module {
@@ -94,4 +95,36 @@ Deno.test("step() leaves alone what another backward has reached", () => {
   scope(() => unbound.forward(x).sum().backward());
   optimizer.step();
   assertEquals(optimizer.steps, 1);
+});
+
+Deno.test("Trainer: a network with a layer in a private field is refused at its first step", async () => {
+  class Net extends nn.Module {
+    readonly body: nn.Linear;
+    readonly #head: nn.Linear;
+
+    constructor(device: Device) {
+      super();
+      this.body = new nn.Linear(64, 8, { device });
+      this.#head = new nn.Linear(8, 4, { device });
+    }
+
+    override forward(x: Tensor): Tensor {
+      return this.#head.forward(this.body.forward(x.reshape([-1, 64])));
+    }
+  }
+  using device = new Device("cpu", { threads: 1 });
+  for (const captured of [true, false]) {
+    using model = new Net(device);
+    using trainer = new Trainer(model, {
+      optimizer: optim.sgd(),
+      schedule: optim.constant({ lr: 0.1 }),
+      capture: captured,
+    });
+    const batches = tinyData(device, 16, { training: true }).batches(8, { seed: 0 });
+    await assertRejects(
+      () => trainer.fit(batches, { epochs: 1 }),
+      StateError,
+      "got 2 of shapes [4, 8], [4] that none is bound",
+    );
+  }
 });
