@@ -1,17 +1,24 @@
 /** Modules made of others. */
 import { ACTIVATION_CODES, type ActivationName } from "../ffi/codes.ts";
-import { kindOf } from "../tensor/ops/checks.ts";
+import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
 import { squeezeExcitation } from "../tensor/ops/squeeze_excitation.ts";
 import { affine, unary } from "../tensor/ops/unary.ts";
 import { ownedHere, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { requireForward } from "./checks.ts";
+import { requireCounts, requireForward } from "./checks.ts";
 import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, type LayerOptions, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
 /** An activation by name. */
 export function activate(x: Tensor, act: ActivationName): Tensor {
+  requireActivation("activate", act);
   return act === "none" ? affine(x, 1, 0) : unary(act, x);
+}
+
+function requireActivation(op: string, act: unknown): void {
+  if (typeof act === "string" && Object.hasOwn(ACTIVATION_CODES, act)) return;
+  const names = Object.keys(ACTIVATION_CODES).join(", ");
+  throw new RangeError(`${op}(): Expected \`act\` as one of ${names}, got ${kindOf(act)}`);
 }
 
 /** An activation as a layer. */
@@ -22,11 +29,7 @@ export class Activation extends Module {
   /** Makes the parameters. */
   constructor(act: ActivationName) {
     super();
-    if (!Object.hasOwn(ACTIVATION_CODES, act)) {
-      throw new RangeError(
-        `Activation(): Expected \`act\` as one of ${Object.keys(ACTIVATION_CODES).join(", ")}, got ${kindOf(act)}`,
-      );
-    }
+    requireActivation("Activation", act);
     this.act = act;
   }
 
@@ -89,6 +92,7 @@ export class ConvNorm extends Module {
   /** Makes the parameters. */
   constructor(inChannels: number, outChannels: number, options: ConvNormOptions = {}) {
     super();
+    requireOptions("ConvNorm", options, "new ConvNorm(3, 16, { stride: 2 })");
     this.conv = new Conv2d(inChannels, outChannels, { ...options, bias: false });
     this.norm = new BatchNorm2d(outChannels, options);
   }
@@ -111,6 +115,8 @@ export class SqueezeExcitation extends Module {
   /** The hidden width is channels / reduction, rounded up to a multiple of 8 as in fastai. */
   constructor(channels: number, options: LayerOptions & { reduction?: number; act?: ActivationName } = {}) {
     super();
+    requireCounts("SqueezeExcitation", { channels });
+    requireOptions("SqueezeExcitation", options, "new SqueezeExcitation(64, { reduction: 16 })");
     const hidden = Math.ceil(Math.floor(channels / (options.reduction ?? 16)) / 8) * 8;
     if (hidden === 0) {
       throw new RangeError(

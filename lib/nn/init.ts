@@ -1,4 +1,5 @@
 /** Initial weights. */
+import { requireOptions } from "../tensor/ops/checks.ts";
 import { rand, randn, zeros } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ModuleOptions } from "./module.ts";
@@ -20,8 +21,9 @@ export abstract class Init {
   #stream = 0;
 
   /** Draws from a seed, or from new streams where none is given. */
-  constructor({ seed }: InitOptions = {}) {
-    this.seed = seed;
+  constructor(options: InitOptions = {}) {
+    requireOptions("Init", options, "new UniformInit({ seed: 0 })");
+    this.seed = options.seed;
   }
 
   /** The weight of a layer that sums over `fanIn` inputs. */

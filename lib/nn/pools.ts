@@ -72,6 +72,7 @@ export class BlurPool2d extends Module {
   /** Takes its settings. */
   constructor(options: BlurPoolOptions = {}) {
     super();
+    requireOptions("BlurPool2d", options, "new BlurPool2d({ stride: 2 })");
     this.stride = options.stride ?? 2;
     this.filter = options.filter ?? "tri3";
     this.padding = options.padding ?? "zeros";
@@ -97,6 +98,7 @@ export class MaxBlurPool2d extends Module {
   /** Takes its settings. */
   constructor(options: BlurPoolOptions & { kernel?: number } = {}) {
     super();
+    requireOptions("MaxBlurPool2d", options, "new MaxBlurPool2d({ stride: 2 })");
     this.kernel = options.kernel ?? 2;
     this.stride = options.stride ?? 2;
     this.filter = options.filter ?? "tri3";

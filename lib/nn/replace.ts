@@ -1,4 +1,5 @@
 /** Surgery: other modules in the place of those that are there. */
+import { kindOf } from "../tensor/ops/checks.ts";
 import { requireForward } from "./checks.ts";
 import { elementsOf, putElement } from "./fields.ts";
 import { Module } from "./module.ts";
@@ -25,6 +26,9 @@ export function replaceModules<Old extends Module>(
   replacement: (old: Old, path: string) => Module,
 ): number {
   requireForward("replaceModules", "root", root);
+  if (typeof kind !== "function" || !(kind.prototype instanceof Module || (kind as unknown) === Module)) {
+    throw new TypeError(`replaceModules(): Expected \`kind\` as a class of modules, got ${kindOf(kind)}`);
+  }
   const replaced = new Map<Module, Module>();
   const visited = new Set<unknown>([root]);
   const visit = (holder: object, elements: readonly [string, unknown][], prefix: string): void => {

@@ -1,4 +1,6 @@
 /** Self-attention over the pixels of an image, in fastai's simple form. */
+import { requireCounts } from "./checks.ts";
+import { requireOptions } from "../tensor/ops/checks.ts";
 import { zeros } from "../tensor/create.ts";
 import { defineOp } from "../tensor/define_op.ts";
 import { matmul } from "../tensor/ops/matmul.ts";
@@ -30,6 +32,8 @@ export class SimpleSelfAttention extends Module {
   /** Makes the parameters. */
   constructor(channels: number, options: SelfAttentionOptions = {}) {
     super();
+    requireCounts("SimpleSelfAttention", { channels });
+    requireOptions("SimpleSelfAttention", options, "new SimpleSelfAttention(64, { sym: true })");
     this.conv = new SpectralLinear(channels, channels, { ...options, symmetric: options.sym });
     // fastai excepts biases and batch norms from weight decay, and this is neither.
     this.gamma = Parameter.of(zeros([1], options), { decays: true });

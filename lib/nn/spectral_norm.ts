@@ -1,4 +1,6 @@
 /** Spectral normalisation: a weight divided by its largest singular value. */
+import { requireCounts } from "./checks.ts";
+import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { defineOp } from "../tensor/define_op.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { linear, matmul } from "../tensor/ops/matmul.ts";
@@ -40,6 +42,10 @@ export interface SpectralNormOptions {
  * ```
  */
 export function spectralNorm(weight: Tensor, options: SpectralNormOptions): Tensor {
+  requireTensor("spectralNorm", "weight", weight);
+  requireOptions("spectralNorm", options, "spectralNorm(weight, { u, v, training: true })");
+  requireTensor("spectralNorm", "u", options.u);
+  requireTensor("spectralNorm", "v", options.v);
   const { training, eps = 1e-12 } = options;
   const [out = 0] = weight.shape;
   if (weight.rank < 2 || options.u.size !== out || options.v.size !== weight.size / out) {
@@ -108,6 +114,8 @@ export class SpectralLinear extends Module {
   /** Makes the parameters. */
   constructor(inFeatures: number, outFeatures: number, options: SpectralLinearOptions = {}) {
     super();
+    requireCounts("SpectralLinear", { inFeatures, outFeatures });
+    requireOptions("SpectralLinear", options, "new SpectralLinear(64, 64, { symmetric: true })");
     this.symmetric = options.symmetric ?? false;
     if (this.symmetric && inFeatures !== outFeatures) {
       throw new RangeError(

@@ -3,7 +3,7 @@ import type { DtypeName } from "../ffi/codes.ts";
 import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
 import { defaultDevice, type Device } from "./device.ts";
-import { kindOf, requireNumbers } from "./ops/checks.ts";
+import { kindOf, requireNumbers, requireOptions } from "./ops/checks.ts";
 import { noteDevice, refuseInCapture } from "./recording.ts";
 import { Tensor } from "./tensor.ts";
 import { ARRAYS, bytesOf, type TensorData } from "./typed_arrays.ts";
@@ -49,6 +49,7 @@ export function tensor(
 ): Tensor {
   const shape = isShape(shapeOrOptions) ? shapeOrOptions : undefined;
   const options = shape === undefined ? shapeOrOptions as TensorOptions | undefined ?? last : last;
+  requireOptions("tensor", options, 'tensor(data, shape, { dtype: "i32" })');
   const { values, implied, dtype } = flatten(data, options.dtype);
   const sizes = shape ?? implied;
   checkShape("tensor", sizes);
@@ -140,18 +141,21 @@ export function checkShape(op: string, shape: readonly number[]): void {
 /** A tensor filled with one value. */
 export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
   requireNumbers("full", "shape", shape, "full([…], value)");
+  requireOptions("full", options, 'full(shape, value, { dtype: "f64" })');
   return applyOne("full", [], { dtype: options.dtype ?? "f32", value, shape }, options);
 }
 
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
   requireNumbers("zeros", "shape", shape, "zeros([…])");
+  requireOptions("zeros", options, 'zeros(shape, { dtype: "f64" })');
   return full(shape, 0, options);
 }
 
 /** A tensor of ones. */
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
   requireNumbers("ones", "shape", shape, "ones([…])");
+  requireOptions("ones", options, 'ones(shape, { dtype: "f64" })');
   return full(shape, 1, options);
 }
 
@@ -167,6 +171,7 @@ function keyOf(options: RandomOptions): { seed: number; stream: number } {
 /** Normal numbers, by default of mean 0 and standard deviation 1. */
 export function randn(shape: readonly number[], options: RandomOptions & { mean?: number; std?: number } = {}): Tensor {
   requireNumbers("randn", "shape", shape, "randn([…])");
+  requireOptions("randn", options, "randn(shape, { seed: 0 })");
   const { dtype = "f32", mean = 0, std = 1 } = options;
   return applyOne("normal", [], { dtype, ...keyOf(options), mean, std, shape }, options);
 }
@@ -174,6 +179,7 @@ export function randn(shape: readonly number[], options: RandomOptions & { mean?
 /** Uniform numbers in low..high, by default 0..1. */
 export function rand(shape: readonly number[], options: RandomOptions & { low?: number; high?: number } = {}): Tensor {
   requireNumbers("rand", "shape", shape, "rand([…])");
+  requireOptions("rand", options, "rand(shape, { seed: 0 })");
   const { dtype = "f32", low = 0, high = 1 } = options;
   return applyOne("uniform", [], { dtype, ...keyOf(options), low, high, shape }, options);
 }

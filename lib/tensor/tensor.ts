@@ -71,6 +71,12 @@ export class Tensor extends TensorMethods {
   /** Takes a native tensor over; scripts use `tensor()`, `zeros()`, `randn()` and ops instead. */
   constructor(device: Device, raw: RawTensor, owned = true) {
     super();
+    if (device?.queue === undefined || !Array.isArray(raw?.shape)) {
+      throw new TypeError(
+        `${new.target.name}(): Expected a device and a native tensor: scripts use tensor(), zeros() and randn(), and ` +
+          "Parameter.of() and Buffer.of() in modules",
+      );
+    }
     this.device = device;
     this.shape = raw.shape;
     this.dtype = raw.dtype;

@@ -24,6 +24,6 @@ export function requireNumbers(op: string, name: string, value: unknown, example
 
 /** Throws where options that must be given are none. */
 export function requireOptions(op: string, value: unknown, example: string): asserts value is object {
-  if (typeof value === "object" && value !== null && !(value instanceof Tensor)) return;
+  if (typeof value === "object" && value !== null) return;
   throw new TypeError(`${op}(): Expected options, got ${kindOf(value)}: write ${example}`);
 }

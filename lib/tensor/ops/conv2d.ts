@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireTensor } from "./checks.ts";
+import { requireOptions, requireTensor } from "./checks.ts";
 import { type Pair, pair } from "./pair.ts";
 
 /** How a convolution moves over the image. */
@@ -33,6 +33,7 @@ export interface Conv2dOptions {
 export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
   requireTensor("conv2d", "x", x);
   requireTensor("conv2d", "weight", weight);
+  requireOptions("conv2d", options, "conv2d(x, weight, { stride: 2 })");
   requireChannelsLast(x, weight, options.groups ?? 1);
   const [strideH, strideW] = pair("conv2d", "stride", options.stride ?? 1);
   const [paddingH, paddingW] = pair("conv2d", "padding", options.padding ?? 0);

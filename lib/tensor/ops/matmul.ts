@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireTensor } from "./checks.ts";
+import { requireOptions, requireTensor } from "./checks.ts";
 
 /** Which operands to read transposed. */
 export interface MatmulOptions {
@@ -14,6 +14,7 @@ export interface MatmulOptions {
 
 /** The product of the last two axes: [m, k] · [k, n], or batches [b, m, k] · [b, k, n]. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  requireOptions("matmul", options, "matmul(a, b, { transposeB: true })");
   return applyOne("matmul", [a, b], {
     transposeA: options.transposeA ?? false,
     transposeB: options.transposeB ?? false,
@@ -24,6 +25,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 export function linear(x: Tensor, weight: Tensor, options: { bias?: Tensor | null } = {}): Tensor {
   requireTensor("linear", "x", x);
   requireTensor("linear", "weight", weight);
+  requireOptions("linear", options, "linear(x, weight, { bias })");
   if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== weight.shape[1]) {
     throw new TypeError(
       `linear(): Expected \`x\` [.., in] for a \`weight\` [out, in], got shapes [${x.shape.join(", ")}] and [${

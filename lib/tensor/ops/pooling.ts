@@ -49,6 +49,7 @@ function windowOf(op: string, options: Pool2dOptions): {
 }
 
 function blurOf(op: string, options: BlurPoolOptions): { taps: number; stride: number; reflect: boolean } {
+  requireOptions(op, options, `${op}(x, { stride: 2 })`);
   const { filter = "tri3", stride = 2, padding = "zeros" } = options;
   if (!Object.hasOwn(TAPS, filter)) {
     throw new RangeError(`${op}(): Expected \`filter\` as rect2, tri3 or bin5, got "${filter}"`);
@@ -85,6 +86,7 @@ export function blurPool(x: Tensor, options: BlurPoolOptions = {}): Tensor {
 
 /** Max pool at stride 1, then {@linkcode blurPool}, in one pass: kornia's MaxBlurPool2D. */
 export function maxBlurPool(x: Tensor, options: BlurPoolOptions & { kernel?: number } = {}): Tensor {
+  requireOptions("maxBlurPool", options, "maxBlurPool(x, { stride: 2 })");
   return applyOne("max_blur_pool", [x], { kernel: options.kernel ?? 2, ...blurOf("maxBlurPool", options) });
 }
 

@@ -4,7 +4,7 @@ import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ReduceOptions } from "../tensor_methods.ts";
 import { equal } from "./binary.ts";
-import { kindOf, requireNumbers } from "./checks.ts";
+import { kindOf, requireNumbers, requireOptions } from "./checks.ts";
 import { inDtype } from "./shape.ts";
 
 /** An axis counted from the start; negative ones count from the end. */
@@ -24,6 +24,7 @@ export function reduce(
   options: ReduceOptions,
 ): Tensor {
   requireAxes(op, axes);
+  requireOptions(op, options, `${op}(0, { keepDims: true })`);
   const list = axes === undefined ? x.shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
   const resolved = list.map((axis) => axisOf(op, axis, x.rank));
   if (new Set(resolved).size !== resolved.length) {

@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireTensor } from "./checks.ts";
+import { requireOptions, requireTensor } from "./checks.ts";
 
 /** exp(x) / Σ exp(x) over the last axis. */
 export function softmax(x: Tensor): Tensor {
@@ -22,6 +22,7 @@ export function logSoftmax(x: Tensor): Tensor {
 export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmoothing?: number } = {}): Tensor {
   requireTensor("crossEntropy", "logits", logits);
   requireTensor("crossEntropy", "target", target);
+  requireOptions("crossEntropy", options, "crossEntropy(logits, target, { labelSmoothing: 0.1 })");
   if (logits.rank === 2 && target.rank === 1 && target.dtype !== "i32") {
     throw new TypeError(
       `crossEntropy(): Expected labels [n] of dtype i32, got ${target.dtype}: make them with { dtype: "i32" }, or call ` +

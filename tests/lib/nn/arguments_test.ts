@@ -23,7 +23,7 @@ Deno.test("Linear rejects an input of another last axis, and says what to do abo
 });
 
 Deno.test("layers reject sizes that are none, and modules that are none", () => {
-  const cases: readonly [() => unknown, string][] = [
+  const cases: [() => unknown, string][] = [
     [
       () => new nn.Linear(4, wrong(undefined)),
       "Linear(): Expected `outFeatures` as a whole number from 0, got undefined",
@@ -42,6 +42,28 @@ Deno.test("layers reject sizes that are none, and modules that are none", () => 
       "replaceModules(): Expected `root` as a module with a forward",
     ],
   ];
+  const options = (name: string): string => `${name}(): Expected options, got null`;
+  cases.push(
+    [() => new nn.Linear(2, 2, wrong(null)), options("Linear")],
+    [() => new nn.Conv2d(2, 2, wrong(null)), options("Conv2d")],
+    [() => new nn.BatchNorm2d(2, wrong(null)), options("BatchNorm2d")],
+    [() => new nn.ConvNorm(2, 2, wrong(null)), options("ConvNorm")],
+    [() => new nn.BlurPool2d(wrong(null)), options("BlurPool2d")],
+    [() => new nn.MaxBlurPool2d(wrong(null)), options("MaxBlurPool2d")],
+    [() => new nn.SpectralLinear(2, 2, wrong(null)), options("SpectralLinear")],
+    [() => new nn.SqueezeExcitation(16, wrong(null)), options("SqueezeExcitation")],
+    [() => new nn.SimpleSelfAttention(2, wrong(null)), options("SimpleSelfAttention")],
+    [() => new nn.UniformInit(wrong(null)), options("Init")],
+    [
+      () => nn.replaceModules(new nn.Sequential(), wrong({}), (old) => old),
+      "Expected `kind` as a class of modules, got an object",
+    ],
+    [() => nn.spectralNorm(wrong(1), wrong({})), "spectralNorm(): Expected `weight` as a Tensor, got 1"],
+    [
+      () => new nn.Parameter(wrong(2), wrong(2)),
+      "Parameter(): Expected a device and a native tensor: scripts use tensor()",
+    ],
+  );
   for (const [make, message] of cases) assertThrows(() => void make(), TypeError, message);
   assertThrows(
     () => new nn.Activation(wrong("swish")),

@@ -126,6 +126,13 @@ const CASES: readonly [name: string, call: () => unknown, message: string][] = [
     () => gatherRows(zeros([2]), wrong([0])),
     "gatherRows(): Expected `index` as a Tensor, got [0]",
   ],
+  ["zeros() takes options", () => zeros([1], wrong(null)), "zeros(): Expected options, got null: write zeros(shape, {"],
+  [
+    "conv2d() takes options",
+    () => conv2d(zeros([1, 2, 2, 1]), zeros([1, 1, 1, 1]), wrong(2)),
+    "conv2d(): Expected options, got 2",
+  ],
+  ["sum() takes options", () => zeros([1]).sum(0, wrong(true)), "sum(): Expected options, got true: write sum(0, {"],
   ["scope() asks for a function", () => scope(wrong(1)), "scope(): Expected a function, got number"],
   ["noGrad() asks for a function", () => noGrad(wrong(1)), "noGrad(): Expected a function, got number"],
   ["capture() asks for a function", () => capture(wrong(1)), "capture(): Expected a function, got number"],
