@@ -1,5 +1,6 @@
 /** Opens the native library, once an isolate, at the first call. */
-import { fromFileUrl, resolve, toFileUrl } from "@std/path";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { SYMBOLS } from "./generated/symbols.ts";
 import { type ElfSize, elfSize } from "./elf.ts";
 import { LibtrainError } from "./errors.ts";
@@ -41,7 +42,7 @@ function fromEnvironment(): string | undefined {
  */
 export function libraryPath(module: string = import.meta.url): URL {
   const given = fromEnvironment();
-  if (given !== undefined) return given.startsWith("file:") ? new URL(given) : toFileUrl(resolve(given));
+  if (given !== undefined) return given.startsWith("file:") ? new URL(given) : pathToFileURL(resolve(given));
   if (!module.startsWith("file:")) {
     throw new LibtrainError(
       `Expected the native library's path in ${VARIABLE}, as these modules are no files (${module}): ` +
@@ -68,7 +69,7 @@ function open(): Library {
     if (error instanceof Deno.errors.NotCapable) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new LibtrainError(
-      `Cannot open the native library at ${fromFileUrl(path)} (${reason}): ${cure()}`,
+      `Cannot open the native library at ${fileURLToPath(path)} (${reason}): ${cure()}`,
       { cause: error },
     );
   }
@@ -99,7 +100,7 @@ function requireWhole(path: URL): void {
   if (size === undefined || size.bytes >= size.wanted) return;
   throw new LibtrainError(
     `Expected the native library at ${
-      fromFileUrl(path)
+      fileURLToPath(path)
     } to have ${size.wanted} bytes, got ${size.bytes}: it is cut off: ${cure()}`,
   );
 }
@@ -108,7 +109,7 @@ function requireWhole(path: URL): void {
 export function requireAbi(found: number, path: URL): void {
   if (found === ABI_VERSION) return;
   throw new LibtrainError(
-    `Expected a native library of ABI version ${ABI_VERSION}, got ${found} at ${fromFileUrl(path)}: ` +
+    `Expected a native library of ABI version ${ABI_VERSION}, got ${found} at ${fileURLToPath(path)}: ` +
       cure(),
   );
 }

@@ -20,14 +20,18 @@ script \`force\`) is given. Where the last column says "free", it takes another 
 
 ${table(["Setting", "Flag", "Value", "What it is", "On resume"], settings.map(row))}
 
+## Names
+
+A recipe calls these by their names; a script adds names of its own: [own_network.md](own_network.md).
+
+${settings.filter(({ kind }) => kind === "name").map(names).join("\n")}
+
 ## What the presets hold
 
 What is not given on the command line is the preset's. An empty place is left to the thing that the section names: an
 optimizer's or a network's own default.
 
 ${table(["Setting", ...presets.map(({ preset }) => code(String(preset)))], values)}
-
-A script adds rows and presets of its own: [own_network.md](own_network.md).
 `;
 }
 
@@ -38,8 +42,20 @@ function row(setting: recipe.Setting): string[] {
     : kind === "boolean"
     ? `${code(`--${flag}`)}, ${code(`--no-${flag}`)}`
     : code(`--${flag}`);
-  const wanted = recipe.wantedOf(setting) + (nullable === true ? ", or null" : "");
+  const wanted = (kind === "name" ? "a name" : recipe.wantedOf(setting)) + (nullable === true ? ", or null" : "");
   return [code(path), flags, wanted, help, free === true ? "free" : transient === true ? "not kept" : "the same"];
+}
+
+/** A list's item, its lines as long as `deno fmt` lets them be. */
+function names({ path, choices }: recipe.Setting): string {
+  const words = `- ${code(path)}: ${choices!().map(code).join(", ")}`.split(" ");
+  const lines: string[] = [];
+  for (const word of words) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= 120) lines[lines.length - 1] = longer;
+    else lines.push(lines.length === 0 ? word : `  ${word}`);
+  }
+  return lines.join("\n");
 }
 
 function code(text: string): string {
