@@ -123,18 +123,18 @@ export interface RawImageCache {
   readonly header: RawTensor;
 }
 
-/** What `leave` is for the usual. */
+/** What `reserve` is for the usual. */
 const USUAL = 0xffffffff;
 
 /**
- * Maps a pixel cache, or copies it to a device with memory of its own; an OutOfMemoryError where it does not leave `leave`
+ * Maps a pixel cache, or copies it to a device with memory of its own; an OutOfMemoryError where it does not leave `reserve`
  * MiB free there, by default the larger of 2 GiB and a quarter.
  */
-export function openImageCache(queue: Handle, path: string, leave: number = USUAL): RawImageCache {
+export function openImageCache(queue: Handle, path: string, reserve: number = USUAL): RawImageCache {
   const bytes = new TextEncoder().encode(path);
   const { slot, generation } = queue;
   check(
-    symbols().lt_image_cache_open(slot, generation, bytes, bytes.byteLength, leave, out, out.byteLength),
+    symbols().lt_image_cache_open(slot, generation, bytes, bytes.byteLength, reserve, out, out.byteLength),
     out,
   );
   const [pixels, table, labels, header] = readResult().outputs;
