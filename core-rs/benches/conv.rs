@@ -3,7 +3,7 @@
 //! `bench_conv [isa] [threads] [least groups]`
 
 use libtrain::cpu::conv::{ConvShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
-use libtrain::cpu::{isa::Isa, pool::Pool};
+use libtrain::cpu::{isa::Isa, pool::ThreadPool};
 use std::time::Instant;
 
 /// Batch, image side, channels in, channels out, window side, stride, groups.
@@ -64,7 +64,7 @@ fn main() {
     let isa = args.next().and_then(|name| Isa::parse(&name)).unwrap_or_else(Isa::detect);
     let threads = args.next().and_then(|count| count.parse().ok()).unwrap_or(2);
     let least_groups = args.next().and_then(|count| count.parse().ok()).unwrap_or(1);
-    let pool = Pool::new(threads);
+    let pool = ThreadPool::new(threads);
     println!("{} x {threads}: GFLOP/s forward, input gradient, weight gradient", isa.name());
     for &[n, side, c, out, k, stride, groups] in SHAPES.iter().filter(|shape| shape[6] >= least_groups) {
         let pad = k / 2;

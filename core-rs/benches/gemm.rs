@@ -1,7 +1,7 @@
 //! GFLOP/s of matrix products, next to the processor's measured multiply-add peak.
 
 use libtrain::cpu::gemm::{Mat, gemm, gemm_batch};
-use libtrain::cpu::{isa::Isa, pool::Pool};
+use libtrain::cpu::{isa::Isa, pool::ThreadPool};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ fn best_seconds(mut f: impl FnMut()) -> f64 {
 }
 
 /// GFLOP/s of multiply-adds alone (for the portable set, 96 chains spill: a lower bound).
-fn peak(isa: Isa, pool: &Pool) -> f64 {
+fn peak(isa: Isa, pool: &ThreadPool) -> f64 {
     const ROUNDS: usize = 400_000;
     let seconds = best_seconds(|| {
         pool.run(pool.threads(), &|_| {
@@ -50,7 +50,7 @@ fn main() {
     let filter = std::env::args().nth(1).and_then(|name| Isa::parse(&name));
     for isa in Isa::available().into_iter().filter(|&isa| filter.is_none_or(|f| f == isa)) {
         for threads in [1, 2] {
-            let pool = Pool::new(threads);
+            let pool = ThreadPool::new(threads);
             println!("{} x {threads}: peak {:.1} GFLOP/s", isa.name(), peak(isa, &pool));
             for (m, n, k) in [
                 (1024, 1024, 1024),

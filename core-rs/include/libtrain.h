@@ -121,7 +121,7 @@ int32_t lt_image_job_cancel(uint32_t slot, uint32_t generation, uint32_t *out, u
 int32_t lt_image_job_release(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
 
 /* A pixel cache as tensors over the mapped file, or a copy of it on the device: pixels, table, labels, header. */
-int32_t lt_image_cache_open(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *path, uint32_t path_bytes, uint32_t leave, uint32_t *out, uint32_t out_bytes);
+int32_t lt_image_cache_open(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *path, uint32_t path_bytes, uint32_t reserve, uint32_t *out, uint32_t out_bytes);
 
 /* One JPEG or PNG as a tensor of RGB bytes. */
 int32_t lt_image_decode(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *bytes, uint32_t bytes_bytes, uint32_t size, uint32_t *out, uint32_t out_bytes);

@@ -155,9 +155,9 @@ export! {
     /// [images], header u8 [bytes] (JSON, see `image/cache/mod.rs`).
     ///
     /// On the CPU they share the mapping, which is gone with the last of them; writing to one changes no file. On a device
-    /// with memory of its own they share a copy of the file, and it has to leave `leave` MiB free there ([`u32::MAX`]: the
+    /// with memory of its own they share a copy of the file, and it has to leave `reserve` MiB free there ([`u32::MAX`]: the
     /// larger of 2 GiB and a quarter), else it is out of memory.
-    fn lt_image_cache_open(queue_slot: u32, queue_generation: u32, path: &[u8], leave: u32) |out| {
+    fn lt_image_cache_open(queue_slot: u32, queue_generation: u32, path: &[u8], reserve: u32) |out| {
         let op = "image_cache_open";
         let queue = queue_of(op, queue_slot, queue_generation)?;
         refuse_while_recording(op, &queue, "open a pixel cache")?;
@@ -177,7 +177,7 @@ export! {
         out.reserve(3 + parts.iter().map(|(_, meta)| Out::tensor_words(*meta)).sum::<usize>())?;
         let storage = match queue.backend().room()? {
             None => Storage::mapped(cache.into_map(), &queue.pool),
-            Some(room) => upload(op, &queue, cache, room, leave)?,
+            Some(room) => upload(op, &queue, cache, room, reserve)?,
         };
         out.push_u64(0)?;
         out.push(parts.len() as u32)?;
@@ -189,13 +189,13 @@ export! {
 }
 
 /// The least that a pixel cache leaves free for training, bytes, where the call does not say.
-const LEAVE: usize = 2 << 30;
+const RESERVE: usize = 2 << 30;
 
 /// A copy of the file on the device, where there is room for it.
-fn upload(op: &'static str, queue: &Queue, cache: Cache, room: Room, leave: u32) -> Result<Arc<Storage>> {
+fn upload(op: &'static str, queue: &Queue, cache: Cache, room: Room, reserve: u32) -> Result<Arc<Storage>> {
     let bytes = cache.bytes() as usize;
-    let leave = if leave == u32::MAX { LEAVE.max(room.total / 4) } else { (leave as usize) << 20 };
-    if room.free < bytes.saturating_add(leave) {
+    let reserve = if reserve == u32::MAX { RESERVE.max(room.total / 4) } else { (reserve as usize) << 20 };
+    if room.free < bytes.saturating_add(reserve) {
         return Err(Error::OutOfMemory { op, asked: bytes, held: 0, free: Some(room.free) });
     }
     let storage = Storage::allocate(op, bytes, &queue.pool)?;

@@ -58,7 +58,7 @@ impl Backend for CpuContext {
     }
 
     /// Memory is there once it is written to, and the arena is at the first replay, when the recording's blocks are freed.
-    fn plans_memory(&self) -> bool {
+    fn places_in_arena(&self) -> bool {
         true
     }
 

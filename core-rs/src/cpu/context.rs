@@ -1,12 +1,12 @@
 //! What a CPU kernel runs with.
 
 use super::isa::Isa;
-use super::pool::Pool;
+use super::pool::ThreadPool;
 use crate::error::{Error, Result};
 
 /// The threads and the instruction set of one queue.
 pub struct CpuContext {
-    pub pool: Pool,
+    pub pool: ThreadPool,
     pub isa: Isa,
 }
 
@@ -38,6 +38,6 @@ impl CpuContext {
             })?,
             Err(_) => Isa::detect(),
         };
-        Ok(CpuContext { pool: Pool::new(threads), isa })
+        Ok(CpuContext { pool: ThreadPool::new(threads), isa })
     }
 }

@@ -52,14 +52,14 @@ struct Shared {
     stop: AtomicBool,
 }
 
-// SAFETY: `job` is written only by the holder of `Pool::submit` while no worker can read it
+// SAFETY: `job` is written only by the holder of `ThreadPool::submit` while no worker can read it
 // (state closed and nobody joined); the closure it points at is `Sync` and outlives the job.
 unsafe impl Sync for Shared {}
 // SAFETY: as above; nothing in it is tied to a thread.
 unsafe impl Send for Shared {}
 
 /// A pool of threads, the calling thread among them.
-pub struct Pool {
+pub struct ThreadPool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     submit: Mutex<()>,
@@ -80,10 +80,10 @@ fn chunk_range(len: usize, chunk: usize, index: usize) -> Range<usize> {
     index * chunk..len.min((index + 1) * chunk)
 }
 
-impl Pool {
-    /// A pool in which `threads` threads (at least 1) work: the caller of [`Pool::run`] and
+impl ThreadPool {
+    /// A pool in which `threads` threads (at least 1) work: the caller of [`ThreadPool::run`] and
     /// `threads - 1` workers started here.
-    pub fn new(threads: usize) -> Pool {
+    pub fn new(threads: usize) -> ThreadPool {
         fn idle(_: usize) {}
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
@@ -105,7 +105,7 @@ impl Pool {
                 .expect("the operating system refused a thread")
         };
         let workers = (1..threads).map(start).collect();
-        Pool { shared, workers, submit: Mutex::new(()) }
+        ThreadPool { shared, workers, submit: Mutex::new(()) }
     }
 
     /// How many threads work on a job, the caller included.
@@ -142,13 +142,13 @@ impl Pool {
         }
     }
 
-    /// [`Pool::run`] over the ranges of at most `chunk` elements that make up `0..len`.
+    /// [`ThreadPool::run`] over the ranges of at most `chunk` elements that make up `0..len`.
     pub fn run_ranges(&self, len: usize, chunk: usize, f: &(dyn Fn(Range<usize>) + Sync)) {
         self.run(split(len, chunk), &|i| f(chunk_range(len, chunk, i)));
     }
 }
 
-impl Drop for Pool {
+impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
         drop(lock(&self.shared.sleep_lock));
@@ -314,7 +314,12 @@ impl<'a, T> SliceParts<'a, T> {
 }
 
 /// Runs `f(i, part)` over the consecutive parts of `chunk` elements (the last may be short).
-pub fn for_each_chunk_mut<T: Send>(pool: &Pool, data: &mut [T], chunk: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+pub fn for_each_chunk_mut<T: Send>(
+    pool: &ThreadPool,
+    data: &mut [T],
+    chunk: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) {
     let len = data.len();
     let parts = SliceParts::new(data);
     // SAFETY: every chunk index runs once, and the chunks' ranges are disjoint.
@@ -323,7 +328,7 @@ pub fn for_each_chunk_mut<T: Send>(pool: &Pool, data: &mut [T], chunk: usize, f:
 
 /// [`for_each_chunk_mut`] over two slices of one length.
 pub fn for_each_chunk_mut2<T: Send, U: Send>(
-    pool: &Pool,
+    pool: &ThreadPool,
     first: &mut [T],
     second: &mut [U],
     chunk: usize,
@@ -340,7 +345,7 @@ pub fn for_each_chunk_mut2<T: Send, U: Send>(
 
 /// [`for_each_chunk_mut`] over three slices of one length.
 pub fn for_each_chunk_mut3<T: Send, U: Send, V: Send>(
-    pool: &Pool,
+    pool: &ThreadPool,
     first: &mut [T],
     second: &mut [U],
     third: &mut [V],

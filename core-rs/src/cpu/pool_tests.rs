@@ -11,7 +11,7 @@ fn split_rounds_up() {
 #[test]
 fn every_chunk_runs_once_and_is_counted() {
     for threads in [1, 2, 5] {
-        let pool = Pool::new(threads);
+        let pool = ThreadPool::new(threads);
         assert_eq!(pool.threads(), threads);
         for chunks in [0, 1, 2, 3, 100] {
             let before: u64 = pool.chunks_by_thread().iter().sum();
@@ -28,7 +28,7 @@ fn every_chunk_runs_once_and_is_counted() {
 
 #[test]
 fn two_chunks_run_at_once_on_two_threads() {
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     let here = AtomicUsize::new(0);
     // Each chunk waits for the other, however late its thread wakes up on a busy machine.
     pool.run(2, &|_| {
@@ -45,7 +45,7 @@ fn two_chunks_run_at_once_on_two_threads() {
 #[test]
 fn a_panic_reaches_the_caller_and_the_pool_survives() {
     for threads in [1, 2, 4] {
-        let pool = Pool::new(threads);
+        let pool = ThreadPool::new(threads);
         for bad in [0, 7, 63] {
             let result = catch_unwind(AssertUnwindSafe(|| {
                 pool.run(64, &|i| assert!(i != bad, "chunk {i}"));
@@ -63,7 +63,7 @@ fn a_panic_reaches_the_caller_and_the_pool_survives() {
 
 #[test]
 fn nested_runs_are_serial_and_in_order() {
-    let pool = Pool::new(3);
+    let pool = ThreadPool::new(3);
     pool.run(8, &|_| {
         let outer = std::thread::current().id();
         let order = Mutex::new(Vec::new());
@@ -78,7 +78,7 @@ fn nested_runs_are_serial_and_in_order() {
 
 #[test]
 fn several_callers_share_a_pool() {
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     let sum = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -96,7 +96,7 @@ fn several_callers_share_a_pool() {
 
 #[test]
 fn many_small_runs() {
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     let sum = AtomicUsize::new(0);
     for round in 0..100_000 {
         pool.run(3, &|i| {
@@ -112,7 +112,7 @@ fn many_small_runs() {
 
 #[test]
 fn chunks_of_slices_are_disjoint_and_complete() {
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     let (mut a, mut b, mut c) = (vec![0_usize; 1001], vec![0_u8; 1001], vec![0.0_f32; 1001]);
     for_each_chunk_mut3(&pool, &mut a, &mut b, &mut c, 10, |i, a, b, c| {
         assert_eq!((a.len(), b.len()), (c.len(), c.len()));

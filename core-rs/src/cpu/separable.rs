@@ -1,7 +1,7 @@
 //! Linear filters of images that act on rows and columns apart, each as a sparse matrix along one axis.
 
 use crate::cpu::isa::{Arch, Isa};
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 
 /// Floats that a chunk reads and writes: some 30 microseconds of work.
@@ -92,7 +92,7 @@ impl Separable {
     }
 
     /// Filters whole images, of which `result` must hold some.
-    pub fn apply(&self, isa: Isa, pool: &Pool, source: &[f32], result: &mut [f32]) {
+    pub fn apply(&self, isa: Isa, pool: &ThreadPool, source: &[f32], result: &mut [f32]) {
         let (source_len, result_len) = (self.source_len(), self.result_len());
         let image_len = self.rows.sources() * source_len;
         let rows = rows_per_chunk(result_len + source_len * self.rows.terms.len() / self.rows.results());

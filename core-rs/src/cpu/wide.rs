@@ -58,7 +58,7 @@ mod tests {
     use crate::dtype::Dtype;
     use crate::error::Error;
     use crate::ops::{Kernel, Row};
-    use crate::runtime::memory::{Pool, Storage};
+    use crate::runtime::memory::{BlockPool, Storage};
     use crate::runtime::tensor::Tensor;
     use crate::shape::{Meta, Shape};
     use std::sync::Arc;
@@ -98,7 +98,7 @@ mod tests {
     /// A tensor of numbers, on a CPU.
     fn tensor(context: &Arc<CpuContext>, values: &[f32]) -> Tensor {
         let meta = Meta::new(Shape::new("test", &[values.len()]).unwrap(), Dtype::Bf16);
-        let pool = Pool::new(context.clone(), Arc::default());
+        let pool = BlockPool::new(context.clone(), Arc::default());
         let storage = Storage::allocate("test", meta.bytes(), &pool).unwrap();
         let tensor = Tensor { storage, offset: 0, meta, queue: 0 };
         // SAFETY: nobody else has the tensor yet.

@@ -6,7 +6,7 @@ use super::graph;
 use super::io::{CudaIo, DevicePointer};
 use crate::error::{Error, Result};
 use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory, Room, Stopwatch};
-use crate::runtime::now::Now;
+use crate::runtime::command_context::CommandContext;
 use crate::runtime::record::Record;
 use crate::runtime::replay::Replay;
 use cudarc::driver::result;
@@ -119,8 +119,8 @@ impl Backend for CudaContext {
         record.kernel.run_cuda(&CudaIo::new(record), self)
     }
 
-    fn replay(&self, replay: &Replay, now: &Now) -> Result<()> {
-        graph::replay(self, replay, now)
+    fn replay(&self, replay: &Replay, context: &CommandContext) -> Result<()> {
+        graph::replay(self, replay, context)
     }
 
     fn mark(&self, ticket: u64) -> Result<()> {

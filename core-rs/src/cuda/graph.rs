@@ -10,8 +10,8 @@ use super::context::{CudaContext, failed};
 use super::marks::Event;
 use crate::error::Result;
 use crate::runtime::capture::Graph;
+use crate::runtime::command_context::CommandContext;
 use crate::runtime::memory::Block;
-use crate::runtime::now::Now;
 use crate::runtime::replay::{Replay, Step};
 use crate::runtime::tensor::Operand;
 use crate::shape::Meta;
@@ -30,12 +30,12 @@ const MOST_GRAPHS: usize = 4;
 const ALIGNMENT: usize = 256;
 
 /// Runs all steps of a replay with one launch.
-pub fn replay(cuda: &CudaContext, replay: &Replay, now: &Now) -> Result<()> {
+pub fn replay(cuda: &CudaContext, replay: &Replay, context: &CommandContext) -> Result<()> {
     let kept = replay.graph.kept.get_or_init(|| Box::new(Launches::of(&replay.graph)));
     let launches = kept.downcast_ref::<Launches>().expect("a recorded step belongs to one device");
-    if launches.reads_poisoned(replay, now) {
+    if launches.reads_poisoned(replay, context) {
         // Record by record, so that the one that needs what was never computed says so.
-        return replay.run(now);
+        return replay.run(context);
     }
     replay.poison();
     let mut graph = launches.take(replay)?;
@@ -43,21 +43,21 @@ pub fn replay(cuda: &CudaContext, replay: &Replay, now: &Now) -> Result<()> {
         None => Cow::Borrowed(&replay.steps),
         Some(staged) => Cow::Owned(staged.outer(&replay.steps)),
     };
-    outer.iter().try_for_each(|step| step.begin(now))?;
+    outer.iter().try_for_each(|step| step.begin(context))?;
     if graph.captured.is_none() {
         let inner = match &graph.staged {
             None => vec![Step::default()],
             Some(staged) => staged.inner(&replay.steps),
         };
-        graph.captured = Some(Captured::of(cuda, &Replay { graph: replay.graph.clone(), steps: inner }, now)?);
+        graph.captured = Some(Captured::of(cuda, &Replay { graph: replay.graph.clone(), steps: inner }, context)?);
     }
-    graph.captured.as_mut().expect("just captured").launch(cuda, now.ticket)?;
+    graph.captured.as_mut().expect("just captured").launch(cuda, context.ticket)?;
     for (source, _) in outer.iter().flat_map(|step| &step.results) {
         if graph.staged.is_some() || launches.computed.contains(&address(&source.block)) {
-            now.wrote(&source.block);
+            context.wrote(&source.block);
         }
     }
-    outer.iter().try_for_each(|step| step.end(now))?;
+    outer.iter().try_for_each(|step| step.end(context))?;
     launches.give_back(graph);
     Ok(())
 }
@@ -96,9 +96,9 @@ impl Launches {
         Launches { read, computed, made: Mutex::default() }
     }
 
-    fn reads_poisoned(&self, replay: &Replay, now: &Now) -> bool {
+    fn reads_poisoned(&self, replay: &Replay, context: &CommandContext) -> bool {
         let given = replay.steps.iter().flat_map(|step| step.arguments.iter().chain(&step.rate));
-        self.read.iter().chain(given.map(|(source, _)| &source.block)).any(|block| now.is_poisoned(block))
+        self.read.iter().chain(given.map(|(source, _)| &source.block)).any(|block| context.is_poisoned(block))
     }
 
     /// The graph for as many steps, without its launches where there was none.
@@ -238,9 +238,9 @@ unsafe impl Send for Captured {}
 
 impl Captured {
     /// Runs a replay while the stream is captured.
-    fn of(cuda: &CudaContext, inner: &Replay, now: &Now) -> Result<Captured> {
-        let capture = StreamCapture::begin(OP, cuda, now.ticket)?;
-        inner.run(now)?;
+    fn of(cuda: &CudaContext, inner: &Replay, context: &CommandContext) -> Result<Captured> {
+        let capture = StreamCapture::begin(OP, cuda, context.ticket)?;
+        inner.run(context)?;
         let (template, kept) = capture.end(OP)?;
         let graph = template.instantiate().map_err(|error| failed(OP, "Making a graph", &error))?;
         Ok(Captured { device: cuda.device().clone(), graph, last: None, _kept: kept })

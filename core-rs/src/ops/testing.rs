@@ -1,7 +1,7 @@
 //! What the tests of kernels share.
 
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 
 /// Deterministic values in [-1, 1).
 pub fn noise(len: usize) -> Vec<f32> {
@@ -14,11 +14,11 @@ pub fn wide(x: &[f32]) -> Vec<f64> {
 }
 
 /// Compares `run` with `want` on every instruction set, with one thread and with two.
-pub fn check(want: &[f64], run: impl Fn(Isa, &Pool, &mut [f32])) {
+pub fn check(want: &[f64], run: impl Fn(Isa, &ThreadPool, &mut [f32])) {
     for isa in Isa::available() {
         let results = [1, 2].map(|threads| {
             let mut got = vec![f32::NAN; want.len()];
-            run(isa, &Pool::new(threads), &mut got);
+            run(isa, &ThreadPool::new(threads), &mut got);
             got
         });
         assert_eq!(results[0], results[1], "threads matter: {isa:?}");

@@ -4,7 +4,7 @@ use super::walk::{Tensors, walk};
 use super::{Rule, Segment, Table};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 use crate::dtype::Element;
 use crate::shape::Shape;
 
@@ -62,7 +62,7 @@ fn table() -> Table {
 /// Takes `steps` steps in f32, with every instruction set and 1 or 2 threads, and in f64.
 pub fn check<R: Rule<N>, const N: usize>(rule: &R, steps: usize) {
     let (table, start) = (table(), Model::<f32>::new(N));
-    let one = CpuContext { pool: Pool::new(1), isa: Isa::Portable };
+    let one = CpuContext { pool: ThreadPool::new(1), isa: Isa::Portable };
     let mut wanted = Model::<f64>::new(N);
     for step in 0..steps {
         let gradients = Model::gradients(step);
@@ -71,7 +71,7 @@ pub fn check<R: Rule<N>, const N: usize>(rule: &R, steps: usize) {
     }
     for isa in Isa::available() {
         let models = [1, 2].map(|threads| {
-            let context = CpuContext { pool: Pool::new(threads), isa };
+            let context = CpuContext { pool: ThreadPool::new(threads), isa };
             let mut model = start.clone();
             let fast = |s: &R::Scalars, together, piece: super::Piece<f32, N>| rule.fast(isa, s, together, piece);
             for step in 0..steps {

@@ -1,7 +1,7 @@
 //! Moving what a recording made into one arena, each value where and as long as it is needed.
 
-use super::memory::{Block, Pool};
-use super::plan::{Lifetime, plan};
+use super::memory::{Block, BlockPool};
+use super::placement::{Lifetime, place};
 use super::record::Record;
 use super::tensor::Operand;
 use crate::error::Result;
@@ -35,7 +35,12 @@ impl Values {
 }
 
 /// Rewrites the operands of the records, and of the results, which live to the end. Gives the arena's bytes.
-pub fn move_to_arena(op: &'static str, records: &mut [Record], results: &mut [Operand], pool: &Pool) -> Result<usize> {
+pub fn move_to_arena(
+    op: &'static str,
+    records: &mut [Record],
+    results: &mut [Operand],
+    pool: &BlockPool,
+) -> Result<usize> {
     let mut values = Values::default();
     // The value of each operand, in the order in which `operands` goes through them.
     let mut held: Vec<Option<usize>> = Vec::new();
@@ -47,15 +52,15 @@ pub fn move_to_arena(op: &'static str, records: &mut [Record], results: &mut [Op
     if values.lifetimes.is_empty() {
         return Ok(0);
     }
-    let plan = plan(&values.lifetimes);
-    let arena = pool.arena(op, plan.bytes)?;
-    let places: Vec<_> = plan.offsets.iter().map(|&offset| Block::part(&arena, offset)).collect();
+    let placement = place(&values.lifetimes);
+    let arena = pool.arena(op, placement.bytes)?;
+    let places: Vec<_> = placement.offsets.iter().map(|&offset| Block::part(&arena, offset)).collect();
     for (operand, value) in operands(records).chain(results).zip(held) {
         if let Some(value) = value {
             operand.block = places[value].clone();
         }
     }
-    Ok(plan.bytes)
+    Ok(placement.bytes)
 }
 
 /// The operands of records in order: inputs, then outputs.

@@ -1,6 +1,6 @@
 //! What a device does for its queue: memory, copies, and running records.
 
-use super::now::Now;
+use super::command_context::CommandContext;
 use super::record::Record;
 use super::replay::Replay;
 use crate::error::{Error, Result};
@@ -141,13 +141,13 @@ pub trait Backend: Send + Sync {
     fn run(&self, record: &Record) -> Result<()>;
 
     /// Runs a captured step, once or several times; [`Graph::kept`](super::capture::Graph::kept) is this device's.
-    fn replay(&self, replay: &Replay, now: &Now) -> Result<()> {
-        replay.run(now)
+    fn replay(&self, replay: &Replay, context: &CommandContext) -> Result<()> {
+        replay.run(context)
     }
 
     /// Whether a captured step's values get places in one arena. Not where memory is taken as soon as it is asked for:
     /// for a moment there is both the arena and what the recording used.
-    fn plans_memory(&self) -> bool {
+    fn places_in_arena(&self) -> bool {
         false
     }
 

@@ -2,7 +2,7 @@
 
 use super::arena::move_to_arena;
 use super::backend::Backend;
-use super::memory::{Pool, Storage};
+use super::memory::{BlockPool, Storage};
 use super::record::Record;
 use super::tensor::{Operand, Tensor};
 use crate::error::Result;
@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 /// Tensors made meanwhile come from a pool of the capture alone, which takes over what the queue's pool has free. Blocks
 /// freed during the recording are reused by later records of it, and nobody else gets them while it lasts.
 pub struct Capture {
-    pub pool: Arc<Pool>,
+    pub pool: Arc<BlockPool>,
     records: Vec<Record>,
     /// Storages from outside, kept so that their blocks are not given away between replays.
     outside: Vec<Arc<Storage>>,
@@ -23,7 +23,7 @@ pub struct Capture {
 
 impl Capture {
     /// `pool` is the queue's.
-    pub fn new(pool: &Arc<Pool>) -> Capture {
+    pub fn new(pool: &Arc<BlockPool>) -> Capture {
         Capture { pool: pool.child(), records: Vec::new(), outside: Vec::new(), written: Vec::new() }
     }
 
@@ -69,7 +69,7 @@ impl Capture {
         let before = self.pool.got();
         let mut after = before;
         let mut recorded = outputs;
-        if backend.plans_memory() {
+        if backend.places_in_arena() {
             after = move_to_arena(op, &mut self.records, &mut results, &self.pool)? as u64;
             self.pool.close();
             recorded.clear();
@@ -110,7 +110,7 @@ pub struct Graph {
     /// What the device makes of the records at their first replay; dropped with the graph, on any thread.
     pub kept: OnceLock<Box<dyn Any + Send + Sync>>,
     /// The recording's own, which keeps its blocks where the records still use those.
-    pub pool: Arc<Pool>,
+    pub pool: Arc<BlockPool>,
     outside: Vec<Arc<Storage>>,
     /// Results in the recording's own blocks, where those are used.
     _recorded: Vec<Tensor>,

@@ -1,7 +1,7 @@
 //! What a queue is given.
 
+use super::command_context::CommandContext;
 use super::memory::Storage;
-use super::now::Now;
 use super::read::ReadSlot;
 use super::record::Record;
 use super::replay::Replay;
@@ -43,26 +43,26 @@ impl Command {
         matches!(self, Command::Replay(_) | Command::Read { .. })
     }
 
-    pub(super) fn run(self, now: &Now) -> Result<()> {
+    pub(super) fn run(self, context: &CommandContext) -> Result<()> {
         match self {
-            Command::Run(record) => record.run(now),
-            Command::Replay(replay) => now.backend.replay(&replay, now),
+            Command::Run(record) => record.run(context),
+            Command::Replay(replay) => context.backend.replay(&replay, context),
             Command::Read { source, storage, into } => {
-                if now.is_poisoned(&source.block) {
+                if context.is_poisoned(&source.block) {
                     // The reader's error alone: the op that failed has told everybody.
                     into.refuse(Error::state("read", "This tensor was never computed, as an earlier op failed"));
                     return Ok(());
                 }
                 // SAFETY: the storage is held and of this queue's device, and as large as the slot was made.
-                into.fill(|target| unsafe { now.backend.download(source.pointer(), target) })?;
+                into.fill(|target| unsafe { context.backend.download(source.pointer(), target) })?;
                 drop(storage);
                 Ok(())
             }
             Command::Write { target, source } => {
                 target.block.poisoned.store(true, Ordering::Relaxed);
                 // SAFETY: the target is of this queue's device and holds as many bytes as the source (checked at the call).
-                unsafe { source.upload(now.backend, target.pointer()) }?;
-                now.wrote(&target.block);
+                unsafe { source.upload(context.backend, target.pointer()) }?;
+                context.wrote(&target.block);
                 Ok(())
             }
         }

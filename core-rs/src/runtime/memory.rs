@@ -39,7 +39,7 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    fn allocate(op: &'static str, capacity: usize, pool: &Pool) -> Result<Arc<Block>> {
+    fn allocate(op: &'static str, capacity: usize, pool: &BlockPool) -> Result<Arc<Block>> {
         let (backend, counters) = (pool.backend.clone(), pool.counters.clone());
         let held = counters.reserved.load(Ordering::Relaxed) as usize;
         let fails = counters.fail_next_allocation.swap(false, Ordering::Relaxed);
@@ -111,26 +111,32 @@ struct Free {
 }
 
 /// Where storages get their blocks from and give them back to.
-pub struct Pool {
+pub struct BlockPool {
     free: Mutex<Free>,
     /// Bytes of all blocks that it ever got, from its parent or the system.
     got: AtomicU64,
     /// Where to look for blocks before the system is asked.
-    parent: Option<Arc<Pool>>,
+    parent: Option<Arc<BlockPool>>,
     backend: Arc<dyn Backend>,
     counters: Arc<Counters>,
 }
 
-impl Pool {
-    pub fn new(backend: Arc<dyn Backend>, counters: Arc<Counters>) -> Arc<Pool> {
-        Arc::new(Pool { free: Mutex::default(), got: AtomicU64::new(0), parent: None, backend, counters })
+impl BlockPool {
+    pub fn new(backend: Arc<dyn Backend>, counters: Arc<Counters>) -> Arc<BlockPool> {
+        Arc::new(BlockPool { free: Mutex::default(), got: AtomicU64::new(0), parent: None, backend, counters })
     }
 
     /// An empty pool of the same device, counted together with this one. It takes this one's free blocks before it asks
     /// the system, and keeps them.
-    pub fn child(self: &Arc<Pool>) -> Arc<Pool> {
+    pub fn child(self: &Arc<BlockPool>) -> Arc<BlockPool> {
         let (backend, counters) = (self.backend.clone(), self.counters.clone());
-        Arc::new(Pool { free: Mutex::default(), got: AtomicU64::new(0), parent: Some(self.clone()), backend, counters })
+        Arc::new(BlockPool {
+            free: Mutex::default(),
+            got: AtomicU64::new(0),
+            parent: Some(self.clone()),
+            backend,
+            counters,
+        })
     }
 
     fn free(&self) -> MutexGuard<'_, Free> {
@@ -177,7 +183,7 @@ impl Pool {
         self.free().by_class.clear();
     }
 
-    /// [`Pool::trim`], now and whenever a block comes back.
+    /// [`BlockPool::trim`], now and whenever a block comes back.
     pub fn close(&self) {
         self.free().closed = true;
         self.trim();
@@ -195,7 +201,7 @@ fn size_class(bytes: usize) -> usize {
 pub struct Storage {
     block: Option<Arc<Block>>,
     bytes: usize,
-    pool: Arc<Pool>,
+    pool: Arc<BlockPool>,
     /// Goes up with every in-place write, when that is enqueued.
     pub version: AtomicU32,
     /// The op of the last in-place write.
@@ -203,16 +209,16 @@ pub struct Storage {
 }
 
 impl Storage {
-    pub fn allocate(op: &'static str, bytes: usize, pool: &Arc<Pool>) -> Result<Arc<Storage>> {
+    pub fn allocate(op: &'static str, bytes: usize, pool: &Arc<BlockPool>) -> Result<Arc<Storage>> {
         Ok(Storage::over(pool.take(op, bytes)?, bytes, pool))
     }
 
     /// A mapped file, for a device whose memory is the host's. Its bytes are not counted: the system can take them back.
-    pub fn mapped(map: MmapMut, pool: &Arc<Pool>) -> Arc<Storage> {
+    pub fn mapped(map: MmapMut, pool: &Arc<BlockPool>) -> Arc<Storage> {
         Storage::over(Block::mapped(map), 0, pool)
     }
 
-    fn over(block: Arc<Block>, bytes: usize, pool: &Arc<Pool>) -> Arc<Storage> {
+    fn over(block: Arc<Block>, bytes: usize, pool: &Arc<BlockPool>) -> Arc<Storage> {
         pool.counters.live_storages.fetch_add(1, Ordering::Relaxed);
         pool.counters.live_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         Arc::new(Storage {
@@ -228,7 +234,7 @@ impl Storage {
         self.block.as_ref().expect("a storage has its block until it is dropped")
     }
 
-    pub fn pool(&self) -> &Arc<Pool> {
+    pub fn pool(&self) -> &Arc<BlockPool> {
         &self.pool
     }
 
@@ -260,8 +266,8 @@ mod tests {
     #[test]
     fn a_child_takes_over_free_blocks_and_keeps_them() {
         let backend = Arc::new(CpuContext::new(1).expect("a CPU"));
-        let parent = Pool::new(backend, Arc::default());
-        let storage = |pool: &Arc<Pool>| Storage::allocate("test", 3 << 20, pool).expect("a block");
+        let parent = BlockPool::new(backend, Arc::default());
+        let storage = |pool: &Arc<BlockPool>| Storage::allocate("test", 3 << 20, pool).expect("a block");
         let first = storage(&parent);
         let pointer = first.block().pointer();
         drop(first);
@@ -278,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_closed_pool_keeps_nothing() {
-        let pool = Pool::new(Arc::new(CpuContext::new(1).expect("a CPU")), Arc::default());
+        let pool = BlockPool::new(Arc::new(CpuContext::new(1).expect("a CPU")), Arc::default());
         let storage = || Storage::allocate("test", 4096, &pool).expect("a block");
         let reserved = || pool.counters.reserved.load(Ordering::Relaxed);
         let (early, late) = (storage(), storage());
@@ -293,7 +299,7 @@ mod tests {
 
     #[test]
     fn parts_keep_their_arena() {
-        let pool = Pool::new(Arc::new(CpuContext::new(1).expect("a CPU")), Arc::default());
+        let pool = BlockPool::new(Arc::new(CpuContext::new(1).expect("a CPU")), Arc::default());
         let reserved = || pool.counters.reserved.load(Ordering::Relaxed);
         let arena = pool.arena("test", 4096).expect("a block");
         let parts = [0, 64].map(|offset| Block::part(&arena, offset));

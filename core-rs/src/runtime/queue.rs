@@ -3,8 +3,8 @@
 use super::backend::{Backend, Device, LateFailure};
 use super::capture::Capture;
 use super::command::Command;
-use super::memory::{Counters, Pool};
-use super::now::{Now, Suspects};
+use super::command_context::{CommandContext, InvalidTickets};
+use super::memory::{BlockPool, Counters};
 use super::profile::Profile;
 use crate::cpu::scratch::ScratchRefused;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ struct Shared {
     completed: AtomicU64,
     /// The last ticket that somebody waited for, and that the device has passed.
     waited: AtomicU64,
-    suspects: Suspects,
+    invalid: InvalidTickets,
     profile: Profile,
     /// Why the device is of no use any more.
     lost: OnceLock<Error>,
@@ -58,7 +58,7 @@ pub struct Queue {
     pub id: u32,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    pub pool: Arc<Pool>,
+    pub pool: Arc<BlockPool>,
     pub counters: Arc<Counters>,
     pub handles: AtomicU64,
     pub capture: Mutex<Option<Capture>>,
@@ -77,7 +77,7 @@ impl Queue {
             space: Condvar::new(),
             completed: AtomicU64::new(0),
             waited: AtomicU64::new(0),
-            suspects: Suspects::default(),
+            invalid: InvalidTickets::default(),
             profile: Profile::default(),
             lost: OnceLock::new(),
             stalls: AtomicU64::new(0),
@@ -99,7 +99,7 @@ impl Queue {
             id,
             shared,
             thread: Mutex::new(Some(thread)),
-            pool: Pool::new(backend, counters.clone()),
+            pool: BlockPool::new(backend, counters.clone()),
             counters,
             handles: AtomicU64::new(0),
             capture: Mutex::new(None),
@@ -116,7 +116,7 @@ impl Queue {
     }
 
     /// The pool that new tensors come from: the capture's own while one is being recorded.
-    pub fn current_pool(&self) -> Arc<Pool> {
+    pub fn current_pool(&self) -> Arc<BlockPool> {
         locked(&self.capture).as_ref().map_or_else(|| self.pool.clone(), |capture| capture.pool.clone())
     }
 
@@ -217,14 +217,14 @@ impl Queue {
         let shared = &*self.shared;
         // The device may have found something worse meanwhile, or something earlier.
         if let Err(LateFailure { ticket, error }) = shared.backend.finish(last) {
-            shared.suspects.begin(ticket.unwrap_or(last));
+            shared.invalid.begin(ticket.unwrap_or(last));
             shared.note_lost(&error);
         }
         if let Some(error) = self.lost() {
             return Err(error);
         }
         shared.backend.recover()?;
-        shared.suspects.end(self.enqueued());
+        shared.invalid.end(self.enqueued());
         *locked(&shared.error) = None;
         shared.failed.store(false, Ordering::Release);
         Ok(())
@@ -280,11 +280,12 @@ impl Shared {
                 command.skip();
             } else {
                 let awaited = command.is_awaited();
-                let now = Now { backend: &*self.backend, ticket, suspects: &self.suspects, closed: &self.closed };
+                let context =
+                    CommandContext { backend: &*self.backend, ticket, invalid: &self.invalid, closed: &self.closed };
                 let result = catch_unwind(AssertUnwindSafe(|| {
                     self.backend.begin(ticket);
                     let timed = self.profile.begin(&command, &*self.backend)?;
-                    command.run(&now)?;
+                    command.run(&context)?;
                     self.profile.end(timed)?;
                     if awaited || self.waiters.load(Ordering::SeqCst) > 0 { self.backend.mark(ticket) } else { Ok(()) }
                 }));
@@ -311,7 +312,7 @@ impl Shared {
             return;
         }
         self.note_lost(&error);
-        self.suspects.begin(ticket);
+        self.invalid.begin(ticket);
         // A replay's error names the op inside it, a transfer's the op of the device that the values come from.
         *first = Some(Error::Late {
             op: error.op().unwrap_or(name),

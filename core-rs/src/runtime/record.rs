@@ -1,6 +1,6 @@
 //! One op call as data: what the queue runs, captures and replays.
 
-use super::now::Now;
+use super::command_context::CommandContext;
 use super::tensor::Operand;
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
@@ -21,17 +21,18 @@ pub struct Record {
 
 impl Record {
     /// Runs on the queue's device; the outputs are poisoned unless it succeeds.
-    pub fn run(&self, now: &Now) -> Result<()> {
-        if let Some(index) = self.inputs.iter().position(|i| i.as_ref().is_some_and(|i| now.is_poisoned(&i.block))) {
+    pub fn run(&self, context: &CommandContext) -> Result<()> {
+        if let Some(index) = self.inputs.iter().position(|i| i.as_ref().is_some_and(|i| context.is_poisoned(&i.block)))
+        {
             self.poison();
             let message = format!("Input {index} was never computed, as an earlier op failed");
             return Err(Error::state(self.kernel.name(), message));
         }
         // Before, as a kernel that panics does not come back here.
         self.poison();
-        now.backend.run(self)?;
+        context.backend.run(self)?;
         for output in &self.outputs {
-            now.wrote(&output.block);
+            context.wrote(&output.block);
         }
         Ok(())
     }

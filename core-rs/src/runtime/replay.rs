@@ -1,7 +1,7 @@
 //! Running a recorded step again.
 
 use super::capture::Graph;
-use super::now::Now;
+use super::command_context::CommandContext;
 use super::tensor::Operand;
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -29,13 +29,13 @@ pub struct Replay {
 
 impl Replay {
     /// Runs every record in order.
-    pub fn run(&self, now: &Now) -> Result<()> {
+    pub fn run(&self, context: &CommandContext) -> Result<()> {
         // Before, as a kernel that panics does not come back here.
         self.poison();
         self.steps.iter().try_for_each(|step| {
-            step.begin(now)?;
-            self.graph.records.iter().try_for_each(|record| now.go_on().and_then(|()| record.run(now)))?;
-            step.end(now)
+            step.begin(context)?;
+            self.graph.records.iter().try_for_each(|record| context.go_on().and_then(|()| record.run(context)))?;
+            step.end(context)
         })
     }
 
@@ -49,28 +49,28 @@ impl Replay {
 
 impl Step {
     /// Copies in what the records read.
-    pub fn begin(&self, now: &Now) -> Result<()> {
-        self.arguments.iter().try_for_each(|copied| copy(copied, now))?;
+    pub fn begin(&self, context: &CommandContext) -> Result<()> {
+        self.arguments.iter().try_for_each(|copied| copy(copied, context))?;
         // The scalar is written in place: it holds a rate, whatever comes of this command.
-        self.rate.iter().try_for_each(|copied| copy_over(copied, now))
+        self.rate.iter().try_for_each(|copied| copy_over(copied, context))
     }
 
     /// Copies out what they have computed.
-    pub fn end(&self, now: &Now) -> Result<()> {
-        self.results.iter().try_for_each(|copied| copy(copied, now))
+    pub fn end(&self, context: &CommandContext) -> Result<()> {
+        self.results.iter().try_for_each(|copied| copy(copied, context))
     }
 }
 
-fn copy(copied: &Copied, now: &Now) -> Result<()> {
-    copy_over(copied, now)?;
-    now.wrote(&copied.1.block);
+fn copy(copied: &Copied, context: &CommandContext) -> Result<()> {
+    copy_over(copied, context)?;
+    context.wrote(&copied.1.block);
     Ok(())
 }
 
-fn copy_over((source, target): &Copied, now: &Now) -> Result<()> {
-    if now.is_poisoned(&source.block) {
+fn copy_over((source, target): &Copied, context: &CommandContext) -> Result<()> {
+    if context.is_poisoned(&source.block) {
         return Err(Error::state("replay", "An argument was never computed, as an earlier op failed"));
     }
     // SAFETY: as `Copied` says.
-    unsafe { now.backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }
+    unsafe { context.backend.copy(source.pointer(), target.pointer(), source.meta.bytes()) }
 }

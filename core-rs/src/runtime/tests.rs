@@ -5,6 +5,7 @@ use super::memory::Storage;
 use super::queue::Queue;
 use super::read::ReadSlot;
 use super::record::{Io, Record};
+use super::source::Transfer;
 use super::tensor::Tensor;
 use crate::cpu::CpuContext;
 use crate::dtype::Dtype;
@@ -123,4 +124,38 @@ fn a_thousand_waits_are_all_woken() {
         .collect();
     assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
     assert_eq!(queue.completed(), 1000);
+}
+
+#[test]
+fn an_error_of_the_queue_that_values_come_from_keeps_its_op_and_reason() {
+    let device = Queue::new(u32::MAX - 8, Arc::new(CpuContext::new(1).unwrap())).unwrap();
+    let host = Arc::new(queue());
+    let batch = tensor(&host);
+    run(&host, Act::Fail, &batch);
+    let transfer = Arc::new(Transfer::begin("transfer_begin", host.clone(), batch, &device).unwrap());
+    let there = transfer.end("transfer_end", &device).unwrap();
+    let error = read(&device, &there).unwrap_err();
+    // The record is that of the queue that was waited for: the write, its first command.
+    assert_eq!(
+        (error.op(), error.reason().as_ref(), error.to_string().as_str()),
+        (Some("test"), "planted", "test(): planted (record 1)")
+    );
+}
+
+#[test]
+fn a_closed_queue_drops_what_waits_and_what_comes() {
+    let queue = queue();
+    let output = tensor(&queue);
+    let block = Arc::downgrade(output.storage.block());
+    run(&queue, Act::Sleep(100), &output);
+    for _ in 0..1000 {
+        run(&queue, Act::Sleep(100), &output);
+    }
+    queue.close();
+    let ticket = run(&queue, Act::Write(1.0), &output);
+    assert_eq!(queue.wait(ticket).unwrap_err().status(), Status::StaleHandle);
+    queue.join();
+    drop(output);
+    queue.pool.close();
+    assert_eq!(block.strong_count(), 0, "no command keeps it");
 }

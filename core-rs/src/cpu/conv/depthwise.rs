@@ -5,7 +5,7 @@ use super::ConvShape;
 use crate::cpu::gemm::sum_in_order;
 use crate::cpu::gemm::tiling::even_part;
 use crate::cpu::isa::{Arch, Isa};
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 
 /// The most partial weight gradients; also the most tasks of a weight gradient.
@@ -90,7 +90,7 @@ fn transpose(from: &[f32], cols: usize, to: &mut [f32]) {
 }
 
 /// See [`super::conv2d_forward`].
-pub fn forward(isa: Isa, pool: &Pool, s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32]) {
+pub fn forward(isa: Isa, pool: &ThreadPool, s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32]) {
     let (image, result) = sizes(s);
     let mut by_tap = Scratch::take(w.len());
     transpose(w, s.kh * s.kw, by_tap.as_mut_slice());
@@ -101,7 +101,7 @@ pub fn forward(isa: Isa, pool: &Pool, s: &ConvShape, x: &[f32], w: &[f32], y: &m
 }
 
 /// See [`super::conv2d_backward_input`].
-pub fn backward_input(isa: Isa, pool: &Pool, s: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+pub fn backward_input(isa: Isa, pool: &ThreadPool, s: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32]) {
     let (image, _) = sizes(s);
     let result = s.oh * s.ow * s.c;
     let mut by_tap = Scratch::take(w.len());
@@ -113,7 +113,7 @@ pub fn backward_input(isa: Isa, pool: &Pool, s: &ConvShape, dy: &[f32], w: &[f32
 }
 
 /// See [`super::conv2d_backward_weight`].
-pub fn backward_weight(isa: Isa, pool: &Pool, s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+pub fn backward_weight(isa: Isa, pool: &ThreadPool, s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let (image, result) = (s.h * s.w * s.c, s.oh * s.ow * s.c);
     let size = dw.len();
     let partials = s.n.clamp(1, MAX_PARTIALS);

@@ -11,7 +11,7 @@ mod window;
 use super::gemm::microkernel::Kernels;
 use super::gemm::{Mat, Product, multiply, pack::pack_b_panel, tiling::even_part};
 use super::isa::Isa;
-use super::pool::{Pool, SliceParts, for_each_chunk_mut};
+use super::pool::{SliceParts, ThreadPool, for_each_chunk_mut};
 use super::scratch::Scratch;
 pub use crate::geometry::conv::ConvShape;
 use geometry::{Geometry, Phase, phases};
@@ -36,7 +36,7 @@ impl ConvShape {
 }
 
 /// `y = conv(x, w)`.
-pub fn conv2d_forward(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32]) {
+pub fn conv2d_forward(isa: Isa, pool: &ThreadPool, shape: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32]) {
     shape.check(x, w, y);
     if depthwise::applies(shape) {
         return depthwise::forward(isa, pool, shape, x, w, y);
@@ -48,7 +48,7 @@ pub fn conv2d_forward(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], w: &[
 }
 
 /// [`conv2d_forward`] with given kernels, for checked operands.
-fn forward(kernels: &'static Kernels, pool: &Pool, shape: &ConvShape, (x, w, y): (&[f32], &[f32], &mut [f32])) {
+fn forward(kernels: &'static Kernels, pool: &ThreadPool, shape: &ConvShape, (x, w, y): (&[f32], &[f32], &mut [f32])) {
     if shape.is_pointwise() {
         let (m, n, k) = (shape.pixels(), shape.out, shape.c);
         let (a, b) = (Mat::row_major(x, k), Mat::row_major(w, k).transposed());
@@ -80,7 +80,7 @@ const ZERO_CHUNK: usize = 1 << 15;
 ///
 /// A strided convolution is done phase by phase, so no product with an inserted zero is
 /// computed.
-pub fn conv2d_backward_input(isa: Isa, pool: &Pool, shape: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+pub fn conv2d_backward_input(isa: Isa, pool: &ThreadPool, shape: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32]) {
     shape.check(dx, w, dy);
     if depthwise::applies(shape) {
         return depthwise::backward_input(isa, pool, shape, dy, w, dx);
@@ -94,7 +94,7 @@ pub fn conv2d_backward_input(isa: Isa, pool: &Pool, shape: &ConvShape, dy: &[f32
 /// [`conv2d_backward_input`] with given kernels, for checked operands.
 fn backward_input(
     kernels: &'static Kernels,
-    pool: &Pool,
+    pool: &ThreadPool,
     shape: &ConvShape,
     (dy, w, dx): (&[f32], &[f32], &mut [f32]),
 ) {
@@ -113,7 +113,7 @@ fn backward_input(
 }
 
 /// Zeroes an image gradient if some of its pixels are in no window.
-fn zero_gaps(pool: &Pool, shape: &ConvShape, dx: &mut [f32]) {
+fn zero_gaps(pool: &ThreadPool, shape: &ConvShape, dx: &mut [f32]) {
     if geometry::leaves_gaps(shape) {
         for_each_chunk_mut(pool, dx, ZERO_CHUNK, |_, dx| dx.fill(0.0));
     }
@@ -122,7 +122,7 @@ fn zero_gaps(pool: &Pool, shape: &ConvShape, dx: &mut [f32]) {
 /// The part of [`conv2d_backward_input`] for one group and the pixels of one phase per axis.
 fn backward_phase(
     kernels: &'static Kernels,
-    pool: &Pool,
+    pool: &ThreadPool,
     shape: &ConvShape,
     group: usize,
     (v, h): (&Phase, &Phase),
@@ -152,7 +152,7 @@ fn backward_phase(
 /// Packs `channels` columns of `reduction` weights into panels `[reduction][nr]`; `pack` fills
 /// the panel of some columns.
 fn pack_weights(
-    pool: &Pool,
+    pool: &ThreadPool,
     kernels: &Kernels,
     reduction: usize,
     channels: usize,
@@ -176,7 +176,7 @@ fn pack_weights(
 }
 
 /// `dw` = gradient with respect to the weights, from the images and the result gradient.
-pub fn conv2d_backward_weight(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+pub fn conv2d_backward_weight(isa: Isa, pool: &ThreadPool, shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     shape.check(x, dw, dy);
     if depthwise::applies(shape) {
         return depthwise::backward_weight(isa, pool, shape, x, dy, dw);
@@ -190,7 +190,7 @@ pub fn conv2d_backward_weight(isa: Isa, pool: &Pool, shape: &ConvShape, x: &[f32
 /// [`conv2d_backward_weight`] with given kernels, for checked operands.
 fn backward_weight(
     kernels: &'static Kernels,
-    pool: &Pool,
+    pool: &ThreadPool,
     shape: &ConvShape,
     (x, dy, dw): (&[f32], &[f32], &mut [f32]),
 ) {

@@ -34,7 +34,7 @@ fn assert_close(what: &str, s: &ConvShape, got: &[f32], want: &[f64], terms: usi
 }
 
 /// Computes y, dx and dw.
-type Passes<'a> = dyn Fn(&Pool, &mut [f32], &mut [f32], &mut [f32]) + 'a;
+type Passes<'a> = dyn Fn(&ThreadPool, &mut [f32], &mut [f32], &mut [f32]) + 'a;
 
 fn check(s: &ConvShape) {
     let (x, w) = (noise(s.n * s.h * s.w * s.c, 1), noise(s.out * s.patch(), 2));
@@ -47,7 +47,7 @@ fn check(s: &ConvShape) {
         dx64[ix] += f64::from(dy[iy]) * f64::from(w[iw]);
         dw64[iw] += f64::from(dy[iy]) * f64::from(x[ix]);
     });
-    let pools = [Pool::new(1), Pool::new(2)];
+    let pools = [ThreadPool::new(1), ThreadPool::new(2)];
     let compare = |what: &str, run: &Passes| {
         let results = pools.each_ref().map(|pool| {
             let mut y = vec![f32::NAN; dy.len()];
@@ -201,7 +201,7 @@ fn check_public(s: &ConvShape) {
     let (x, w) = (noise(s.n * s.h * s.w * s.c, 1), noise(s.out * s.patch(), 2));
     let dy = noise(s.pixels() * s.out, 3);
     let empty = || (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
-    let (kernels, pools) = (Kernels::of(Isa::Portable), [Pool::new(1), Pool::new(2)]);
+    let (kernels, pools) = (Kernels::of(Isa::Portable), [ThreadPool::new(1), ThreadPool::new(2)]);
     let mut want = empty();
     forward(kernels, &pools[0], s, (&x, &w, &mut want.0));
     backward_input(kernels, &pools[0], s, (&dy, &w, &mut want.1));

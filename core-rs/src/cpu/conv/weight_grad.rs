@@ -7,7 +7,7 @@ use crate::cpu::gemm::microkernel::{Kernels, Tile};
 use crate::cpu::gemm::pack::{copy_strided, pack_a};
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::gemm::{Mat, sum_in_order};
-use crate::cpu::pool::{Pool, SliceParts};
+use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ const ENOUGH_TASKS: usize = 32;
 /// Computes one group's `dw` of `[group out][patch]`.
 pub fn run(
     kernels: &'static Kernels,
-    pool: &Pool,
+    pool: &ThreadPool,
     shape: &ConvShape,
     group: usize,
     (x, dy): (&[f32], &[f32]),

@@ -5,7 +5,7 @@ use super::geometry::Geometry;
 use super::image::{Image, Part};
 use crate::cpu::gemm::microkernel::{Kernels, Tile};
 use crate::cpu::gemm::tiling::{even_part, even_parts};
-use crate::cpu::pool::{Pool, SliceParts};
+use crate::cpu::pool::{SliceParts, ThreadPool};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ struct ReductionBlock {
 
 impl Window<'_> {
     /// Computes the convolution into `destination`.
-    pub fn run(&self, pool: &Pool, destination: &SliceParts<f32>) {
+    pub fn run(&self, pool: &ThreadPool, destination: &SliceParts<f32>) {
         let images = self.source.n;
         let pixels = self.geometry.rows * self.geometry.cols;
         if images * pixels * self.channels == 0 {

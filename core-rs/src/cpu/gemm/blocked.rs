@@ -4,7 +4,7 @@ use super::Mat;
 use super::microkernel::{Kernels, MAX_MR, Tile};
 use super::pack::{pack_a, pack_b_panel};
 use super::tiling::{Grid, even_part, even_parts};
-use crate::cpu::pool::{Pool, SliceParts};
+use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
 use std::ops::Range;
 
@@ -37,7 +37,7 @@ const MAX_PACKED_B: usize = 1 << 22;
 const SERIAL_WORK: usize = 1 << 15;
 
 /// Computes the product into row-major `c`.
-pub fn blocked(pool: &Pool, p: &Product, c: &SliceParts<f32>) {
+pub fn blocked(pool: &ThreadPool, p: &Product, c: &SliceParts<f32>) {
     let nr = p.kernels.nr();
     let strip = (MAX_PACKED_B / p.k.max(1) / nr).max(1) * nr;
     for cols in even_parts(0..p.n, strip.max(nr)) {
@@ -58,7 +58,7 @@ fn read_a(p: &Product, n: usize) -> ReadA {
 }
 
 /// The part of the product in the columns `cols` of C.
-fn strip_product(pool: &Pool, p: &Product, cols: Range<usize>, c: &SliceParts<f32>) {
+fn strip_product(pool: &ThreadPool, p: &Product, cols: Range<usize>, c: &SliceParts<f32>) {
     let (kernels, nr) = (p.kernels, p.kernels.nr());
     let n = cols.len();
     let panels = n.div_ceil(nr);

@@ -12,7 +12,7 @@ pub(crate) mod pack;
 pub(crate) mod tiling;
 
 use super::isa::Isa;
-use super::pool::{Pool, SliceParts, for_each_chunk_mut, split};
+use super::pool::{SliceParts, ThreadPool, for_each_chunk_mut, split};
 use super::scratch::Scratch;
 pub(crate) use blocked::Product;
 use blocked::blocked;
@@ -62,12 +62,22 @@ impl<'a> Mat<'a> {
 /// With `accumulate` the product is added to `c`, else it overwrites `c`. The order of
 /// additions depends on the shape and `isa` alone.
 #[allow(clippy::too_many_arguments)]
-pub fn gemm(isa: Isa, pool: &Pool, m: usize, n: usize, k: usize, a: Mat, b: Mat, c: &mut [f32], accumulate: bool) {
+pub fn gemm(
+    isa: Isa,
+    pool: &ThreadPool,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Mat,
+    b: Mat,
+    c: &mut [f32],
+    accumulate: bool,
+) {
     multiply(pool, &Product { kernels: Kernels::of(isa), m, n, k, a, b, accumulate }, c);
 }
 
 /// [`gemm`] with given kernels.
-pub(crate) fn multiply(pool: &Pool, product: &Product, c: &mut [f32]) {
+pub(crate) fn multiply(pool: &ThreadPool, product: &Product, c: &mut [f32]) {
     let Product { m, n, k, .. } = *product;
     product.a.check(m, k);
     product.b.check(k, n);
@@ -84,7 +94,7 @@ pub(crate) fn multiply(pool: &Pool, product: &Product, c: &mut [f32]) {
 }
 
 /// Computes pieces of the reduction in parallel, then adds them up in order.
-fn split_reduction(pool: &Pool, product: &Product, pieces: usize, c: &mut [f32]) {
+fn split_reduction(pool: &ThreadPool, product: &Product, pieces: usize, c: &mut [f32]) {
     /// Steps at a time, so that what is packed of B is still in the cache when it is used.
     const STEP: usize = 384;
     let size = c.len();
@@ -108,7 +118,7 @@ fn split_reduction(pool: &Pool, product: &Product, pieces: usize, c: &mut [f32])
 }
 
 /// `c (+)=` the sum of the consecutive `c.len()`-sized parts of `partials`, first to last.
-pub(crate) fn sum_in_order(pool: &Pool, partials: &[f32], c: &mut [f32], accumulate: bool) {
+pub(crate) fn sum_in_order(pool: &ThreadPool, partials: &[f32], c: &mut [f32], accumulate: bool) {
     /// Floats per chunk; a few of these fit the L1 cache.
     const CHUNK: usize = 2048;
     let size = c.len();
@@ -131,7 +141,7 @@ pub(crate) fn sum_in_order(pool: &Pool, partials: &[f32], c: &mut [f32], accumul
 #[allow(clippy::too_many_arguments)]
 pub fn gemm_batch(
     isa: Isa,
-    pool: &Pool,
+    pool: &ThreadPool,
     batch: usize,
     m: usize,
     n: usize,

@@ -18,7 +18,7 @@ fn element(mat: &Mat, i: usize, j: usize) -> f64 {
 }
 
 fn check_product((m, n, k): (usize, usize, usize), a: Mat, b: Mat, accumulate: bool) {
-    let pools = [Pool::new(1), Pool::new(2)];
+    let pools = [ThreadPool::new(1), ThreadPool::new(2)];
     for kernels in all_kernels() {
         let mr = kernels.mr;
         let start = noise(m * n, 7);
@@ -93,7 +93,7 @@ fn arbitrary_strides() {
 
 #[test]
 fn batches_match_single_products() {
-    let pool = Pool::new(2);
+    let pool = ThreadPool::new(2);
     for (batch, m, n, k) in [(1, 8, 9, 10), (37, 5, 6, 7), (3, 300, 260, 250), (4, 0, 3, 2)] {
         let (a, b) = (noise(batch * m * k, 1), noise(k * n, 2));
         let (mat_a, mat_b) = (Mat::row_major(&a, k), Mat::row_major(&b, n));
@@ -114,7 +114,7 @@ fn batches_match_single_products() {
 #[should_panic(expected = "reaches beyond")]
 fn short_operands_are_refused() {
     let (a, b) = (noise(11, 1), noise(12, 2));
-    let pool = Pool::new(1);
+    let pool = ThreadPool::new(1);
     let (a, b) = (Mat::row_major(&a, 3), Mat::row_major(&b, 4));
     gemm(Isa::Portable, &pool, 4, 4, 3, a, b, &mut [0.0; 16], false);
 }

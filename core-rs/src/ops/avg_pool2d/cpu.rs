@@ -3,7 +3,7 @@
 
 use super::divisor;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 use crate::cpu::separable::{Axis, Separable};
 use crate::ops::window::{PoolAxis, PoolShape};
 
@@ -21,13 +21,13 @@ fn separable(s: &PoolShape, count_pad: bool) -> Separable {
     Separable { rows: axis(&s.rows, count_pad), cols: axis(&s.cols, count_pad), c: s.c }
 }
 
-pub fn forward(isa: Isa, pool: &Pool, s: &PoolShape, count_pad: bool, x: &[f32], y: &mut [f32]) {
+pub fn forward(isa: Isa, pool: &ThreadPool, s: &PoolShape, count_pad: bool, x: &[f32], y: &mut [f32]) {
     if !y.is_empty() {
         separable(s, count_pad).apply(isa, pool, x, y);
     }
 }
 
-pub fn backward(isa: Isa, pool: &Pool, s: &PoolShape, count_pad: bool, dy: &[f32], dx: &mut [f32]) {
+pub fn backward(isa: Isa, pool: &ThreadPool, s: &PoolShape, count_pad: bool, dy: &[f32], dx: &mut [f32]) {
     if !dx.is_empty() {
         separable(s, count_pad).transposed().apply(isa, pool, dy, dx);
     }

@@ -3,7 +3,7 @@
 //! A loop over one row of few channels is too short to vectorise, so the passes walk wide rows: several rows at once,
 //! with the per-channel values repeated over them.
 
-use crate::cpu::pool::{Pool, SliceParts, for_each_chunk_mut, split};
+use crate::cpu::pool::{SliceParts, ThreadPool, for_each_chunk_mut, split};
 use std::ops::Range;
 
 /// Rows with fewer channels are taken several at a time.
@@ -57,7 +57,7 @@ impl Rows {
     }
 
     /// Two sums a channel, [2, c]: `add(elements, sums)` adds those of a range of x.
-    pub fn sum_pairs(&self, pool: &Pool, add: impl Fn(Range<usize>, &mut [f64]) + Sync) -> Vec<f64> {
+    pub fn sum_pairs(&self, pool: &ThreadPool, add: impl Fn(Range<usize>, &mut [f64]) + Sync) -> Vec<f64> {
         let (chunk, pair) = (self.sums_chunk(), 2 * self.channels);
         let mut sums = vec![0.0; split(self.len, chunk).max(1) * pair];
         for_each_chunk_mut(pool, &mut sums, pair, |i, sums| {
@@ -74,7 +74,7 @@ impl Rows {
     /// Runs `f(elements, part of y)` over y in whole wide rows.
     ///
     /// Last chunks come first: the pass before went through x from its start, so its end is still in the cache.
-    pub fn for_each_chunk(&self, pool: &Pool, y: &mut [f32], f: impl Fn(Range<usize>, &mut [f32]) + Sync) {
+    pub fn for_each_chunk(&self, pool: &ThreadPool, y: &mut [f32], f: impl Fn(Range<usize>, &mut [f32]) + Sync) {
         let chunk = CHUNK.next_multiple_of(self.width);
         let (chunks, parts) = (split(self.len, chunk), SliceParts::new(y));
         pool.run(chunks, &|i| {

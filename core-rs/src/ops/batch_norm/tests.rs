@@ -3,7 +3,7 @@ use super::reference::Backward;
 use super::{backward, forward, reference, running, statistics};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 use crate::dtype::{Element, Float};
 use crate::ops::activation::Activation;
 
@@ -22,7 +22,7 @@ fn wide(x: &[f32]) -> Vec<f64> {
 }
 
 fn contexts() -> Vec<CpuContext> {
-    let of = |isa, threads| CpuContext { pool: Pool::new(threads), isa };
+    let of = |isa, threads| CpuContext { pool: ThreadPool::new(threads), isa };
     Isa::available().into_iter().flat_map(|isa| [of(isa, 1), of(isa, 2)]).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Binary ops over fixed chunks of the output, cut into tiles with constant strides.
 
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::geometry::strided::{Tile, Walk};
 use crate::shape::Shape;
 
@@ -12,7 +12,7 @@ const WIDE: usize = 256;
 
 /// `shapes` are the output's and the inputs'; `f` makes one tile.
 pub fn run<T: Sync, U: Send>(
-    pool: &Pool,
+    pool: &ThreadPool,
     shapes: (Shape, [Shape; 2]),
     a: &[T],
     b: &[T],

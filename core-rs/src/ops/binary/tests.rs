@@ -1,5 +1,5 @@
 use super::*;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 use crate::ops::Row;
 use crate::shape::Shape;
 
@@ -48,7 +48,9 @@ fn check(name: &str, definition: fn(f64, f64) -> f64, tile: TileFn) {
         for isa in Isa::available() {
             for threads in [1, 2] {
                 let mut got = vec![-1.0; y.len()];
-                cpu::run(&Pool::new(threads), (y, [a, b]), &xa, &xb, &mut got, |t, a, b, y| tile(isa, t, a, b, y));
+                cpu::run(&ThreadPool::new(threads), (y, [a, b]), &xa, &xb, &mut got, |t, a, b, y| {
+                    tile(isa, t, a, b, y)
+                });
                 let bad = got.iter().zip(&wanted).position(|(&got, &wanted)| !same(got, wanted));
                 assert_eq!(bad, None, "{name} of {a} and {b}, {}", isa.name());
             }

@@ -2,7 +2,7 @@
 
 use super::{BlurShape, filter};
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 use crate::cpu::separable::{Axis, Separable};
 
 /// The filter of one axis of `size`, as what each of its `out` results reads.
@@ -21,13 +21,13 @@ pub fn separable(s: &BlurShape) -> Separable {
     Separable { rows: axis(s, s.h, s.oh), cols: axis(s, s.w, s.ow), c: s.c }
 }
 
-pub fn forward(isa: Isa, pool: &Pool, s: &BlurShape, x: &[f32], y: &mut [f32]) {
+pub fn forward(isa: Isa, pool: &ThreadPool, s: &BlurShape, x: &[f32], y: &mut [f32]) {
     if !y.is_empty() {
         separable(s).apply(isa, pool, x, y);
     }
 }
 
-pub fn backward(isa: Isa, pool: &Pool, s: &BlurShape, dy: &[f32], dx: &mut [f32]) {
+pub fn backward(isa: Isa, pool: &ThreadPool, s: &BlurShape, dy: &[f32], dx: &mut [f32]) {
     if !dx.is_empty() {
         separable(s).transposed().apply(isa, pool, dy, dx);
     }

@@ -6,7 +6,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::error::{Error, Result};
 use crate::geometry::strided::{Walk, for_dtype};
 use crate::runtime::record::Io;
@@ -46,7 +46,7 @@ impl Op for BroadcastTo {
     }
 }
 
-fn run<T: Copy + Send + Sync>(pool: &Pool, from: Shape, x: &[T], to: Shape, y: &mut [T]) {
+fn run<T: Copy + Send + Sync>(pool: &ThreadPool, from: Shape, x: &[T], to: Shape, y: &mut [T]) {
     let walk = Walk::broadcast(to, [from]);
     for_each_chunk_mut(pool, y, CHUNK, |chunk, y| walk.tiles(chunk * CHUNK, y, |tile, y| tile.copy(x, y)));
 }

@@ -27,7 +27,7 @@ fn broadcasts_match_the_definition() {
             })
             .collect();
         let mut y = vec![-1; to.len()];
-        run(&Pool::new(2), from, &x, to, &mut y);
+        run(&ThreadPool::new(2), from, &x, to, &mut y);
         assert!(y == wanted, "{from} to {to}");
     }
 }

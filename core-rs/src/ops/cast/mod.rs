@@ -3,7 +3,7 @@
 mod cuda;
 
 use super::{CudaKernel, Inputs, Op, Params};
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::{CpuContext, wide};
 use crate::dtype::{Dtype, Element};
 use crate::error::Result;
@@ -42,7 +42,7 @@ impl Op for Cast {
     }
 }
 
-fn run<T: Element, U: Element>(pool: &Pool, x: &[T], y: &mut [U]) {
+fn run<T: Element, U: Element>(pool: &ThreadPool, x: &[T], y: &mut [U]) {
     for_each_chunk_mut(pool, y, CHUNK, |chunk, y| {
         // Exact: f64 holds every value of the other dtypes.
         y.iter_mut().zip(&x[chunk * CHUNK..]).for_each(|(y, &x)| *y = U::from_f64(x.to_f64()));
@@ -55,7 +55,7 @@ mod tests {
 
     fn cast<T: Element, U: Element>(x: T) -> U {
         let mut y = [U::from_f64(0.0)];
-        run(&Pool::new(1), &[x], &mut y);
+        run(&ThreadPool::new(1), &[x], &mut y);
         y[0]
     }
 

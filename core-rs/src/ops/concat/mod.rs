@@ -6,7 +6,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
@@ -76,7 +76,7 @@ impl Op for Concat {
     }
 }
 
-fn run(pool: &Pool, parts: &[Part], y: &mut [u8]) {
+fn run(pool: &ThreadPool, parts: &[Part], y: &mut [u8]) {
     let width = parts.iter().map(|part| part.width).sum::<usize>();
     for_each_chunk_mut(pool, y, CHUNK, |chunk, mut y| {
         let (mut row, mut skip) = (chunk * CHUNK / width, chunk * CHUNK % width);

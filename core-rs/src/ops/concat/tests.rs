@@ -14,7 +14,7 @@ fn parts_follow_each_other_in_every_row() {
         }
         let parts: Vec<Part> = sources.iter().zip(widths).map(|(bytes, width)| Part { bytes, width }).collect();
         let mut y = vec![0; wanted.len()];
-        run(&Pool::new(2), &parts, &mut y);
+        run(&ThreadPool::new(2), &parts, &mut y);
         assert!(y == wanted);
     }
 }

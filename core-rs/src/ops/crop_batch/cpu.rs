@@ -2,7 +2,7 @@
 
 use super::{CropBatch, Images, NOISE, Plan, Rect};
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::image::CHANNELS;
 use crate::image::resize::{Resizer, Window};
 use crate::random::{normal_pair, philox};
@@ -11,7 +11,7 @@ use crate::random::{normal_pair, philox};
 const CHUNK: usize = 32 * 1024;
 
 /// Writes the whole batch; the images were checked.
-pub fn run(op: &CropBatch, isa: Isa, pool: &Pool, images: &Images, y: &mut [f32]) {
+pub fn run(op: &CropBatch, isa: Isa, pool: &ThreadPool, images: &Images, y: &mut [f32]) {
     let each = op.size * op.size * CHANNELS;
     let group = (CHUNK / each).max(1);
     for_each_chunk_mut(pool, y, group * each, |chunk, y| {

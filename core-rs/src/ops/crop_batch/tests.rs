@@ -1,6 +1,6 @@
 use super::*;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 
 fn op(mode: Mode) -> CropBatch {
     CropBatch { key: [42, 1], size: 16, mode, min_scale: 0.35, flip: 0.5, erase: 0.9, erase_count: 3 }
@@ -29,7 +29,7 @@ fn batches_match_the_definition() {
             for isa in Isa::available() {
                 for threads in [1, 2] {
                     let mut y = vec![f32::NAN; wanted.len()];
-                    cpu::run(&op, isa, &Pool::new(threads), &images, &mut y);
+                    cpu::run(&op, isa, &ThreadPool::new(threads), &images, &mut y);
                     assert!(y == wanted, "{mode:?}, size {size}, {}, {threads} threads", isa.name());
                 }
             }

@@ -1,7 +1,7 @@
 use super::{Target, check_labels, cpu, reference};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 
 fn noise(len: usize, scale: f32) -> Vec<f32> {
     (0..len).map(|i| (((i * 7919 + 13) % 2401) as f32 / 1200.0 - 1.0) * scale).collect()
@@ -20,7 +20,7 @@ fn check(rows: usize, classes: usize, scale: f32, target: Target<f32>, target64:
         reference::backward(smoothing, classes, &logits64, target64, 0.5, &mut wanted_dx);
         for isa in Isa::available() {
             let runs = [1, 2].map(|threads| {
-                let context = CpuContext { pool: Pool::new(threads), isa };
+                let context = CpuContext { pool: ThreadPool::new(threads), isa };
                 let mut dx = vec![f32::NAN; logits.len()];
                 cpu::backward(&context, smoothing, classes, &logits, target, 0.5, &mut dx);
                 (cpu::forward(&context, smoothing, classes, &logits, target), dx)
@@ -62,7 +62,7 @@ fn a_label_that_is_no_class_is_named() {
 
 #[test]
 fn a_class_without_weight_may_have_no_probability() {
-    let context = CpuContext { pool: Pool::new(1), isa: Isa::detect() };
+    let context = CpuContext { pool: ThreadPool::new(1), isa: Isa::detect() };
     let logits = [0.0, f32::NEG_INFINITY, 0.0];
     for target in [Target::Labels(&[0]), Target::Weights(&[1.0, 0.0, 0.0])] {
         let loss = cpu::forward(&context, 0.0, 3, &logits, target);

@@ -4,7 +4,7 @@ pub mod cuda;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::geometry::strided::for_dtype;
@@ -74,7 +74,7 @@ pub fn check_value(op: &'static str, value: f64, dtype: Dtype) -> Result<()> {
     Ok(())
 }
 
-fn run<T: Element>(pool: &Pool, value: f64, y: &mut [T]) {
+fn run<T: Element>(pool: &ThreadPool, value: f64, y: &mut [T]) {
     let value = T::from_f64(value);
     for_each_chunk_mut(pool, y, CHUNK, |_, y| y.fill(value));
 }
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn every_element_is_written() {
         let mut y = vec![0u8; 2 * CHUNK + 3];
-        run(&Pool::new(2), 9.0, &mut y);
+        run(&ThreadPool::new(2), 9.0, &mut y);
         assert!(y.iter().all(|&y| y == 9));
     }
 }

@@ -6,7 +6,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
@@ -59,7 +59,7 @@ pub fn outside(rows: usize, number: i32, position: usize) -> String {
 }
 
 /// On bytes; the index was checked.
-fn run(pool: &Pool, table: &[u8], rows: usize, index: &[i32], y: &mut [u8]) {
+fn run(pool: &ThreadPool, table: &[u8], rows: usize, index: &[i32], y: &mut [u8]) {
     let width = table.len() / rows.max(1);
     for_each_chunk_mut(pool, y, CHUNK, |chunk, mut y| {
         let (mut at, mut skip) = (chunk * CHUNK / width, chunk * CHUNK % width);

@@ -7,7 +7,7 @@ fn rows_are_copied_in_the_order_of_the_index() {
     let index: Vec<i32> = (0..500).map(|i| i * 5 % 11).collect();
     let wanted: Vec<u8> = index.iter().flat_map(|&i| &table[i as usize * width..][..width]).copied().collect();
     let mut y = vec![0; wanted.len()];
-    run(&Pool::new(2), &table, rows, &index, &mut y);
+    run(&ThreadPool::new(2), &table, rows, &index, &mut y);
     assert!(y == wanted);
 }
 

@@ -11,7 +11,7 @@ use super::gather_rows::check_index;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::random::{philox, unit};
@@ -73,7 +73,7 @@ impl ImageBatch {
     }
 
     /// The index was checked.
-    fn run(&self, isa: Isa, pool: &Pool, [h, w, c]: [usize; 3], images: &[u8], index: &[i32], y: &mut [f32]) {
+    fn run(&self, isa: Isa, pool: &ThreadPool, [h, w, c]: [usize; 3], images: &[u8], index: &[i32], y: &mut [f32]) {
         let (row, size) = (w * c, h * w * c);
         if size == 0 {
             return;

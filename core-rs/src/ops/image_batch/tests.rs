@@ -30,7 +30,7 @@ fn batches_match_the_definition() {
         for isa in Isa::available() {
             for threads in [1, 2] {
                 let mut y = vec![f32::NAN; wanted.len()];
-                op.run(isa, &Pool::new(threads), [h, w, c], &images, &index, &mut y);
+                op.run(isa, &ThreadPool::new(threads), [h, w, c], &images, &index, &mut y);
                 assert!(y == wanted, "{h} x {w} x {c}, shift {shift}, {}", isa.name());
             }
         }

@@ -2,10 +2,10 @@
 
 use crate::cpu::gemm::{Mat, gemm_batch};
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 use crate::shape::MatmulShape;
 
-pub fn run(isa: Isa, pool: &Pool, s: &MatmulShape, a: &[f32], b: &[f32], y: &mut [f32]) {
+pub fn run(isa: Isa, pool: &ThreadPool, s: &MatmulShape, a: &[f32], b: &[f32], y: &mut [f32]) {
     let &MatmulShape { batch, m, n, k, .. } = s;
     let a = if s.transpose_a { Mat::row_major(a, m).transposed() } else { Mat::row_major(a, k) };
     let b = if s.transpose_b { Mat::row_major(b, k).transposed() } else { Mat::row_major(b, n) };

@@ -8,13 +8,13 @@ use super::MaxBlurShape;
 use super::cpu::LEAST_ROWS;
 use super::ring::Ring;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 use crate::cpu::separable::rows_per_chunk;
 use crate::ops::blur_pool::cpu::separable;
 use crate::ops::max_pool2d::cpu::larger;
 
-pub fn run(isa: Isa, pool: &Pool, s: &MaxBlurShape, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+pub fn run(isa: Isa, pool: &ThreadPool, s: &MaxBlurShape, x: &[f32], dy: &[f32], dx: &mut [f32]) {
     if dx.is_empty() {
         return;
     }

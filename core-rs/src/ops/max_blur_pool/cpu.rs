@@ -3,7 +3,7 @@
 use super::MaxBlurShape;
 use super::ring::Ring;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 use crate::cpu::separable::rows_per_chunk;
 use crate::ops::blur_pool::cpu::separable;
@@ -12,7 +12,7 @@ use crate::ops::max_pool2d::cpu::larger;
 /// Rows that a chunk has at least, as its first row computes anew what the chunk before had.
 pub const LEAST_ROWS: usize = 8;
 
-pub fn forward(isa: Isa, pool: &Pool, s: &MaxBlurShape, x: &[f32], y: &mut [f32]) {
+pub fn forward(isa: Isa, pool: &ThreadPool, s: &MaxBlurShape, x: &[f32], y: &mut [f32]) {
     if y.is_empty() {
         return;
     }

@@ -1,7 +1,7 @@
 //! Max pooling over chunks of rows, with blocks of channels in registers.
 
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 use crate::cpu::separable::rows_per_chunk;
 use crate::ops::window::{PoolAxis, PoolShape};
@@ -17,7 +17,7 @@ pub fn larger(a: f32, b: f32) -> f32 {
 }
 
 /// Rows first: the largest of each column of a window row, then of the columns.
-pub fn forward(isa: Isa, pool: &Pool, s: &PoolShape, x: &[f32], y: &mut [f32]) {
+pub fn forward(isa: Isa, pool: &ThreadPool, s: &PoolShape, x: &[f32], y: &mut [f32]) {
     if y.is_empty() {
         return;
     }
@@ -88,7 +88,7 @@ fn largest_block<const L: usize>(pixels: &[f32], c: usize, at: usize, y: &mut [f
 
 /// Chunks of rows of dx, each from all the windows that reach into it; which element of a window gets the gradient is
 /// found again from x.
-pub fn backward(isa: Isa, pool: &Pool, s: &PoolShape, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+pub fn backward(isa: Isa, pool: &ThreadPool, s: &PoolShape, x: &[f32], dy: &[f32], dx: &mut [f32]) {
     if dx.is_empty() {
         return;
     }

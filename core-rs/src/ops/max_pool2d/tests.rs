@@ -48,7 +48,7 @@ fn a_nan_wins_and_infinities_are_values() {
     let low = f32::NEG_INFINITY;
     let x = [1.0, f32::NAN, low, low, 2.0, 3.0, low, low];
     for isa in crate::cpu::isa::Isa::available() {
-        let (pool, mut y, mut dx) = (crate::cpu::pool::Pool::new(1), [0.0; 2], [0.0; 8]);
+        let (pool, mut y, mut dx) = (crate::cpu::pool::ThreadPool::new(1), [0.0; 2], [0.0; 8]);
         cpu::forward(isa, &pool, &s, &x, &mut y);
         assert!(y[0].is_nan() && y[1] == low);
         cpu::backward(isa, &pool, &s, &x, &[5.0, 7.0], &mut dx);

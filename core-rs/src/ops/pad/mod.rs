@@ -7,7 +7,7 @@ mod tests;
 use super::fill::check_value;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::dtype::Element;
 use crate::error::{Error, Result};
 use crate::geometry::strided::for_dtype;
@@ -68,7 +68,7 @@ impl Op for Pad {
 }
 
 impl Pad {
-    fn run<T: Element>(&self, pool: &Pool, from: Shape, x: &[T], to: Shape, y: &mut [T]) {
+    fn run<T: Element>(&self, pool: &ThreadPool, from: Shape, x: &[T], to: Shape, y: &mut [T]) {
         let (value, cols) = (T::from_f64(self.value), to.last());
         let (x_cols, left) = (from.last(), self.before.last().copied().unwrap_or(0));
         for_each_chunk_mut(pool, y, CHUNK, |chunk, y| {

@@ -17,7 +17,7 @@ fn a_padded_box_matches_the_definition() {
     }
     let pad = Pad { value: -7.0, before: before.to_vec(), after: after.to_vec() };
     let mut y = vec![0; wanted.len()];
-    pad.run(&Pool::new(2), shape(&from), &x, shape(&to), &mut y);
+    pad.run(&ThreadPool::new(2), shape(&from), &x, shape(&to), &mut y);
     assert!(y == wanted);
 }
 
@@ -25,12 +25,12 @@ fn a_padded_box_matches_the_definition() {
 fn scalars_and_empty_tensors() {
     let pad = Pad { value: 1.0, before: vec![], after: vec![] };
     let mut y = [0.0f32];
-    pad.run(&Pool::new(1), Shape::scalar(), &[3.0], Shape::scalar(), &mut y);
+    pad.run(&ThreadPool::new(1), Shape::scalar(), &[3.0], Shape::scalar(), &mut y);
     assert_eq!(y, [3.0]);
 
     let pad = Pad { value: 1.0, before: vec![1, 0], after: vec![1, 2] };
     let shape = |dims: &[usize]| Shape::new("test", dims).unwrap();
     let mut y = [0.0f32; 8];
-    pad.run(&Pool::new(1), shape(&[2, 0]), &[], shape(&[4, 2]), &mut y);
+    pad.run(&ThreadPool::new(1), shape(&[2, 0]), &[], shape(&[4, 2]), &mut y);
     assert_eq!(y, [1.0; 8]);
 }

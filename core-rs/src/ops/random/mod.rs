@@ -5,7 +5,7 @@ mod cuda;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::dtype::Element;
 use crate::error::{Error, Result};
 use crate::geometry::strided::for_dtype;
@@ -36,7 +36,7 @@ impl Stream {
     }
 
     /// Fills `y` from the numbers that `f` makes of four random ones.
-    fn run<T: Element>(&self, pool: &Pool, y: &mut [T], f: impl Fn([u32; 4]) -> [f64; 4] + Sync) {
+    fn run<T: Element>(&self, pool: &ThreadPool, y: &mut [T], f: impl Fn([u32; 4]) -> [f64; 4] + Sync) {
         for_each_chunk_mut(pool, y, 4 * GROUPS, |chunk, y| {
             for (i, y) in y.chunks_mut(4).enumerate() {
                 let numbers = f(group(self.key, (chunk * GROUPS + i) as u64));
@@ -73,7 +73,7 @@ impl Op for Uniform {
 }
 
 impl Uniform {
-    fn run<T: Element>(&self, pool: &Pool, y: &mut [T]) {
+    fn run<T: Element>(&self, pool: &ThreadPool, y: &mut [T]) {
         let [low, high] = self.0.range;
         self.0.run(pool, y, |u| u.map(|u| low + (high - low) * unit(u)));
     }
@@ -106,7 +106,7 @@ impl Op for Normal {
 }
 
 impl Normal {
-    fn run<T: Element>(&self, pool: &Pool, y: &mut [T]) {
+    fn run<T: Element>(&self, pool: &ThreadPool, y: &mut [T]) {
         let [mean, std] = self.0.range;
         self.0.run(pool, y, |[u0, u1, u2, u3]| {
             let ([a, b], [c, d]) = (normal_pair(u0, u1), normal_pair(u2, u3));
@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn numbers_do_not_depend_on_threads_or_length() {
         let (mut one, mut two) = (vec![0.0f32; 9001], vec![0.0f32; 9003]);
-        Uniform(stream([-1.0, 2.0])).run(&Pool::new(1), &mut one);
-        Uniform(stream([-1.0, 2.0])).run(&Pool::new(2), &mut two);
+        Uniform(stream([-1.0, 2.0])).run(&ThreadPool::new(1), &mut one);
+        Uniform(stream([-1.0, 2.0])).run(&ThreadPool::new(2), &mut two);
         assert!(one == two[..9001]);
         assert_eq!(one[8005], (-1.0 + 3.0 * unit(group([42, 7], 2001)[1])) as f32);
     }
@@ -142,10 +142,10 @@ mod tests {
         };
         let mut y = vec![0.0f64; 100_000];
         // Five standard errors: 1/sqrt(n) of the deviation for the mean.
-        Normal(stream([3.0, 0.5])).run(&Pool::new(2), &mut y);
+        Normal(stream([3.0, 0.5])).run(&ThreadPool::new(2), &mut y);
         let (mean, variance) = moments(&y);
         assert!((mean - 3.0).abs() < 0.008 && (variance - 0.25).abs() < 0.006, "{mean} {variance}");
-        Uniform(stream([0.0, 1.0])).run(&Pool::new(2), &mut y);
+        Uniform(stream([0.0, 1.0])).run(&ThreadPool::new(2), &mut y);
         let (mean, variance) = moments(&y);
         assert!((mean - 0.5).abs() < 0.005 && (variance - 1.0 / 12.0).abs() < 0.002, "{mean} {variance}");
     }

@@ -3,7 +3,7 @@
 use super::cuda;
 use super::layout::Layout;
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::dtype::{Dtype, Float};
 use crate::error::{Error, Result};
 use crate::ops::{CudaKernel, Inputs, Op, Params};
@@ -63,7 +63,7 @@ impl Op for Argmax {
     }
 }
 
-pub fn run<T: Float>(pool: &Pool, layout: &Layout, x: &[T], y: &mut [i32]) {
+pub fn run<T: Float>(pool: &ThreadPool, layout: &Layout, x: &[T], y: &mut [i32]) {
     let Layout { count, inner, .. } = *layout;
     let chunk = (CHUNK / count).max(1);
     for_each_chunk_mut(pool, y, chunk, |at, y| {

@@ -3,7 +3,7 @@
 use super::Fold;
 use super::layout::Layout;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use std::ops::Range;
 
 /// Columns that are reduced together: the totals of a block stay in the L1 cache.
@@ -22,7 +22,7 @@ const ENOUGH_CHUNKS: usize = 16;
 const MAX_PARTS: usize = 128;
 const MIN_ROWS: usize = 64;
 
-pub fn run<F: Fold>(isa: Isa, pool: &Pool, layout: &Layout, x: &[f32], y: &mut [f32]) {
+pub fn run<F: Fold>(isa: Isa, pool: &ThreadPool, layout: &Layout, x: &[f32], y: &mut [f32]) {
     let (count, outputs) = (layout.count, layout.outputs());
     // Whole rows, or blocks of columns where a row is wider.
     let step = if layout.inner < WIDTH { WIDTH / layout.inner.max(1) * layout.inner } else { WIDTH };

@@ -1,7 +1,7 @@
 //! The definition: every output from its elements, one after the other; also the way for reduced axes apart.
 
 use super::Fold;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::dtype::Float;
 use crate::geometry::strided::{Walk, strides};
 use crate::shape::{MAX_RANK, Shape};
@@ -9,7 +9,7 @@ use crate::shape::{MAX_RANK, Shape};
 /// Elements of x that a chunk reads, about.
 const CHUNK: usize = 16 * 1024;
 
-pub fn run<F: Fold, T: Float>(pool: &Pool, shape: Shape, reduced: [bool; MAX_RANK], x: &[T], y: &mut [T]) {
+pub fn run<F: Fold, T: Float>(pool: &ThreadPool, shape: Shape, reduced: [bool; MAX_RANK], x: &[T], y: &mut [T]) {
     let strides = strides(shape);
     let axes = |wanted: bool| {
         (0..shape.rank()).rev().filter(move |&axis| reduced[axis] == wanted).map(move |axis| (shape.dims()[axis], axis))

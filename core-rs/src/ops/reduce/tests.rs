@@ -1,5 +1,5 @@
 use super::*;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 use crate::ops::Row;
 
 /// Shapes with the axes to reduce: every pattern of neighbours, sizes around the blocks, cut axes, empty ones.
@@ -43,7 +43,7 @@ fn check<F: Fold>() {
         let outputs = (0..shape.rank()).filter(|&axis| !reduced[axis]).map(|axis| dims[axis]).product();
         let wide: Vec<f64> = x.iter().map(|&x| x as f64).collect();
         let mut wanted = vec![0.0; outputs];
-        reference::run::<F, f64>(&Pool::new(1), shape, reduced, &wide, &mut wanted);
+        reference::run::<F, f64>(&ThreadPool::new(1), shape, reduced, &wide, &mut wanted);
         let Some(layout) = Layout::new(shape, reduced) else {
             assert_eq!((dims, axes), (&[4, 5, 6][..], &[0, 2][..]));
             continue;
@@ -52,7 +52,7 @@ fn check<F: Fold>() {
         for isa in Isa::available() {
             let run = |threads| {
                 let mut y = vec![-9.0; outputs];
-                cpu::run::<F>(isa, &Pool::new(threads), &layout, &x, &mut y);
+                cpu::run::<F>(isa, &ThreadPool::new(threads), &layout, &x, &mut y);
                 y
             };
             let got = run(1);
@@ -80,7 +80,7 @@ fn nan_wins_a_maximum_wherever_it_is() {
         x[at] = f32::NAN;
         let layout = Layout { outer: 1, count: 5000, inner: 1 };
         let mut y = [0.0];
-        cpu::run::<Max>(Isa::detect(), &Pool::new(1), &layout, &x, &mut y);
+        cpu::run::<Max>(Isa::detect(), &ThreadPool::new(1), &layout, &x, &mut y);
         assert!(y[0].is_nan());
     }
 }
@@ -89,9 +89,9 @@ fn nan_wins_a_maximum_wherever_it_is() {
 fn argmax_takes_the_first_largest_along_either_side() {
     let x = [1.0f32, 3.0, 3.0, 2.0, f32::NAN, f32::NAN, -1.0, -1.0, -2.0];
     let mut y = [9; 3];
-    argmax::run(&Pool::new(1), &Layout { outer: 3, count: 3, inner: 1 }, &x, &mut y);
+    argmax::run(&ThreadPool::new(1), &Layout { outer: 3, count: 3, inner: 1 }, &x, &mut y);
     assert_eq!(y, [1, 1, 0]);
-    argmax::run(&Pool::new(2), &Layout { outer: 1, count: 3, inner: 3 }, &x, &mut y);
+    argmax::run(&ThreadPool::new(2), &Layout { outer: 1, count: 3, inner: 3 }, &x, &mut y);
     assert_eq!(y, [1, 1, 1]);
 }
 

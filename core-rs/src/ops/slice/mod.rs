@@ -6,7 +6,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::error::{Error, Result};
 use crate::geometry::strided::{Walk, strides};
 use crate::runtime::record::Io;
@@ -58,7 +58,7 @@ impl Op for Slice {
 
 impl Slice {
     /// On bytes, of which an element has `width`.
-    fn run(&self, pool: &Pool, shape: Shape, width: usize, x: &[u8], y: &mut [u8]) {
+    fn run(&self, pool: &ThreadPool, shape: Shape, width: usize, x: &[u8], y: &mut [u8]) {
         if y.is_empty() {
             return;
         }

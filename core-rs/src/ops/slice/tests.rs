@@ -17,7 +17,7 @@ fn boxes_match_the_definition() {
             }
         }
         let mut y = vec![0; wanted.len()];
-        slice.run(&Pool::new(2), shape, 4, &bytes, &mut y);
+        slice.run(&ThreadPool::new(2), shape, 4, &bytes, &mut y);
         assert!(y == wanted, "{sizes:?} from {starts:?}");
     }
 }

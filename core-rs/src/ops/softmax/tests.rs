@@ -1,7 +1,7 @@
 use super::{cpu, reference};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
-use crate::cpu::pool::Pool;
+use crate::cpu::pool::ThreadPool;
 
 /// Rows of logits up to +-12, all different.
 fn logits(len: usize) -> Vec<f32> {
@@ -24,7 +24,7 @@ fn matches_the_reference_at_awkward_sizes() {
         let wide = |x: &[f32]| x.iter().map(|&x| x as f64).collect::<Vec<_>>();
         let (x64, dy64, mut wanted) = (wide(&x), wide(&dy), vec![0.0; x.len()]);
         for isa in Isa::available() {
-            let [one, two] = [1, 2].map(|threads| CpuContext { pool: Pool::new(threads), isa });
+            let [one, two] = [1, 2].map(|threads| CpuContext { pool: ThreadPool::new(threads), isa });
             let run = |f: &dyn Fn(&CpuContext, &mut [f32])| {
                 let [mut a, mut b] = [(); 2].map(|_| vec![f32::NAN; x.len()]);
                 f(&one, &mut a);
@@ -51,7 +51,7 @@ fn matches_the_reference_at_awkward_sizes() {
 
 #[test]
 fn large_logits_are_safe_and_nan_spreads() {
-    let context = CpuContext { pool: Pool::new(1), isa: Isa::detect() };
+    let context = CpuContext { pool: ThreadPool::new(1), isa: Isa::detect() };
     let mut y = [f32::NAN; 3];
     cpu::softmax(&context, 3, &[1e4, -1e4, f32::NEG_INFINITY], &mut y);
     assert_eq!(y, [1.0, 0.0, 0.0]);

@@ -6,7 +6,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::cpu::pool::{Pool, for_each_chunk_mut};
+use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::error::{Error, Result};
 use crate::geometry::strided::{Walk, for_dtype, strides};
 use crate::runtime::record::Io;
@@ -50,7 +50,7 @@ impl Op for Transpose {
 }
 
 impl Transpose {
-    fn run<T: Copy + Send + Sync>(&self, pool: &Pool, shape: Shape, x: &[T], y: &mut [T]) {
+    fn run<T: Copy + Send + Sync>(&self, pool: &ThreadPool, shape: Shape, x: &[T], y: &mut [T]) {
         let strides = strides(shape);
         let walk = Walk::new(self.permutation.iter().rev().map(|&axis| (shape.dims()[axis], [strides[axis]])));
         let chunk = CHUNK.next_multiple_of(walk.cols().clamp(1, MAX_CHUNK / ROWS) * ROWS);

@@ -17,7 +17,7 @@ fn every_order_of_three_axes_matches_the_definition() {
             }
         }
         let mut y = vec![0; x.len()];
-        Transpose { permutation: order.to_vec() }.run(&Pool::new(2), shape, &x, &mut y);
+        Transpose { permutation: order.to_vec() }.run(&ThreadPool::new(2), shape, &x, &mut y);
         assert!(y == wanted, "{order:?}");
     }
 }

@@ -5,7 +5,7 @@ use super::kernels::{GatherTile, GroupedKernels, MAX_RUNS, MAX_SPREAD_RUNS, RUN}
 use crate::cpu::conv::geometry::Geometry;
 use crate::cpu::conv::image::{Image, Part};
 use crate::cpu::gemm::tiling::{even_part, even_parts};
-use crate::cpu::pool::{Pool, SliceParts};
+use crate::cpu::pool::{SliceParts, ThreadPool};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ thread_local! {
 
 impl Gather<'_> {
     /// Computes the convolution into `destination`.
-    pub fn run(&self, pool: &Pool, destination: &SliceParts<f32>) {
+    pub fn run(&self, pool: &ThreadPool, destination: &SliceParts<f32>) {
         let Geometry { rows, cols, .. } = self.geometry;
         let (images, pixels) = (self.source.n, rows * cols);
         if images * pixels == 0 {

@@ -11,7 +11,7 @@ use super::ConvShape;
 use super::geometry::{Geometry, phases};
 use super::image::Image;
 use crate::cpu::gemm::tiling::even_part;
-use crate::cpu::pool::{Pool, SliceParts};
+use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
 use blocks::{Blocks, Weights};
 use gather::Gather;
@@ -40,7 +40,12 @@ impl ConvShape {
 }
 
 /// See [`super::conv2d_forward`].
-pub fn forward(kernels: &'static GroupedKernels, pool: &Pool, s: &ConvShape, (x, w, y): (&[f32], &[f32], &mut [f32])) {
+pub fn forward(
+    kernels: &'static GroupedKernels,
+    pool: &ThreadPool,
+    s: &ConvShape,
+    (x, w, y): (&[f32], &[f32], &mut [f32]),
+) {
     let (patch, from, to) = (s.patch(), s.group_in(), s.group_out());
     let blocks = Blocks::new(kernels, s.groups, from, to);
     let weights = Weights { data: w, group: to * patch, to: patch, from: 1, tap: &|tap| tap * from };
@@ -59,7 +64,7 @@ pub fn forward(kernels: &'static GroupedKernels, pool: &Pool, s: &ConvShape, (x,
 /// See [`super::conv2d_backward_input`].
 pub fn backward_input(
     kernels: &'static GroupedKernels,
-    pool: &Pool,
+    pool: &ThreadPool,
     s: &ConvShape,
     (dy, w, dx): (&[f32], &[f32], &mut [f32]),
 ) {
@@ -84,7 +89,7 @@ pub fn backward_input(
 }
 
 /// Packs the weights of all sets.
-fn pack(pool: &Pool, blocks: &Blocks, taps: usize, weights: &Weights) -> Scratch {
+fn pack(pool: &ThreadPool, blocks: &Blocks, taps: usize, weights: &Weights) -> Scratch {
     /// Floats that make handing out a task worthwhile.
     const TASK: usize = 1 << 14;
     let size = blocks.set_weights(taps);
@@ -104,7 +109,7 @@ fn pack(pool: &Pool, blocks: &Blocks, taps: usize, weights: &Weights) -> Scratch
 /// See [`super::conv2d_backward_weight`].
 pub fn backward_weight(
     kernels: &'static GroupedKernels,
-    pool: &Pool,
+    pool: &ThreadPool,
     shape: &ConvShape,
     (x, dy, dw): (&[f32], &[f32], &mut [f32]),
 ) {

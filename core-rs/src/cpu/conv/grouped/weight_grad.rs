@@ -6,7 +6,7 @@ use crate::cpu::conv::ConvShape;
 use crate::cpu::conv::geometry::Geometry;
 use crate::cpu::conv::image::{Image, Part, Rect};
 use crate::cpu::gemm::tiling::{even_part, even_parts};
-use crate::cpu::pool::{Pool, SliceParts};
+use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
 use std::ops::Range;
 
@@ -37,7 +37,7 @@ impl WeightGrad<'_> {
     }
 
     /// Computes `dw`, of `[out][taps][source channel]`.
-    pub fn run(&self, pool: &Pool, dw: &mut [f32]) {
+    pub fn run(&self, pool: &ThreadPool, dw: &mut [f32]) {
         let (s, sets) = (self.shape, self.blocks.sets());
         let set = self.blocks.set_weights(s.kh * s.kw);
         let size = sets * set;
@@ -136,7 +136,7 @@ impl WeightGrad<'_> {
     }
 
     /// Adds the partial sums in order and puts them in the order of the weights.
-    fn add_up(&self, pool: &Pool, sums: &[f32], dw: &mut [f32]) {
+    fn add_up(&self, pool: &ThreadPool, sums: &[f32], dw: &mut [f32]) {
         let (blocks, rows) = (&self.blocks, self.rows());
         let size = rows * blocks.lanes;
         let vectors = blocks.sets() * blocks.vectors();

@@ -30,27 +30,27 @@ impl Lifetime {
 
 /// Where each value lies, in bytes from the arena's begin.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Placement {
     pub offsets: Vec<usize>,
     /// Bytes of the arena.
     pub bytes: usize,
 }
 
 /// The smallest arena of a few orders of placing.
-pub fn plan(values: &[Lifetime]) -> Plan {
+pub fn place(values: &[Lifetime]) -> Placement {
     let bound = bound(values);
     let span = |value: &Lifetime| value.last - value.first + 1;
-    let mut best = place(values, |value| (value.room(), span(value)));
+    let mut best = place_by(values, |value| (value.room(), span(value)));
     if best.bytes > bound {
-        best = smaller(best, place(values, |value| (span(value), value.room())));
+        best = smaller(best, place_by(values, |value| (span(value), value.room())));
     }
     if best.bytes > bound {
-        best = smaller(best, place(values, |value| (value.room().saturating_mul(span(value)), value.room())));
+        best = smaller(best, place_by(values, |value| (value.room().saturating_mul(span(value)), value.room())));
     }
     best
 }
 
-fn smaller(one: Plan, other: Plan) -> Plan {
+fn smaller(one: Placement, other: Placement) -> Placement {
     if other.bytes < one.bytes { other } else { one }
 }
 
@@ -72,9 +72,9 @@ fn bound(values: &[Lifetime]) -> usize {
 }
 
 /// Places the values, those of the largest key first, each into the smallest gap among those alive with it, or behind them.
-fn place<Key: Ord>(values: &[Lifetime], key: impl Fn(&Lifetime) -> Key) -> Plan {
+fn place_by<Key: Ord>(values: &[Lifetime], key: impl Fn(&Lifetime) -> Key) -> Placement {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    // Stable, so equal values are placed in the order in which they are made: the plan follows from the records alone.
+    // Stable, so equal values are placed in the order in which they are made: the placement follows from the records alone.
     order.sort_by_key(|&index| Reverse(key(&values[index])));
     let mut offsets = vec![0_usize; values.len()];
     let mut bytes = 0;
@@ -96,7 +96,7 @@ fn place<Key: Ord>(values: &[Lifetime], key: impl Fn(&Lifetime) -> Key) -> Plan 
         bytes = bytes.max(offset + value.room());
         placed.insert(placed.partition_point(|&other| offsets[other] <= offset), index);
     }
-    Plan { offsets, bytes }
+    Placement { offsets, bytes }
 }
 
 #[cfg(test)]
@@ -109,16 +109,16 @@ mod tests {
     }
 
     /// Panics where two values that live at the same time share a byte, or one lies outside or unaligned.
-    fn check(values: &[Lifetime], plan: &Plan) {
+    fn check(values: &[Lifetime], placement: &Placement) {
         for (i, a) in values.iter().enumerate() {
-            let range = plan.offsets[i]..plan.offsets[i] + a.bytes;
-            assert!(range.start.is_multiple_of(ALIGNMENT) && range.end <= plan.bytes, "{a:?} at {range:?}");
+            let range = placement.offsets[i]..placement.offsets[i] + a.bytes;
+            assert!(range.start.is_multiple_of(ALIGNMENT) && range.end <= placement.bytes, "{a:?} at {range:?}");
             for (j, b) in values.iter().enumerate().take(i).filter(|(_, b)| b.meets(a)) {
-                let other = plan.offsets[j]..plan.offsets[j] + b.bytes;
+                let other = placement.offsets[j]..placement.offsets[j] + b.bytes;
                 assert!(range.end <= other.start || other.end <= range.start, "{a:?} at {range:?}, {b:?} at {other:?}");
             }
         }
-        assert!(plan.bytes >= bound(values));
+        assert!(placement.bytes >= bound(values));
     }
 
     /// Numbers below `end`, the same at every run.
@@ -132,19 +132,19 @@ mod tests {
 
     #[test]
     fn nothing_needs_no_arena() {
-        let empty = plan(&[]);
+        let empty = place(&[]);
         assert_eq!((empty.offsets.len(), empty.bytes), (0, 0));
         let values = [value(0, 0, 1), value(0, 0, 1)];
-        assert_eq!(plan(&values).bytes, 0);
+        assert_eq!(place(&values).bytes, 0);
     }
 
     #[test]
     fn a_chain_needs_its_two_largest_neighbours() {
         let sizes = [640, 128, 512, 1024, 64, 1024];
         let values: Vec<_> = sizes.iter().enumerate().map(|(i, &bytes)| value(bytes, i, i + 1)).collect();
-        let plan = plan(&values);
-        check(&values, &plan);
-        assert_eq!(plan.bytes, 512 + 1024);
+        let placement = place(&values);
+        check(&values, &placement);
+        assert_eq!(placement.bytes, 512 + 1024);
     }
 
     #[test]
@@ -153,10 +153,10 @@ mod tests {
         let activations = (0..10).map(|i| value(100 * (i + 1), i, 19 - i));
         let gradients = (10..19).map(|i| value(64 * (20 - i), i, i + 1));
         let values: Vec<_> = activations.chain(gradients).collect();
-        let plan = plan(&values);
-        check(&values, &plan);
-        assert_eq!(plan.bytes, bound(&values));
-        assert_eq!(plan.bytes, (1..=10).map(|i| (100_usize * i).next_multiple_of(64)).sum::<usize>() + 640);
+        let placement = place(&values);
+        check(&values, &placement);
+        assert_eq!(placement.bytes, bound(&values));
+        assert_eq!(placement.bytes, (1..=10).map(|i| (100_usize * i).next_multiple_of(64)).sum::<usize>() + 640);
     }
 
     #[test]
@@ -165,17 +165,17 @@ mod tests {
         let values = [value(512, 0, 9), value(256, 0, 4), value(512, 0, 9), value(128, 0, 4), value(512, 0, 9)];
         let fits = [value(128, 5, 9), value(256, 5, 9)];
         let all: Vec<_> = values.into_iter().chain(fits).collect();
-        let plan = plan(&all);
-        check(&all, &plan);
-        assert_eq!(plan.bytes, 3 * 512 + 256 + 128);
+        let placement = place(&all);
+        check(&all, &placement);
+        assert_eq!(placement.bytes, 3 * 512 + 256 + 128);
     }
 
     #[test]
     fn sizes_are_rounded_up_to_the_alignment() {
         let values = [value(1, 0, 1), value(65, 0, 1), value(64, 1, 2)];
-        let plan = plan(&values);
-        check(&values, &plan);
-        assert_eq!(plan.bytes, 64 + 128 + 64);
+        let placement = place(&values);
+        check(&values, &placement);
+        assert_eq!(placement.bytes, 64 + 128 + 64);
     }
 
     #[test]
@@ -192,9 +192,9 @@ mod tests {
                     value(bytes, first, last)
                 })
                 .collect();
-            let plan = plan(&values);
-            check(&values, &plan);
-            assert!(plan.bytes <= values.iter().map(Lifetime::room).sum());
+            let placement = place(&values);
+            check(&values, &placement);
+            assert!(placement.bytes <= values.iter().map(Lifetime::room).sum());
         }
     }
 
@@ -219,10 +219,10 @@ mod tests {
         let ratios: Vec<_> = (0..100)
             .map(|seed| {
                 let values = cut(&mut numbers(seed), (0, 60), 80);
-                let plan = plan(&values);
-                check(&values, &plan);
+                let placement = place(&values);
+                check(&values, &placement);
                 assert_eq!(bound(&values), 80 * ALIGNMENT);
-                plan.bytes as f64 / bound(&values) as f64
+                placement.bytes as f64 / bound(&values) as f64
             })
             .collect();
         let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;

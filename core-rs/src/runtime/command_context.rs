@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 /// Commands that ran after one that failed, before the host knew: a device that works ahead of its queue tells late. What
 /// they wrote, they made of values that were never computed.
 #[derive(Default)]
-pub struct Suspects {
+pub struct InvalidTickets {
     any: AtomicBool,
     /// First and last ticket, both suspect.
     ranges: Mutex<Vec<(u64, u64)>>,
@@ -18,8 +18,8 @@ pub struct Suspects {
 /// Ranges remembered; what a much older failure spoilt has long been overwritten or disposed of.
 const MOST_RANGES: usize = 1024;
 
-impl Suspects {
-    /// From a failed command on, everything is suspect until [`Suspects::end`].
+impl InvalidTickets {
+    /// From a failed command on, everything is suspect until [`InvalidTickets::end`].
     pub fn begin(&self, ticket: u64) {
         let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
         if ranges.len() == MOST_RANGES {
@@ -49,16 +49,16 @@ impl Suspects {
 }
 
 /// What a command runs with.
-pub struct Now<'a> {
+pub struct CommandContext<'a> {
     pub backend: &'a dyn Backend,
     /// The command's own.
     pub ticket: u64,
-    pub suspects: &'a Suspects,
+    pub invalid: &'a InvalidTickets,
     /// Whether the queue was closed meanwhile.
     pub closed: &'a AtomicBool,
 }
 
-impl Now<'_> {
+impl CommandContext<'_> {
     /// Fails once the queue was closed: nobody will see what a long command still computes.
     pub fn go_on(&self) -> Result<()> {
         match self.closed.load(Ordering::Relaxed) {
@@ -69,7 +69,7 @@ impl Now<'_> {
 
     /// Whether a block holds nothing that was computed.
     pub fn is_poisoned(&self, block: &Block) -> bool {
-        block.poisoned.load(Ordering::Relaxed) || self.suspects.holds(block.written.load(Ordering::Relaxed))
+        block.poisoned.load(Ordering::Relaxed) || self.invalid.holds(block.written.load(Ordering::Relaxed))
     }
 
     /// Notes that this command has written a block.
@@ -85,14 +85,14 @@ mod tests {
 
     #[test]
     fn what_ran_between_a_failure_and_its_discovery_is_suspect() {
-        let suspects = Suspects::default();
-        assert!(!suspects.holds(7));
-        suspects.begin(7);
-        assert!([7, 8, 9].iter().all(|&ticket| suspects.holds(ticket)) && !suspects.holds(6));
-        suspects.end(8);
-        assert!(suspects.holds(8) && !suspects.holds(9));
-        suspects.begin(20);
-        suspects.end(20);
-        assert!(suspects.holds(7) && suspects.holds(20) && !suspects.holds(21));
+        let invalid = InvalidTickets::default();
+        assert!(!invalid.holds(7));
+        invalid.begin(7);
+        assert!([7, 8, 9].iter().all(|&ticket| invalid.holds(ticket)) && !invalid.holds(6));
+        invalid.end(8);
+        assert!(invalid.holds(8) && !invalid.holds(9));
+        invalid.begin(20);
+        invalid.end(20);
+        assert!(invalid.holds(7) && invalid.holds(20) && !invalid.holds(21));
     }
 }
