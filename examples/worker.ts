@@ -11,7 +11,7 @@
  *
  * Prints a line a Worker (steps, threads and memory of the process once it has ended), then what all left behind.
  */
-import { recipe } from "@libtrain/libtrain";
+import { deviceInfo, recipe } from "@libtrain/libtrain";
 
 /** What a Worker is asked for, and what it answers. */
 type Job = { recipe: recipe.Recipe; deadline: number };
@@ -39,9 +39,9 @@ function trainInWorker(job: Job): Promise<Answer> {
 
 /** Threads and resident memory (MiB) of this process, once what has just ended has had time to go. */
 async function held(): Promise<{ threads: number; memory: number }> {
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const threads = [...Deno.readDirSync("/proc/self/task")].length;
-  return { threads, memory: Deno.memoryUsage().rss / 2 ** 20 };
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const { threads, memory } = deviceInfo().process;
+  return { threads, memory: memory / 2 ** 20 };
 }
 
 /** What the main thread does. */

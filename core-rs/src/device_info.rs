@@ -9,14 +9,18 @@ pub fn json() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = field(&status, "VmHWM").and_then(|text| text.strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    let bytes = |name| field(&status, name).and_then(|text| text.strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    let own_threads = field(&status, "Threads").and_then(|text| text.parse::<u64>().ok());
     let model = field(&info, "model name").unwrap_or(std::env::consts::ARCH);
     let cpu = Object::new()
         .text("model", model)
         .value("available", strings(Isa::available().into_iter().map(Isa::name)))
         .value("features", strings(features(field(&info, "flags").unwrap_or(""))))
         .value("cores", threads);
-    let process = Object::new().value("peakMemory", peak.unwrap_or(0) * 1024);
+    let process = Object::new()
+        .value("memory", bytes("VmRSS").unwrap_or(0) * 1024)
+        .value("peakMemory", bytes("VmHWM").unwrap_or(0) * 1024)
+        .value("threads", own_threads.unwrap_or(0));
     Object::new().value("cpu", cpu.end()).value("process", process.end()).value("cuda", probe::find().json()).end()
 }
 

@@ -26,8 +26,12 @@ export interface DeviceInfo {
   };
   /** This process. */
   process: {
+    /** Resident memory now, in bytes; 0 where the system does not tell. */
+    memory: number;
     /** The most resident memory it ever had, in bytes; 0 where the system does not tell. */
     peakMemory: number;
+    /** Threads, Deno's own among them; 0 where the system does not tell. */
+    threads: number;
   };
   /** CUDA, with the reason where it is not available. */
   cuda: {
