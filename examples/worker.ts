@@ -3,11 +3,11 @@
  * with it.
  *
  *     deno task example worker                    # ten Workers, one after another
- *     deno task example worker --workers 3 --deadline 2000
+ *     deno task example worker --workers 1 --epochs 100 --deadline 3000
  *
  * From another folder it needs no more than `{ "imports": { "@libtrain/libtrain": "…/libtrain/mod.ts" } }` and
  *
- *     deno run --allow-read --allow-write=runs,.cache --allow-env --allow-ffi=…/liblibtrain.so worker.ts
+ *     deno run --allow-read --allow-write=runs,.cache --allow-env --allow-ffi worker.ts
  *
  * Prints a line a Worker (steps, threads and memory of the process once it has ended), then what all left behind.
  */
@@ -39,17 +39,20 @@ function trainInWorker(job: Job): Promise<Answer> {
 
 /** Threads and resident memory (MiB) of this process, once what has just ended has had time to go. */
 async function held(): Promise<{ threads: number; memory: number }> {
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await new Promise((resolve) => setTimeout(resolve, 400));
   const { threads, memory } = deviceInfo().process;
   return { threads, memory: memory / 2 ** 20 };
 }
 
+function flag(name: string, usual: number): number {
+  const at = Deno.args.indexOf(`--${name}`);
+  return at < 0 ? usual : Number(Deno.args[at + 1]);
+}
+
 /** What the main thread does. */
 export async function main(): Promise<void> {
-  const value = (flag: string, usual: number): number => Number(Deno.args[Deno.args.indexOf(flag) + 1] ?? usual);
-  const workers = Deno.args.includes("--workers") ? value("--workers", 10) : 10;
-  const deadline = Deno.args.includes("--deadline") ? value("--deadline", 60_000) : 60_000;
-  const mine = recipe.preset("mnist", { data: { limit: 512 }, epochs: 1, threads: 1 });
+  const [workers, epochs, deadline] = [flag("workers", 10), flag("epochs", 1), flag("deadline", 60_000)];
+  const mine = recipe.preset("mnist", { data: { limit: 512 }, epochs, threads: 1 });
   const all: { threads: number; memory: number }[] = [];
   for (let worker = 1; worker <= workers; worker++) {
     const { steps, stopped } = await trainInWorker({ recipe: { ...mine, seed: worker }, deadline });

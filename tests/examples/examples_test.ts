@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { exampleNames } from "../../tasks/example.ts";
+import { tempFolder } from "../temp_folder.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -143,4 +144,32 @@ Deno.test("example own_network: its run is opened by evaluate and predict, which
     'error: Expected --width to be a whole number from 1 to 512, got "513"\n',
   ]);
   await Deno.remove(new URL(run, root), { recursive: true });
+});
+
+Deno.test("example worker: ten Workers leave the threads and the memory of the first", async () => {
+  const shown = await lines("worker");
+  const steps = numbers(shown, /^worker \d+: (\d+) steps; \d+ threads, \d+ MiB$/);
+  assertEquals(steps, Array.from({ length: 10 }, () => 8));
+  const [, threads, memory] = /^threads (-?\d+), memory (-?\d+) MiB more than after the first$/.exec(shown.at(-1)!)!;
+  // Deno's own pool may give some back meanwhile.
+  assert(Number(threads) <= 0, shown.join("\n"));
+  assert(Number(memory) <= 32, shown.join("\n"));
+});
+
+Deno.test("example worker: from another folder, with an import map of one line, it stops at its deadline", async () => {
+  using folder = tempFolder();
+  await Deno.copyFile(new URL("examples/worker.ts", root), join(folder.path, "worker.ts"));
+  const imports = { "@libtrain/libtrain": new URL("mod.ts", root).href };
+  await Deno.writeTextFile(join(folder.path, "deno.json"), JSON.stringify({ imports }));
+  const args = ["run", "-q", "--no-prompt", "--allow-read", "--allow-write", "--allow-env", "--allow-ffi", "worker.ts"];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args, "--workers", "2", "--epochs", "1000", "--deadline", "5000"],
+    cwd: folder.path,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const [shown, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  assertEquals(numbers(shown!.split("\n"), /^worker (\d): \d+ steps, stopped at its deadline; /), [1, 2]);
+  // Everything is in the working folder.
+  assertEquals([...Deno.readDirSync(join(folder.path, "runs"))].length, 2);
 });
