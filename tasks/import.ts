@@ -20,6 +20,7 @@ const flags = {
     help: "What subsamples; avg is fastai's own: max in the stem, mean in shortcuts",
   },
   sa: { kind: "boolean", help: "It has self-attention" },
+  strict: { kind: "boolean", default: true, help: "Leave out what does not fit, say a head of other classes" },
   out: { kind: "string", placeholder: "file", help: "The checkpoint to write" },
 } as const satisfies Flags;
 
@@ -34,16 +35,18 @@ async function requireFile(weights: string): Promise<void> {
 }
 
 async function run(
-  { flags: { arch, out, act, pool, sa }, words: [weights], report }: CommandContext<typeof flags>,
+  { flags: { arch, out, act, pool, sa, strict }, words: [weights], report }: CommandContext<typeof flags>,
 ): Promise<number> {
   if (weights === undefined) throw new UsageError("Expected a file of weights, got none: give a .safetensors file");
   if (arch === undefined) throw new UsageError("Expected --arch, got none: say xse_resnext50, or what was trained");
   if (out === undefined) throw new UsageError("Expected --out, got none: say runs/imported.safetensors");
   checkOutFile("import", out);
   await requireFile(weights);
-  const { model, ...result } = await recipe.importWeights(weights, { model: { name: arch, act, pool, sa }, out });
+  const options = { model: { name: arch, act, pool, sa }, out, strict };
+  const { model, ...result } = await recipe.importWeights(weights, options);
   const { parameters, classes } = result;
   report.line(`${model} · ${formatNumber(parameters)} parameters · ${classes} ${classes === 1 ? "class" : "classes"}`);
+  if (result.leftOut.length > 0) report.line(`left out: ${result.leftOut.join(", ")}`);
   report.line(`wrote ${result.checkpoint}`);
   report.result({ ...result, arch: model });
   return exitCodes.done;

@@ -57,7 +57,7 @@ async function run({ flags, report }: CommandContext<typeof own>): Promise<numbe
   else checkResume("train", resume);
   if (cache !== undefined) checkOut("train", cache, { flag: "cache" });
   using stop = stopSignals((line) => report.note(line));
-  using shown = new TrainingReport(report);
+  using shown = new TrainingReport(report, flags as { register?: string });
   const training = await begin(flags, stop.signal);
   const followed = async (): Promise<recipe.TrainResult | recipe.SeedsResult> => {
     for await (const event of training) shown.show(event);

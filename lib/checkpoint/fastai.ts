@@ -126,6 +126,20 @@ export function writeFastai(
   return found;
 }
 
+/**
+ * How many classes a state dict is for, by a model of one class: the first axis of what has one there and more in the file,
+ * its classifier. One where nothing says so: what is missing is told as the weights are written.
+ */
+export function fastaiClasses(model: Module, saved: ReadonlyMap<string, SafeTensor>): number {
+  for (const { name, shape: [first, ...rest] } of entriesOf(model)) {
+    const found = saved.get(name)?.shape;
+    if (first === 1 && found !== undefined && found[0]! > 1 && String(found.slice(1)) === String(rest)) {
+      return found[0]!;
+    }
+  }
+  return 1;
+}
+
 /** A model's state as fastai's state dict; `steps` is what PyTorch's batch norms count as batches, by default 0. */
 export async function readFastai(model: Module, options: { steps?: number } = {}): Promise<Map<string, SafeTensor>> {
   const entries = entriesOf(model);

@@ -13,7 +13,9 @@ export interface Advice {
 /** An error's text, whatever was thrown; where the library names another device, with the flag that takes it. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (!(error instanceof DeviceError) || error.instead === undefined) return error.message;
+  if (!(error instanceof DeviceError) || error.instead === undefined) {
+    return error.message.replace("pass strict: false", "pass --no-strict");
+  }
   const { op, reason, instead } = error;
   if (op === undefined) return `${reason}: use --device ${instead}, or run \`deno task doctor\``;
   return `${op}(): ${reason}: use --device ${instead}`;
@@ -51,10 +53,12 @@ export function adviceOn(error: unknown): Advice {
       exitCode: failed,
     };
   }
-  if (error instanceof recipe.RecipeError) {
-    const unregistered = error.message.includes("not registered here");
-    const advice = unregistered ? ", say with --register and the script that registers it" : "";
-    return { message: inFlags(error.message) + advice, exitCode: usage };
+  if (error instanceof recipe.NotRegisteredHereError) {
+    return {
+      message: `${error.message}, say with --register and the script that registers it`,
+      exitCode: usage,
+    };
   }
+  if (error instanceof recipe.RecipeError) return { message: inFlags(error.message), exitCode: usage };
   return { message: messageOf(error), exitCode: failed };
 }

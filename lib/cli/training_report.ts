@@ -26,9 +26,12 @@ export class TrainingReport implements Disposable {
   /** The epoch whose measuring is shown. */
   #measuring = 0;
   #config: recipe.RunConfig | undefined;
+  readonly #register: string;
 
-  constructor(report: Report) {
+  /** `register` is the script that was imported first, which the commands to run next need too. */
+  constructor(report: Report, { register }: { register?: string } = {}) {
     this.#report = report;
+    this.#register = register === undefined ? "" : ` --register ${register}`;
     this.#progress = new Progress(report);
   }
 
@@ -127,12 +130,12 @@ export class TrainingReport implements Disposable {
     }
     this.#report.line(`run       ${folder}`);
     if (stopped) {
-      this.#report.line(`next      deno task train --resume ${folder}`);
+      this.#report.line(`next      deno task train --resume ${folder}${this.#register}`);
       return;
     }
-    this.#report.line(`next      deno task evaluate ${folder}`);
+    this.#report.line(`next      deno task evaluate ${folder}${this.#register}`);
     const again = this.#config === undefined ? undefined : flagsFor({ ...this.#config, seed: seed + 1 });
-    if (again !== undefined) this.#report.line(`          deno task train ${again.join(" ")}`);
+    if (again !== undefined) this.#report.line(`          deno task train ${again.join(" ")}${this.#register}`);
   }
 
   /** Prints what several runs came to. */
@@ -148,7 +151,7 @@ export class TrainingReport implements Disposable {
       this.#report.line(`top-1     ${formatPercent(mean, 2)}${deviation} over ${over} run${over === 1 ? "" : "s"}`);
     }
     this.#report.line(`runs      ${folder}`);
-    if (stopped) this.#report.line(`next      deno task train --resume ${folder}`);
+    if (stopped) this.#report.line(`next      deno task train --resume ${folder}${this.#register}`);
   }
 
   [Symbol.dispose](): void {

@@ -27,4 +27,13 @@ export {
   sgd,
   type SgdOptions,
 } from "./optimizers.ts";
-export { constant, cosine, flatCos, linearWarmup, oneCycle, type Schedule, type ScheduleConfig } from "./schedules.ts";
+export {
+  constant,
+  cosine,
+  defineSchedule,
+  flatCos,
+  linearWarmup,
+  oneCycle,
+  type Schedule,
+  type ScheduleConfig,
+} from "./schedules.ts";

@@ -19,7 +19,19 @@ export interface Schedule {
   over(steps: number): (step: number) => number;
 }
 
-function schedule(config: ScheduleConfig, at: (position: number) => number): Schedule {
+/**
+ * A schedule from what is recorded of it and its rate at a position from 0 to 1.
+ *
+ * @example
+ * ```ts
+ * import { optim } from "@libtrain/libtrain";
+ *
+ * const triangle = (lr: number) =>
+ *   optim.defineSchedule({ name: "triangle", lr }, (position) => lr * (1 - Math.abs(2 * position - 1)));
+ * console.log(triangle(0.1).over(100)(50)); // 0.1
+ * ```
+ */
+export function defineSchedule(config: ScheduleConfig, at: (position: number) => number): Schedule {
   return {
     config,
     at,
@@ -73,7 +85,7 @@ export function flatCos(options: { lr: number; start?: number; divFinal?: number
   requireKnown("flatCos", options, ["lr", "start", "divFinal"]);
   const { lr, start = 0.75, divFinal = 1e5 } = options;
   check("flatCos", { lr }, { start }, { divFinal });
-  return schedule({ name: "flatCos", lr, start, divFinal }, (position) => {
+  return defineSchedule({ name: "flatCos", lr, start, divFinal }, (position) => {
     if (position < start || start === 1) return lr;
     return cosineBetween(lr, lr / divFinal, (position - start) / (1 - start));
   });
@@ -84,7 +96,7 @@ export function oneCycle(options: { lr: number; start?: number; div?: number; di
   requireKnown("oneCycle", options, ["lr", "start", "div", "divFinal"]);
   const { lr, start = 0.25, div = 25, divFinal = 1e5 } = options;
   check("oneCycle", { lr }, { start }, { div, divFinal });
-  return schedule(
+  return defineSchedule(
     { name: "oneCycle", lr, start, div, divFinal },
     (position) =>
       position < start
@@ -100,7 +112,7 @@ export function cosine(options: { lr: number; end?: number }): Schedule {
   requireKnown("cosine", options, ["lr", "end"]);
   const { lr, end = 0 } = options;
   check("cosine", { lr, end });
-  return schedule({ name: "cosine", lr, end }, (position) => cosineBetween(lr, end, position));
+  return defineSchedule({ name: "cosine", lr, end }, (position) => cosineBetween(lr, end, position));
 }
 
 /** One rate throughout. */
@@ -108,7 +120,7 @@ export function constant(options: { lr: number }): Schedule {
   requireKnown("constant", options, ["lr"]);
   const { lr } = options;
   check("constant", { lr });
-  return schedule({ name: "constant", lr }, () => lr);
+  return defineSchedule({ name: "constant", lr }, () => lr);
 }
 
 /** Straight up from lr / div during the first `warmup` of the steps, then another schedule over the rest. */
@@ -116,7 +128,7 @@ export function linearWarmup(options: { lr: number; warmup?: number; div?: numbe
   requireKnown("linearWarmup", options, ["lr", "warmup", "div", "then"]);
   const { lr, warmup = 0.1, div = 25, then = constant({ lr }) } = options;
   check("linearWarmup", { lr }, { warmup }, { div });
-  return schedule({ name: "linearWarmup", lr, warmup, div, then: then.config }, (position) => {
+  return defineSchedule({ name: "linearWarmup", lr, warmup, div, then: then.config }, (position) => {
     if (position < warmup) return lr / div + (lr - lr / div) * position / warmup;
     return warmup === 1 ? lr : then.at((position - warmup) / (1 - warmup));
   });

@@ -1,5 +1,5 @@
 /** Whether a value is a recipe that can be trained. */
-import { transformRegistry } from "../data/registry.ts";
+import { dataSetRegistry, transformRegistry } from "../data/registry.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { lossRegistry } from "../nn/losses.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
@@ -16,26 +16,10 @@ export const namedSections: Readonly<Record<"model" | "optimizer" | "schedule" |
   loss: lossRegistry,
 };
 
-/** The fields of a recipe. */
-const fields = [
-  "preset",
-  "data",
-  "size",
-  "model",
-  "optimizer",
-  "schedule",
-  "loss",
-  "transforms",
-  "epochs",
-  "bs",
-  "validBs",
-  "ema",
-  "seed",
-  "dtype",
-  "device",
-  "threads",
-  "capture",
-] as const satisfies readonly (keyof Recipe)[];
+/** The fields of a recipe: where the table's paths begin. */
+const fields: readonly string[] = [
+  ...new Set(settings().flatMap(({ path, transient }) => transient ? [] : path.split(".", 1))),
+];
 
 /** Settings that a recipe cannot do without beside its fields. */
 const required = ["data.name", "model.name", "optimizer.name", "schedule.name", "schedule.lr", "loss.name"];
@@ -69,10 +53,21 @@ export function checkSetting(setting: Setting, value: unknown): void {
   if (!isAllowed(setting, value)) refuse(setting, value);
 }
 
+/** The names of a configuration that nothing is registered under here, with what they stand for. */
+export function unregistered(config: Readonly<Record<string, unknown>>): { kind: string; name: string }[] {
+  const named = Object.entries(namedSections).flatMap(([section, registry]) => {
+    const name = valueAt(config, `${section}.name`);
+    return typeof name !== "string" || registry.has(name) ? [] : { kind: section, name };
+  });
+  const transforms = isObject(config["transforms"]) ? ownTransforms(config["transforms"] as Recipe["transforms"]) : [];
+  const missing = transforms.filter(([name]) => !transformRegistry.has(name));
+  return [...named, ...missing.map(([name]) => ({ kind: "transform", name }))];
+}
+
 /** Throws a {@linkcode SettingError} that names the first setting that cannot be, with what it must be. */
 export function checkRecipe(value: unknown): asserts value is Recipe {
   if (!isObject(value)) throw new SettingError("", `Expected a recipe as an object, got ${shown(value)}`);
-  const strange = Object.keys(value).find((name) => !(fields as readonly string[]).includes(name));
+  const strange = Object.keys(value).find((name) => !fields.includes(name));
   if (strange !== undefined) {
     throw new SettingError(strange, `Expected a recipe of ${fields.join(", ")}, got \`${strange}\`: leave it out`);
   }
@@ -85,13 +80,14 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
     if (setting.transient === true) continue;
     const { path } = setting;
     const found = valueAt(value, path);
-    const needed = (fields as readonly string[]).includes(path) || required.includes(path);
+    const needed = fields.includes(path) || required.includes(path);
     if (found !== undefined || needed) checkSetting(setting, found);
   }
   const recipe = value as unknown as Recipe;
   for (const [section, registry] of Object.entries(namedSections)) {
     checkOptions(section, recipe[section as keyof typeof namedSections], registry);
   }
+  checkDataOptions(recipe);
   checkTransforms(recipe);
   checkJson(value, "");
 }
@@ -106,6 +102,19 @@ function checkOptions(section: string, { name, ...options }: Recipe["model"], re
   throw new SettingError(
     path,
     `Expected settings that ${name} has, ${known.join(", ")}, got \`${path}\`: leave it out`,
+  );
+}
+
+/** Image files have no options of their own; a registered data set has what it says. */
+function checkDataOptions({ data: { name, limit: _, keep: _keep, ...own } }: Recipe): void {
+  const known = dataSetRegistry.has(name) ? dataSetRegistry.get(name).options : [];
+  const strange = known && Object.keys(own).find((option) => own[option] !== undefined && !known.includes(option));
+  if (strange === undefined) return;
+  throw new SettingError(
+    `data.${strange}`,
+    `Expected settings that ${name} has, ${
+      ["limit", "keep", ...known!].join(", ")
+    }, got \`data.${strange}\`: leave it out`,
   );
 }
 

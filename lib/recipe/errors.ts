@@ -73,6 +73,28 @@ export class EditedConfigError extends RecipeError {
   }
 }
 
+/** A run that uses a name which nothing is registered under here. */
+export class NotRegisteredHereError extends RecipeError {
+  /** Tells this error from others, in logs too. */
+  override name = "NotRegisteredHereError";
+  /** The run's folder, or its checkpoint. */
+  readonly run: string;
+  /** What the name stands for, say `model`. */
+  readonly kind: string;
+  /** The name. */
+  readonly wanted: string;
+
+  /** Names the run, and what is missing. */
+  constructor(run: string, kind: string, wanted: string) {
+    super(
+      `Run "${run}" uses the ${kind} "${wanted}", which is not registered here: register it before opening the run`,
+    );
+    this.run = run;
+    this.kind = kind;
+    this.wanted = wanted;
+  }
+}
+
 /** A path where there is no run, or none that has saved anything. */
 export class RunNotFoundError extends RecipeError {
   /** Tells this error from others, in logs too. */

@@ -27,6 +27,7 @@ export {
   ChangedSettingsError,
   changeList,
   EditedConfigError,
+  NotRegisteredHereError,
   RecipeError,
   RunNotFoundError,
   type SettingChange,

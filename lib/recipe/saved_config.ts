@@ -2,9 +2,9 @@
 import type { CheckpointInfo } from "../checkpoint/checkpoints.ts";
 import { JsonFileError, readJson } from "../io/json_file.ts";
 import { configIn, configOf } from "../run/saved_run.ts";
-import { checkRecipe } from "./check.ts";
+import { checkRecipe, unregistered } from "./check.ts";
 import { differences } from "./differences.ts";
-import { EditedConfigError, RecipeError, RunNotFoundError, SettingError } from "./errors.ts";
+import { EditedConfigError, NotRegisteredHereError, RecipeError, RunNotFoundError, SettingError } from "./errors.ts";
 import type { Recipe, RunConfig } from "./recipe.ts";
 
 /** A configuration without what the data, the machine and the code said. */
@@ -15,18 +15,19 @@ export function recipeOf(
 }
 
 /** Refuses a configuration that this version cannot train. */
-function checked(folder: string, config: unknown): RunConfig {
+function checked(folder: string, config: Readonly<Record<string, unknown>>): RunConfig {
+  const [missing] = unregistered(config);
+  if (missing !== undefined) throw new NotRegisteredHereError(folder, missing.kind, missing.name);
   try {
-    checkRecipe(recipeOf(config as RunConfig));
+    checkRecipe(recipeOf(config as unknown as RunConfig));
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
     throw new RecipeError(
-      `Cannot go on with run "${folder}": ${error.message}: it was made by another version, or what it names is not ` +
-        "registered here",
+      `Cannot go on with run "${folder}": ${error.message}: it was made by another version`,
       { cause: error },
     );
   }
-  return config as RunConfig;
+  return config as unknown as RunConfig;
 }
 
 /**

@@ -14,7 +14,7 @@ import { buildModel, type ModelChoice, validBatches } from "./build.ts";
 import { isObject } from "./check.ts";
 import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
-import { RecipeError, RunNotFoundError, SettingError } from "./errors.ts";
+import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
 import { predictImages, type Prediction, type PredictOptions } from "./predict.ts";
 import { writePredictions } from "./predictions_csv.ts";
 import type { ComputeDtype, RunConfig } from "./recipe.ts";
@@ -100,11 +100,7 @@ function configIn(found: CheckpointInfo, path: string): TrainedConfig {
     );
   }
   if (!modelRegistry.has(model["name"])) {
-    throw new RecipeError(
-      `Run "${path}" uses the model "${
-        model["name"]
-      }", which is not registered here: register it before opening the run`,
-    );
+    throw new NotRegisteredHereError(path, "model", String(model["name"]));
   }
   return config as unknown as TrainedConfig;
 }
@@ -282,7 +278,7 @@ export class Trained implements Disposable, AsyncDisposable {
 /**
  * Opens a run's folder, or a checkpoint, as a trained model.
  *
- * Rejects with a RunNotFoundError where there is none, and with a RecipeError where its network is not registered here.
+ * Rejects with a RunNotFoundError where there is none, and with a NotRegisteredHereError where its network is not.
  *
  * @example
  * ```ts ignore

@@ -1,7 +1,7 @@
 /** Weights of other frameworks as checkpoints that can be opened, and the other way round. */
 import { Device } from "../tensor/device.ts";
 import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
-import { exportFastai, readStateDict, writeFastai } from "../checkpoint/fastai.ts";
+import { exportFastai, fastaiClasses, readStateDict, writeFastai } from "../checkpoint/fastai.ts";
 import { readTensors, startingCounters } from "../checkpoint/state.ts";
 import { makeFolderOf } from "../io/atomic_file.ts";
 import { sha256Of } from "../io/sha256.ts";
@@ -17,6 +17,8 @@ export interface ImportOptions {
   readonly model: { readonly name: string } & JsonOptions;
   /** The checkpoint to write. */
   readonly out: string;
+  /** Whether everything must fit, as by default; else what does not keeps its initial weights. */
+  readonly strict?: boolean;
 }
 
 /** What was imported. */
@@ -31,35 +33,38 @@ export interface ImportResult {
   readonly parameters: number;
   /** SHA-256 of the weights' file, in hex. */
   readonly sha256: string;
+  /** What kept its initial weights as the file did not fit, under fastai's names. */
+  readonly leftOut: readonly string[];
 }
-
-/** Where fastai keeps the last layer of a network of four stages. */
-const head = "11.weight";
 
 /**
  * Turns weights of fastai or PyTorch, a safetensors file of the state dict, into a checkpoint that {@linkcode open} takes.
  *
  * Rejects with a StateError that names every tensor that does not fit.
  */
-export async function importWeights(weights: string, { model, out }: ImportOptions): Promise<ImportResult> {
+export async function importWeights(
+  weights: string,
+  { model, out, strict = true }: ImportOptions,
+): Promise<ImportResult> {
   if (!modelRegistry.has(model.name)) {
     const known = modelRegistry.names.join(", ");
     throw new SettingError("model.name", `Expected \`model.name\` to be one of ${known}, got "${model.name}"`);
   }
   const saved = await readStateDict(weights);
-  // Without the head the file does not fit anyway, and the error names what else is missing.
-  const classes = Math.max(1, saved.get(head)?.shape[0] ?? 1);
-  const choice: ModelChoice = { model, seed: 0, dtype: "f32", classes };
   using device = new Device("cpu");
+  const one: ModelChoice = { model, seed: 0, dtype: "f32", classes: 1 };
+  using first = buildModel(one, device);
+  const classes = fastaiClasses(first, saved);
+  const choice: ModelChoice = { ...one, classes };
   using network = buildModel(choice, device);
-  writeFastai(network, saved);
+  const { missing, mismatched } = writeFastai(network, saved, { strict });
   const tensors = await readTensors({ model: network });
   const sha256 = await sha256Of(await Deno.readFile(weights));
   await makeFolderOf(out);
   const config = { ...choice, imported: { format: "fastai", file: weights, sha256 } };
   await saveCheckpoint(out, { state: { tensors, counters: startingCounters }, config });
   const parameters = [...network.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
-  return { checkpoint: out, model: model.name, classes, parameters, sha256 };
+  return { checkpoint: out, model: model.name, classes, parameters, sha256, leftOut: [...missing, ...mismatched] };
 }
 
 /** What was exported. */

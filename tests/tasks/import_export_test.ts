@@ -7,11 +7,13 @@ import {
   exportFastai,
   loadCheckpoint,
   models,
-  nn,
+  type nn,
   noGrad,
   randn,
+  readSafetensors,
   recipe,
   scope,
+  writeSafetensors,
   writeTensors,
 } from "../../mod.ts";
 import { exportCommand } from "../../tasks/export.ts";
@@ -75,6 +77,27 @@ Deno.test("import: what does not fit is one line, exit code 1, and leaves nothin
       "Build the model as it was trained (arch, sa, widths, classes)\n",
   );
   assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["weights.safetensors"]);
+});
+
+Deno.test("import --no-strict: what does not fit keeps its initial weights, and is told", async () => {
+  using folder = tempFolder();
+  const [weights, out] = ["weights", "out"].map((name) => join(folder.path, `${name}.safetensors`)) as [string, string];
+  using model = models.xresnet18({ classes: 4, seed: 5 });
+  await exportFastai(model, weights);
+  const { tensors } = await readSafetensors(weights);
+  const odd = { dtype: "F32" as const, shape: [3], data: new Float32Array(3) };
+  await writeSafetensors(weights, new Map([...tensors, ["0.1.bias", odd]]));
+  const args = [weights, "--arch", "xresnet18", "--pool", "avg", "--out", out];
+  const strict = keptStreams();
+  assertEquals(await runCommand(args, importCommand, { streams: strict }), 1);
+  assertStringIncludes(strict.text.err, "or pass --no-strict to leave out");
+  const streams = keptStreams();
+  assertEquals(await runCommand([...args, "--no-strict"], importCommand, { streams }), 0, streams.text.err);
+  assertStringIncludes(streams.text.out, "left out: 0.1.bias\n");
+  using trained = await recipe.open(out, { device: "cpu" });
+  assertEquals(trained.classes.length, 4);
+  const state = trained.model.state();
+  assertEquals(await state.get("head.bias")!.data(), await model.state().get("head.bias")!.data());
 });
 
 Deno.test("import and export: wrong command lines give exit code 2 and say what to do", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { data, Device, loadCheckpoint, nn, recipe, type Tensor, tensor } from "../../../mod.ts";
+import { data, Device, loadCheckpoint, nn, optim, recipe, saveCheckpoint, type Tensor, tensor } from "../../../mod.ts";
 import { tempFolder } from "../../temp_folder.ts";
 import { fingerprint } from "../train/tiny.ts";
 
@@ -194,7 +194,6 @@ class Flat extends nn.Module {
 
 Deno.test("register(): network, optimizer, schedule, loss, data, transform and preset of a script's own make a run", async () => {
   using folder = tempFolder();
-  const { optim } = await import("../../../mod.ts");
   const seen: unknown[] = [];
   recipe.register({
     models: { testFlat: (options) => (seen.push(Object.keys(options).sort()), new Flat(options)) },
@@ -241,17 +240,27 @@ Deno.test("register(): network, optimizer, schedule, loss, data, transform and p
   );
 });
 
-Deno.test("open(): a network that is not registered here is named", async () => {
+Deno.test("open(), resume(): a name that is not registered here is told with the run", async () => {
   using folder = tempFolder();
-  const { folder: run } = await recipe.train(recipe.preset("mnist", { ...short, epochs: 1 }), { out: folder.path })
-    .result;
+  const stop = new AbortController();
+  const training = recipe.train(recipe.preset("mnist", short), { out: folder.path, signal: stop.signal });
+  for await (const event of training) if (event.type === "batchEnd") stop.abort();
+  const { folder: run } = await training.result;
   const path = join(run, "checkpoint", "state.safetensors");
-  const { saveCheckpoint } = await import("../../../mod.ts");
   const { state, config } = await loadCheckpoint(path);
-  await saveCheckpoint(path, { state, config: { ...config, model: { name: "elsewhere" } } });
-  await assertRejects(
-    () => recipe.open(run),
-    recipe.RecipeError,
-    `Run "${run}" uses the model "elsewhere", which is not registered here: register it before opening the run`,
-  );
+  await Deno.remove(join(run, "config.json"));
+  const names = [
+    ["model", { model: { name: "elsewhere" } }],
+    ["optimizer", { optimizer: { name: "elsewhere" } }],
+    ["schedule", { schedule: { name: "elsewhere", lr: 1 } }],
+    ["loss", { loss: { name: "elsewhere" } }],
+    ["transform", { transforms: { elsewhere: {} } }],
+  ] as const;
+  for (const [kind, change] of names) {
+    await saveCheckpoint(path, { state, config: { ...config, ...change } });
+    const message =
+      `Run "${run}" uses the ${kind} "elsewhere", which is not registered here: register it before opening the run`;
+    await assertRejects(() => recipe.resume(run).result, recipe.NotRegisteredHereError, message);
+    if (kind === "model") await assertRejects(() => recipe.open(run), recipe.NotRegisteredHereError, message);
+  }
 });
