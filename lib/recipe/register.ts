@@ -1,11 +1,5 @@
 /** Adding names and settings of a script's own. */
-import {
-  type BatchTransform,
-  type DataSetBuilder,
-  dataSetRegistry,
-  type TransformBuilder,
-  transformRegistry,
-} from "../data/registry.ts";
+import { type BatchTransform, type DataSetBuilder, dataSetRegistry, transformRegistry } from "../data/registry.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
@@ -88,5 +82,3 @@ export function register(own: Registrations): void {
   for (const setting of own.settings ?? []) addSetting(setting);
   for (const [name, parts] of Object.entries(own.presets ?? {})) addPreset(name, define(parts));
 }
-
-export type { TransformBuilder };

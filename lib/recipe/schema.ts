@@ -2,6 +2,7 @@
 import type { Json } from "../registry/registry.ts";
 import { checkRecipe, namedSections } from "./check.ts";
 import { transformRegistry } from "../data/registry.ts";
+import type { Recipe } from "./recipe.ts";
 import { type Setting, settings } from "./settings.ts";
 
 /** A JSON Schema, 2020-12. */
@@ -115,7 +116,7 @@ export function schema(): Schema {
 }
 
 /** Whether a value is a recipe: returns it, or throws a SettingError that names the place that is wrong. */
-export function check(value: unknown): import("./recipe.ts").Recipe {
+export function check(value: unknown): Recipe {
   checkRecipe(value);
   return value;
 }

@@ -25,8 +25,7 @@ export function resultOf(
     steps: step,
     trainLoss,
     trainTop1,
-    trainSeconds,
-    imagesPerSecond: trainSeconds > 0 ? images / trainSeconds : 0,
+    ...speedOf(trainSeconds, images),
     stopped,
   };
 }
@@ -34,4 +33,9 @@ export function resultOf(
 /** An epoch as a row of `metrics.csv`. */
 export function metricsRow({ evaluation, ema, ...rest }: EpochEnd): Row {
   return { ...rest, ...evaluation, lossEma: ema?.loss, top1Ema: ema?.top1, top5Ema: ema?.top5 };
+}
+
+/** How long an epoch's steps took, and how many images a second that is. */
+export function speedOf(trainSeconds: number, samples: number): Pick<EpochEnd, "trainSeconds" | "imagesPerSecond"> {
+  return { trainSeconds, imagesPerSecond: trainSeconds > 0 ? samples / trainSeconds : 0 };
 }

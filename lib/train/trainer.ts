@@ -3,7 +3,6 @@ import type { Batch, Batches } from "../data/dataset.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
-import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -13,11 +12,18 @@ import { startingPoint } from "./start.ts";
 import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
 import { Ema } from "../optim/ema.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
-import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
+import {
+  type BatchEnd,
+  type EpochEnd,
+  type FitResult,
+  type Listener,
+  Listeners,
+  type TrainerEvents,
+} from "./events.ts";
 import { lateError, StepsInFlight } from "./steps_in_flight.ts";
 import { Meter } from "./metrics.ts";
 import type { RunFolder } from "../run/run_folder.ts";
-import { metricsRow, resultOf } from "./result.ts";
+import { metricsRow, resultOf, speedOf } from "./result.ts";
 import { StepLosses } from "./step_losses.ts";
 import { TrainingStep } from "./step.ts";
 import {
@@ -28,7 +34,7 @@ import {
   type State,
   writeTensors,
 } from "../checkpoint/state.ts";
-import type { FitOptions, TrainerOptions } from "./trainer_options.ts";
+import { type FitOptions, lossOf, type TrainerOptions } from "./trainer_options.ts";
 
 /**
  * Trains a model, by cross entropy unless another loss is given.
@@ -251,29 +257,13 @@ export class Trainer {
     if (measured === undefined) return undefined;
     const { evaluation } = measured;
     if (evaluation !== null) await this.#listeners.emit("evaluateEnd", { ...evaluation, epoch });
-    const { samples } = this.#meter;
-    const [trainLoss, trainTop1, trainSeconds] = [this.#meter.mean(0)!, this.#meter.mean(1)!, this.#at.epochSeconds];
-    const end: EpochEnd = {
-      epoch,
-      epochs,
-      // From the schedule: a run that goes on at an epoch's edge has set no rate yet.
-      lr: this.#schedule.over(train.length * epochs)(this.#at.step - 1),
-      trainLoss,
-      trainTop1,
-      ...measured,
-      trainSeconds,
-      imagesPerSecond: trainSeconds > 0 ? samples / trainSeconds : 0,
-    };
-    Object.assign(this.#at, {
-      epoch,
-      batch: 0,
-      lossSum: 0,
-      correct: 0,
-      seen: 0,
-      epochSeconds: 0,
-      trainLoss,
-      trainTop1,
-    });
+    const [trainLoss, trainTop1] = [this.#meter.mean(0)!, this.#meter.mean(1)!];
+    // From the schedule: a run that goes on at an epoch's edge has set no rate yet.
+    const lr = this.#schedule.over(train.length * epochs)(this.#at.step - 1);
+    const speed = speedOf(this.#at.epochSeconds, this.#meter.samples);
+    const end: EpochEnd = { epoch, epochs, lr, trainLoss, trainTop1, ...measured, ...speed };
+    const begun = { batch: 0, lossSum: 0, correct: 0, seen: 0, epochSeconds: 0 };
+    Object.assign(this.#at, { ...begun, epoch, trainLoss, trainTop1 });
     this.#restartMeter();
     if (runFolder !== undefined) {
       await runFolder.metrics(metricsRow(end));
@@ -340,16 +330,7 @@ export class Trainer {
         await this.#tellLosses(runFolder);
         await backpressure.step();
         kept.trim();
-        await this.#listeners.emit("batchEnd", {
-          epoch: at.epoch + 1,
-          epochs: at.epochs,
-          step: at.step,
-          lr,
-          done: Math.min(at.batch * train.config.batchSize, train.samples),
-          samples: train.samples,
-          loss: this.#meter.mean(0),
-          top1: this.#meter.mean(1),
-        });
+        await this.#listeners.emit("batchEnd", this.#batchEnd(train, lr));
         if (signal?.aborted) break;
         if (runFolder === undefined || performance.now() - this.#savedAt < saveEvery * 1000) continue;
         lap();
@@ -367,6 +348,13 @@ export class Trainer {
       lap();
       Object.assign(at, this.#sums());
     }
+  }
+
+  #batchEnd(train: Batches, lr: number): BatchEnd {
+    const { epoch, epochs, step, batch } = this.#at;
+    const done = Math.min(batch * train.config.batchSize, train.samples);
+    const [loss, top1] = [this.#meter.mean(0), this.#meter.mean(1)];
+    return { epoch: epoch + 1, epochs, step, lr, done, samples: train.samples, loss, top1 };
   }
 
   /** Enqueues the step of a batch and counts it. */
@@ -407,19 +395,4 @@ export class Trainer {
     if (where === undefined) return error;
     return new NonFiniteError({ epoch: this.#at.epoch + 1, step: before.step + 1, index, where }, { cause: error });
   }
-}
-
-/** The loss of some options: cross entropy, or one of the script's own. */
-function lossOf({ loss, labelSmoothing }: TrainerOptions): Loss {
-  if (loss === undefined) {
-    if (labelSmoothing === undefined || labelSmoothing >= 0 && labelSmoothing <= 1) {
-      return crossEntropyLoss({ labelSmoothing });
-    }
-    throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
-  }
-  if (labelSmoothing === undefined) return loss;
-  throw new TypeError(
-    "Trainer(): Expected `loss` or `labelSmoothing`, got both: give the loss with its smoothing, say " +
-      "nn.crossEntropyLoss({ labelSmoothing })",
-  );
 }

@@ -1,7 +1,7 @@
 import type { Batches } from "../data/dataset.ts";
 import type { BatchTransform } from "../data/registry.ts";
 import type { FloatName } from "../ffi/codes.ts";
-import type { Loss } from "../nn/losses.ts";
+import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
 import type { Optimizer } from "../optim/optimizers.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -51,4 +51,19 @@ export interface FitOptions {
   resume?: boolean;
   /** Goes on with other epochs or batches than the training was begun with, at the same place; by default it refuses. */
   force?: boolean;
+}
+
+/** The loss of some options: cross entropy, or one of the script's own. */
+export function lossOf({ loss, labelSmoothing }: TrainerOptions): Loss {
+  if (loss === undefined) {
+    if (labelSmoothing === undefined || labelSmoothing >= 0 && labelSmoothing <= 1) {
+      return crossEntropyLoss({ labelSmoothing });
+    }
+    throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
+  }
+  if (labelSmoothing === undefined) return loss;
+  throw new TypeError(
+    "Trainer(): Expected `loss` or `labelSmoothing`, got both: give the loss with its smoothing, say " +
+      "nn.crossEntropyLoss({ labelSmoothing })",
+  );
 }

@@ -8,7 +8,7 @@ import type { WorkerAnswer, WorkerTask } from "./worker.ts";
 
 /** What the process has after a Worker. */
 export interface Left {
-  /** Threads but those of Deno's own pool, which it keeps for some seconds. */
+  /** Threads but Deno's own, some of which it keeps for some seconds. */
   readonly threads: number;
   /** Resident MiB. */
   readonly mib: number;
@@ -17,7 +17,7 @@ export interface Left {
 /** How a Worker ends: with nothing to do, in the midst of device work that it waits for, or of calls that fill its queue. */
 export const endings = ["idle", "waiting", "calling"] as const;
 
-/** Names of the process's threads, without those of Deno's own pool. */
+/** Names of the process's threads, without Deno's own: its pool, and those without a name, of which one starts at some time. */
 function threadNames(): string[] {
   const names: string[] = [];
   for (const { name } of Deno.readDirSync("/proc/self/task")) {
@@ -27,7 +27,7 @@ function threadNames(): string[] {
       // It has just ended.
     }
   }
-  return names.filter((name) => !name.startsWith("tokio"));
+  return names.filter((name) => !/^(tokio|deno)/.test(name));
 }
 
 /** How many threads are a Worker's, or the library's. */
