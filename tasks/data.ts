@@ -85,7 +85,10 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
   const watch = watchData(progress, report, stop.signal);
   const describing = withFlags(() => data.describe(name, { ...options, ...watch, cache }));
   const result = await unlessAborted(describing, stop.signal);
-  if (result === null) return stop.exitCode ?? exitCodes.interrupted;
+  if (result === null) {
+    report.result({ stopped: true, name });
+    return stop.exitCode ?? exitCodes.interrupted;
+  }
   progress.clear();
   for (const line of lines(result)) report.line(line);
   if (out !== undefined) report.line(`to use it --data ${name} --cache ${out} with train, evaluate and shift`);

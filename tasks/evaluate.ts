@@ -47,7 +47,10 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
     onMeasured: (done, total) => shown.update({ label: "measure", done, total }),
   });
   const result = await unlessAborted(measuring, stop.signal);
-  if (result === null) return stop.exitCode ?? exitCodes.interrupted;
+  if (result === null) {
+    report.result({ stopped: true, run: path });
+    return stop.exitCode ?? exitCodes.interrupted;
+  }
   shown.clear();
   const { top1, top5, loss, n } = result;
   const second = top5 === null ? "" : ` · top-5 ${formatPercent(top5, 2)}`;

@@ -51,7 +51,10 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
     onMeasured: (path, done, total) => progress.update({ label: basename(path), done, total }),
   });
   const result = await unlessAborted(measuring, stop.signal);
-  if (result === null) return stop.exitCode ?? exitCodes.interrupted;
+  if (result === null) {
+    report.result({ stopped: true, runs: words });
+    return stop.exitCode ?? exitCodes.interrupted;
+  }
   progress.clear();
   for (const { path, pool, consistency, consistencyDiagonal } of result.runs) {
     report.line(

@@ -1,5 +1,6 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { type CommandLine, type Flag, type Flags, type FlagValues, type NumberFlag, UsageError } from "./flags.ts";
 
 /** A command line after parsing. */
@@ -14,7 +15,10 @@ export interface ParsedFlags<F extends Flags> {
 function unknownFlag(arg: string, names: readonly string[], command: string): UsageError {
   const typed = arg.replace(/=.*$/s, "");
   const closest = closestString(typed, names.map((name) => `--${name}`));
-  return new UsageError(`Unknown flag ${typed}: did you mean ${closest}? See \`${command} --help\` for all flags`);
+  // What shares no more than a letter or two helps nobody.
+  const near = levenshteinDistance(typed, closest) <= Math.max(1, Math.floor((typed.length - 2) / 3));
+  const hint = near ? `did you mean ${closest}? See` : "see";
+  return new UsageError(`Unknown flag ${typed}: ${hint} \`${command} --help\` for all flags`);
 }
 
 function range({ min, max, above, below }: NumberFlag): string {

@@ -27,7 +27,8 @@ export class PredictionCollector implements Disposable {
     const row = (values: Tensor): Tensor => values.to("f32").reshape([1, n]);
     const kept = scope(() => concat([row(labels), row(logits.argmax()), row(softmax(logits).max(1))], 0));
     this.#batches.push(kept.detachFromScope());
-    this.#index.push(...index);
+    // One by one: a batch may have more samples than a call takes arguments.
+    for (const sample of index) this.#index.push(sample);
   }
 
   /** Waits for all of them. */

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { type CommandLine, UsageError } from "../../../lib/cli/flags.ts";
 import { helpText } from "../../../lib/cli/help.ts";
 import { parseFlags } from "../../../lib/cli/parse_flags.ts";
@@ -61,6 +61,10 @@ Deno.test("parseFlags: a flag does not swallow the word after a boolean one", ()
 
 Deno.test("parseFlags: an unknown flag names the closest known one", () => {
   assertStringIncludes(refused("--epoch", "1"), "Unknown flag --epoch: did you mean --epochs?");
+  // Not what has only a letter or two in common.
+  const far = refused("--mixup", "0.4");
+  assertStringIncludes(far, "Unknown flag --mixup: see `");
+  assert(!far.includes("did you mean"), far);
   assertStringIncludes(refused("--sed=1"), "Unknown flag --sed: did you mean --seed?");
   assertStringIncludes(refused("--no-sa"), "Unknown flag --no-sa");
   assertStringIncludes(refused("-e", "1"), "Unknown flag -e");

@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { Device, loadCheckpoint, saveCheckpoint, type State } from "../../../mod.ts";
+import { Device, loadCheckpoint, saveCheckpoint, type State, StateError } from "../../../mod.ts";
 import { fingerprint, tinyData, tinyModel, tinyTrainer } from "./tiny.ts";
 import { tempFolder } from "../../temp_folder.ts";
 
@@ -91,4 +91,19 @@ Deno.test("state: has every parameter, buffer and optimizer state under its name
   assertEquals([counters.step, counters.batch, counters.optimizerSteps, counters.seen], [3, 3, 3, 24]);
   assertEquals(counters.sampler?.seed, 1);
   for (const { data } of tensors.values()) for (const value of data) assert(Number.isFinite(Number(value)));
+});
+
+Deno.test("Trainer: load() takes nothing over where the device refuses the state's plan", async () => {
+  const { tensors, counters } = await trained({ steps: 3 });
+  using device = new Device("cpu", { threads: 1 });
+  using model = tinyModel(device, { seed: 7 });
+  using trainer = tinyTrainer(model);
+  const before = fingerprint(await trainer.state());
+  const refuse = (): never => {
+    throw new StateError("Cannot take a plan over: something was chosen already");
+  };
+  Object.defineProperty(device, "usePlan", { value: refuse, configurable: true });
+  assertThrows(() => trainer.load({ tensors, counters: { ...counters, plan: "conv 1" } }), StateError, "a plan over");
+  assertEquals(fingerprint(await trainer.state()), before);
+  assertEquals(trainer.counters.step, 0);
 });
