@@ -10,6 +10,7 @@ export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
   DtypeName,
+  LibtrainError,
   QueueStats,
   ReduceOptions,
   Tensor,

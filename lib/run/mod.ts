@@ -20,3 +20,4 @@ export type {
   State,
 } from "../checkpoint/mod.ts";
 export type { BatchesConfig, CropKind, ImageDtype, Normalization } from "../data/mod.ts";
+export type { LibtrainError } from "../tensor/mod.ts";
