@@ -50,7 +50,15 @@ export type {
   TransformsRecipe,
 } from "./recipe.ts";
 export { type Json, type JsonOptions, type Registered } from "../registry/registry.ts";
-export { type Builders, type OwnOptions, register, type Registration, type Registrations } from "./register.ts";
+export {
+  type Builders,
+  type NameKind,
+  type OwnOptions,
+  register,
+  registered,
+  type Registration,
+  type Registrations,
+} from "./register.ts";
 export { type ResumeOptions, type RunOptions, type TrainOptions, type TrainResult } from "./run.ts";
 export { check, type Schema, schema } from "./schema.ts";
 export {

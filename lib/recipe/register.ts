@@ -1,12 +1,13 @@
 /** Adding names and settings of a script's own. */
-import { type BatchTransform, type DataSetBuilder, dataSetRegistry, transformRegistry } from "../data/registry.ts";
+import { type BatchTransform, type DataSetContext, dataSetRegistry, transformRegistry } from "../data/registry.ts";
+import type { Splits } from "../data/mnist.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizers.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import type { Schedule } from "../optim/schedules.ts";
-import type { Registered, Registry } from "../registry/registry.ts";
+import type { Names, Registered, Registry } from "../registry/registry.ts";
 import { addPreset } from "./presets.ts";
 import { define, type RecipeParts } from "./change.ts";
 import { addSetting, type Setting } from "./settings.ts";
@@ -32,7 +33,7 @@ export interface Registrations {
   /** Losses. */
   readonly losses?: Builders<(options: OwnOptions) => Loss>;
   /** Data sets. */
-  readonly dataSets?: Builders<DataSetBuilder>;
+  readonly dataSets?: Builders<(options: OwnOptions, context: DataSetContext) => Splits | Promise<Splits>>;
   /** Batch transforms, whose options stand under their name in `transforms`. */
   readonly transforms?: Builders<(options: OwnOptions) => BatchTransform>;
   /** Presets. */
@@ -81,4 +82,30 @@ export function register(own: Registrations): void {
   addAll(transformRegistry as unknown as Registry<() => unknown>, own.transforms);
   for (const setting of own.settings ?? []) addSetting(setting);
   for (const [name, parts] of Object.entries(own.presets ?? {})) addPreset(name, define(parts));
+}
+
+/** The kinds of names that a recipe holds. */
+export type NameKind = "models" | "optimizers" | "schedules" | "losses" | "dataSets" | "transforms";
+
+/**
+ * The names that are registered now, by kind, each with its options; null for one that takes whatever a recipe holds.
+ *
+ * @example
+ * ```ts
+ * import { recipe } from "@libtrain/libtrain";
+ *
+ * console.log(recipe.registered().optimizers["sgd"]); // ["mom", "dampening", "nesterov", "wd"]
+ * ```
+ */
+export function registered(): Record<NameKind, Record<string, readonly string[] | null>> {
+  const options = (names: Names): Record<string, readonly string[] | null> =>
+    Object.fromEntries(names.names.map((name) => [name, names.get(name).options ?? null]));
+  return {
+    models: options(modelRegistry),
+    optimizers: options(optimizerRegistry),
+    schedules: options(scheduleRegistry),
+    losses: options(lossRegistry),
+    dataSets: options(dataSetRegistry),
+    transforms: options(transformRegistry),
+  };
 }
