@@ -100,7 +100,7 @@ export const trainCommand: Command<typeof own> = {
     return `Trains a preset into a new folder below runs. What is not given is the preset's:\n${presets}`;
   },
   get flags() {
-    return { ...settingFlags(usual), ...own };
+    return settingFlags(own, usual);
   },
   registers: true,
   examples: [

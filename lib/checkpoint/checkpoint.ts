@@ -71,7 +71,11 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   const { tensors, metadata } = await readSafetensors(path);
   const own = metadata["format"];
   if (own !== format) {
-    const cure = own?.startsWith("libtrain-state") ? ": another version of libtrain saved it, train it anew" : "";
+    const cure = own?.startsWith("libtrain-state")
+      ? ": another version of libtrain saved it, train it anew"
+      : own?.startsWith("libtrain-weights")
+      ? ": loadWeights() reads it"
+      : "";
     throw new SafetensorsError(
       `Expected "${path}" to be a checkpoint of format ${format}, got ${own ?? "another safetensors file"}${cure}`,
     );

@@ -12,13 +12,32 @@ export interface ParsedFlags<F extends Flags> {
   readonly words: readonly string[];
 }
 
+/** What other toolkits call a flag. */
+const synonyms: Readonly<Record<string, string>> = {
+  "batch-size": "bs",
+  "learning-rate": "lr",
+  "weight-decay": "wd",
+  momentum: "mom",
+  optimizer: "opt",
+  optim: "opt",
+  model: "arch",
+  network: "arch",
+  workers: "threads",
+};
+
 function unknownFlag(arg: string, names: readonly string[], command: string): UsageError {
   const typed = arg.replace(/=.*$/s, "");
   const closest = closestString(typed, names.map((name) => `--${name}`));
   // What shares no more than a letter or two helps nobody.
   const near = levenshteinDistance(typed, closest) <= Math.max(1, Math.floor((typed.length - 2) / 3));
-  const hint = near ? `did you mean ${closest}? See` : "see";
+  const other = synonyms[typed.slice(2)];
+  const meant = other !== undefined && names.includes(other) ? `--${other}` : near ? closest : undefined;
+  const hint = meant === undefined ? "see" : `did you mean ${meant}? See`;
   return new UsageError(`Unknown flag ${typed}: ${hint} \`${command} --help\` for all flags`);
+}
+
+function noValue(name: string): UsageError {
+  return new UsageError(`Expected a value after --${name} (--${name}=-1 for one that starts with a minus), got none`);
 }
 
 function range({ min, max, above, below }: NumberFlag): string {
@@ -39,9 +58,7 @@ function flagValue(name: string, flag: Flag, raw: unknown): string | number | bo
   if (raw === undefined) return undefined;
   if (flag.kind === "switch") return raw === true;
   const text = String(raw);
-  if (text === "") {
-    throw new UsageError(`Expected a value after --${name} (--${name}=-1 for one that starts with a minus), got none`);
-  }
+  if (text === "") throw noValue(name);
   if (flag.kind === "string") return text;
   if (flag.kind === "choice") {
     if (flag.choices.includes(text)) return text;
@@ -77,6 +94,8 @@ export function parseFlags<F extends Flags>(args: readonly string[], command: Co
     default: Object.fromEntries(flags.map(([name, flag]) => [name, flag.default])),
     alias: { help: "h" },
     unknown(arg, key): boolean {
+      const before = args[args.indexOf(arg) - 1]?.slice(2) ?? "";
+      if (/^-[\d.]/.test(arg) && Object.hasOwn(command.flags, before)) throw noValue(before);
       if (key !== undefined) throw unknownFlag(arg, names, command.name);
       return true;
     },

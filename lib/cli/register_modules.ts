@@ -22,10 +22,12 @@ function scriptsOf(args: readonly string[]): string[] {
 /** Imports what `--register` names. */
 export async function registerModules(args: readonly string[]): Promise<void> {
   for (const script of scriptsOf(args)) {
+    if (script === "") throw new UsageError("Expected a script's path after --register, got none");
     try {
       await import(toFileUrl(resolve(script)).href);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      // One line: a syntax error shows the place below.
+      const [reason] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
       throw new UsageError(`Cannot import "${script}", given with --register: ${reason}`);
     }
   }

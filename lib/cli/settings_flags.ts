@@ -46,13 +46,26 @@ function flagOf(setting: recipe.Setting, usual: string | number | undefined): Fl
   }
 }
 
-/** A flag for each setting that has one; `usual` says what some are unless they are given, by their paths. */
-export function settingFlags(usual: Readonly<Record<string, string | number>> = {}): Flags {
-  return Object.fromEntries(
-    recipe.settings().flatMap((setting) =>
-      setting.flag === undefined ? [] : [[setting.flag, flagOf(setting, usual[setting.path])]]
-    ),
+/**
+ * A flag for each setting that has one, beside a command's own; `usual` says what some are unless they are given, by their
+ * paths.
+ */
+export function settingFlags<Own extends Flags>(
+  own: Own,
+  usual: Readonly<Record<string, string | number>> = {},
+): Flags & Own {
+  const taken = [...Object.keys(own), "json", "help", "register"];
+  const twice = recipe.settings().find(({ flag }) => flag !== undefined && taken.includes(flag));
+  if (twice !== undefined) {
+    throw new UsageError(
+      `Expected the setting ${twice.path} under a flag of its own, got --${twice.flag}, which the command has: register ` +
+        "it under another",
+    );
+  }
+  const settings = recipe.settings().flatMap((setting) =>
+    setting.flag === undefined ? [] : [[setting.flag, flagOf(setting, usual[setting.path])]]
   );
+  return { ...Object.fromEntries(settings), ...own };
 }
 
 /** The changes of a recipe that flags ask for. */
@@ -89,7 +102,7 @@ function valueAt(value: unknown, path: string): unknown {
 }
 
 /** A word of a command line as a shell takes it. */
-function quoted(word: string): string {
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -5,7 +5,7 @@ import { formatDuration, formatNumber, formatPercent, formatRate } from "./forma
 import { headline } from "./headline.ts";
 import { Progress } from "./progress.ts";
 import type { Report } from "./report.ts";
-import { flagsFor } from "./settings_flags.ts";
+import { flagsFor, quoted } from "./settings_flags.ts";
 
 type EventOf<Type extends recipe.TrainingEvent["type"]> = Extract<recipe.TrainingEvent, { type: Type }>;
 
@@ -31,7 +31,7 @@ export class TrainingReport implements Disposable {
   /** `register` is the script that was imported first, which the commands to run next need too. */
   constructor(report: Report, { register }: { register?: string } = {}) {
     this.#report = report;
-    this.#register = register === undefined ? "" : ` --register ${register}`;
+    this.#register = register === undefined ? "" : ` --register ${quoted(register)}`;
     this.#progress = new Progress(report);
   }
 
@@ -130,11 +130,13 @@ export class TrainingReport implements Disposable {
     }
     this.#report.line(`run       ${folder}`);
     if (stopped) {
-      this.#report.line(`next      deno task train --resume ${folder}${this.#register}`);
+      this.#report.line(`next      deno task train --resume ${quoted(folder)}${this.#register}`);
       return;
     }
-    this.#report.line(`next      deno task evaluate ${folder}${this.#register}`);
-    const again = this.#config === undefined ? undefined : flagsFor({ ...this.#config, seed: seed + 1 });
+    this.#report.line(`next      deno task evaluate ${quoted(folder)}${this.#register}`);
+    // After the last seed comes the first.
+    const next = (seed + 1) % 2 ** 32;
+    const again = this.#config === undefined ? undefined : flagsFor({ ...this.#config, seed: next });
     if (again !== undefined) this.#report.line(`          deno task train ${again.join(" ")}${this.#register}`);
   }
 
@@ -151,7 +153,7 @@ export class TrainingReport implements Disposable {
       this.#report.line(`top-1     ${formatPercent(mean, 2)}${deviation} over ${over} run${over === 1 ? "" : "s"}`);
     }
     this.#report.line(`runs      ${folder}`);
-    if (stopped) this.#report.line(`next      deno task train --resume ${folder}${this.#register}`);
+    if (stopped) this.#report.line(`next      deno task train --resume ${quoted(folder)}${this.#register}`);
   }
 
   [Symbol.dispose](): void {

@@ -58,6 +58,6 @@ const wordNet: Readonly<Record<string, string>> = {
 
 /** Class names for people: those of WordNet's numbers where every folder is called by one that is known here. */
 export function classNames(folders: readonly string[]): readonly string[] {
-  const names = folders.map((folder) => wordNet[folder]);
+  const names = folders.map((folder) => Object.hasOwn(wordNet, folder) ? wordNet[folder] : undefined);
   return names.every((name) => name !== undefined) ? names : folders;
 }

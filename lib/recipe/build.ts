@@ -1,14 +1,18 @@
 /** From a recipe to what trains it: network, optimizer, schedule, loss, batches. */
+import { StateError } from "../ffi/errors.ts";
 import type { Batches, BatchOptions, Dataset } from "../data/dataset.ts";
 import { type BatchTransform, transformRegistry } from "../data/registry.ts";
-import { modelRegistry } from "../models/registry.ts";
+import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
-import type { Module } from "../nn/module.ts";
+import { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizers.ts";
 import { optimizerRegistry, scheduleOf } from "../optim/registry.ts";
 import type { JsonOptions } from "../registry/registry.ts";
-import type { Device } from "../tensor/device.ts";
-import { allOrNothing } from "../tensor/scope.ts";
+import { withSeed, zeros } from "../tensor/create.ts";
+import { type Device, setDefaultDevice } from "../tensor/device.ts";
+import { noGrad } from "../tensor/graph.ts";
+import { allOrNothing, scope } from "../tensor/scope.ts";
+import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
 import { ownTransforms } from "./check.ts";
 import { masterDtype } from "./dtype.ts";
@@ -26,19 +30,94 @@ export interface ModelChoice extends Pick<Recipe, "model" | "seed"> {
   readonly imageShape?: readonly number[];
 }
 
-/** The network of a recipe, with its initial weights; it belongs to the caller. */
+/**
+ * The network of a recipe, with its initial weights; it belongs to the caller. What its builder draws or makes without a
+ * seed or device of its own follows the recipe's.
+ *
+ * Throws a StateError where it makes parameters of another device or dtype than it is told.
+ */
 export function buildModel(choice: ModelChoice, device: Device): Module {
-  const { model: { name, ...options }, seed, dtype, classes, imageShape } = choice;
+  const { model: { name, ...options }, seed, classes, imageShape } = choice;
   const { build } = modelRegistry.get(name);
-  return allOrNothing(() =>
-    build({
-      ...options as JsonOptions,
-      classes: typeof classes === "number" ? classes : classes.length,
-      inChannels: imageShape?.[2] ?? 3,
-      seed,
-      dtype: masterDtype(dtype),
-      device,
-    })
+  const dtype = masterDtype(choice.dtype);
+  const context: ModelContext = {
+    classes: typeof classes === "number" ? classes : classes.length,
+    inChannels: imageShape?.[2] ?? 3,
+    seed,
+    dtype,
+    device,
+  };
+  return allOrNothing(() => {
+    const made = onDevice(device, () => withSeed(seed, () => build({ ...options as JsonOptions, ...context })));
+    requireMade(name, made, context);
+    return made;
+  });
+}
+
+/** Runs a synchronous function whose tensors are made on a device unless it names another. */
+function onDevice<Made extends Module>(device: Device, make: () => Made): Made {
+  const before = setDefaultDevice(device);
+  try {
+    return make();
+  } finally {
+    setDefaultDevice(before);
+  }
+}
+
+/** Refuses what is no module, and parameters that a training could not use. */
+function requireMade(name: string, made: unknown, { device, dtype }: ModelContext): asserts made is Module {
+  if (!(made instanceof Module)) {
+    throw new StateError(
+      `Expected the model "${name}" to be built as a Module, got ${
+        made instanceof Promise ? "a promise" : typeof made
+      }`,
+    );
+  }
+  if (made.namedParameters().size === 0) {
+    throw new StateError(`Expected the model "${name}" to have parameters, got none`);
+  }
+  for (const [path, parameter] of made.namedParameters()) {
+    if (parameter.device !== device) {
+      throw new StateError(
+        `Expected the model "${name}" to make "${path}" on the device that it is given, got another: pass \`device\` on`,
+      );
+    }
+    if (parameter.dtype !== dtype) {
+      throw new StateError(
+        `Expected the model "${name}" to make "${path}" as ${dtype}, got ${parameter.dtype}: pass \`dtype\` on`,
+      );
+    }
+  }
+}
+
+/**
+ * Refuses a network that does not take the images, or does not answer with a logit a class, before anything is trained: it
+ * is run once, in evaluation, on an image of zeros.
+ */
+export function requireFit(choice: ModelChoice & Pick<Recipe, "loss">, model: Module, device: Device): void {
+  const { model: { name }, imageShape = [], classes, dtype } = choice;
+  const count = typeof classes === "number" ? classes : classes.length;
+  const training = model.training;
+  let shape: readonly number[];
+  try {
+    shape = scope(() => {
+      const images = zeros([1, ...imageShape], { device, dtype: masterDtype(dtype) });
+      return [...noGrad(() => logitsOf(model.eval(), images, dtype)).shape];
+    });
+  } catch (error) {
+    throw new SettingError(
+      "model.name",
+      `Expected a \`model.name\` for images of ${imageShape.join(" x ")}, got ${name}: ${(error as Error).message}`,
+      { cause: error },
+    );
+  } finally {
+    model.train(training);
+  }
+  if (choice.loss.name !== "crossEntropy" || shape.length === 2 && shape[1] === count) return;
+  throw new SettingError(
+    "model.name",
+    `Expected the \`model.name\` ${name} to answer with ${count} logits an image, got [${shape.join(", ")}]: pass ` +
+      "`classes` on",
   );
 }
 
@@ -84,12 +163,34 @@ export function requireImages(bs: number, most: number): void {
   );
 }
 
+/** Refuses statistics of other images. */
+function requireStatistics({ normalize }: Recipe["transforms"], { imageShape: [, , channels] }: Dataset): void {
+  const statistics = normalizeOf(normalize);
+  if (statistics === undefined || [1, channels].includes(statistics.mean.length)) return;
+  throw new SettingError(
+    "transforms.normalize",
+    `Expected \`transforms.normalize\` of images with ${channels} channel${
+      channels === 1 ? "" : "s"
+    }, got statistics of ` +
+      `${statistics.mean.length}`,
+  );
+}
+
+/** Refuses to move images by as much as they measure. */
+function requireShift({ shift = 0 }: Recipe["transforms"], { imageShape: [height, width] }: Dataset): void {
+  const most = Math.min(height, width) - 1;
+  if (typeof shift === "number" && shift <= most) return;
+  throw new SettingError("transforms.shift", `Expected \`transforms.shift\` from 0 to ${most}, got ${shift}`);
+}
+
 /** The batches to train on. */
 export function trainBatches(
   { bs, transforms, seed, dtype }: Pick<Recipe, "bs" | "transforms" | "seed"> & { readonly dtype: ComputeDtype },
   set: Dataset,
 ): Batches {
   requireImages(bs, set.length);
+  requireStatistics(transforms, set);
+  requireShift(transforms, set);
   const { flip, shift, crop, minScale, erase, eraseCount, normalize } = transforms;
   const images: BatchOptions = { flip, shift, crop, minScale, erase, eraseCount, normalize: normalizeOf(normalize) };
   return set.batches(bs, { ...images, seed, dtype: masterDtype(dtype) });
@@ -103,6 +204,7 @@ export function validBatches(
   },
   set: Dataset,
 ): Batches {
+  if (transforms !== undefined) requireStatistics(transforms, set);
   return set.batches(Math.min(validBs, set.length), {
     dtype: masterDtype(dtype),
     normalize: normalizeOf(transforms?.normalize),

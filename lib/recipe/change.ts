@@ -1,9 +1,10 @@
 /** Recipes from presets, and recipes from others. */
 import type { Json, JsonOptions } from "../registry/registry.ts";
-import { checkRecipe, isObject, namedSections } from "./check.ts";
+import { checkRecipe, checkSetting, isObject, namedSections, shown } from "./check.ts";
 import { SettingError } from "./errors.ts";
 import { presetNames, presetOf } from "./presets.ts";
 import type { Named, Recipe, RecipeChanges } from "./recipe.ts";
+import { settingAt } from "./settings.ts";
 
 /** What a recipe has unless it says otherwise. */
 const usual = {
@@ -83,6 +84,7 @@ export function preset(name: string, changes: RecipeChanges = {}): Recipe {
  * learning rate alone.
  */
 export function change(recipe: Recipe, changes: RecipeChanges): Recipe {
+  requireChanges(changes);
   const { data, model, optimizer, schedule, loss, transforms, scaleLr, ...rest } = changes;
   const named = (section: keyof typeof namedSections, wanted: JsonOptions | undefined): Named =>
     renamed(section, recipe[section], wanted ?? {});
@@ -100,6 +102,28 @@ export function change(recipe: Recipe, changes: RecipeChanges): Recipe {
   return made;
 }
 
+/** Sections of a recipe: what is given of one is laid over it. */
+const sections = ["data", "model", "optimizer", "schedule", "loss", "transforms"] as const;
+
+/** Refuses what could not be laid over a recipe. */
+function requireChanges(changes: RecipeChanges): void {
+  if (!isObject(changes)) {
+    throw new TypeError(`change(): Expected \`changes\` as an object of settings, got ${shown(changes)}`);
+  }
+  for (const section of sections) {
+    const given: unknown = changes[section];
+    if (given === undefined || isObject(given)) continue;
+    throw new SettingError(
+      section,
+      `Expected \`${section}\` to be an object with what changes of it, got ${shown(given)}`,
+    );
+  }
+  const { scaleLr = false } = changes;
+  if (typeof scaleLr !== "boolean") {
+    throw new SettingError("scaleLr", `Expected \`scaleLr\` to be true or false, got ${shown(scaleLr)}`);
+  }
+}
+
 /** The learning rate for another batch, by the batch that the preset's is for. */
 function scaledRate(recipe: Recipe, { bs = recipe.bs, schedule }: RecipeChanges): number {
   const base = recipe.preset === null ? undefined : presetOf(recipe.preset);
@@ -109,7 +133,9 @@ function scaledRate(recipe: Recipe, { bs = recipe.bs, schedule }: RecipeChanges)
       "Expected a recipe of a preset with `scaleLr`, got one of none: give the learning rate as `schedule.lr`",
     );
   }
-  const lr = schedule?.["lr"] ?? base.schedule.lr;
+  const lr = schedule?.["lr"];
+  if (lr === undefined) return base.schedule.lr * bs / base.bs;
+  checkSetting(settingAt("schedule.lr")!, lr);
   return (lr as number) * bs / base.bs;
 }
 

@@ -10,10 +10,12 @@ import { softmax } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { logitsOf } from "../train/precision.ts";
+import { checkSetting } from "./check.ts";
 import { masterDtype } from "./dtype.ts";
 import { RecipeError, SettingError } from "./errors.ts";
 import { normalizeOf } from "./normalize.ts";
 import type { ComputeDtype, NormalizeRecipe } from "./recipe.ts";
+import { settingAt } from "./settings.ts";
 
 /** How much of a prediction to give. */
 export interface PredictOptions {
@@ -107,6 +109,7 @@ export async function predictImages(
   if (size === undefined) {
     throw new SettingError("size", `Expected \`size\`, got none: the size that "${path}" was trained on is not known`);
   }
+  checkSetting(settingAt("size")!, size);
   const files: Uint8Array<ArrayBuffer>[] = [];
   for (const image of images) files.push(await bytesOf(image));
   const statistics = normalizeOf(transforms?.normalize);

@@ -46,13 +46,17 @@ export function presetNames(): readonly string[] {
   return [...presets.keys()];
 }
 
-/** A preset by its name; undefined where there is none. */
+/** A copy of a preset by its name; undefined where there is none. */
 export function presetOf(name: string): Preset | undefined {
-  return presets.get(name);
+  return structuredClone(presets.get(name));
 }
 
-/** Adds a preset; throws a TypeError where the name is taken. */
+/** Adds a preset; throws a TypeError where the name is taken, or is none. */
 export function addPreset(name: string, preset: Preset): void {
+  // A run's folder is called by it.
+  if (!/^\w[\w.-]*$/.test(name)) {
+    throw new TypeError(`register(): Expected a name of letters, digits, -, _ and . for a preset, got "${name}"`);
+  }
   if (presets.has(name)) {
     throw new TypeError(`register(): Expected a name that is free for a preset, got "${name}": choose another`);
   }

@@ -145,6 +145,13 @@ export interface RunConfig extends Recipe {
   readonly classes: readonly string[];
   /** [h, w, c] of the images. */
   readonly imageShape: readonly [number, number, number];
+  /** Images to train on, and to measure with. */
+  readonly samples: {
+    /** To train on. */
+    readonly train: number;
+    /** To measure with. */
+    readonly valid: number;
+  };
   /** What the images were read from; null for arrays. */
   readonly source: DataSource | null;
   /** The instruction set of the kernels: another one gives other bits. */

@@ -10,7 +10,7 @@ import type { Schedule } from "../optim/schedules.ts";
 import type { Names, Registered, Registry } from "../registry/registry.ts";
 import { addPreset } from "./presets.ts";
 import { define, type RecipeParts } from "./change.ts";
-import { addSetting, type Setting } from "./settings.ts";
+import { addSetting, type Setting, settingAt } from "./settings.ts";
 
 /** A builder's options are whatever a recipe holds for it, so its author names their type. */
 // deno-lint-ignore no-explicit-any
@@ -46,6 +46,9 @@ function addAll(
   registry: Registry<(...args: never[]) => unknown>,
   names: Builders<(...args: never[]) => unknown> = {},
 ): void {
+  if (Array.isArray(names)) {
+    throw new TypeError(`register(): Expected the ${registry.kind}s by their names, as an object, got an array`);
+  }
   for (const [name, entry] of Object.entries(names)) registry.add(name, entry);
 }
 
@@ -74,6 +77,16 @@ function addAll(
  * ```
  */
 export function register(own: Registrations): void {
+  const unknown = Object.keys(own).find((kind) => !registrations.includes(kind));
+  if (unknown !== undefined) {
+    throw new TypeError(`register(): Expected ${registrations.join(", ")}, got "${unknown}"`);
+  }
+  const shadowed = Object.keys(own.transforms ?? {}).find((name) => settingAt(`transforms.${name}`) !== undefined);
+  if (shadowed !== undefined) {
+    throw new TypeError(
+      `register(): Expected a name that is free for a transform, got "${shadowed}", which is a setting: choose another`,
+    );
+  }
   addAll(modelRegistry as unknown as Registry<() => unknown>, own.models);
   addAll(optimizerRegistry as unknown as Registry<() => unknown>, own.optimizers);
   addAll(scheduleRegistry as unknown as Registry<() => unknown>, own.schedules);
@@ -83,6 +96,17 @@ export function register(own: Registrations): void {
   for (const setting of own.settings ?? []) addSetting(setting);
   for (const [name, parts] of Object.entries(own.presets ?? {})) addPreset(name, define(parts));
 }
+
+const registrations: readonly string[] = [
+  "models",
+  "optimizers",
+  "schedules",
+  "losses",
+  "dataSets",
+  "transforms",
+  "presets",
+  "settings",
+] satisfies readonly (keyof Registrations)[];
 
 /** The kinds of names that a recipe holds. */
 export type NameKind = "models" | "optimizers" | "schedules" | "losses" | "dataSets" | "transforms";

@@ -1,7 +1,11 @@
 /** Training a recipe into a run's folder, or going on with a run. */
 import { join } from "node:path";
+import type { CheckpointInfo } from "../checkpoint/checkpoints.ts";
 import type { State } from "../checkpoint/state.ts";
-import type { Batches } from "../data/dataset.ts";
+import type { Batches, Dataset } from "../data/dataset.ts";
+import type { Splits } from "../data/mnist.ts";
+import { dataSetRegistry } from "../data/registry.ts";
+import { StateError } from "../ffi/errors.ts";
 import { readJson } from "../io/json_file.ts";
 import { codeVersion } from "../run/code_version.ts";
 import { RunFolder, type RunRecord } from "../run/run_folder.ts";
@@ -10,13 +14,19 @@ import { isRun, loadRun, type SavedRun } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
 import type { FitResult } from "../train/events.ts";
 import type { Trainer } from "../train/trainer.ts";
-import { buildModel, buildTrainer, requireImages, trainBatches, validBatches } from "./build.ts";
+import { buildModel, buildTrainer, requireFit, requireImages, trainBatches, validBatches } from "./build.ts";
 import { change } from "./change.ts";
 import { checkRecipe } from "./check.ts";
 import { checkData, type OpenData, openData } from "./data.ts";
 import { differences } from "./differences.ts";
 import { chooseDtype } from "./dtype.ts";
-import { ChangedSettingsError, RunNotFoundError } from "./errors.ts";
+import {
+  ChangedSettingsError,
+  changeList,
+  NotRegisteredHereError,
+  RunNotFoundError,
+  type SettingChange,
+} from "./errors.ts";
 import { type Emit, type Ready, trainerEvents } from "./events.ts";
 import { cpuFacts } from "./machine.ts";
 import type { ComputeDtype, Recipe, RecipeChanges, RunConfig } from "./recipe.ts";
@@ -75,13 +85,24 @@ interface Resumed {
 /** Trains a recipe into a new folder. */
 export async function trainRecipe(recipe: Recipe, options: TrainOptions, emit: Emit): Promise<TrainResult> {
   checkRecipe(recipe);
-  const { data: name } = options;
+  const { data: name, folder, signal } = options;
+  if (folder === "") {
+    throw new TypeError("train(): Expected `folder` as a path, got an empty text: leave it out for a new one");
+  }
+  signal?.throwIfAborted();
   return await trainOn(name === undefined ? recipe : change(recipe, { data: { name } }), undefined, options, emit);
 }
 
-/** Goes on with the run of a folder. */
-export async function resumeRun(folder: string, options: ResumeOptions, emit: Emit): Promise<TrainResult> {
-  const { changes = {}, force = false } = options;
+/** Goes on with the run of a folder. `keepFinished` gives the result of one that is over although settings are others. */
+export async function resumeRun(
+  folder: string,
+  options: ResumeOptions,
+  emit: Emit,
+  { keepFinished = false }: { keepFinished?: boolean } = {},
+): Promise<TrainResult> {
+  const { changes = {}, signal } = options;
+  const force = options.force === true;
+  signal?.throwIfAborted();
   if (!await isRun(folder)) {
     throw new RunNotFoundError(folder, `Cannot find a run in "${folder}": give a run's folder`);
   }
@@ -94,11 +115,18 @@ export async function resumeRun(folder: string, options: ResumeOptions, emit: Em
   const dtype = changes.dtype === "auto" ? undefined : changes.dtype;
   const before = recipeOf(config);
   const recipe = change(before, { ...changes, device, dtype });
-  requireSame(folder, before, recipe, force);
-  const finished = await finishedResult(folder, config, recipe.epochs);
+  const finished = await finishedResult(folder, config, saved.found, recipe.epochs);
+  const changed = requireSame(folder, before, recipe, force || keepFinished && finished !== undefined);
   if (finished !== undefined) {
     await emit({ type: "note", message: `Run "${folder}" is over already: nothing is left to do` });
+    if (changed.length > 0) {
+      const message = `Run "${folder}" keeps the settings that it was trained with: ${changeList(changed)}`;
+      await emit({ type: "warning", message });
+    }
     return finished;
+  }
+  if (options.open === undefined && config.source === null && !dataSetRegistry.has(config.data.name)) {
+    throw new NotRegisteredHereError(folder, "data set", config.data.name);
   }
   const damage = saved.found?.damage;
   if (damage !== undefined) await emit({ type: "warning", message: damageText(damage, saved.found!.path) });
@@ -113,19 +141,45 @@ export function damageText(damage: string, path: string): string {
   return `${damage}. Going on from the one before it, "${path}"`;
 }
 
-/** Refuses to go on where something is not as it was; gives whether something is. */
-function requireSame(folder: string, before: object, now: object, force: boolean): boolean {
+/** Refuses to go on where something is not as it was; gives what is not. */
+function requireSame(folder: string, before: object, now: object, force: boolean): SettingChange[] {
   const changed = differences(before, now);
   if (changed.length > 0 && !force) throw new ChangedSettingsError(folder, changed);
-  return changed.length > 0;
+  return changed;
 }
 
-/** The result of a run that is over; undefined where it is not. */
-async function finishedResult(folder: string, { seed }: RunConfig, epochs: number): Promise<TrainResult | undefined> {
+/** The result of a run that is over; undefined where it is not, or where the file is not of the state that is saved. */
+async function finishedResult(
+  folder: string,
+  { seed }: RunConfig,
+  found: CheckpointInfo | undefined,
+  epochs: number,
+): Promise<TrainResult | undefined> {
   const options = { kinds: { epochs: "number" }, advice: "remove it, and the run is measured again" } as const;
   const result = await readJson(join(folder, "result.json"), options) as unknown as FitResult | undefined;
-  return result === undefined || result.epochs < epochs ? undefined : { ...result, folder, seed };
+  if (result === undefined || result.epochs < epochs || result.steps !== found?.state.counters.step) return undefined;
+  // Beside these the file tells of the machine and the code.
+  const own = Object.fromEntries(fitFields.map((name) => [name, result[name] ?? null]));
+  return { ...own as unknown as FitResult, folder, seed };
 }
+
+/** What a training comes to, in the file's order. */
+const fitFields = [
+  "top1",
+  "top5",
+  "loss",
+  "top1Ema",
+  "top5Ema",
+  "lossEma",
+  "n",
+  "epochs",
+  "steps",
+  "trainLoss",
+  "trainTop1",
+  "trainSeconds",
+  "imagesPerSecond",
+  "stopped",
+] as const satisfies readonly (keyof FitResult)[];
 
 /** A recipe with the dtype that `auto` comes to on a device. */
 export async function withDtype(
@@ -159,22 +213,50 @@ async function trainOn(
   });
   using train = sets.train;
   using valid = sets.valid;
+  requireSplits(recipe.data.name, sets, device);
   const { model: cpu, isa } = cpuFacts();
   const version = await codeVersion();
   const { classes, imageShape, source = null } = train;
-  const facts = { device: device.kind, classes, imageShape, source, isa, commit: version.commit };
+  const samples = { train: train.length, valid: valid.length };
+  const facts = { device: device.kind, classes, imageShape, source, samples, isa, commit: version.commit };
   const config: RunConfig = { ...chosen, ...facts };
   if (resumed !== undefined) {
-    resumed.changed = requireSame(resumed.saved.path, resumed.config, config, resumed.force);
+    resumed.changed = requireSame(resumed.saved.path, resumed.config, config, resumed.force).length > 0;
   }
   using model = buildModel(config, device);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
+  requireFit(config, model, device);
   using trainer = buildTrainer(config, model);
+  // Nothing is saved yet: it ends as if it had not begun.
+  options.signal?.throwIfAborted();
   const threads = device.stats().chunksByThread.length;
   const session = { ...version, cpu, isa, threads };
   const parameters = [...model.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
-  const ready = { config, parameters, train: train.length, valid: valid.length, threads };
+  // A copy: what a listener does to it is not the training's.
+  const ready = { config: structuredClone(config), parameters, train: train.length, valid: valid.length, threads };
   return await fitted({ trainer, config, session, batches, ready }, resumed, options, emit);
+}
+
+/** Refuses parts of a data set that do not go together, or lie elsewhere. */
+function requireSplits(name: string, { train, valid }: Partial<Splits>, device: Device): void {
+  if (train === undefined || valid === undefined) {
+    throw new StateError(`Expected the data set "${name}" as { train, valid }, got ${train ? "no valid" : "no train"}`);
+  }
+  const shown = ({ classes, imageShape }: Dataset): string => `${classes.length} classes of ${imageShape.join(" x ")}`;
+  if (String(train.classes) !== String(valid.classes) || String(train.imageShape) !== String(valid.imageShape)) {
+    throw new StateError(
+      `Expected the data set "${name}" with the same classes and images in both parts, got ${
+        shown(train)
+      } to train on ` +
+        `and ${shown(valid)} to measure with`,
+    );
+  }
+  for (const set of [train, valid]) {
+    if (!("device" in set) || set.device === device) continue;
+    throw new StateError(
+      `Expected the data set "${name}" on the device that it is given, got it on another: pass \`device\` on`,
+    );
+  }
 }
 
 interface Parts {
@@ -207,6 +289,8 @@ async function fitted(
   // what it holds counts.
   if (resumed?.changed === true && from !== null) await folder.save(from);
   if (resumed !== undefined) await folder.configure();
+  // It is of a state that is about to be passed.
+  if (resumed !== undefined) await folder.removeResult();
   if (resumed !== undefined && from === null) {
     await emit({ type: "note", message: "No state was saved yet: it begins anew" });
   }

@@ -6,9 +6,9 @@ import { lockFolder } from "../run/run_lock.ts";
 import { isRun } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
 import { change } from "./change.ts";
-import { checkRecipe } from "./check.ts";
+import { checkRecipe, unregistered } from "./check.ts";
 import { differences } from "./differences.ts";
-import { ChangedSettingsError, RunNotFoundError, SettingError } from "./errors.ts";
+import { ChangedSettingsError, NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
 import type { Emit } from "./events.ts";
 import type { Recipe } from "./recipe.ts";
 import { type ResumeOptions, resumeRun, type TrainOptions, trainRecipe, type TrainResult, withDtype } from "./run.ts";
@@ -54,7 +54,10 @@ interface Group {
 async function groupIn(folder: string): Promise<Group | undefined> {
   const options = { kinds: { runs: "number", recipe: "object" }, advice: "restore it, or begin new runs" } as const;
   const group = await readJson(join(folder, "group.json"), options) as unknown as Group | undefined;
-  if (group !== undefined) checkRecipe(group.recipe);
+  if (group === undefined) return undefined;
+  const [missing] = unregistered({ ...group.recipe });
+  if (missing !== undefined) throw new NotRegisteredHereError(folder, missing.kind, missing.name);
+  checkRecipe(group.recipe);
   return group;
 }
 
@@ -113,19 +116,29 @@ export function trainSeeds(recipe: Recipe, options: SeedsOptions): Training<Seed
     const group: Group = { runs, recipe: await withOneDtype(placed, emit) };
     const root = own.out;
     const folder = await makeRunFolder({ root, name: `${recipe.preset ?? recipe.model.name}-x${runs}` });
-    await writeJson(join(folder, "group.json"), group);
-    return await trainGroup(folder, group, own, emit);
+    using _held = await lockFolder(folder);
+    const keep = (): Promise<void> => writeJson(join(folder, "group.json"), group);
+    await keep();
+    return await trainGroup({ folder, group, keep }, own, emit);
   });
 }
 
-/** Goes on with several seeds: runs that are over are not repeated, and the one that was interrupted goes on. */
+/**
+ * Goes on with several seeds: runs that are over are not repeated, and the one that was interrupted goes on.
+ *
+ * Rejects with a ChangedSettingsError where a run under way does not have the settings of them all; one that is over is kept,
+ * and a warning tells what it was trained with.
+ */
 export function resumeSeeds(folder: string, options: ResumeSeedsOptions = {}): Training<SeedsResult> {
   return new Training(async (emit) => {
-    const { changes = {}, force = false } = options;
-    const before = await groupIn(folder);
-    if (before === undefined) {
+    const { changes = {}, signal } = options;
+    const force = options.force === true;
+    signal?.throwIfAborted();
+    if (!await isSeeds(folder)) {
       throw new RunNotFoundError(folder, `Cannot find runs in "${folder}": give the common folder of several seeds`);
     }
+    using _held = await lockFolder(folder);
+    const before = (await groupIn(folder))!;
     // What `auto` came to is in the recipe, so that all runs have the same.
     const dtype = changes.dtype === "auto" ? undefined : changes.dtype;
     const own = { ...changes, dtype };
@@ -135,28 +148,42 @@ export function resumeSeeds(folder: string, options: ResumeSeedsOptions = {}): T
       // More runs than before are only more seeds.
       ...(now.runs < before.runs ? [{ path: "runs", before: `${before.runs}`, now: `${now.runs}` }] : []),
     ];
-    if (changed.length > 0 && !force) throw new ChangedSettingsError(folder, changed);
     requireSeeds(now);
-    if (JSON.stringify(now) !== JSON.stringify(before)) await writeJson(join(folder, "group.json"), now);
-    return await trainGroup(folder, now, { ...options, changes: own }, emit);
+    if (changed.length > 0 && !force) throw new ChangedSettingsError(folder, changed);
+    // Not before a run has taken the change: one that is refused leaves everything as it was.
+    const keep = async (): Promise<void> => {
+      if (JSON.stringify(now) !== JSON.stringify(before)) await writeJson(join(folder, "group.json"), now);
+    };
+    return await trainGroup({ folder, group: now, keep }, options, emit);
   });
 }
 
+/** Several runs under way. */
+interface Runs {
+  readonly folder: string;
+  readonly group: Group;
+  /** Writes `group.json`. */
+  readonly keep: () => Promise<void>;
+}
+
 async function trainGroup(
-  folder: string,
-  { runs, recipe }: Group,
+  { folder, group: { runs, recipe }, keep }: Runs,
   options: TrainOptions & ResumeOptions,
   emit: Emit,
 ): Promise<SeedsResult> {
-  using _held = await lockFolder(folder);
+  const { preset: _, ...changes } = recipe;
+  const told: Emit = async (event) => {
+    if (event.type === "ready") await keep();
+    await emit(event);
+  };
   const seeds = Array.from({ length: runs }, (_, count) => recipe.seed + count);
   const results: TrainResult[] = [];
   for (const seed of seeds) {
     const own = join(folder, `seed-${seed}`);
-    const changes = { ...options.changes, seed };
+    // The whole recipe: a run that is under way with another is refused, and one that is over with another is told.
     const run = await isRun(own)
-      ? resumeRun(own, { ...options, changes }, emit)
-      : trainRecipe({ ...recipe, seed }, { ...options, folder: own }, emit);
+      ? resumeRun(own, { ...options, changes: { ...changes, seed } }, told, { keepFinished: true })
+      : trainRecipe({ ...recipe, seed }, { ...options, folder: own }, told);
     const result = await unlessAborted(run, options.signal);
     if (result !== null) results.push(result);
     if (result?.stopped ?? true) break;
@@ -165,6 +192,7 @@ async function trainGroup(
   const top1 = over.flatMap((result) => result.top1 ?? []);
   const stopped = over.length < seeds.length;
   const summary = { folder, seeds, top1, ...spread(top1), stopped, results };
+  if (!stopped) await keep();
   if (!stopped) await writeJson(join(folder, "result.json"), summary);
   return summary;
 }

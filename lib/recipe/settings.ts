@@ -269,7 +269,7 @@ const rows: Setting[] = [
 
 /** All settings, those that scripts have added among them. */
 export function settings(): readonly Setting[] {
-  return rows;
+  return [...rows];
 }
 
 /** The setting at a place; undefined for an option that has no row, say one of a script's own network. */
@@ -280,9 +280,24 @@ export function settingAt(path: string): Setting | undefined {
 /** Sections whose options a script may add settings for. */
 const sections = ["data", "model", "optimizer", "schedule", "loss", "transforms"];
 
+const kinds: readonly Setting["kind"][] = ["number", "integer", "boolean", "choice", "name", "text", "normalize"];
+
 /** Adds a setting: a row of the table. Throws a TypeError where its place or its flag is taken, or is none. */
 export function addSetting(setting: Setting): void {
-  const { path, flag } = setting;
+  const { path, flag, kind, choices } = setting;
+  if (!kinds.includes(kind)) {
+    throw new TypeError(`register(): Expected the kind of ${path} as one of ${kinds.join(", ")}, got "${kind}"`);
+  }
+  if ((kind === "choice" || kind === "name") && typeof choices !== "function") {
+    throw new TypeError(
+      `register(): Expected \`choices\` of ${path} as a function that gives them, got ${typeof choices}`,
+    );
+  }
+  if (flag !== undefined && (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(flag) || flag.startsWith("no-"))) {
+    throw new TypeError(
+      `register(): Expected the flag of ${path} in lower-case letters, digits and -, not beginning with no-, got "${flag}"`,
+    );
+  }
   const [section = "", ...rest] = path.split(".");
   if (!sections.includes(section) || rest.length === 0) {
     throw new TypeError(

@@ -16,6 +16,7 @@ class Follower implements AsyncIterableIterator<TrainingEvent> {
   #delivered: Delivery | undefined;
   #end: { error?: unknown } | undefined;
   #wake: (() => void) | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   readonly #leave: () => void;
 
   constructor(leave: () => void) {
@@ -36,7 +37,14 @@ class Follower implements AsyncIterableIterator<TrainingEvent> {
     this.#wake?.();
   }
 
-  async next(): Promise<IteratorResult<TrainingEvent>> {
+  /** Calls that overlap are answered one after another. */
+  next(): Promise<IteratorResult<TrainingEvent>> {
+    const answer = this.#last.then(() => this.#next());
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  async #next(): Promise<IteratorResult<TrainingEvent>> {
     this.#delivered?.done();
     this.#delivered = undefined;
     while (this.#waiting.length === 0 && this.#end === undefined) {
@@ -55,6 +63,8 @@ class Follower implements AsyncIterableIterator<TrainingEvent> {
     this.#leave();
     this.#end = {};
     for (const { done } of [this.#delivered, ...this.#waiting.splice(0)].filter((one) => one !== undefined)) done();
+    this.#delivered = undefined;
+    this.#wake?.();
     return Promise.resolve({ value: undefined, done: true });
   }
 
@@ -67,37 +77,37 @@ class Follower implements AsyncIterableIterator<TrainingEvent> {
  * A training that has begun. `for await` over it gives its events in order; `result` what it came to.
  *
  * It runs whether or not somebody follows it. It waits while a loop deals with an event, so that a signal given there stops
- * it after that very step; a loop that is left does not stop it. Where the training fails, `result` rejects, and the loop
- * throws the same error.
+ * it after that very step: a loop must not wait for `result` before its own end. A loop that is left does not stop it.
+ * Where the training fails, `result` rejects, and the loop throws the same error.
  */
 export class Training<Result = TrainResult> implements AsyncIterable<TrainingEvent> {
   readonly #result: Promise<Result>;
   readonly #followers = new Set<Follower>();
   #over: { error?: unknown } | undefined;
-  /** Whether somebody hears of a failure. */
-  #heard = false;
+  /** Whether somebody has asked for what it came to. */
+  #asked = false;
 
   /** Begins it, once the caller has had its turn to follow it. */
   constructor(run: (emit: Emit) => Promise<Result>) {
     this.#result = Promise.resolve().then(() => run((event) => this.#emit(event)));
     this.#result.then(() => this.#finish(), (error: unknown) => {
+      // A loop over it throws the same error, unless it was left.
+      const heard = this.#asked || this.#followers.size > 0;
       this.#finish({ error });
       // As any rejection that nobody listens to: it must not pass in silence.
-      if (!this.#heard) throw error;
+      if (!heard) throw error;
     });
   }
 
   /** What it came to; `stopped` in it says whether a signal ended it. */
   get result(): Promise<Result> {
-    this.#heard = true;
+    this.#asked = true;
     return this.#result;
   }
 
   /** Its events from now on. */
   [Symbol.asyncIterator](): AsyncIterableIterator<TrainingEvent> {
     const follower = new Follower(() => void this.#followers.delete(follower));
-    // The loop throws what `result` rejects with: nobody need wait for both.
-    this.#heard = true;
     if (this.#over === undefined) this.#followers.add(follower);
     else follower.end(this.#over);
     return follower;

@@ -198,6 +198,15 @@ export class RunFolder {
     return (await this.#checkpoints.load())?.state;
   }
 
+  /** Removes `result.json`, if there is one: that of a run that goes on after its end. */
+  async removeResult(): Promise<void> {
+    try {
+      await Deno.remove(join(this.path, "result.json"));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
   /** Writes `result.json`; where sessions are known, `dirty` says whether any of them ran code other than one commit's. */
   async result(result: Readonly<Record<string, unknown>>): Promise<void> {
     const sessions = this.#sessions;

@@ -4,6 +4,7 @@ import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
 import { defaultDevice, type Device } from "./device.ts";
 import { kindOf, requireNumbers, requireOptions } from "./ops/checks.ts";
+import type { Sync } from "./scope.ts";
 import { noteDevice, refuseInCapture } from "./recording.ts";
 import { Tensor } from "./tensor.ts";
 import { ARRAYS, bytesOf, type TensorData } from "./typed_arrays.ts";
@@ -159,13 +160,25 @@ export function ones(shape: readonly number[], options: TensorOptions = {}): Ten
   return full(shape, 1, options);
 }
 
-let draws = 0;
+/** What draws without a seed of their own follow from, and how many there were. */
+let unseeded = { seed: 0, draws: 0 };
+
+/** Runs a synchronous function whose draws without a seed of their own follow from this one. */
+export function withSeed<Result>(seed: number, fn: () => Sync<Result>): Result {
+  const before = unseeded;
+  unseeded = { seed, draws: 0 };
+  try {
+    return fn() as Result;
+  } finally {
+    unseeded = before;
+  }
+}
 
 /** Seed and stream of a draw; without a seed, draws of a process differ from each other and repeat from run to run. */
 function keyOf(options: RandomOptions): { seed: number; stream: number } {
-  const { seed = 0, stream } = options;
+  const { seed = unseeded.seed, stream } = options;
   if (options.seed === undefined && stream === undefined) refuseInCapture("draw random numbers without a seed");
-  return { seed, stream: stream ?? (options.seed === undefined ? ++draws : 0) };
+  return { seed, stream: stream ?? (options.seed === undefined ? ++unseeded.draws : 0) };
 }
 
 /** Normal numbers, by default of mean 0 and standard deviation 1. */

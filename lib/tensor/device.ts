@@ -192,8 +192,8 @@ export function defaultDevice(): Device {
   return current;
 }
 
-/** Makes a device the default; returns the one before it, if any was open. */
-export function setDefaultDevice(device: Device): Device | undefined {
+/** Makes a device the default, or none, so that the next use opens one; returns the one before it, if any was open. */
+export function setDefaultDevice(device: Device | undefined): Device | undefined {
   const previous = current;
   current = device;
   return previous;

@@ -92,7 +92,7 @@ Deno.test("train --resume: forced to a network that the state does not fit, the 
   const whole = await train({ ...short, out: folder.path });
   const run = await stopped(folder.path, 3);
   const config = await Deno.readTextFile(join(run, "config.json"));
-  const { code, err } = await command(["--resume", run, "--arch", "xresnet18", "--force"]);
+  const { code, err } = await command(["--resume", run, "--arch", "xresnet18", "--pool", "max", "--force"]);
   assertEquals(code, 1, err);
   assertStringIncludes(err, "error: Cannot load this state: ");
   assertEquals(await Deno.readTextFile(join(run, "config.json")), config);

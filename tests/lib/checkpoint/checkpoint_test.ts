@@ -93,6 +93,8 @@ Deno.test("checkpoint: other files are refused, naming them", async () => {
   await refuse("got another safetensors file");
   await writeSafetensors(path, new Map(), { metadata: { format: "libtrain-state-9" } });
   await refuse("of format libtrain-state-3, got libtrain-state-9: another version of libtrain saved it, train it anew");
+  await writeSafetensors(path, new Map(), { metadata: { format: "libtrain-weights-1" } });
+  await refuse("got libtrain-weights-1: loadWeights() reads it");
   const tensors = new Map<string, SafeTensor>();
   await saveCheckpoint(path, { state: { tensors, counters: 3 as never }, config: {} });
   await refuse("to hold its counters as JSON, got 3");

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { type CommandLine, UsageError } from "../../../lib/cli/flags.ts";
+import { type CommandLine, type NumberFlag, UsageError } from "../../../lib/cli/flags.ts";
 import { helpText } from "../../../lib/cli/help.ts";
 import { parseFlags } from "../../../lib/cli/parse_flags.ts";
 
@@ -119,4 +119,19 @@ Deno.test("parseFlags: a switch is on, off, or undefined where it was not given"
   assertEquals([given(), given("--sym"), given("--no-sym"), given("--sym=false")], [undefined, true, false, false]);
   assertEquals(given("--no-sym", "--sym"), true);
   assertStringIncludes(helpText(line), "--[no-]sym");
+});
+
+Deno.test("parseFlags: a flag of other toolkits leads to ours, and a negative number names the flag before it", () => {
+  const bs: CommandLine<{ bs: NumberFlag }> = {
+    name: "deno task train",
+    about: "Trains",
+    flags: { bs: { kind: "number", min: 1, help: "Images a step" } },
+  };
+  const message = (...args: string[]): string => assertThrows(() => parseFlags(args, bs), UsageError).message;
+  assertStringIncludes(message("--batch-size", "8"), "Unknown flag --batch-size: did you mean --bs?");
+  assertEquals(
+    message("--bs", "-1"),
+    "Expected a value after --bs (--bs=-1 for one that starts with a minus), got none",
+  );
+  assertStringIncludes(refused("--batch-size", "8"), "Unknown flag --batch-size: see");
 });

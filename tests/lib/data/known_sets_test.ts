@@ -25,4 +25,5 @@ Deno.test("classNames: WordNet's numbers become words where all are known, else 
   assertEquals(data.classNames(["n01440764", "n03394916", "n02115641"]), ["tench", "French horn", "dingo"]);
   assertEquals(data.classNames(["n01440764", "cat"]), ["n01440764", "cat"]);
   assertEquals(data.classNames(["n00000000"]), ["n00000000"]);
+  assertEquals(data.classNames(["constructor"]), ["constructor"]);
 });

@@ -125,3 +125,24 @@ Deno.test("define() fills in what is usual", () => {
   assertEquals([made.preset, made.seed, made.dtype, made.validBs, made.ema], [null, 0, "f32", 64, null]);
   assertEquals([made.data, made.loss], [{ name: "mnist", limit: null, keep: null }, { name: "crossEntropy" }]);
 });
+
+Deno.test("preset(): what is no change of a section, and a rate that is none, is refused by its name", () => {
+  const refused = (changes: unknown, wanted: string): void => {
+    assertThrows(() => recipe.preset("mnist", changes as recipe.RecipeChanges), Error, wanted);
+  };
+  refused([], "Expected `changes` as an object of settings, got []");
+  refused(null, "Expected `changes` as an object of settings, got null");
+  for (const value of [null, 3, "x", []]) {
+    refused(
+      { model: value },
+      `Expected \`model\` to be an object with what changes of it, got ${JSON.stringify(value)}`,
+    );
+    refused({ transforms: value }, "Expected `transforms` to be an object");
+  }
+  refused({ scaleLr: "no", bs: 128 }, 'Expected `scaleLr` to be true or false, got "no"');
+  refused(
+    { scaleLr: true, bs: 128, schedule: { lr: "0.1" } },
+    'Expected `schedule.lr` to be a number of at least 0, got "0.1"',
+  );
+  refused({ scaleLr: true, bs: 128, schedule: { lr: null } }, "Expected `schedule.lr` to be a number");
+});

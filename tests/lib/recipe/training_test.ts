@@ -92,6 +92,57 @@ Deno.test("train(): a failure that nobody listens to ends the process", async ()
   assert(new TextDecoder().decode(stderr).includes("nobody hears"));
 });
 
+Deno.test("train(): a failure after its loop was left ends the process too", async () => {
+  using folder = tempFolder();
+  const script = join(folder.path, "left.ts");
+  await Deno.writeTextFile(
+    script,
+    `import { recipe } from "${new URL("../../../mod.ts", import.meta.url)}";
+    recipe.register({ losses: { failing: () => () => { throw new Error("nobody hears"); } } });
+    const made = recipe.preset("mnist", { loss: { name: "failing" }, data: { limit: 64 } });
+    const training = recipe.train(made, { out: ${JSON.stringify(folder.path)} });
+    for await (const event of training) if (event.type === "ready") break;`,
+  );
+  const { code: status, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=test", script],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const said = new TextDecoder().decode(stderr);
+  assert(status === 1 && said.includes("nobody hears"), said);
+});
+
+Deno.test("train(): events asked for all at once come in order, and leaving answers who still waits", async () => {
+  using folder = tempFolder();
+  const training = recipe.train(recipe.preset("mnist", short), { out: folder.path });
+  const events = training[Symbol.asyncIterator]();
+  const first = await Promise.all([events.next(), events.next(), events.next()]);
+  assertEquals(first.map(({ value }) => value?.type), ["ready", "fitBegin", "epochBegin"]);
+  const waiting = [events.next(), events.next(), events.next()];
+  await events.return!();
+  await Promise.all(waiting);
+  assertEquals((await events.next()).done, true);
+  assertEquals((await training.result).steps, 8);
+});
+
+Deno.test("resume(): a result is of the state that is saved, and no other is told", async () => {
+  using folder = tempFolder();
+  const mine = recipe.preset("mnist", { ...short, epochs: 1 });
+  const { folder: run, loss } = await recipe.train(mine, { out: folder.path }).result;
+  const warnings: string[] = [];
+  const kept = recipe.resume(run, { changes: { schedule: { lr: 1 } }, force: true });
+  for await (const event of kept) if (event.type === "warning") warnings.push(event.message);
+  assertEquals([(await kept.result).loss, warnings.length], [loss, 1]);
+  assert(warnings[0]!.includes("keeps the settings that it was trained with: schedule.lr 0.008, now 1"), warnings[0]);
+  const stop = new AbortController();
+  const more = recipe.resume(run, { changes: { epochs: 2 }, force: true, signal: stop.signal });
+  for await (const event of more) if (event.type === "batchEnd") stop.abort();
+  assertEquals((await more.result).steps, 5);
+  assertEquals([...Deno.readDirSync(run)].some(({ name }) => name === "result.json"), false);
+  await Deno.writeTextFile(join(run, "result.json"), JSON.stringify({ epochs: 99, steps: 4, top1: 1 }));
+  const rest = await recipe.resume(run).result;
+  assertEquals([rest.steps, rest.epochs], [8, 2]);
+});
+
 Deno.test("resume() names every setting that is not as it was, by its path", async () => {
   using folder = tempFolder();
   const stop = new AbortController();
@@ -106,34 +157,6 @@ Deno.test("resume() names every setting that is not as it was, by its path", asy
   );
   assertEquals(error.changes.map(({ path }) => path).sort(), ["bs", "schedule.lr"]);
   await assertRejects(() => recipe.resume(folder.path).result, recipe.RunNotFoundError, "Cannot find a run in ");
-});
-
-Deno.test("trainSeeds(): what is changed by force is in the group's files, and holds for the seeds to come", async () => {
-  using folder = tempFolder();
-  const mine = recipe.preset("mnist", { ...short, epochs: 1, data: { limit: 64 } });
-  const stop = new AbortController();
-  const training = recipe.trainSeeds(mine, { runs: 3, out: folder.path, signal: stop.signal });
-  let over = 0;
-  for await (const event of training) if (event.type === "fitEnd" && ++over === 1) stop.abort();
-  const part = await training.result;
-  assertEquals([part.stopped, part.top1.length], [true, 1]);
-  const again = new AbortController();
-  const second = recipe.resumeSeeds(part.folder, {
-    changes: { schedule: { lr: 0.001 } },
-    force: true,
-    signal: again.signal,
-  });
-  over = 0;
-  for await (const event of second) if (event.type === "fitEnd" && ++over === 1) again.abort();
-  await second.result;
-  const rest = await recipe.resumeSeeds(part.folder).result;
-  assertEquals([rest.stopped, rest.top1.length], [false, 3]);
-  const rates = [];
-  for (const seed of [1, 2]) {
-    const config = JSON.parse(await Deno.readTextFile(join(part.folder, `seed-${seed}`, "config.json")));
-    rates.push(config.schedule.lr);
-  }
-  assertEquals(rates, [0.001, 0.001]);
 });
 
 Deno.test("open(): a trained model predicts as it was trained, normalisation and bytes included", async () => {

@@ -89,7 +89,10 @@ for (const ending of endings) {
     const { still, after, sum, handles }: { still: number; after: Left[]; sum: number; handles: number } = JSON.parse(
       new TextDecoder().decode(stdout),
     );
-    assertEquals([still, ...after.map(({ threads }) => threads)], [0, ...after.map(() => after[0]!.threads)]);
+    assertEquals(still, 0);
+    const threads = after.map((left) => left.threads);
+    // The runtime's own pool may have one more for a while; a device of each Worker would leave twenty.
+    assert(threads.every((count) => count <= threads[0]! + 1), `Threads after each Worker: ${threads}`);
     const growth = after.at(-1)!.mib - after[0]!.mib;
     assert(growth < 32, `${growth.toFixed(1)} MiB more after the tenth: ${after.map(({ mib }) => mib.toFixed())}`);
     assertEquals([sum, handles], [3 * 1024, 2], "the main thread's device works on");
