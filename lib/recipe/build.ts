@@ -12,6 +12,7 @@ import { withSeed, zeros } from "../tensor/create.ts";
 import { type Device, setDefaultDevice } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { allOrNothing, scope } from "../tensor/scope.ts";
+import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
 import { ownTransforms } from "./check.ts";
@@ -94,24 +95,27 @@ function requireMade(name: string, made: unknown, { device, dtype }: ModelContex
  * Refuses a network that does not take the images, or does not answer with a logit a class, before anything is trained: it
  * is run once, in evaluation, on an image of zeros.
  */
-export function requireFit(choice: ModelChoice & Pick<Recipe, "loss">, model: Module, device: Device): void {
+export async function requireFit(
+  choice: ModelChoice & Pick<Recipe, "loss">,
+  model: Module,
+  device: Device,
+): Promise<void> {
   const { model: { name }, imageShape = [], classes, dtype } = choice;
   const count = typeof classes === "number" ? classes : classes.length;
-  const training = model.training;
   let shape: readonly number[];
   try {
-    shape = scope(() => {
-      const images = zeros([1, ...imageShape], { device, dtype: masterDtype(dtype) });
-      return [...noGrad(() => logitsOf(model.eval(), images, dtype)).shape];
-    });
+    // The modes that its builder set stay: a part may be frozen in evaluation.
+    shape = await inEvaluation(model, () =>
+      Promise.resolve(scope(() => {
+        const images = zeros([1, ...imageShape], { device, dtype: masterDtype(dtype) });
+        return [...noGrad(() => logitsOf(model, images, dtype)).shape];
+      })));
   } catch (error) {
     throw new SettingError(
       "model.name",
       `Expected a \`model.name\` for images of ${imageShape.join(" x ")}, got ${name}: ${(error as Error).message}`,
       { cause: error },
     );
-  } finally {
-    model.train(training);
   }
   if (choice.loss.name !== "crossEntropy" || shape.length === 2 && shape[1] === count) return;
   throw new SettingError(

@@ -225,7 +225,7 @@ async function trainOn(
   }
   using model = buildModel(config, device);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
-  requireFit(config, model, device);
+  await requireFit(config, model, device);
   using trainer = buildTrainer(config, model);
   // Nothing is saved yet: it ends as if it had not begun.
   options.signal?.throwIfAborted();

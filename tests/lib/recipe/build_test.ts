@@ -19,8 +19,26 @@ class Forgetful extends nn.Module {
   }
 }
 
+/** A network whose batch norm is frozen: in evaluation from the beginning. */
+class Frozen extends nn.Module {
+  readonly bn: nn.BatchNorm2d;
+  readonly fc: Forgetful;
+
+  constructor(classes: number, options: nn.ModuleOptions) {
+    super();
+    this.bn = new nn.BatchNorm2d(1, options);
+    this.bn.eval();
+    this.fc = new Forgetful(784, classes, options);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.fc.forward(this.bn.forward(x));
+  }
+}
+
 recipe.register({
   models: {
+    frozen: ({ classes, device }) => new Frozen(classes, { device }),
     forgetful: ({ classes }) => new Forgetful(784, classes),
     forgetfulTyped: ({ dtype }) => new Forgetful(784, 10, { dtype: dtype === "f64" ? "f32" : "f64" }),
     tooNarrow: ({ classes, device }) => new Forgetful(100, classes, { device }),
@@ -60,6 +78,16 @@ Deno.test("train(): a network that makes its layers without the seed follows the
   const [first, other, again] = [await run(3), await run(4), await run(3)];
   assertEquals(again, first);
   assertEquals(first === other, false);
+});
+
+Deno.test("train(): a part that its builder put into evaluation stays there", async () => {
+  using folder = tempFolder();
+  const made = recipe.preset("mnist", { ...short, model: { name: "frozen" } });
+  const { folder: run } = await recipe.train(made, { out: folder.path }).result;
+  await using trained = await recipe.open(run);
+  const buffers = trained.model.namedBuffers();
+  const [mean] = [...buffers].filter(([name]) => name.includes("ean")).map(([, tensor]) => tensor);
+  assertEquals([...await mean!.data()], [0]);
 });
 
 Deno.test("train(): a network that does not fit is refused before there is a folder", async () => {
