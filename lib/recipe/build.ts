@@ -125,21 +125,30 @@ export async function requireFit(
   );
 }
 
+/** What a builder made, if it is a function, or has the method that such a thing has; a StateError otherwise. */
+function requireBuilt<Made>(kind: string, name: string, made: Made, method?: string): Made {
+  const tried: unknown = method === undefined ? made : (made as Record<string, unknown> | null | undefined)?.[method];
+  if (typeof tried === "function") return made;
+  const wanted = method === undefined ? "a function" : `an object with the method ${method}()`;
+  const got = made === null ? "null" : made instanceof Promise ? "a promise" : typeof made;
+  throw new StateError(`Expected the ${kind} "${name}" to be built as ${wanted}, got ${got}`);
+}
+
 /** The optimizer of a recipe, to be bound to its network. */
 export function buildOptimizer({ optimizer: { name, ...options } }: Pick<Recipe, "optimizer">): Optimizer {
-  return optimizerRegistry.get(name).build(options as JsonOptions);
+  return requireBuilt("optimizer", name, optimizerRegistry.get(name).build(options as JsonOptions), "bind");
 }
 
 /** The loss of a recipe. */
 export function buildLoss({ loss: { name, ...options } }: Pick<Recipe, "loss">): Loss {
-  return lossRegistry.get(name).build(options as JsonOptions);
+  return requireBuilt("loss", name, lossRegistry.get(name).build(options as JsonOptions));
 }
 
 /** The trainer of a recipe; the model stays the caller's. */
 export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, model: Module): Trainer {
   return new Trainer(model, {
     optimizer: buildOptimizer(recipe),
-    schedule: scheduleOf(recipe.schedule),
+    schedule: requireBuilt("schedule", recipe.schedule.name, scheduleOf(recipe.schedule), "over"),
     loss: buildLoss(recipe),
     transformBatch: batchTransform(recipe.transforms),
     capture: recipe.capture,
@@ -151,7 +160,7 @@ export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, 
 /** The registered transforms of a recipe, one after the other; undefined for none. */
 function batchTransform(transforms: Recipe["transforms"]): BatchTransform | undefined {
   const steps = ownTransforms(transforms).map(([name, options]) =>
-    transformRegistry.get(name).build(options as JsonOptions)
+    requireBuilt("transform", name, transformRegistry.get(name).build(options as JsonOptions))
   );
   if (steps.length === 0) return undefined;
   return (batch) => steps.reduce((changed, step) => step(changed), batch);

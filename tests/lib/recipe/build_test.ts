@@ -109,6 +109,21 @@ Deno.test("train(): a network that does not fit is refused before there is a fol
   await refused(deep, "Expected a `model.name` for images of 28 x 28 x 1, got xresnet18", recipe.SettingError);
 });
 
+Deno.test("train(): what a builder of a script's made is looked at before there is a folder", async () => {
+  recipe.register({
+    optimizers: { nothing: () => ({}) as never },
+    schedules: { nothing: () => 3 as never },
+    losses: { nothing: () => null as never },
+    transforms: { nothing: () => Promise.resolve() as never },
+  });
+  const of = (changes: recipe.RecipeChanges): recipe.Recipe => recipe.preset("mnist", { ...short, ...changes });
+  const nothing = { name: "nothing" };
+  await refused(of({ optimizer: nothing }), '"nothing" to be built as an object with the method bind(), got object');
+  await refused(of({ schedule: nothing }), '"nothing" to be built as an object with the method over(), got number');
+  await refused(of({ loss: nothing }), 'Expected the loss "nothing" to be built as a function, got null');
+  await refused(of({ transforms: { nothing: {} } }), '"nothing" to be built as a function, got a promise');
+});
+
 Deno.test("train(): transforms and data that do not go together are refused before there is a folder", async () => {
   const of = (changes: recipe.RecipeChanges): recipe.Recipe => recipe.preset("mnist", { ...short, ...changes });
   await refused(
