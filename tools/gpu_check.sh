@@ -29,6 +29,12 @@ mkdir -p target/release
 cmp -s "$pack/part1/liblibtrain.so" target/release/liblibtrain.so || cp "$pack/part1/liblibtrain.so" target/release/
 [ -d node_modules/.deno ] || tar -xf "$pack/part1/node_modules.tar"
 
+# Kernels that were compiled where they were packed.
+if [ -f "$pack/part1/kernels.tar" ]; then
+  [ -d "$pack/kernels" ] || { mkdir "$pack/kernels" && tar -C "$pack/kernels" -xf "$pack/part1/kernels.tar"; }
+  export LIBTRAIN_KERNEL_CACHE=${LIBTRAIN_KERNEL_CACHE-$pack/kernels}
+fi
+
 # The data set, once all of its parts are here.
 data=()
 field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p" "$pack/part1/pack.json" | head -1; }

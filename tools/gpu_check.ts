@@ -15,14 +15,26 @@ import { machine } from "./gpu_check/machine.ts";
 import { memory } from "./gpu_check/memory.ts";
 import { network } from "./gpu_check/network.ts";
 import { parity } from "./gpu_check/parity.ts";
-import { Checks, type Part, type PartContext, rounded } from "./gpu_check/part.ts";
+import { Checks, type Part, type PartContext, plans, rounded } from "./gpu_check/part.ts";
 import { recipe } from "./gpu_check/recipe.ts";
-import { step } from "./gpu_check/step.ts";
+import { MODES, step } from "./gpu_check/step.ts";
 
-const parts = { parity, network, capture: captured, memory, kernels, step, recipe } as const satisfies Record<
+/** In the order in which they teach the most, should time run out. */
+const parts = { parity, capture: captured, kernels, network, step, memory, recipe } as const satisfies Record<
   string,
   Part
 >;
+
+/** The most seconds that a part takes of those for all, so that one that hangs leaves time for the others. */
+const CAPS: Readonly<Record<keyof typeof parts, number>> = {
+  parity: 100,
+  capture: 60,
+  kernels: 60,
+  network: 60,
+  step: 400,
+  memory: 90,
+  recipe: 400,
+};
 
 type PartName = keyof typeof parts;
 
@@ -61,7 +73,10 @@ async function runPart(name: PartName, context: PartContext, out: string): Promi
     machine: facts,
     checks: checks.all,
     ...found,
+    ...plans(),
   };
+  const plain = result.byPlainKernels.length;
+  if (plain > 0) context.note(`${plain} lines of the plan are about what cuDNN does not compute: see byPlainKernels`);
   await writePart(out, result);
   return result;
 }
@@ -119,7 +134,11 @@ const flags = {
   python: { kind: "string", default: "python3", placeholder: "program", help: "Python with PyTorch, for step" },
   torch: { kind: "boolean", default: true, help: "Leave PyTorch out" },
   configs: { kind: "string", placeholder: "names", help: "What step measures, such as bf16:32,f32:32 (default: all)" },
+  ops: { kind: "string", placeholder: "names", help: "Ops that parity compares (default: all)" },
+  dtypes: { kind: "string", placeholder: "names", help: "Of bf16, f32 and tf32, by commas (default: all)" },
+  modes: { kind: "string", default: MODES.join(","), placeholder: "names", help: "PyTorch's ways to run a step" },
   limit: { kind: "integer", default: 550, min: 5, help: "Seconds that all parts may take" },
+  cap: { kind: "integer", min: 5, help: "Seconds that each part may take (default: its own)" },
 } as const;
 
 /** The parts that were asked for, in their order. */
@@ -138,7 +157,7 @@ export const gpuCheckCommand: Command<typeof flags> = {
   about: "Checks and measures the CUDA backend on this machine, and writes a JSON file a part.",
   flags,
   async run({ flags, report }): Promise<number> {
-    const { out = "", device, small, data, python, torch, configs, limit } = flags;
+    const { out = "", device, small, data, python, torch, configs, ops, dtypes, modes, limit, cap } = flags;
     if (out === "") throw new UsageError("Expected --out, got none: name the folder that the JSON files go to");
     const names = chosen(flags.part);
     const end = performance.now() + 1000 * limit;
@@ -150,6 +169,9 @@ export const gpuCheckCommand: Command<typeof flags> = {
         data: data ?? null,
         python: torch ? python : null,
         configs: configs?.split(",") ?? null,
+        ops: ops?.split(",") ?? null,
+        dtypes: dtypes?.split(",") ?? null,
+        modes: modes.split(","),
         deadline: end,
         note: (line) => report.note(line),
       };
@@ -164,10 +186,13 @@ export const gpuCheckCommand: Command<typeof flags> = {
       ...(torch ? [] : ["--no-torch"]),
       ...(data === undefined ? [] : ["--data", data]),
       ...(configs === undefined ? [] : ["--configs", configs]),
+      ...(ops === undefined ? [] : ["--ops", ops]),
+      ...(dtypes === undefined ? [] : ["--dtypes", dtypes]),
+      ...["--modes", modes],
     ];
     for (const name of names) {
       report.note(`--- ${name}`);
-      const seconds = Math.max(1, (end - performance.now()) / 1000);
+      const seconds = Math.max(1, Math.min(cap ?? CAPS[name], (end - performance.now()) / 1000));
       const result = await runApart(name, { args, out, seconds });
       results.push(result);
       report.note(`--- ${name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped.length} skipped`);

@@ -43,6 +43,8 @@ export interface PackOptions {
   readonly data: string | null;
   /** How hard xz tries, 0 to 9; by default 2. */
   readonly effort?: number;
+  /** The folder of compiled kernels to take along; without it they are compiled there, which takes a minute. */
+  readonly kernels?: string;
 }
 
 /** Runs a program; throws what it said where it failed. */
@@ -116,7 +118,8 @@ function callsOf(parts: number): PackedCall[] {
 }
 
 /** Packs. */
-export async function pack({ folder = join(root, ".cache/gpu"), data, effort = 2 }: PackOptions): Promise<Packed> {
+export async function pack(options: PackOptions): Promise<Packed> {
+  const { folder = join(root, ".cache/gpu"), data, effort = 2, kernels } = options;
   await Deno.remove(folder, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -126,6 +129,7 @@ export async function pack({ folder = join(root, ".cache/gpu"), data, effort = 2
   await run("xz", [`-${effort}`, "-T0", "-k", "-c", Deno.execPath()], join(first, "deno.xz"));
   await packLibrary(join(first, basename(fromFileUrl(libraryPath()))));
   await run("tar", packageArguments(), join(first, "node_modules.tar"));
+  if (kernels !== undefined) await run("tar", ["-C", kernels, "-cf", "-", "."], join(first, "kernels.tar"));
   const count = data === null ? 0 : await packData(folder, data);
   const facts = {
     ...await codeVersion(),
@@ -150,6 +154,7 @@ const flags = {
     help: "The data set's archive (default: LIBTRAIN_IMAGENETTE, or ../shared/data/imagenette2-224.tgz where it is)",
   },
   out: { kind: "string", placeholder: "folder", help: "Where the parts go (default .cache/gpu)" },
+  kernels: { kind: "string", placeholder: "folder", help: "Compiled kernels to take along (see docs/gpu.md)" },
   effort: { kind: "integer", min: 0, max: 9, default: 2, help: "How hard xz tries; part1 has room from 1 on" },
 } as const;
 
@@ -176,7 +181,7 @@ export const gpuPackCommand: Command<typeof flags> = {
     if (data === null) {
       report.note("No archive of Imagenette is here: the recipe's runs are left out (--data names one)");
     }
-    const packed = await pack({ folder: flags.out, data, effort: flags.effort });
+    const packed = await pack({ folder: flags.out, data, effort: flags.effort, kernels: flags.kernels });
     packed.parts.forEach((bytes, at) => report.line(`part${at + 1}  ${(bytes / 1e6).toFixed(1)} MB`));
     for (const [at, { carry, command }] of packed.calls.entries()) {
       report.line(`\ncall ${at + 1}, carrying ${carry.join(" ")}:\n${command}`);

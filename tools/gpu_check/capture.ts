@@ -1,7 +1,7 @@
 /** Captured steps against eager ones, bit for bit, and what a replay costs the host. */
 import type { Device, Tensor } from "../../mod.ts";
 import { firstOtherBits } from "./differences.ts";
-import { type Checks, isEmulated, openDevice, type PartContext, rounded } from "./part.ts";
+import { type Checks, isEmulated, openDevice, type PartContext, rounded, wanted } from "./part.ts";
 import { disposeBatch, EntryTraining, type TrainingOptions, usualSizes } from "./training.ts";
 
 /** Steps with each batch size: one runs eagerly, one is recorded, the others are replayed. */
@@ -109,7 +109,7 @@ async function replayCost(
 /** The part. */
 export async function captured(context: PartContext, checks: Checks): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {};
-  for (const dtype of ["f32", "bf16"] as const) {
+  for (const dtype of (["bf16", "f32"] as const).filter((dtype) => wanted(context, dtype))) {
     const options = { dtype, small: context.small, ...usualSizes(context.small) };
     const eager = await train(context, options, "eager");
     for (const how of ["captured", "many"] as const) {

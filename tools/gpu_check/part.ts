@@ -13,6 +13,12 @@ export interface PartContext {
   readonly python: string | null;
   /** What the part step measures, as its own names; null for all. */
   readonly configs: readonly string[] | null;
+  /** Ops that the part parity compares; null for all. */
+  readonly ops: readonly string[] | null;
+  /** Dtypes that are checked and measured; null for all. */
+  readonly dtypes: readonly string[] | null;
+  /** PyTorch's ways to run a step. */
+  readonly modes: readonly string[];
   /** When the part should be over, by performance.now(). */
   readonly deadline: number;
   /** One line for whoever watches. */
@@ -68,9 +74,31 @@ export class Checks {
 /** A part: checks and measures, and gives what it has found beside the checks. */
 export type Part = (context: PartContext, checks: Checks) => Promise<Record<string, unknown>>;
 
+/** The lines of the plans of all devices of this process that were disposed of: what computed which shape. */
+const planLines = new Set<string>();
+
+/** A device that leaves its plan behind. */
+class PlannedDevice extends Device {
+  override dispose(): void {
+    for (const line of this.plan().split("\n")) if (line !== "") planLines.add(line);
+    super.dispose();
+  }
+}
+
 /** The device of a part. */
 export function openDevice({ device }: PartContext, options: { tf32?: boolean } = {}): Device {
-  return new Device(device, options);
+  return new PlannedDevice(device, options);
+}
+
+/** What was chosen for each shape in this process, and why cuDNN computes nothing of some. */
+export function plans(): { readonly plan: readonly string[]; readonly byPlainKernels: readonly string[] } {
+  const plan = [...planLines].sort();
+  return { plan, byPlainKernels: plan.filter((line) => line.endsWith("= direct") || line.startsWith("#")) };
+}
+
+/** Whether a dtype is among those asked for. */
+export function wanted({ dtypes }: Pick<PartContext, "dtypes">, dtype: string): boolean {
+  return dtypes?.includes(dtype) ?? true;
 }
 
 /** Whether the GPU is the tests' stand-in: what it says of speed means nothing. */

@@ -4,7 +4,7 @@ use super::buffer::{DeviceBuffer, PinnedPool, bound};
 use super::cublaslt::Cublaslt;
 use super::cudnn::Cudnn;
 use super::fault::{Faults, WORD};
-use super::marks::{Event, Marks};
+use super::marks::Marks;
 use super::memory::OwnMemory;
 use super::module::Modules;
 use super::plan::Plan;
@@ -54,10 +54,11 @@ impl CudaContext {
         // cudarc panics where a library lacks a function it knows.
         let opened =
             catch_unwind(AssertUnwindSafe(|| CudaContext::first_device(tf32).map_err(|error| describe(&error))));
-        let context = opened
+        let mut context = opened
             .unwrap_or_else(|panic| Err(panic_message(&*panic)))
             .map_err(|reason| Error::DeviceUnavailable { message: format!("the GPU cannot be opened ({reason})") })?;
         context.clear_fault()?;
+        context.plan = Plan::sharing(context.fingerprint());
         Ok(context)
     }
 
@@ -74,6 +75,7 @@ impl CudaContext {
             modules: Modules::default(),
             cudnn: Cudnn::default(),
             cublaslt: Cublaslt::default(),
+            // Its choices hold for this device and these libraries; `open` knows them.
             plan: Plan::default(),
             own: OwnMemory::default(),
             marks: Marks::new(device.clone(), pool()),
@@ -122,20 +124,6 @@ impl CudaContext {
         self.device.bind_to_thread()
     }
 
-    /// Milliseconds that some launches take on the device, the best of `rounds`.
-    pub fn time(&self, op: &'static str, rounds: usize, work: impl Fn() -> Result<()>) -> Result<f32> {
-        let told = |error| failed(op, "Timing", &error);
-        let mut best = f32::INFINITY;
-        for _ in 0..rounds {
-            let start = Event::timed(&self.device, self.stream.cu_stream()).map_err(told)?;
-            work()?;
-            let end = Event::timed(&self.device, self.stream.cu_stream()).map_err(told)?;
-            end.wait().map_err(told)?;
-            best = best.min(start.milliseconds_to(&end).map_err(told)?);
-        }
-        Ok(best)
-    }
-
     /// Launches so far: of kernels, of libraries' work, and of whole graphs.
     pub fn launches(&self) -> u64 {
         self.launches.load(Ordering::Relaxed)
@@ -160,6 +148,22 @@ impl CudaContext {
     /// Keeps other threads from giving the stream work, or capture from beginning.
     pub(super) fn issue(&self) -> MutexGuard<'_, ()> {
         self.issuing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The error of a library's call. A library cannot say that the device is lost; the driver can.
+    pub(super) fn library_failed(&self, op: &'static str, what: &str, status: &str) -> Error {
+        match self.refuse_lost(op, what) {
+            Err(lost) => lost,
+            Ok(()) => Error::state(op, format!("{what} failed: {status}")),
+        }
+    }
+
+    /// Waits for the device, and fails where it is lost.
+    pub(super) fn refuse_lost(&self, op: &'static str, what: &str) -> Result<()> {
+        match self.stream.synchronize() {
+            Err(error) if is_final(error.0) => Err(failed(op, what, &error)),
+            _ => Ok(()),
+        }
     }
 
     /// The error of an allocation: where memory is out, how much was asked and is free.

@@ -84,14 +84,13 @@ impl CudaContext {
             return set.map_err(|error| failed(op, "Multiplying matrices", &error));
         }
         let mut state = self.cublaslt.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (handle, d) = prepare(op, &mut state, product)?;
+        let (handle, d) = prepare(op, self, &mut state, product)?;
         let algorithm = match self.plan.product(product) {
             Some(algorithm) => algorithm,
             None => {
                 self.refuse_choosing_while_capturing(op, product)?;
-                let algorithm = choose(op, handle, &d, product)?;
-                self.plan.choose_product(*product, algorithm);
-                algorithm
+                let algorithm = choose(op, self, handle, &d, product)?;
+                self.plan.choose_product(*product, algorithm)
             }
         };
         let workspace = if algorithm.workspace == 0 { 0 } else { self.scratch(op, algorithm.workspace)? };
@@ -119,20 +118,25 @@ impl CudaContext {
                 stream.cast(),
             )
         };
-        check(op, &format!("A product by cuBLASLt ({product})"), status)?;
+        check(op, self, &format!("A product by cuBLASLt ({product})"), status)?;
         self.count_launch();
         Ok(())
     }
 }
 
 /// The handle and the descriptors of a product, made where there are none; the context is current.
-fn prepare(op: &'static str, state: &mut State, product: &Product) -> Result<(cublasLtHandle_t, Arc<Descriptors>)> {
+fn prepare(
+    op: &'static str,
+    cuda: &CudaContext,
+    state: &mut State,
+    product: &Product,
+) -> Result<(cublasLtHandle_t, Arc<Descriptors>)> {
     let handle = match state.handle {
         Some(handle) => handle,
         None => {
             let mut handle = std::ptr::null_mut();
             // SAFETY: cuBLASLt writes one handle, for the context that is current.
-            check(op, "Opening cuBLASLt", unsafe { sys::cublasLtCreate(&mut handle) })?;
+            check(op, cuda, "Opening cuBLASLt", unsafe { sys::cublasLtCreate(&mut handle) })?;
             state.handle = Some(handle);
             handle
         }
@@ -140,14 +144,20 @@ fn prepare(op: &'static str, state: &mut State, product: &Product) -> Result<(cu
     if let Some(descriptors) = state.descriptors.get(product) {
         return Ok((handle, descriptors.clone()));
     }
-    let descriptors = Arc::new(Descriptors::new(op, product)?);
+    let descriptors = Arc::new(Descriptors::new(op, cuda, product)?);
     state.descriptors.insert(*product, descriptors.clone());
     Ok((handle, descriptors))
 }
 
 /// The heuristic's first algorithm.
-fn choose(op: &'static str, handle: cublasLtHandle_t, d: &Descriptors, product: &Product) -> Result<CublasltAlgorithm> {
-    let preference = Preference::new(op, WORKSPACE, product.alignment)?;
+fn choose(
+    op: &'static str,
+    cuda: &CudaContext,
+    handle: cublasLtHandle_t,
+    d: &Descriptors,
+    product: &Product,
+) -> Result<CublasltAlgorithm> {
+    let preference = Preference::new(op, cuda, WORKSPACE, product.alignment)?;
     // SAFETY: plain numbers.
     let mut found: [sys::cublasLtMatmulHeuristicResult_t; ASKED] = unsafe { zeroed() };
     let mut count: c_int = 0;
@@ -170,7 +180,7 @@ fn choose(op: &'static str, handle: cublasLtHandle_t, d: &Descriptors, product: 
     if status == cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED {
         return Err(nothing());
     }
-    check(op, &format!("Choosing an algorithm of cuBLASLt ({product})"), status)?;
+    check(op, cuda, &format!("Choosing an algorithm of cuBLASLt ({product})"), status)?;
     let works = |found: &&sys::cublasLtMatmulHeuristicResult_t| {
         found.state == cublasStatus_t::CUBLAS_STATUS_SUCCESS && found.workspaceSize <= WORKSPACE
     };
@@ -178,11 +188,11 @@ fn choose(op: &'static str, handle: cublasLtHandle_t, d: &Descriptors, product: 
     Ok(CublasltAlgorithm { data: first.algo.data, workspace: first.workspaceSize })
 }
 
-fn check(op: &'static str, what: &str, status: cublasStatus_t) -> Result<()> {
-    if status == cublasStatus_t::CUBLAS_STATUS_SUCCESS {
-        return Ok(());
+fn check(op: &'static str, cuda: &CudaContext, what: &str, status: cublasStatus_t) -> Result<()> {
+    match status {
+        cublasStatus_t::CUBLAS_STATUS_SUCCESS => Ok(()),
+        status => Err(cuda.library_failed(op, what, &describe(status))),
     }
-    Err(Error::state(op, format!("{what} failed: {}", describe(status))))
 }
 
 /// "CUBLAS_STATUS_INVALID_VALUE"

@@ -64,8 +64,18 @@ impl Event {
     /// Milliseconds from this one to a later one; both timed, and passed.
     pub fn milliseconds_to(&self, later: &Event) -> Result<f32, DriverError> {
         self.device.bind_to_thread()?;
-        // SAFETY: both events are alive.
-        unsafe { result::event::elapsed(self.event, later.event) }
+        type Elapsed = unsafe extern "C" fn(*mut f32, CUevent, CUevent) -> driver::sys::CUresult;
+        let mut milliseconds = 0.0;
+        // SAFETY: the driver is loaded; both events are alive, and it writes one number. CUDA 12.8 has the second name of it,
+        // and older drivers only the first, where cudarc would panic.
+        unsafe {
+            let library = driver::sys::culib();
+            let newer = library.get::<Elapsed>(b"cuEventElapsedTime_v2\0");
+            let elapsed = newer.or_else(|_| library.get::<Elapsed>(b"cuEventElapsedTime\0"));
+            let elapsed = elapsed.map_err(|_| DriverError(driver::sys::CUresult::CUDA_ERROR_NOT_FOUND))?;
+            elapsed(&mut milliseconds, self.event, later.event).result()?;
+        }
+        Ok(milliseconds)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The CUDA backend: what this machine has of it, kernels compiled at run time, and a queue's device.
 //!
-//! cudarc loads the driver and NVRTC by name when first used, and panics where they are missing; so everything here goes
-//! through [`probe`] first, and one library file serves machines with and without a GPU.
+//! cudarc loads driver, cuDNN and cuBLASLt by name when first used, and panics where they are missing; so everything here
+//! goes through [`probe`] first, and one library file serves machines with and without a GPU.
 
 pub mod axes;
 mod backend;
@@ -24,6 +24,7 @@ pub mod probe;
 mod staging;
 mod stopwatch;
 mod stored;
+mod timing;
 mod transfers;
 
 pub use context::CudaContext;

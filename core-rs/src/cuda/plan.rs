@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::geometry::conv::ConvShape;
 use crate::shape::MatmulShape;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// What a convolution computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,35 +104,103 @@ pub struct CublasltAlgorithm {
     pub workspace: usize,
 }
 
-/// The choices made so far.
+/// The choices of one queue, before those of the process.
+///
+/// Near ties are decided by noise. So what one queue has chosen, the others of the process take over, and train with the
+/// same bits.
 #[derive(Default)]
-pub struct Plan(Mutex<Choices>);
+pub struct Plan {
+    own: Mutex<Choices>,
+    shared: Arc<Mutex<Choices>>,
+}
 
 #[derive(Default)]
 struct Choices {
     convolutions: HashMap<Convolution, Engine>,
     products: HashMap<Product, CublasltAlgorithm>,
+    /// Why cuDNN computes nothing of a convolution.
+    refusals: HashMap<Convolution, String>,
+}
+
+fn locked(choices: &Mutex<Choices>) -> MutexGuard<'_, Choices> {
+    choices.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Plan {
+    /// A plan of a queue whose choices hold for this: those of the process with the same text are its too.
+    pub(super) fn sharing(holds_for: String) -> Plan {
+        static SHARED: LazyLock<Mutex<HashMap<String, Arc<Mutex<Choices>>>>> = LazyLock::new(Mutex::default);
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        Plan { own: Mutex::default(), shared: shared.entry(holds_for).or_default().clone() }
+    }
+
     fn choices(&self) -> MutexGuard<'_, Choices> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.own)
     }
 
     pub fn convolution(&self, convolution: &Convolution) -> Option<Engine> {
-        self.choices().convolutions.get(convolution).copied()
+        let mut own = self.choices();
+        if let Some(&engine) = own.convolutions.get(convolution) {
+            return Some(engine);
+        }
+        let shared = locked(&self.shared);
+        let &engine = shared.convolutions.get(convolution)?;
+        own.convolutions.insert(*convolution, engine);
+        if let Some(reason) = shared.refusals.get(convolution) {
+            own.refusals.insert(*convolution, reason.clone());
+        }
+        Some(engine)
     }
 
-    pub fn choose_convolution(&self, convolution: Convolution, engine: Engine) {
+    /// Keeps a choice, and gives the one that stands: another queue may have been first.
+    pub fn choose_convolution(&self, convolution: Convolution, engine: Engine) -> Engine {
+        let mut own = self.choices();
+        let stands = *locked(&self.shared).convolutions.entry(convolution).or_insert(engine);
+        *own.convolutions.entry(convolution).or_insert(stands)
+    }
+
+    /// A choice that no other queue shall take over, such as one that was forced.
+    pub fn force_convolution(&self, convolution: Convolution, engine: Engine) {
         self.choices().convolutions.insert(convolution, engine);
     }
 
-    pub fn product(&self, product: &Product) -> Option<CublasltAlgorithm> {
-        self.choices().products.get(product).copied()
+    /// The choice that this queue has made, or was given.
+    pub fn own_convolution(&self, convolution: &Convolution) -> Option<Engine> {
+        self.choices().convolutions.get(convolution).copied()
     }
 
-    pub fn choose_product(&self, product: Product, algorithm: CublasltAlgorithm) {
-        self.choices().products.insert(product, algorithm);
+    /// Notes why cuDNN computes nothing of a convolution.
+    pub fn note_refusal(&self, convolution: Convolution, reason: String) {
+        self.choices().refusals.insert(convolution, reason.clone());
+        locked(&self.shared).refusals.insert(convolution, reason);
+    }
+
+    pub fn product(&self, product: &Product) -> Option<CublasltAlgorithm> {
+        let mut own = self.choices();
+        if let Some(&algorithm) = own.products.get(product) {
+            return Some(algorithm);
+        }
+        let &algorithm = locked(&self.shared).products.get(product)?;
+        own.products.insert(*product, algorithm);
+        Some(algorithm)
+    }
+
+    /// A choice of an earlier run: before those of the process, but where this queue has computed it otherwise already.
+    fn take_convolution(&self, convolution: Convolution, engine: Engine) {
+        self.choices().convolutions.entry(convolution).or_insert(engine);
+        locked(&self.shared).convolutions.entry(convolution).or_insert(engine);
+    }
+
+    fn take_product(&self, product: Product, algorithm: CublasltAlgorithm) {
+        self.choices().products.entry(product).or_insert(algorithm);
+        locked(&self.shared).products.entry(product).or_insert(algorithm);
+    }
+
+    /// As [`Plan::choose_convolution`].
+    pub fn choose_product(&self, product: Product, algorithm: CublasltAlgorithm) -> CublasltAlgorithm {
+        let mut own = self.choices();
+        let stands = *locked(&self.shared).products.entry(product).or_insert(algorithm);
+        *own.products.entry(product).or_insert(stands)
     }
 }
 
@@ -155,18 +223,17 @@ impl CudaContext {
         let read = text::read(text, &self.fingerprint()).map_err(|line| {
             Error::argument("queue_use_plan", format!("Expected a plan as it was written, got the line {line:?} in it"))
         })?;
-        let mut choices = self.plan.choices();
         for (convolution, engine) in read.convolutions {
-            choices.convolutions.entry(convolution).or_insert(engine);
+            self.plan.take_convolution(convolution, engine);
         }
         for (product, algorithm) in read.products {
-            choices.products.entry(product).or_insert(algorithm);
+            self.plan.take_product(product, algorithm);
         }
         Ok(())
     }
 
     /// What choices hold for: the same algorithm on other hardware or of another version gives other bits.
-    fn fingerprint(&self) -> String {
+    pub(super) fn fingerprint(&self) -> String {
         let (cudnn, cublaslt) = (super::cudnn::version(), super::cublaslt::version());
         format!("{} with {} processors, cuDNN {cudnn}, cuBLASLt {cublaslt}", self.architecture(), self.processors())
     }

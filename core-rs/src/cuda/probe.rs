@@ -4,6 +4,7 @@ use super::context::describe;
 use super::nvrtc;
 use crate::json::{Object, array, optional};
 use cudarc::driver::{DriverError, result, sys};
+use cudarc::get_lib_name_candidates;
 use libloading::Library;
 use std::panic::catch_unwind;
 
@@ -77,10 +78,9 @@ impl Findings {
 
 /// Looks; loads libraries, but opens no device.
 pub fn find() -> Findings {
-    // SAFETY: only loads the driver's library, whose initialisers touch nothing else.
-    let has_driver = unsafe { sys::is_culib_present() };
-    let (driver, gpus) = match has_driver {
-        true => (Some(ask(driver_version).unwrap_or_else(|_| "unknown".to_string())), ask(all_gpus)),
+    let named = |version: i32| format!("{}.{}", version / 1000, version % 1000 / 10);
+    let (driver, gpus) = match has_driver() {
+        true => (Some(ask(driver_version).map_or_else(|_| "unknown".to_string(), named)), ask(all_gpus)),
         false => (None, Ok(Vec::new())),
     };
     Findings { driver, gpus, cudnn: cudnn_version(), cublaslt: cublaslt_version(), nvrtc: nvrtc::version() }
@@ -94,11 +94,22 @@ fn ask<T>(what: fn() -> Result<T, DriverError>) -> Result<T, String> {
     }
 }
 
-fn driver_version() -> Result<String, DriverError> {
+/// 13020 for CUDA 13.2.
+fn driver_version() -> Result<i32, DriverError> {
     let mut version = 0;
     // SAFETY: the driver writes one int; it may be asked before cuInit.
     unsafe { sys::cuDriverGetVersion(&mut version) }.result()?;
-    Ok(format!("{}.{}", version / 1000, version % 1000 / 10))
+    Ok(version)
+}
+
+fn has_driver() -> bool {
+    // SAFETY: only loads the driver's library, whose initialisers touch nothing else.
+    unsafe { sys::is_culib_present() }
+}
+
+/// The major version of the CUDA that the driver supports, if it is there and tells.
+pub fn driver_major() -> Option<i32> {
+    has_driver().then(|| ask(driver_version).ok().map(|version| version / 1000)).flatten()
 }
 
 fn all_gpus() -> Result<Vec<Gpu>, DriverError> {
@@ -122,29 +133,31 @@ fn gpu(ordinal: i32) -> Result<Gpu, DriverError> {
     Ok(Gpu { name: result::device::get_name(device)?, capability: (major, minor), memory })
 }
 
-/// File names of cuDNN: the version that is needed, then others, which are worth telling.
-const CUDNN: [&str; 4] = ["libcudnn.so.9", "libcudnn.so", "libcudnn.so.10", "libcudnn.so.8"];
-/// File names of cuBLASLt, the newest first.
+/// The cuDNN that is worth telling of where there is no other.
+const OLD_CUDNN: &str = "libcudnn.so.8";
+/// File names of cuBLASLt that are told where it is missing.
 const CUBLASLT: [&str; 2] = ["libcublasLt.so.13", "libcublasLt.so.12"];
 
-/// What a function of the first of these libraries returns.
-fn version_by(names: &[&str], function: &str) -> Option<usize> {
+/// What a function of a library returns: of the very file that cudarc opens, which tries these names in this order.
+fn version_by(library: &str, older: Option<&str>, function: &str) -> Option<usize> {
+    let mut names = get_lib_name_candidates(library);
+    names.extend(older.map(str::to_string));
     // SAFETY: the initialisers of NVIDIA's libraries only set up their own state; the functions take nothing and return a
     // number.
     names.iter().find_map(|name| unsafe {
-        let library = Library::new(*name).ok()?;
+        let library = Library::new(name).ok()?;
         Some(library.get::<unsafe extern "C" fn() -> usize>(function).ok()?())
     })
 }
 
 fn cudnn_version() -> Option<String> {
-    let version = version_by(&CUDNN, "cudnnGetVersion")?;
+    let version = version_by("cudnn", Some(OLD_CUDNN), "cudnnGetVersion")?;
     // Version 9 began with two digits each for minor version and patch.
     let scale = if version < 10_000 { [1000, 100, 1] } else { [10_000, 100, 1] };
     Some(format!("{}.{}.{}", version / scale[0], version % scale[0] / scale[1], version % scale[1]))
 }
 
 fn cublaslt_version() -> Option<String> {
-    let version = version_by(&CUBLASLT, "cublasLtGetVersion")?;
+    let version = version_by("cublasLt", None, "cublasLtGetVersion")?;
     Some(format!("{}.{}.{}", version / 10_000, version / 100 % 100, version % 100))
 }

@@ -1,6 +1,7 @@
 //! What cuBLASLt wants to know of a product: its matrices are stored by columns, ours by rows, so it is told the product
 //! of the transposed matrices in turned order, `y^T = B^T A^T`, which is in memory the same.
 
+use super::super::context::CudaContext;
 use super::super::plan::{Arithmetic, Product};
 use super::check;
 use crate::error::Result;
@@ -28,8 +29,8 @@ unsafe impl Send for Descriptors {}
 unsafe impl Sync for Descriptors {}
 
 impl Descriptors {
-    pub fn new(op: &'static str, product: &Product) -> Result<Descriptors> {
-        let told = |status| check(op, &format!("Describing a product to cuBLASLt ({product})"), status);
+    pub fn new(op: &'static str, cuda: &CudaContext, product: &Product) -> Result<Descriptors> {
+        let told = |status| check(op, cuda, &format!("Describing a product to cuBLASLt ({product})"), status);
         let MatmulShape { batch, m, n, k, transpose_a, transpose_b } = product.shape;
         let (compute, dtype) = match product.arithmetic {
             Arithmetic::F32 => (cublasComputeType_t::CUBLAS_COMPUTE_32F, cudaDataType_t::CUDA_R_32F),
@@ -95,8 +96,8 @@ pub struct Preference(pub cublasLtMatmulPreference_t);
 impl Preference {
     /// Algorithms with at most so much workspace, for addresses that are multiples of `alignment`, that add parts of a sum
     /// in one order and in f32.
-    pub fn new(op: &'static str, workspace: usize, alignment: u32) -> Result<Preference> {
-        let told = |status| check(op, "Choosing an algorithm of cuBLASLt", status);
+    pub fn new(op: &'static str, cuda: &CudaContext, workspace: usize, alignment: u32) -> Result<Preference> {
+        let told = |status| check(op, cuda, "Choosing an algorithm of cuBLASLt", status);
         let mut made = null_mut();
         // SAFETY: cuBLASLt writes one descriptor.
         told(unsafe { sys::cublasLtMatmulPreferenceCreate(&mut made) })?;

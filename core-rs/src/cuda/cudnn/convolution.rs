@@ -4,7 +4,7 @@ use super::super::context::{CudaContext, failed};
 use super::super::io::DevicePointer;
 use super::super::plan::{Arithmetic, Convolution, CudnnAlgorithm, Pass};
 use super::descriptors::{Descriptors, usual_math};
-use super::{State, check, handle};
+use super::{State, check, describe, handle};
 use crate::error::Result;
 use cudarc::cudnn::sys::{
     self, cudnnConvolutionBwdDataAlgo_t as Data, cudnnConvolutionBwdFilterAlgo_t as Filter,
@@ -19,6 +19,16 @@ use std::sync::{Arc, PoisonError};
 const MOST_WORKSPACE: usize = 1 << 30;
 /// Algorithms that a search tells of at most: each of eight with each kind of arithmetic.
 const MOST_FOUND: usize = 32;
+/// Algorithms that are worth timing again: the search's own times are of one call each, on an idle device.
+const MOST_KEPT: usize = 3;
+
+/// What cuDNN has for a convolution.
+pub struct Algorithms {
+    /// The fastest of its own search first.
+    pub found: Vec<CudnnAlgorithm>,
+    /// Why there is none, where there is none.
+    pub refusal: String,
+}
 
 /// Where the tensors of a convolution are, 16-byte aligned; a pass writes the one that it computes.
 #[derive(Clone, Copy, Debug)]
@@ -82,15 +92,11 @@ const MATH: [Math; 4] = [
 ];
 
 impl CudaContext {
-    /// cuDNN's fastest algorithm for a convolution among those that give the same bits each time; `None` where it has none.
+    /// cuDNN's fastest algorithms for a convolution among those that give the same bits each time.
     ///
-    /// Writes whatever it comes to into the tensor that the pass computes. Waits for the device.
-    pub fn find_cudnn(
-        &self,
-        op: &'static str,
-        convolution: &Convolution,
-        tensors: Tensors,
-    ) -> Result<Option<CudnnAlgorithm>> {
+    /// Writes whatever it comes to into the tensor that the pass computes. Waits for the device. A search that fails means
+    /// that cuDNN has none, whatever status it gives, as long as the driver says that the device works.
+    pub fn find_cudnn(&self, op: &'static str, convolution: &Convolution, tensors: Tensors) -> Result<Algorithms> {
         self.refuse_choosing_while_capturing(op, convolution)?;
         let mut state = self.cudnn.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (handle, d) = prepare(op, self, &mut state, convolution)?;
@@ -104,26 +110,36 @@ impl CudaContext {
         let bytes = sizes.filter(|&bytes| bytes <= most).max().unwrap_or(0);
         // Not the scratch: what is chosen needs less, as a rule.
         let workspace = self.buffer(op, bytes)?;
-        set_math(op, &d, usual)?;
+        set_math(op, self, &d, usual)?;
         let mut found = [Found::default(); MOST_FOUND];
         let mut count = 0;
         // SAFETY: the handle and the descriptors are alive, the tensors and the workspace as large as they say, and `found`
         // has room for as many as are asked for.
         let status = unsafe { search(handle, &d, pass, tensors, &mut found, &mut count, workspace.pointer(), bytes) };
-        if is_unsupported(status) {
-            return Ok(None);
+        if status != cudnnStatus_t::CUDNN_STATUS_SUCCESS {
+            let refusal = format!("the search failed: {}", describe(status));
+            self.refuse_lost(op, &format!("Choosing an algorithm of cuDNN ({convolution})"))?;
+            return Ok(Algorithms { found: Vec::new(), refusal });
         }
-        check(op, &format!("Choosing an algorithm of cuDNN ({convolution})"), status)?;
         // From the fastest on; those that failed are at the end.
-        let deterministic =
-            found.iter().take(count as usize).filter(|found| found.status == 0 && found.determinism == 1);
-        let mut algorithms = deterministic.map(|found| {
+        let worked = || found.iter().take(count as usize).filter(|found| found.status == 0);
+        let mut algorithms: Vec<CudnnAlgorithm> = Vec::new();
+        for found in worked().filter(|found| found.determinism == 1) {
             // The search may also try the default, which for f32 is TF32.
             let math = if convolution.arithmetic == Arithmetic::F32 { usual as u32 } else { found.math };
-            CudnnAlgorithm { algorithm: found.algorithm, math }
-        });
-        Ok(algorithms
-            .find(|&algorithm| workspace_bytes(handle, &d, pass, algorithm).is_some_and(|bytes| bytes <= most)))
+            let algorithm = CudnnAlgorithm { algorithm: found.algorithm, math };
+            let fits = workspace_bytes(handle, &d, pass, algorithm).is_some_and(|bytes| bytes <= most);
+            if fits && algorithms.len() < MOST_KEPT && !algorithms.contains(&algorithm) {
+                algorithms.push(algorithm);
+            }
+        }
+        let refusal = match worked().count() {
+            0 => "no algorithm of cuDNN computes it".to_string(),
+            count => format!(
+                "none of cuDNN's {count} algorithms for it gives the same bits each time in the memory there is"
+            ),
+        };
+        Ok(Algorithms { found: algorithms, refusal })
     }
 
     /// Computes a pass of a convolution by an algorithm of cuDNN; false where cuDNN cannot.
@@ -142,12 +158,12 @@ impl CudaContext {
         };
         state.workspaces.insert((*convolution, algorithm), bytes);
         let workspace = if bytes == 0 { 0 } else { self.scratch(op, bytes)? };
-        set_math(op, &descriptors, MATH[algorithm.math as usize])?;
+        set_math(op, self, &descriptors, MATH[algorithm.math as usize])?;
         // SAFETY: the handle and the descriptors are alive, and the tensors and the workspace as large as they say.
         let status =
             unsafe { run(handle, &descriptors, convolution.pass, algorithm.algorithm, tensors, workspace, bytes) };
         let Some(status) = status.filter(|&status| !is_unsupported(status)) else { return Ok(false) };
-        check(op, &format!("A convolution by cuDNN ({convolution}, algorithm {})", algorithm.algorithm), status)?;
+        check(op, self, &format!("A convolution by cuDNN ({convolution}, algorithm {})", algorithm.algorithm), status)?;
         self.count_launch();
         Ok(true)
     }
@@ -165,15 +181,15 @@ fn prepare(
     if let Some(descriptors) = state.descriptors.get(convolution) {
         return Ok((handle, descriptors.clone()));
     }
-    let descriptors = Arc::new(Descriptors::new(op, convolution)?);
+    let descriptors = Arc::new(Descriptors::new(op, cuda, convolution)?);
     state.descriptors.insert(*convolution, descriptors.clone());
     Ok((handle, descriptors))
 }
 
-fn set_math(op: &'static str, descriptors: &Descriptors, math: Math) -> Result<()> {
+fn set_math(op: &'static str, cuda: &CudaContext, descriptors: &Descriptors, math: Math) -> Result<()> {
     // SAFETY: the descriptor is alive.
     let status = unsafe { sys::cudnnSetConvolutionMathType(descriptors.window, math) };
-    check(op, "Describing a convolution to cuDNN", status)
+    check(op, cuda, "Describing a convolution to cuDNN", status)
 }
 
 /// Whether cuDNN says that it cannot do this, rather than that something went wrong: 3000 and up to 3999.

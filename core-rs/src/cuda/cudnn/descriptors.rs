@@ -1,5 +1,6 @@
 //! What cuDNN wants to know of a convolution: descriptors of its three tensors and of the window.
 
+use super::super::context::CudaContext;
 use super::super::plan::{Arithmetic, Convolution};
 use super::check;
 use crate::error::{Error, Result};
@@ -29,12 +30,12 @@ unsafe impl Send for Descriptors {}
 unsafe impl Sync for Descriptors {}
 
 impl Descriptors {
-    pub fn new(op: &'static str, convolution: &Convolution) -> Result<Descriptors> {
+    pub fn new(op: &'static str, cuda: &CudaContext, convolution: &Convolution) -> Result<Descriptors> {
         let s = &convolution.shape;
         let size = |size: usize| {
             c_int::try_from(size).map_err(|_| Error::unsupported(op, format!("cuDNN takes no size above 2^31: {size}")))
         };
-        let told = |status| check(op, &format!("Describing a convolution to cuDNN ({convolution})"), status);
+        let told = |status| check(op, cuda, &format!("Describing a convolution to cuDNN ({convolution})"), status);
         let dtype = match convolution.arithmetic {
             Arithmetic::F32 | Arithmetic::Tf32 => cudnnDataType_t::CUDNN_DATA_FLOAT,
             Arithmetic::Bf16 => cudnnDataType_t::CUDNN_DATA_BFLOAT16,

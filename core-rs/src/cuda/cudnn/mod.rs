@@ -4,11 +4,11 @@
 mod convolution;
 mod descriptors;
 
-pub use convolution::Tensors;
+pub use convolution::{Algorithms, Tensors};
 
 use super::context::CudaContext;
 use super::plan::{Convolution, CudnnAlgorithm};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use cudarc::cudnn::sys::{self, cudnnHandle_t, cudnnStatus_t};
 use descriptors::Descriptors;
 use std::collections::HashMap;
@@ -55,10 +55,10 @@ fn handle(op: &'static str, cuda: &CudaContext, state: &mut State) -> Result<cud
     }
     let mut handle = std::ptr::null_mut();
     // SAFETY: cuDNN writes one handle, for the context that is current.
-    check(op, "Opening cuDNN", unsafe { sys::cudnnCreate(&mut handle) })?;
+    check(op, cuda, "Opening cuDNN", unsafe { sys::cudnnCreate(&mut handle) })?;
     // SAFETY: both are alive, and the handle is destroyed before the stream.
     let status = unsafe { sys::cudnnSetStream(handle, cuda.stream().cu_stream().cast()) };
-    if let Err(error) = check(op, "Opening cuDNN", status) {
+    if let Err(error) = check(op, cuda, "Opening cuDNN", status) {
         // SAFETY: as in `destroy`.
         let _ = unsafe { sys::cudnnDestroy(handle) };
         return Err(error);
@@ -67,10 +67,10 @@ fn handle(op: &'static str, cuda: &CudaContext, state: &mut State) -> Result<cud
     Ok(handle)
 }
 
-fn check(op: &'static str, what: &str, status: cudnnStatus_t) -> Result<()> {
+fn check(op: &'static str, cuda: &CudaContext, what: &str, status: cudnnStatus_t) -> Result<()> {
     match status {
         cudnnStatus_t::CUDNN_STATUS_SUCCESS => Ok(()),
-        status => Err(Error::state(op, format!("{what} failed: {}", describe(status)))),
+        status => Err(cuda.library_failed(op, what, &describe(status))),
     }
 }
 

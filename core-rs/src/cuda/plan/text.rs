@@ -1,4 +1,5 @@
-//! Choices as text: a line each, `what = which`, sorted, below a line that says what they hold for.
+//! Choices as text: a line each, `what = which`, sorted, below a line that says what they hold for. Lines that begin with `#`
+//! say why cuDNN computes nothing of a convolution; they are for readers.
 
 use super::{Arithmetic, Choices, Convolution, CublasltAlgorithm, CudnnAlgorithm, Engine, Pass, Product};
 use crate::geometry::conv::ConvShape;
@@ -8,6 +9,8 @@ use std::str::{FromStr, SplitWhitespace};
 
 /// How the first line begins; the number goes up with the format.
 const TITLE: &str = "libtrain CUDA plan 1 for ";
+/// How a line begins that is for readers alone.
+const REMARK: &str = "# ";
 
 const PASSES: [(Pass, &str); 3] = [(Pass::Forward, "forward"), (Pass::Input, "input"), (Pass::Weight, "weight")];
 const ARITHMETICS: [(Arithmetic, &str); 3] =
@@ -138,6 +141,7 @@ pub(super) fn write(choices: &Choices, holds_for: &str) -> String {
     let convolutions = choices.convolutions.iter().map(|(what, which)| format!("{what} = {which}\n"));
     let mut lines: Vec<String> = convolutions.collect();
     lines.extend(choices.products.iter().map(|(what, which)| format!("{what} = {which}\n")));
+    lines.extend(choices.refusals.iter().map(|(what, why)| format!("{REMARK}{what}: {}\n", why.replace('\n', " "))));
     lines.sort();
     format!("{TITLE}{holds_for}\n{}", lines.concat())
 }
@@ -150,7 +154,7 @@ pub(super) fn read<'a>(text: &'a str, holds_for: &str) -> Result<Choices, &'a st
         return Ok(Choices::default());
     }
     let mut choices = Choices::default();
-    for line in lines {
+    for line in lines.filter(|line| !line.starts_with(REMARK)) {
         take(&mut choices, line).ok_or(line)?;
     }
     Ok(choices)

@@ -14,19 +14,31 @@ pub const FORCED: &str = "LIBTRAIN_CUDA_CONV";
 const ALIGNMENT: u64 = 16;
 
 /// Times each engine is timed, after once to get warm; the best counts.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
+/// Runs of an engine, one behind the other, that are timed together.
+const RUNS: usize = 10;
 
 pub fn run(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &CudaContext) -> Result<()> {
     if !(at.image | at.weight | at.result).is_multiple_of(ALIGNMENT) {
         return direct::run(op, convolution, at, cuda);
     }
-    let engine = match cuda.plan.convolution(convolution) {
+    let forced = std::env::var(FORCED).unwrap_or_default();
+    let known = match forced.as_str() {
+        "" => cuda.plan.convolution(convolution),
+        _ => cuda.plan.own_convolution(convolution),
+    };
+    let engine = match known {
         Some(engine) => engine,
         None => {
             cuda.refuse_choosing_while_capturing(op, convolution)?;
-            let engine = choose(op, convolution, at, cuda)?;
-            cuda.plan.choose_convolution(*convolution, engine);
-            engine
+            let engine = choose(op, convolution, at, cuda, &forced)?;
+            match forced.as_str() {
+                "" => cuda.plan.choose_convolution(*convolution, engine),
+                _ => {
+                    cuda.plan.force_convolution(*convolution, engine);
+                    engine
+                }
+            }
         }
     };
     if run_by(engine, op, convolution, at, cuda)? {
@@ -53,10 +65,15 @@ fn run_by(
     Ok(true)
 }
 
-fn choose(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &CudaContext) -> Result<Engine> {
-    let forced = std::env::var(FORCED).unwrap_or_default();
+fn choose(
+    op: &'static str,
+    convolution: &Convolution,
+    at: Tensors,
+    cuda: &CudaContext,
+    forced: &str,
+) -> Result<Engine> {
     let (can_gemm, can_own) = (gemm::suits(convolution), grouped::suits(convolution));
-    match forced.as_str() {
+    match forced {
         "gemm" if can_gemm => return Ok(Engine::Gemm),
         "own" if can_own => return Ok(Engine::Grouped),
         "direct" => return Ok(Engine::Direct),
@@ -66,16 +83,17 @@ fn choose(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &CudaC
             return Err(Error::argument(op, format!("Expected {FORCED} as {wanted}, got {other:?}")));
         }
     }
-    let mut candidates: Vec<Engine> = cuda.find_cudnn(op, convolution, at)?.map(Engine::Cudnn).into_iter().collect();
+    let cudnn = cuda.find_cudnn(op, convolution, at)?;
+    if cudnn.found.is_empty() {
+        cuda.plan.note_refusal(*convolution, cudnn.refusal);
+    }
+    let mut candidates: Vec<Engine> = cudnn.found.into_iter().map(Engine::Cudnn).collect();
     let others = [(Engine::Gemm, can_gemm), (Engine::Grouped, can_own)];
     candidates.extend(others.into_iter().filter(|&(_, can)| can && forced.is_empty()).map(|(engine, _)| engine));
-    match candidates[..] {
-        [] => Ok(Engine::Direct),
-        [only] => Ok(only),
-        _ => fastest(&candidates, op, convolution, at, cuda),
-    }
+    fastest(&candidates, op, convolution, at, cuda)
 }
 
+/// The fastest of those that can compute it; the plain kernels where none can. A single one is run too, as it may not.
 fn fastest(
     candidates: &[Engine],
     op: &'static str,
@@ -83,17 +101,23 @@ fn fastest(
     at: Tensors,
     cuda: &CudaContext,
 ) -> Result<Engine> {
-    let mut best = (f32::INFINITY, Engine::Direct);
+    let mut able = Vec::new();
     for &engine in candidates {
-        let runs = match run_by(engine, op, convolution, at, cuda) {
-            Err(Error::Unsupported { .. }) => false,
-            runs => runs?,
-        };
-        if !runs {
-            continue;
+        match run_by(engine, op, convolution, at, cuda) {
+            Err(Error::Unsupported { .. }) | Ok(false) => {}
+            runs => {
+                runs?;
+                able.push(engine);
+            }
         }
+    }
+    if let [only] = able[..] {
+        return Ok(only);
+    }
+    let mut best = (f32::INFINITY, Engine::Direct);
+    for engine in able {
         let work = || run_by(engine, op, convolution, at, cuda).map(|_| ());
-        let milliseconds = cuda.time(op, ROUNDS, work)?;
+        let milliseconds = cuda.time(op, ROUNDS, RUNS, work)?;
         if milliseconds < best.0 {
             best = (milliseconds, engine);
         }
