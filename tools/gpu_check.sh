@@ -30,8 +30,8 @@ cmp -s "$pack/part1/liblibtrain.so" target/release/liblibtrain.so || cp "$pack/p
 [ -d node_modules/.deno ] || tar -xf "$pack/part1/node_modules.tar"
 
 # Kernels that were compiled where they were packed.
-if [ -f "$pack/part1/kernels.tar" ]; then
-  [ -d "$pack/kernels" ] || { mkdir "$pack/kernels" && tar -C "$pack/kernels" -xf "$pack/part1/kernels.tar"; }
+if [ -f "$pack/part1/kernels.tgz" ]; then
+  [ -d "$pack/kernels" ] || { mkdir "$pack/kernels" && tar -C "$pack/kernels" -xzf "$pack/part1/kernels.tgz"; }
   export LIBTRAIN_KERNEL_CACHE=${LIBTRAIN_KERNEL_CACHE-$pack/kernels}
 fi
 

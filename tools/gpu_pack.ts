@@ -129,7 +129,7 @@ export async function pack(options: PackOptions): Promise<Packed> {
   await run("xz", [`-${effort}`, "-T0", "-k", "-c", Deno.execPath()], join(first, "deno.xz"));
   await packLibrary(join(first, basename(fromFileUrl(libraryPath()))));
   await run("tar", packageArguments(), join(first, "node_modules.tar"));
-  if (kernels !== undefined) await run("tar", ["-C", kernels, "-cf", "-", "."], join(first, "kernels.tar"));
+  if (kernels !== undefined) await run("tar", ["-C", kernels, "-czf", "-", "."], join(first, "kernels.tgz"));
   const count = data === null ? 0 : await packData(folder, data);
   const facts = {
     ...await codeVersion(),
