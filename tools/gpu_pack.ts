@@ -105,7 +105,9 @@ function callsOf(parts: number): PackedCall[] {
   const folder = ".cache/gpu";
   const check = (names: string): string =>
     `set -o pipefail; bash tools/gpu_check.sh --part ${names} --out "$OUT" 2>&1 | tee "$OUT/check.log"`;
-  const works = ["parity,network,capture,memory,kernels", ...(parts > 1 ? ["step"] : [])];
+  const first = "parity,capture,kernels,network,step --dtypes bf16,f32 --configs bf16:32 --modes graph";
+  const second = "memory,capture,kernels --dtypes f32,tf32";
+  const works = [first, ...(parts > 1 ? [second] : [])];
   const calls: PackedCall[] = Array.from({ length: parts }, (_, at) => ({
     carry: [`${folder}/part${at + 1}`],
     command: at === parts - 1 && parts > 1
@@ -114,7 +116,7 @@ function callsOf(parts: number): PackedCall[] {
       ? `ls -l ${folder}`
       : check(works[at]),
   }));
-  return parts > 1 ? calls : [...calls, { carry: [`${folder}/part1`], command: check("step") }];
+  return parts > 1 ? calls : [...calls, { carry: [`${folder}/part1`], command: check(second) }];
 }
 
 /** Packs. */

@@ -1,5 +1,5 @@
 /** Who computes a convolution on the emulated GPU: every engine gives the values, and a plan makes the same choice again. */
-import { assert, assertEquals, assertGreater, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import type { FloatName } from "../../lib/ffi/codes.ts";
 import { applyOne } from "../../lib/tensor/apply.ts";
 import { conv2d, Device, randn, scope, type Tensor, zeros } from "../../mod.ts";
@@ -148,4 +148,51 @@ Deno.test("cuda (emulated): the own kernels, cuDNN and products are timed where 
   using y = conv2d(x, weight);
   await y.data();
   assertGreater(emulator.launchesByName()["cublaslt_matmul"] ?? 0, 1);
+});
+
+const SEARCH = "cudnnFindConvolutionForwardAlgorithmEx";
+
+Deno.test("cuda (emulated): a search that fails means that cuDNN has none, and the plan says why", async () => {
+  const shape = { n: 1, h: 10, w: 3, c: 8, groups: 1, stride: 1 };
+  using cpu = new Device("cpu", { threads: 1 });
+  const [expected] = await passes(cpu, "f32", shape);
+  using device = new Device("cuda");
+  emulator.reset();
+  emulator.failFunction(SEARCH, 1);
+  const [got] = await passes(device, "f32", shape);
+  emulator.reset();
+  for (const [i, value] of got!.entries()) assert(Math.abs(value - expected![i]!) < 1e-4, `${value} at ${i}`);
+  const lines = device.plan().split("\n").filter((line) => line.includes("convolution forward"));
+  assertEquals(lines.length, 2);
+  assertStringIncludes(lines.join("\n"), "padding 1 1 groups 1: the search failed: CUDNN_STATUS_");
+  assertStringIncludes(lines.join("\n"), "padding 1 1 groups 1 = direct");
+  // What was chosen is read again, with the remarks left aside.
+  using other = new Device("cuda");
+  other.usePlan(device.plan());
+  assertStringIncludes(other.plan(), "= direct");
+  // A device that is lost is no refusal.
+  using lost = new Device("cuda");
+  emulator.failFunction(SEARCH, 1, { code: 700, forever: true });
+  const error = await assertRejects(() => passes(lost, "f32", { ...shape, h: 11 }));
+  emulator.reset();
+  assert(lost.plan() === "" && error instanceof Error, `${lost.plan()}`);
+  assertStringIncludes(`${error}`, "CUDA_ERROR_ILLEGAL_ADDRESS");
+});
+
+Deno.test("cuda (emulated): what one device has chosen, the next of the process takes over", async () => {
+  const shape = { n: 2, h: 11, w: 5, c: 16, groups: 1, stride: 1 };
+  using first = new Device("cuda");
+  const values = await passes(first, "bf16", shape);
+  emulator.reset();
+  using second = new Device("cuda");
+  assertEquals(second.plan(), "");
+  assertEquals(await passes(second, "bf16", shape), values);
+  assertEquals(Object.keys(emulator.callsByName()).filter((name) => name.startsWith("cudnnFind")), []);
+  assertEquals(second.plan(), first.plan());
+  // An earlier run's choice comes before.
+  const plan = first.plan().replaceAll(/= .*$/gm, "= direct");
+  using third = new Device("cuda");
+  third.usePlan(plan);
+  await passes(third, "bf16", shape);
+  assertEquals(third.plan(), plan);
 });

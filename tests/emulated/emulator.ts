@@ -15,6 +15,7 @@ if (folder === "") {
 const { symbols } = Deno.dlopen(join(folder, "libcuda.so"), {
   emu_seed: { parameters: ["u64"], result: "void" },
   emu_fail: { parameters: ["u64", "i32", "i32"], result: "void" },
+  emu_fail_function: { parameters: ["buffer", "u64", "i32", "i32"], result: "void" },
   emu_reset: { parameters: [], result: "void" },
   emu_devices: { parameters: ["i32"], result: "void" },
   emu_driver_version: { parameters: ["i32"], result: "void" },
@@ -61,6 +62,10 @@ export const emulator = {
   /** Makes the `next`-th call from now fail, of those that can; 0 for none. */
   failCall(next: number, { code = 0, forever = false }: Failure = {}): void {
     symbols.emu_fail(BigInt(next), code, forever ? 1 : 0);
+  },
+  /** {@linkcode failCall} for the `next`-th call of one function. */
+  failFunction(name: string, next: number, { code = 0, forever = false }: Failure = {}): void {
+    symbols.emu_fail_function(new TextEncoder().encode(`${name}\0`), BigInt(next), code, forever ? 1 : 0);
   },
   /** Forgets the counts, what was to fail, and an error that would stay. */
   reset(): void {

@@ -1,7 +1,16 @@
 /** Captured steps against eager ones, bit for bit, and what a replay costs the host. */
 import type { Device, Tensor } from "../../mod.ts";
 import { firstOtherBits } from "./differences.ts";
-import { type Checks, isEmulated, openDevice, type PartContext, rounded, wanted } from "./part.ts";
+import {
+  type Checks,
+  DTYPE_SECONDS,
+  isEmulated,
+  isLate,
+  openDevice,
+  type PartContext,
+  rounded,
+  wanted,
+} from "./part.ts";
 import { disposeBatch, EntryTraining, type TrainingOptions, usualSizes } from "./training.ts";
 
 /** Steps with each batch size: one runs eagerly, one is recorded, the others are replayed. */
@@ -110,6 +119,10 @@ async function replayCost(
 export async function captured(context: PartContext, checks: Checks): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {};
   for (const dtype of (["bf16", "f32"] as const).filter((dtype) => wanted(context, dtype))) {
+    if (isLate(context, DTYPE_SECONDS)) {
+      checks.skip(`${dtype}: captured steps`, "no time is left");
+      continue;
+    }
     const options = { dtype, small: context.small, ...usualSizes(context.small) };
     const eager = await train(context, options, "eager");
     for (const how of ["captured", "many"] as const) {

@@ -2,7 +2,16 @@
 import { median } from "../../benchmarks/support.ts";
 import { type Device, noGrad, randn, scope, type Tensor } from "../../mod.ts";
 import { type TimedCall, timedCalls } from "../../lib/tensor/profile.ts";
-import { type Checks, isEmulated, openDevice, type PartContext, rounded, wanted } from "./part.ts";
+import {
+  type Checks,
+  DTYPE_SECONDS,
+  isEmulated,
+  isLate,
+  openDevice,
+  type PartContext,
+  rounded,
+  wanted,
+} from "./part.ts";
 import { leastTime, measurePeaks, operations, type Peaks } from "./roofline.ts";
 import { disposeBatch, EntryTraining, usualSizes } from "./training.ts";
 
@@ -151,6 +160,9 @@ async function profiled(context: PartContext, kind: "bf16" | "f32" | "tf32", che
 export async function kernels(context: PartContext, checks: Checks): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {};
   const kinds = context.device === "cuda" ? ["bf16", "tf32", "f32"] as const : ["bf16", "f32"] as const;
-  for (const kind of kinds.filter((kind) => wanted(context, kind))) found[kind] = await profiled(context, kind, checks);
+  for (const kind of kinds.filter((kind) => wanted(context, kind))) {
+    if (isLate(context, DTYPE_SECONDS)) checks.skip(`${kind}: the calls of a step`, "no time is left");
+    else found[kind] = await profiled(context, kind, checks);
+  }
   return found;
 }

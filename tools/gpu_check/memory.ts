@@ -135,9 +135,9 @@ export async function memory(context: PartContext, checks: Checks): Promise<Reco
     await leak(context, options, true, checks);
     used.push(await usedMemory(context));
     usedMiB[dtype] = used;
-    const [, before, after] = used;
+    const [, before = null, after = null] = used;
     const name = `${dtype}: the GPU's memory is back after each device`;
-    if (before == null || after == null) checks.skip(name, "no nvidia-smi asks it here");
+    if (before === null || after === null) checks.skip(name, "no nvidia-smi asks it here");
     else checks.that(name, after - before <= 16, `MiB used after each: ${used.join(", ")}`);
   }
   return { ...found, usedMiB, outOfMemory: await outOfMemory(context, checks) };

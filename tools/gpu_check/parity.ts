@@ -8,7 +8,7 @@ import { messageOf } from "../../lib/cli/command.ts";
 import { UsageError } from "../../lib/cli/flags.ts";
 import { Device } from "../../mod.ts";
 import { type Difference, largestDifference } from "./differences.ts";
-import { type Checks, openDevice, type PartContext, rounded, wanted } from "./part.ts";
+import { type Checks, isLate, openDevice, type PartContext, rounded, wanted } from "./part.ts";
 
 /** Dtypes that both devices have fast kernels for. */
 const DTYPES = ["f32", "bf16"] as const;
@@ -44,11 +44,6 @@ const FIRST = ["conv2d", "batch_norm", "squeeze_excitation", "ranger", "matmul"]
 function turn({ name }: OpRow): number {
   const place = FIRST.findIndex((start) => name.startsWith(start));
   return place < 0 ? FIRST.length : place;
-}
-
-/** Whether the results have to be written now. */
-function isLate({ deadline }: PartContext): boolean {
-  return performance.now() > deadline - 6000;
 }
 
 /** Who else may compute a convolution, where the usual choice is wrong. */
@@ -107,7 +102,7 @@ export async function parity(context: PartContext, checks: Checks): Promise<Reco
   const rows = opRows.filter(({ name }) => context.ops?.includes(name) ?? true).sort((a, b) => turn(a) - turn(b));
   if (rows.length === 0) throw new UsageError(`Expected --ops as names of ops, got ${context.ops}`);
   for (const row of rows) {
-    if (isLate(context)) {
+    if (isLate(context, 6)) {
       checks.skip(`${row.name}() as PyTorch`, "no time is left");
       continue;
     }
@@ -141,7 +136,7 @@ async function checkRules(context: PartContext, checks: Checks): Promise<unknown
   using cpu = new Device("cpu", { threads: 1 });
   const rules: unknown[] = [];
   for (const op of differentiableOps.filter((op) => context.ops?.includes(op) ?? true)) {
-    if (isLate(context)) {
+    if (isLate(context, 6)) {
       checks.skip(`${op}(): its gradient rule`, "no time is left");
       continue;
     }

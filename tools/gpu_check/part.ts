@@ -96,6 +96,14 @@ export function plans(): { readonly plan: readonly string[]; readonly byPlainKer
   return { plan, byPlainKernels: plan.filter((line) => line.endsWith("= direct") || line.startsWith("#")) };
 }
 
+/** Whether less than so many seconds are left: what is not written by the deadline is lost. */
+export function isLate({ deadline }: Pick<PartContext, "deadline">, seconds: number): boolean {
+  return performance.now() > deadline - 1000 * seconds;
+}
+
+/** Seconds that a dtype's checks of the entry's step may take. */
+export const DTYPE_SECONDS = 25;
+
 /** Whether a dtype is among those asked for. */
 export function wanted({ dtypes }: Pick<PartContext, "dtypes">, dtype: string): boolean {
   return dtypes?.includes(dtype) ?? true;

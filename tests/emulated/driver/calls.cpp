@@ -31,7 +31,9 @@ uint64_t next_handle() {
 int refused(const char *name, const Codes &codes, Needs needs) {
     ++counts.calls;
     ++counts.by_call[name];
-    if (controls.fail_at == counts.calls) {
+    bool counted = controls.fail_name.empty() || controls.fail_name == name;
+    uint64_t made = controls.fail_name.empty() ? counts.calls : counts.by_call[name];
+    if (counted && controls.fail_at == made) {
         int code = controls.fail_with && codes.driver ? controls.fail_with : codes.failed;
         if (controls.fail_forever) sticky = controls.fail_with ? controls.fail_with : LAUNCH_FAILED;
         return code;

@@ -37,6 +37,7 @@ enum : int {
 // What a test can set.
 struct Controls {
     uint64_t fail_at = 0; // the number of the call that fails; 0 for none
+    std::string fail_name; // only calls of this function count; empty for all
     int fail_with = 0;    // 0: as that call fails by itself
     bool fail_forever = false;
     int devices = 1;

@@ -64,7 +64,15 @@ void emu_seed(uint64_t value) {
 void emu_fail(uint64_t next, int code, int forever) {
     Held held(lock());
     controls.fail_at = next == 0 ? 0 : counts.calls + next;
-    controls.fail_with = code, controls.fail_forever = forever;
+    controls.fail_with = code, controls.fail_forever = forever, controls.fail_name.clear();
+}
+
+// The same of the calls of one function.
+void emu_fail_function(const char *name, uint64_t next, int code, int forever) {
+    Held held(lock());
+    emu_fail(next, code, forever);
+    controls.fail_name = name;
+    controls.fail_at = counts.by_call[name] + next;
 }
 
 // Forgets counts, an error that would stay, and what was to fail.
