@@ -69,17 +69,45 @@ export type NamedTensors<Kind extends Tensor> = Map<string, Kind>;
  */
 export abstract class Module {
   #training = true;
+  /** How many optimizers hold it in evaluation. */
+  #holders = 0;
   /** Ends the walk where a module is inside itself. */
   #switching = false;
 
   /** The result for one batch. */
   abstract forward(x: Tensor): Tensor;
 
-  /** Whether the module is in training mode. */
+  /**
+   * Whether the module is in training mode. A norm whose parameters an optimizer keeps as they are (`frozen`) is not, whatever
+   * {@linkcode train} says.
+   */
   get training(): boolean {
-    const now = this.#training;
-    guard(() => this.#training === now);
+    const now = this.#trains();
+    guard(() => this.#trains() === now);
     return now;
+  }
+
+  #trains(): boolean {
+    return this.#training && this.#holders === 0;
+  }
+
+  /** @internal The mode that was set, whether or not an optimizer holds the module in evaluation. */
+  static modeOf(module: Module): boolean {
+    return module.#training;
+  }
+
+  /** @internal Holds a module in evaluation, or lets go of it, for an optimizer that keeps its parameters as they are. */
+  static hold(module: Module, on: boolean): void {
+    module.#holders += on ? 1 : -1;
+  }
+
+  /**
+   * Has gradients computed for every parameter inside, or with `false` for none; returns the module. Modes stay: what shall
+   * neither train nor move its running statistics is `requireGrad(false).eval()`.
+   */
+  requireGrad(on = true): this {
+    for (const parameter of this.namedParameters().values()) parameter.requireGrad(on);
+    return this;
   }
 
   /** Sets training mode here and in all children; returns the module. */

@@ -12,8 +12,9 @@ export interface ParameterGroup {
   /** Weight decay; by default the optimizer's. */
   wd?: number;
   /**
-   * Whether they stay as they are; by default false. Their gradients are not computed then. Running statistics of batch
-   * norms are no parameters and still move in training mode: `eval()` on the module stops them.
+   * Whether they stay as they are; by default false. Their gradients are not computed then, so that what lies before the first
+   * parameter that is trained costs no backward. Batch norms all of whose parameters are frozen evaluate: they use their
+   * running statistics and do not move them, whatever `train()` says.
    */
   frozen?: boolean;
 }

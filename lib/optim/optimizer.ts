@@ -9,6 +9,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { kindOf } from "../tensor/ops/checks.ts";
 import { allOrNothing, scope } from "../tensor/scope.ts";
 import { type Tensor, versionOf } from "../tensor/tensor.ts";
+import { Freezing } from "./freezing.ts";
 import { matches, type ParameterGroup, requireMatch, type Segment, settingsOf } from "./groups.ts";
 import { requireKnown } from "./known_options.ts";
 import { noteBound, refuseStrays } from "./strays.ts";
@@ -63,8 +64,7 @@ export class BoundOptimizer {
   #loaded = false;
   /** The versions of the copies as this optimizer has left them: others mean that somebody has loaded a state. */
   #copiedAt = "";
-  /** Parameters whose gradient was turned off here, and is turned on again once they are no longer frozen. */
-  readonly #frozen = new Set<Parameter>();
+  readonly #freezing = new Freezing();
 
   /** @internal Binds to a model's parameters; `Optimizer.bind` calls it. */
   constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
@@ -170,7 +170,7 @@ export class BoundOptimizer {
     for (const segment of segments) {
       if (matches(group, segment.path, segment.parameter)) Object.assign(segment, settingsOf(group, segment));
     }
-    this.#freeze(segments);
+    this.#freezing.keep(this.#model, frozenOf(segments));
     this.#version++;
   }
 
@@ -272,17 +272,6 @@ export class BoundOptimizer {
     return this.#loaded;
   }
 
-  /** Has the gradients computed of what is trained, and of nothing that this optimizer keeps as it is. */
-  #freeze(segments: readonly Segment[]): void {
-    const frozenNow = new Set(segments.flatMap(({ parameter, frozen }) => frozen ? [parameter] : []));
-    for (const parameter of this.#frozen) {
-      if (!frozenNow.has(parameter) && this.#frozen.delete(parameter)) parameter.requireGrad();
-    }
-    for (const parameter of frozenNow) {
-      if (parameter.requiresGrad) this.#frozen.add(parameter.requireGrad(false));
-    }
-  }
-
   /**
    * New tables and state tensors. State is kept for parameters that stay, and for others that take over the name and
    * shape of one that is gone; except the copies of its values, which would pull the new ones back to the old.
@@ -331,7 +320,7 @@ export class BoundOptimizer {
     this.#tables = tables;
     this.#copiedAt = this.#copyVersions();
     noteBound(parameters.values());
-    this.#freeze(segments);
+    this.#freezing.keep(this.#model, frozenOf(segments));
     this.#version++;
   }
 
@@ -354,7 +343,7 @@ export class BoundOptimizer {
 
   /** Disposes of the state; the model's parameters stay, and those that were frozen get gradients again. */
   dispose(): void {
-    this.#freeze([]);
+    this.#freezing.keep(this.#model, new Set());
     this.#lrTensor?.dispose();
     for (const state of this.#tables?.states.values() ?? []) state.dispose();
     this.#tables?.steps.dispose();
@@ -375,6 +364,10 @@ export class BoundOptimizer {
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
+}
+
+function frozenOf(segments: readonly Segment[]): Set<Parameter> {
+  return new Set(segments.flatMap(({ parameter, frozen }) => frozen ? [parameter] : []));
 }
 
 function checkRate(lr: number): number {

@@ -3,7 +3,7 @@ import type { Batch } from "../data/dataset.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
+import { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { crossEntropy } from "../tensor/ops/softmax.ts";
@@ -40,7 +40,7 @@ export interface EvaluateOptions {
 
 /** Runs something with every module in evaluation mode, and puts each back into its own mode afterwards. */
 export async function inEvaluation<Result>(model: Module, body: () => Promise<Result>): Promise<Result> {
-  const modes = [...model.modules()].map(([, module]) => ({ module, training: module.training }));
+  const modes = [...model.modules()].map(([, module]) => ({ module, training: Module.modeOf(module) }));
   model.eval();
   try {
     return await body();
