@@ -4,6 +4,7 @@ import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
 import type { Module } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
+import { type Except, type LeftOut, leftOutBy, partsOf } from "./except.ts";
 import { type Floats, floatsFor, floatsOf } from "./floats.ts";
 import { listNames, prefixOf } from "./names.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
@@ -55,11 +56,13 @@ function entriesOf(model: Module): readonly FastaiEntry[] {
 function misfits(
   entries: readonly FastaiEntry[],
   saved: ReadonlyMap<string, SafeTensor>,
+  leftOut: LeftOut,
 ): LoadedWeights & { readonly why: string } {
   const known = new Set(entries.map(({ name }) => name));
-  const missing = entries.flatMap(({ name, path }) => path === null || saved.has(name) ? [] : [name]);
-  const unexpected = [...saved.keys()].filter((name) => !known.has(name));
-  const other = new Map(entries.flatMap((entry): [string, string][] => {
+  const wanted = entries.filter(({ name, path }) => !leftOut(name, path));
+  const missing = wanted.flatMap(({ name, path }) => path === null || saved.has(name) ? [] : [name]);
+  const unexpected = [...saved.keys()].filter((name) => !known.has(name) && !leftOut(name));
+  const other = new Map(wanted.flatMap((entry): [string, string][] => {
     const got = saved.get(entry.name);
     const complaint = got && complaintOf(entry, got);
     return complaint === undefined ? [] : [[entry.name, complaint]];
@@ -90,6 +93,11 @@ function complaintOf({ name, path, shape, symmetric }: FastaiEntry, got: SafeTen
 export interface ImportOptions {
   /** Whether everything must fit, as by default; else what fits is loaded, and the rest is told. */
   strict?: boolean;
+  /**
+   * What is not taken and keeps its values in the model, by the model's paths or fastai's names, say `"head"`; everything else
+   * must fit. A name that matches nothing is an error.
+   */
+  except?: Except;
 }
 
 /**
@@ -99,22 +107,26 @@ export interface ImportOptions {
 export function writeFastai(
   model: Module,
   saved: ReadonlyMap<string, SafeTensor>,
-  { strict = true }: ImportOptions = {},
+  { strict = true, except }: ImportOptions = {},
 ): LoadedWeights {
   const entries = entriesOf(model);
-  const { why, ...found } = misfits(entries, saved);
-  const out = new Set([...found.missing, ...found.mismatched]);
-  const fitting = entries.filter(({ name, path }) => path !== null && !out.has(name));
-  if (fitting.length === 0 || strict && why !== "") {
-    const prefix = prefixOf(saved.keys(), new Set(entries.map(({ name }) => name)));
-    const cure = "Build the model as it was trained (arch, sa, widths, classes)" +
-      (found.missing.length + found.unexpected.length === 0 && fitting.length > 0
-        ? ", or pass strict: false to leave out what has another shape, say a head of other classes"
-        : "");
+  const names = entries.map(({ name }) => name);
+  const prefix = prefixOf(saved.keys(), new Set(names));
+  if (prefix !== undefined) {
     throw new StateError(
-      prefix === undefined
-        ? `Cannot import these weights: ${why}. ${cure}`
-        : `Cannot import these weights: their names begin with "${prefix}", which fastai's do not: save them without it`,
+      `Cannot import these weights: their names begin with "${prefix}", which fastai's do not: save them without it`,
+    );
+  }
+  const paths = entries.flatMap(({ path }) => path ?? []);
+  const leftOut = leftOutBy("importFastai", except, new Set([...paths, ...names, ...saved.keys()]));
+  const { why, ...found } = misfits(entries, saved, leftOut);
+  const out = new Set([...found.missing, ...found.mismatched]);
+  const fitting = entries.filter(({ name, path }) => path !== null && !out.has(name) && !leftOut(name, path));
+  if (fitting.length === 0 || strict && why !== "") {
+    throw new StateError(
+      `Cannot import these weights: ${
+        why === "" ? "`except` leaves nothing of them. Leave out less" : `${why}. ${cureOf(entries, found, fitting)}`
+      }`,
     );
   }
   const state = model.state();
@@ -124,6 +136,19 @@ export function writeFastai(
     scope(() => void target.assign(tensor(values, target.shape, { device: target.device })));
   }
   return found;
+}
+
+/** What to do about weights that do not fit. */
+function cureOf(
+  entries: readonly FastaiEntry[],
+  { missing, unexpected, mismatched }: LoadedWeights,
+  fitting: readonly FastaiEntry[],
+): string {
+  const cure = "Build the model as it was trained (arch, sa, widths, classes)";
+  if (missing.length + unexpected.length > 0 || fitting.length === 0) return cure;
+  const parts = partsOf(entries.flatMap(({ name, path }) => mismatched.includes(name) ? path ?? [] : []));
+  return `${cure}, or pass strict: false to leave out what has another shape, say a head of other classes` +
+    (parts === undefined ? "" : `: except: ${parts} leaves out that alone`);
 }
 
 /**
@@ -165,8 +190,8 @@ async function isTorchSave(path: string): Promise<boolean> {
  *
  * `path` is a safetensors file of the state dict of fastai's model. Rejects with a StateError that names some of what is
  * missing, extra or of another shape, and for a model that fastai does not have; with a SafetensorsError for a file that
- * cannot be read. The model is then as it was. With `strict: false` what fits is loaded, and the rest is returned under
- * fastai's names.
+ * cannot be read. The model is then as it was. With `except: "head"` the classifier keeps its values, as for other classes.
+ * With `strict: false` what fits is loaded, and the rest is returned under fastai's names.
  *
  * @example
  * ```ts

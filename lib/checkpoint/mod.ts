@@ -22,6 +22,7 @@ export { FileError } from "../io/atomic_file.ts";
 export { JsonFileError } from "../io/json_file.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 export { type CheckpointInfo, type Checkpoints } from "./checkpoints.ts";
+export { type Except } from "./except.ts";
 export { exportFastai, importFastai, type ImportOptions } from "./fastai.ts";
 export {
   readSafetensors,
