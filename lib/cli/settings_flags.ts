@@ -11,6 +11,7 @@ export function flagName(path: string): string {
 const factNames: Readonly<Record<string, string>> = {
   "source.sha256": "the archive's SHA-256",
   "source.listing": "the SHA-256 of the list of files",
+  "weightsSha256": "the SHA-256 of the weights",
 };
 
 /** Options of the library's calls that commands have flags for, beside the settings. */

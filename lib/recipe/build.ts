@@ -16,6 +16,7 @@ import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
 import { ownTransforms } from "./check.ts";
+import { fineTuning } from "./fine_tuning.ts";
 import { masterDtype } from "./dtype.ts";
 import { SettingError } from "./errors.ts";
 import { normalizeOf } from "./normalize.ts";
@@ -144,9 +145,14 @@ export function buildLoss({ loss: { name, ...options } }: Pick<Recipe, "loss">):
   return requireBuilt("loss", name, lossRegistry.get(name).build(options as JsonOptions));
 }
 
-/** The trainer of a recipe; the model stays the caller's. */
+/**
+ * The trainer of a recipe; the model stays the caller's. What came from `weights.from` is frozen for the first epochs and has
+ * its own rate, as the recipe says.
+ */
 export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, model: Module): Trainer {
-  return new Trainer(model, {
+  const fine = fineTuning(recipe.weights);
+  const trainer = new Trainer(model, {
+    groups: fine.groups,
     optimizer: buildOptimizer(recipe),
     schedule: requireBuilt("schedule", recipe.schedule.name, scheduleOf(recipe.schedule), "over"),
     loss: buildLoss(recipe),
@@ -155,6 +161,8 @@ export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, 
     ema: recipe.ema ?? undefined,
     dtype: recipe.dtype,
   });
+  fine.follow(trainer);
+  return trainer;
 }
 
 /** The registered transforms of a recipe, one after the other; undefined for none. */

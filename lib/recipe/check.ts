@@ -88,6 +88,7 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
     checkOptions(section, recipe[section as keyof typeof namedSections], registry);
   }
   checkDataOptions(recipe);
+  checkWeights(recipe);
   checkTransforms(recipe);
   checkJson(value, "");
 }
@@ -116,6 +117,35 @@ function checkDataOptions({ data: { name, limit: _, keep: _keep, ...own } }: Rec
       ["limit", "keep", ...known!].join(", ")
     }, got \`data.${strange}\`: leave it out`,
   );
+}
+
+/** How weights are trained needs weights, and a body that stays as it is needs a head that is trained. */
+function checkWeights({ weights }: Recipe): void {
+  if (weights === undefined) return;
+  if (!isObject(weights)) {
+    throw new SettingError("weights", `Expected \`weights\` to be an object, got ${shown(weights)}`);
+  }
+  const known = ["from", "except", "freeze", "lrScale"];
+  const strange = Object.keys(weights).find((name) => !known.includes(name));
+  if (strange !== undefined) {
+    const path = `weights.${strange}`;
+    throw new SettingError(path, `Expected \`weights\` of ${known.join(", ")}, got \`${path}\`: leave it out`);
+  }
+  const { from = null, except = null, freeze = 0 } = weights as NonNullable<Recipe["weights"]>;
+  const alone = ["except", "freeze", "lrScale"].find((name) => (weights as Record<string, unknown>)[name] != null);
+  if (from === null && alone !== undefined) {
+    const path = `weights.${alone}`;
+    throw new SettingError(
+      path,
+      `Expected \`weights.from\` with \`${path}\`, got it alone: give the weights, or leave it out`,
+    );
+  }
+  if (freeze > 0 && except === null) {
+    throw new SettingError(
+      "weights.freeze",
+      "Expected `weights.except` with `weights.freeze`, got it alone: with all weights from a file nothing would be trained",
+    );
+  }
 }
 
 function checkTransforms({ transforms }: Recipe): void {

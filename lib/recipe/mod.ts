@@ -48,6 +48,7 @@ export type {
   RunConfig,
   ScheduleRecipe,
   TransformsRecipe,
+  WeightsRecipe,
 } from "./recipe.ts";
 export { type Json, type JsonOptions, type Registered } from "../registry/registry.ts";
 export {

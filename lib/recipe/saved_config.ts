@@ -9,8 +9,16 @@ import type { Recipe, RunConfig } from "./recipe.ts";
 
 /** A configuration without what the data, the machine and the code said. */
 export function recipeOf(
-  { classes: _, imageShape: _shape, samples: _samples, source: _source, isa: _isa, commit: _commit, ...recipe }:
-    RunConfig,
+  {
+    classes: _,
+    imageShape: _shape,
+    samples: _samples,
+    source: _source,
+    weightsSha256: _weights,
+    isa: _isa,
+    commit: _commit,
+    ...recipe
+  }: RunConfig,
 ): Recipe {
   return recipe;
 }

@@ -78,15 +78,18 @@ function written({ properties }: Level, path: string): Schema {
     name,
     isLevel(inner) ? written(inner, path === "" ? name : `${path}.${name}`) : inner,
   ]);
-  const needed = path === "" ? Object.keys(properties) : requiredIn[path];
+  const needed = path === "" ? Object.keys(properties).filter((name) => !optional.includes(name)) : requiredIn[path];
   return {
     type: "object",
     properties: Object.fromEntries(fields),
     ...(needed === undefined ? {} : { required: needed }),
     // Options of what a name stands for are that name's own: `check` knows them.
-    additionalProperties: path !== "",
+    additionalProperties: path !== "" && !optional.includes(path),
   };
 }
+
+/** Sections that a recipe can do without; what they hold is all in the table. */
+const optional: readonly string[] = ["weights"];
 
 const requiredIn: Readonly<Record<string, readonly string[]>> = {
   data: ["name"],
