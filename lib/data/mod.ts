@@ -34,6 +34,7 @@ export { type PrepareProgress } from "../ffi/image.ts";
 export { defaultCache, type ReadOptions } from "./prepare.ts";
 export { type BatchTransform, type DataSetBuilder, type DataSetContext, type TransformInput } from "./registry.ts";
 export type { Json, JsonOptions } from "../registry/registry.ts";
+export { type TargetArrays, type TargetKind } from "./targets.ts";
 export { fromSamples, type RawImage, type Sample, type SamplesOptions } from "./samples.ts";
 // What the above speak of: whoever imports or reads of this module alone has it whole.
 export { DataError, LibtrainError } from "../ffi/errors.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
-export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
   DtypeName,
@@ -13,20 +13,19 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export { Ema, type EmaOptions } from "./ema.ts";
-export { type ParameterGroup } from "./groups.ts";
-export { type BindOptions, type BoundOptimizer } from "./optimizer.ts";
+export { type GroupSettings, type ParameterGroup } from "./groups.ts";
 export {
-  adamw,
-  type AdamWOptions,
+  type BindOptions,
+  type BoundOptimizer,
   type Optimizer,
-  ranger,
-  type RangerOptions,
-  sgd,
-  type SgdOptions,
-} from "./optimizers.ts";
+  type OptimizerConfig,
+  type Trainable,
+} from "./optimizer.ts";
+export { adamw, type AdamWOptions, ranger, type RangerOptions, sgd, type SgdOptions } from "./optimizers.ts";
 export {
   constant,
   cosine,

@@ -5,7 +5,7 @@ import { type BatchTransform, transformRegistry } from "../data/registry.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
 import { Module } from "../nn/module.ts";
-import type { Optimizer } from "../optim/optimizers.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import { optimizerRegistry, scheduleOf } from "../optim/registry.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import { withSeed, zeros } from "../tensor/create.ts";

@@ -138,16 +138,20 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
-export type { Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { AnyModule, Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   BindOptions,
   BoundOptimizer,
   Ema,
+  GroupSettings,
   Optimizer,
+  OptimizerConfig,
   ParameterGroup,
   Schedule,
   ScheduleConfig,
+  Trainable,
 } from "../optim/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";

@@ -1,6 +1,6 @@
 /** Finding where numbers that are not finite come from. */
 import { LibtrainError, StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -50,7 +50,7 @@ interface Probe {
 }
 
 /** Puts a forward that takes notes before each module's own; the function returned takes them away. */
-function observe(model: Module, probes: Probe[]): () => void {
+function observe(model: AnyModule, probes: Probe[]): () => void {
   const undo: (() => void)[] = [];
   for (const [path, module] of model.modules()) {
     const own = Object.getOwnPropertyDescriptor(module, "forward");
@@ -78,7 +78,7 @@ interface Replayed {
 }
 
 /** Enqueues forward and backward of a batch in the model's present mode, and notes every value on the way. */
-function replay(model: Module, images: Tensor, { loss: lossOf }: Replayed, probes: Probe[]): void {
+function replay(model: AnyModule, images: Tensor, { loss: lossOf }: Replayed, probes: Probe[]): void {
   probes.push({ what: "a value of the images", value: probe(images) });
   for (const [path, parameter] of model.namedParameters()) {
     probes.push({ what: `the parameter "${path}"`, value: probe(parameter) });
@@ -115,7 +115,7 @@ async function firstOf(probes: readonly Probe[]): Promise<string | undefined> {
  * afterwards, and parameters and buffers are left as they were.
  */
 export async function firstNonFinite(
-  model: Module,
+  model: AnyModule,
   images: Tensor,
   how: Replayed,
 ): Promise<string | undefined> {

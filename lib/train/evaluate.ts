@@ -3,7 +3,7 @@ import type { Batch } from "../data/dataset.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
-import { Module } from "../nn/module.ts";
+import { type AnyModule, Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { crossEntropy } from "../tensor/ops/softmax.ts";
@@ -39,7 +39,7 @@ export interface EvaluateOptions {
 }
 
 /** Runs something with every module in evaluation mode, and puts each back into its own mode afterwards. */
-export async function inEvaluation<Result>(model: Module, body: () => Promise<Result>): Promise<Result> {
+export async function inEvaluation<Result>(model: AnyModule, body: () => Promise<Result>): Promise<Result> {
   const modes = [...model.modules()].map(([, module]) => ({ module, training: Module.modeOf(module) }));
   model.eval();
   try {
@@ -67,7 +67,7 @@ export async function inEvaluation<Result>(model: Module, body: () => Promise<Re
  * ```
  */
 export async function evaluate(
-  model: Module,
+  model: AnyModule,
   batches: AsyncIterable<Batch>,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {

@@ -2,7 +2,7 @@ import { turn } from "../tensor/backpressure.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import type { BatchTransform } from "../data/registry.ts";
 import type { Loss } from "../nn/losses.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import { capture, type Captured } from "../tensor/capture.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -15,7 +15,7 @@ import { logitsOf } from "./precision.ts";
 
 /** What a step works on, and how. */
 export interface StepOptions {
-  readonly model: Module;
+  readonly model: AnyModule;
   readonly optimizer: BoundOptimizer;
   readonly loss: Loss;
   /** Changes the batch first, where it is given. */
@@ -30,7 +30,7 @@ export interface StepOptions {
 
 /** One step of training: forward, loss, backward, new weights. */
 export class TrainingStep {
-  readonly #model: Module;
+  readonly #model: AnyModule;
   readonly #optimizer: BoundOptimizer;
   readonly #loss: Loss;
   readonly #transformBatch: BatchTransform | undefined;

@@ -3,7 +3,7 @@ import type { BatchTransform } from "../data/registry.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
-import type { Optimizer } from "../optim/optimizers.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
 
