@@ -94,12 +94,12 @@ export abstract class Module<In extends Tensors = Tensor, Out extends Tensors = 
   }
 
   /** @internal The mode that was set, whether or not an optimizer holds the module in evaluation. */
-  static modeOf(module: Module): boolean {
+  static modeOf(module: AnyModule): boolean {
     return module.#training;
   }
 
   /** @internal Holds a module in evaluation, or lets go of it, for an optimizer that keeps its parameters as they are. */
-  static hold(module: Module, on: boolean): void {
+  static hold(module: AnyModule, on: boolean): void {
     module.#holders += on ? 1 : -1;
   }
 

@@ -2,6 +2,7 @@
 import type { Parameter } from "../nn/module.ts";
 import { kindOf } from "../tensor/ops/checks.ts";
 import { requireKnown } from "./known_options.ts";
+import type { Rule } from "./rule.ts";
 
 /** Settings for some of a model's parameters. */
 export interface ParameterGroup {
@@ -43,8 +44,13 @@ export function matches(group: ParameterGroup, path: string, parameter: Paramete
   return group.match instanceof RegExp ? path.search(group.match) >= 0 : group.match(path, parameter);
 }
 
-/** What holds for a parameter from now on. */
-export function settingsOf(group: ParameterGroup, before: GroupSettings): GroupSettings {
+/** What holds for a parameter from now on; throws where its rule knows nothing of what the group sets. */
+export function settingsOf(group: ParameterGroup, before: GroupSettings, op: string, rule: Rule): GroupSettings {
+  if (group.wd !== undefined && group.wd !== 0 && rule.wd === undefined) {
+    throw new TypeError(
+      `${op}(): Expected a group without \`wd\` for ${rule.name}, which has no weight decay, got ${group.wd}`,
+    );
+  }
   return { lrScale: group.lrScale ?? before.lrScale, wd: group.wd ?? before.wd, frozen: group.frozen ?? before.frozen };
 }
 

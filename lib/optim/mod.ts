@@ -16,6 +16,14 @@ export type {
   Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
+export {
+  defineOptimizer,
+  type OptimizerDefinition,
+  type OptimizerFactory,
+  type OptionValue,
+  type ParameterUpdate,
+  type Widened,
+} from "./define_optimizer.ts";
 export { Ema, type EmaOptions } from "./ema.ts";
 export { type GroupSettings, type ParameterGroup } from "./groups.ts";
 export {
@@ -26,6 +34,7 @@ export {
   type Trainable,
 } from "./optimizer.ts";
 export { adamw, type AdamWOptions, ranger, type RangerOptions, sgd, type SgdOptions } from "./optimizers.ts";
+export { type ScaledOptimizer, together } from "./together.ts";
 export {
   constant,
   cosine,
