@@ -93,6 +93,23 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
   checkJson(value, "");
 }
 
+/** Throws where a network's name is not registered, or where it has not the options that are given. */
+export function checkModel(model: unknown): asserts model is Recipe["model"] {
+  if (!isObject(model)) throw new SettingError("model", `Expected \`model\` to be an object, got ${shown(model)}`);
+  const { name } = model;
+  if (!modelRegistry.has(name)) {
+    throw new SettingError(
+      "model.name",
+      `Expected \`model.name\` to be one of ${modelRegistry.names.join(", ")}, got ${
+        shown(name)
+      }: recipe.register() adds ` +
+        "a network of your own",
+    );
+  }
+  checkOptions("model", model as Recipe["model"], modelRegistry);
+  checkJson(model, "model");
+}
+
 /** The options that belong to a name alone, where it says which it has. */
 function checkOptions(section: string, { name, ...options }: Recipe["model"], registry: Names): void {
   const known = registry.get(name).options;

@@ -61,6 +61,7 @@ export {
   type Registrations,
 } from "./register.ts";
 export { type ResumeOptions, type RunOptions, type TrainOptions, type TrainResult } from "./run.ts";
+export { createRun, type CreateRunOptions, ScriptRun } from "./script_run.ts";
 export { check, type Schema, schema } from "./schema.ts";
 export {
   isSeeds,

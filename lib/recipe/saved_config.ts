@@ -25,6 +25,11 @@ export function recipeOf(
 
 /** Refuses a configuration that this version cannot train. */
 function checked(folder: string, config: Readonly<Record<string, unknown>>): RunConfig {
+  if (config["script"] === true) {
+    throw new RecipeError(
+      `Cannot go on with run "${folder}": a script made it: run that script again, with \`resume\` of recipe.createRun()`,
+    );
+  }
   const [missing] = unregistered(config);
   if (missing !== undefined) throw new NotRegisteredHereError(folder, missing.kind, missing.name);
   try {

@@ -88,7 +88,10 @@ export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
 }
 
 /** What is known of a model whose weights were saved; what is not of the model is missing where they were imported. */
-export type TrainedConfig = ModelChoice & Partial<Omit<RunConfig, keyof ModelChoice>>;
+export type TrainedConfig = ModelChoice & Partial<Omit<RunConfig, keyof ModelChoice>> & {
+  /** Set where a script made the run ({@linkcode createRun}). */
+  readonly script?: boolean;
+};
 
 function configIn(found: CheckpointInfo, path: string): TrainedConfig {
   const config = configOf(found);
@@ -195,7 +198,11 @@ export class Trained implements Disposable, AsyncDisposable {
     if (name === undefined) {
       throw new SettingError(
         "data.name",
-        `Expected \`data.name\`, got none: "${this.path}" was not trained here, so what it is for is not known`,
+        `Expected \`data.name\`, got none: ${
+          this.config.script === true
+            ? `the script that made "${this.path}" did not say which data it is of`
+            : `"${this.path}" was not trained here, so what it is for is not known`
+        }`,
       );
     }
     const size = options.size ?? own ??

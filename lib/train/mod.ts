@@ -18,7 +18,7 @@ export type {
   TrainerEvents,
 } from "./events.ts";
 export { Trainer } from "./trainer.ts";
-export { type FitOptions, type TrainerOptions } from "./trainer_options.ts";
+export { type FitOptions, type TrainerConfig, type TrainerOptions } from "./trainer_options.ts";
 export { logitsOf } from "./precision.ts";
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type {

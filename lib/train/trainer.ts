@@ -34,7 +34,7 @@ import {
   type State,
   writeTensors,
 } from "../checkpoint/state.ts";
-import { type FitOptions, lossOf, type TrainerOptions } from "./trainer_options.ts";
+import { type FitOptions, lossOf, type TrainerConfig, trainerConfig, type TrainerOptions } from "./trainer_options.ts";
 
 /**
  * Trains a model, by cross entropy unless another loss is given.
@@ -67,6 +67,8 @@ export class Trainer {
   readonly optimizer: BoundOptimizer;
   /** The average of the weights, where there is one. */
   readonly ema: Ema | undefined;
+  /** How it trains, as a run's configuration keeps it. */
+  readonly config: TrainerConfig;
   readonly #device: Device;
   readonly #schedule: Schedule;
   readonly #dtype: FloatName | undefined;
@@ -84,6 +86,7 @@ export class Trainer {
   constructor(model: Module, options: TrainerOptions) {
     const { optimizer, schedule, groups, ema } = options;
     const loss = lossOf(options);
+    this.config = trainerConfig(options);
     this.model = model;
     this.optimizer = optimizer.bind(model, { groups });
     this.optimizer.prepare();

@@ -3,8 +3,8 @@ import type { BatchTransform } from "../data/registry.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
-import type { Schedule } from "../optim/schedules.ts";
+import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
+import type { Schedule, ScheduleConfig } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
 
 /** How a model is trained. */
@@ -33,6 +33,31 @@ export interface TrainerOptions {
   dtype?: FloatName;
   /** Decay of an average of the weights ({@linkcode Ema}), which is measured beside them; by default there is none. */
   ema?: number;
+}
+
+/** What a run's configuration keeps of how a trainer trains. */
+export interface TrainerConfig {
+  /** The optimizer with its settings. */
+  readonly optimizer: OptimizerConfig;
+  /** The schedule with its settings. */
+  readonly schedule: ScheduleConfig;
+  /** Decay of the weights' average; null for none. */
+  readonly ema: number | null;
+  /** Whether steps are recorded once and replayed. */
+  readonly capture: boolean;
+  /** What the model computes in; null for what the images come in. */
+  readonly dtype: FloatName | null;
+}
+
+/** What of a trainer's options a run's configuration keeps. */
+export function trainerConfig({ optimizer, schedule, ema, capture, dtype }: TrainerOptions): TrainerConfig {
+  return {
+    optimizer: optimizer.config,
+    schedule: schedule.config,
+    ema: ema ?? null,
+    capture: capture ?? true,
+    dtype: dtype ?? null,
+  };
 }
 
 /** How long to train, and what to do beside it. */
