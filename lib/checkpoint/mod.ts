@@ -34,5 +34,5 @@ export {
   type SafetensorsFile,
   writeSafetensors,
 } from "./safetensors.ts";
-export { type Counters, type State, writeTensors } from "./state.ts";
+export { type Counters, type SamplerConfig, type State, writeTensors } from "./state.ts";
 export { type LoadedWeights, loadWeights, type LoadWeightsOptions, saveWeights } from "./weights.ts";

@@ -1,5 +1,6 @@
 /** Adding names and settings of a script's own. */
-import { type BatchTransform, type DataSetContext, dataSetRegistry, transformRegistry } from "../data/registry.ts";
+import { type DataSetContext, dataSetRegistry, transformRegistry } from "../data/registry.ts";
+import type { BatchTransform } from "../data/transform.ts";
 import type { Splits } from "../data/mnist.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";

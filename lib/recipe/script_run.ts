@@ -158,7 +158,7 @@ async function configFor(
   const { classes, imageShape, length, names, source = null } = batches.dataset;
   const { dataset: _, dtype: images, batchSize: bs, seed, shuffle: _shuffle, dropLast: _last, ...transforms } =
     batches.config;
-  const { optimizer, schedule, ema, capture, dtype } = trainer.config;
+  const { dtype, ...trained } = trainer.config;
   const own = trainer.model.namedParameters().values().next().value!.dtype;
   const { commit } = await codeVersion();
   return {
@@ -167,14 +167,11 @@ async function configFor(
     // Images in arrays have one size.
     size: names === undefined ? null : imageShape[0],
     model,
-    optimizer,
-    schedule,
+    ...trained,
     transforms,
     bs,
-    ema,
     seed,
     dtype: (dtype ?? (own === "f64" ? "f64" : images)) as ComputeDtype,
-    capture,
     device: device.kind,
     classes,
     imageShape,

@@ -30,6 +30,7 @@ pub mod ranger_step;
 pub mod reduce;
 pub mod reshape;
 pub mod rows;
+pub mod sample_draws;
 pub mod sgd_step;
 pub mod slice;
 pub mod softmax;
