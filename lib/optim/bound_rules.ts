@@ -158,7 +158,12 @@ export class BoundRules implements BoundOptimizer {
     const found = tables.flatMap(({ rule, segments }) => segments.map((segment) => ({ rule, segment })));
     requireMatch("configure", [group], new Map(found.map(({ segment: { path, parameter } }) => [path, parameter])));
     const changed = found.filter(({ segment }) => matches(group, segment.path, segment.parameter))
-      .map(({ rule, segment }) => ({ segment, settings: settingsOf(group, segment, "configure", rule) }));
+      .map(({ rule, segment }) => ({ segment, settings: settingsOf(group, segment, "configure", rule) }))
+      // What is as it was needs no new recording.
+      .filter(({ segment, settings: { lrScale, wd, frozen } }) =>
+        segment.lrScale !== lrScale || segment.wd !== wd || segment.frozen !== frozen
+      );
+    if (changed.length === 0) return;
     for (const { segment, settings } of changed) Object.assign(segment, settings);
     this.#freeze(tables);
     this.#version++;
