@@ -10,6 +10,7 @@ export const exampleNames = [
   "new_op",
   "antialiasing",
   "finetune",
+  "distillation",
 ] as const;
 
 const usage = `Runs a script of examples/; what follows its name is for the script, whose first lines say what it takes.
