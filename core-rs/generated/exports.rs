@@ -354,6 +354,18 @@ op_export!(lt_update_running_stats, batch_norm, UpdateRunningStats, Row {
     mutates: &[true, true, false, false],
     view: false,
 });
+op_export!(lt_group_norm, group_norm, GroupNorm, Row {
+    name: "group_norm",
+    inputs: &["x", "weight?", "bias?"],
+    mutates: &[false, false, false],
+    view: false,
+});
+op_export!(lt_group_norm_backward, group_norm, GroupNormBackward, Row {
+    name: "group_norm_backward",
+    inputs: &["dy", "x", "mean", "rstd", "weight?"],
+    mutates: &[false, false, false, false, false],
+    view: false,
+});
 op_export!(lt_squeeze_excitation, squeeze_excitation, SqueezeExcitation, Row {
     name: "squeeze_excitation",
     inputs: &["x", "w1", "b1", "w2", "b2"],
@@ -414,6 +426,18 @@ op_export!(lt_max_blur_pool_backward, max_blur_pool, MaxBlurPoolBackward, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_resample2d, resample2d, Resample2d, Row {
+    name: "resample2d",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_resample2d_backward, resample2d, Resample2dBackward, Row {
+    name: "resample2d_backward",
+    inputs: &["dy"],
+    mutates: &[false],
+    view: false,
+});
 op_export!(lt_softmax, softmax, Softmax, Row {
     name: "softmax",
     inputs: &["x"],
@@ -424,6 +448,12 @@ op_export!(lt_softmax_backward, softmax, SoftmaxBackward, Row {
     name: "softmax_backward",
     inputs: &["y", "dy"],
     mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_causal_softmax, softmax, CausalSoftmax, Row {
+    name: "causal_softmax",
+    inputs: &["x"],
+    mutates: &[false],
     view: false,
 });
 op_export!(lt_log_softmax, softmax, LogSoftmax, Row {

@@ -41,6 +41,15 @@ export { gradCheck, type GradCheckOptions } from "./grad_check.ts";
 export { batchNorm, type BatchNormOptions } from "./ops/batch_norm.ts";
 export { squeezeExcitation, type SqueezeExcitationOptions } from "./ops/squeeze_excitation.ts";
 export { conv2d, type Conv2dOptions } from "./ops/conv2d.ts";
+export { convTranspose2d, type ConvTranspose2dOptions } from "./ops/conv_transpose2d.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.ts";
+export {
+  groupNorm,
+  type GroupNormOptions,
+  layerNorm,
+  type LayerNormOptions,
+  type NormOptions,
+} from "./ops/group_norm.ts";
 export { linear, matmul, type MatmulOptions } from "./ops/matmul.ts";
 export { type Pair } from "./ops/pair.ts";
 export {
@@ -53,7 +62,8 @@ export {
   maxPool2d,
   type Pool2dOptions,
 } from "./ops/pooling.ts";
+export { adaptiveAvgPool2d, upsample2d, type UpsampleMode, type UpsampleOptions } from "./ops/resample.ts";
 export { concat, gatherRows, oneHot, pad, type PadOptions } from "./ops/shape.ts";
-export { crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
+export { causalSoftmax, crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
 export { gelu, mish, relu, sigmoid, silu, tanh } from "./ops/unary.ts";
 export { Backpressure } from "./backpressure.ts";

@@ -25,6 +25,8 @@ const WIDE: Readonly<Record<string, Wide>> = {
   batch_norm_backward: { inputs: [2, 3, 4, 5], outputs: [1, 2] },
   batch_norm_eval: { inputs: [1, 2, 3, 4] },
   batch_norm_eval_backward: { inputs: [2, 3, 4, 5], outputs: [1, 2] },
+  group_norm: { inputs: [1, 2], outputs: [1, 2] },
+  group_norm_backward: { inputs: [2, 3, 4], outputs: [1, 2] },
   squeeze_excitation: { inputs: [1, 2, 3, 4], outputs: [1, 2, 3] },
   squeeze_excitation_backward: { inputs: [2, 3, 4, 5, 6], outputs: [1, 2, 3, 4] },
   cross_entropy: { inputs: [1], outputs: [0] },

@@ -141,6 +141,8 @@ export const SYMBOLS = {
   lt_batch_norm_eval: OP,
   lt_batch_norm_eval_backward: OP,
   lt_update_running_stats: OP,
+  lt_group_norm: OP,
+  lt_group_norm_backward: OP,
   lt_squeeze_excitation: OP,
   lt_squeeze_excitation_backward: OP,
   lt_max_pool2d: OP,
@@ -151,8 +153,11 @@ export const SYMBOLS = {
   lt_blur_pool_backward: OP,
   lt_max_blur_pool: OP,
   lt_max_blur_pool_backward: OP,
+  lt_resample2d: OP,
+  lt_resample2d_backward: OP,
   lt_softmax: OP,
   lt_softmax_backward: OP,
+  lt_causal_softmax: OP,
   lt_log_softmax: OP,
   lt_log_softmax_backward: OP,
   lt_cross_entropy: OP,
@@ -652,7 +657,7 @@ export const OPS = {
     params: [["height", "u32"], ["width", "u32"], ["strideH", "u32"], ["strideW", "u32"], ["paddingH", "u32"], ["paddingW", "u32"], ["groups", "u32"]],
     outputs: ["dx"],
     mutates: [],
-    differentiable: false,
+    differentiable: true,
     view: false,
   },
   conv2d_backward_weight: {
@@ -706,6 +711,24 @@ export const OPS = {
     params: [["momentum", "f64"], ["count", "u32"]],
     outputs: [],
     mutates: ["runningMean", "runningVariance"],
+    differentiable: false,
+    view: false,
+  },
+  group_norm: {
+    symbol: "lt_group_norm",
+    inputs: ["x", "weight?", "bias?"],
+    params: [["groups", "u32"], ["eps", "f64"]],
+    outputs: ["y", "mean", "rstd"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  group_norm_backward: {
+    symbol: "lt_group_norm_backward",
+    inputs: ["dy", "x", "mean", "rstd", "weight?"],
+    params: [["groups", "u32"]],
+    outputs: ["dx", "dweight", "dbias"],
+    mutates: [],
     differentiable: false,
     view: false,
   },
@@ -799,6 +822,24 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  resample2d: {
+    symbol: "lt_resample2d",
+    inputs: ["x"],
+    params: [["height", "u32"], ["width", "u32"], ["rule", "u32"], ["scaleH", "f64"], ["scaleW", "f64"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  resample2d_backward: {
+    symbol: "lt_resample2d_backward",
+    inputs: ["dy"],
+    params: [["height", "u32"], ["width", "u32"], ["rule", "u32"], ["scaleH", "f64"], ["scaleW", "f64"]],
+    outputs: ["dx"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   softmax: {
     symbol: "lt_softmax",
     inputs: ["x"],
@@ -815,6 +856,15 @@ export const OPS = {
     outputs: ["dx"],
     mutates: [],
     differentiable: false,
+    view: false,
+  },
+  causal_softmax: {
+    symbol: "lt_causal_softmax",
+    inputs: ["x"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
     view: false,
   },
   log_softmax: {
@@ -1003,7 +1053,7 @@ export interface OpParams {
   matmul: { transposeA: boolean; transposeB: boolean };
   /** 2-D convolution: x [n, h, w, c], weight [out, kh, kw, c / groups], zero padding */
   conv2d: { strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number };
-  /** The gradient of conv2d for its input of size height x width */
+  /** The gradient of conv2d for its input of size height x width: the transposed convolution of dy */
   conv2d_backward_input: { height: number; width: number; strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number };
   /** The gradient of conv2d for its weight of size kernelH x kernelW */
   conv2d_backward_weight: { kernelH: number; kernelW: number; strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number };
@@ -1017,6 +1067,10 @@ export interface OpParams {
   batch_norm_eval_backward: { eps: number; activation: ActivationName };
   /** running = (1 - momentum) running + momentum batch, with the unbiased variance of `count` values; a batch that is not finite changes nothing */
   update_running_stats: { momentum: number; count: number };
+  /** weight (x - mean) rstd + bias, x [n, .., c] having its own mean and rstd = 1 / sqrt(variance + eps), biased, in each sample and group of channels (Wu and He 2018) */
+  group_norm: { groups: number; eps: number };
+  /** The gradients of group_norm */
+  group_norm_backward: { groups: number };
   /** x gate, the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018) */
   squeeze_excitation: { activation: ActivationName };
   /** The gradients of squeeze_excitation */
@@ -1037,10 +1091,16 @@ export interface OpParams {
   max_blur_pool: { kernel: number; taps: number; stride: number; reflect: boolean };
   /** The gradient of max_blur_pool */
   max_blur_pool_backward: { kernel: number; taps: number; stride: number; reflect: boolean };
+  /** x [n, h, w, c] at another size, by `rule` (0 mean of the pixels that a result overlaps, 1 nearest, 2 bilinear without aligned corners); scales 0 follow from the sizes */
+  resample2d: { height: number; width: number; rule: number; scaleH: number; scaleW: number };
+  /** The gradient of resample2d for its input of size height x width */
+  resample2d_backward: { height: number; width: number; rule: number; scaleH: number; scaleW: number };
   /** exp(x) / sum exp(x) over the last axis */
   softmax: Record<string, never>;
   /** y (dy - sum(y dy)) over the last axis */
   softmax_backward: Record<string, never>;
+  /** Softmax over the last axis of scores [.., queries, keys], where query i sees keys 0 to i and the others get 0 */
+  causal_softmax: Record<string, never>;
   /** x - log sum exp(x) over the last axis */
   log_softmax: Record<string, never>;
   /** dy - exp(y) sum(dy) over the last axis */

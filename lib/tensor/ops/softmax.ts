@@ -9,6 +9,24 @@ export function softmax(x: Tensor): Tensor {
   return applyOne("softmax", [x], {});
 }
 
+/**
+ * Softmax over the last axis of scores [.., queries, keys], where query i sees keys 0 to i; the others get 0, and what their
+ * scores are does not matter.
+ *
+ * @example
+ * ```ts
+ * import { causalSoftmax, zeros } from "@libtrain/libtrain";
+ *
+ * using scores = zeros([2, 2]);
+ * using y = causalSoftmax(scores);
+ * console.log(await y.data()); // Float32Array [1, 0, 0.5, 0.5]
+ * ```
+ */
+export function causalSoftmax(x: Tensor): Tensor {
+  requireTensor("causalSoftmax", "x", x);
+  return applyOne("causal_softmax", [x], {});
+}
+
 /** x - log Σ exp(x) over the last axis. */
 export function logSoftmax(x: Tensor): Tensor {
   return applyOne("log_softmax", [x], {});
@@ -33,6 +51,12 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmo
 }
 
 export const softmaxRule: GradientRule<"softmax"> = {
+  saveOutputs: () => [0],
+  backward: ([dy], call) => [applyOne("softmax_backward", [call.output(0), dy!], {})],
+};
+
+/** As softmax's, as what a query does not see has y = 0. */
+export const causalSoftmaxRule: GradientRule<"causal_softmax"> = {
   saveOutputs: () => [0],
   backward: ([dy], call) => [applyOne("softmax_backward", [call.output(0), dy!], {})],
 };
