@@ -6,6 +6,7 @@
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type {
   ActivationName,
+  AttentionOptions,
   BlurFilter,
   Device,
   DtypeName,
@@ -18,6 +19,8 @@ export type {
   TensorMethods,
   Tensors,
   TypedArrayOf,
+  UpsampleMode,
+  UpsampleOptions,
 } from "../tensor/mod.ts";
 export { type AnyModule, Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
 export { replaceModules } from "./replace.ts";
@@ -31,9 +34,12 @@ export {
   Linear,
 } from "./layers.ts";
 export { crossEntropyLoss, type CrossEntropyOptions, type Loss, type LossTargets } from "./losses.ts";
-export { AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from "./pools.ts";
+export { GroupNorm, LayerNorm, type NormLayerOptions } from "./norms.ts";
+export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.ts";
+export { ConvTranspose2d, type ConvTranspose2dLayerOptions, Upsample } from "./upsample.ts";
+export { AdaptiveAvgPool2d, AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from "./pools.ts";
 export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";
 export { type SelfAttentionOptions, SimpleSelfAttention } from "./self_attention.ts";
-export { type Shapes, summary, type SummaryRow, summaryRows } from "./summary.ts";
+export { type Shapes, summary, type SummaryOptions, type SummaryRow, summaryRows } from "./summary.ts";
 export { type FastaiEntry, type FastaiNames } from "./fastai_names.ts";
