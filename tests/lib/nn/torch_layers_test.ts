@@ -64,7 +64,7 @@ for (const dtype of ["f64", "f32", "bf16"] as const) {
     for (const each of cases) {
       const of = (key: string, as: FloatName = dtype): Tensor => {
         const { data, shape } = tensors.get(`${each.name}.${key}`)!;
-        const values = as === "f64" ? data as Float64Array : Float32Array.from(data as Float64Array);
+        const values = (as === "f64" ? Float64Array : Float32Array).from(data as Float64Array);
         return tensor(values, [...shape], { dtype: as, device });
       };
       const leaves = Object.fromEntries(
