@@ -288,6 +288,12 @@ op_export!(lt_normal, random, Normal, Row {
     mutates: &[],
     view: false,
 });
+op_export!(lt_sample_draws, sample_draws, SampleDraws, Row {
+    name: "sample_draws",
+    inputs: &["index", "epoch"],
+    mutates: &[false, false],
+    view: false,
+});
 op_export!(lt_image_batch, image_batch, ImageBatch, Row {
     name: "image_batch",
     inputs: &["images", "index"],

@@ -318,6 +318,10 @@ int32_t lt_uniform(uint32_t queue_slot, uint32_t queue_generation, const uint32_
  * inputs: none; params: dtype: dtype, seed: u32, stream: u32, mean: f64, std: f64, shape: u32[]; outputs: y */
 int32_t lt_normal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* [n, count] random numbers for samples (i32 [n]) in an epoch (i32 []), in 0..1 or beta(a, b): Philox keyed by (seed, epoch), counter = (sample, block, 4, first + column).
+ * inputs: index, epoch; params: seed: u32, count: u32, first: u32, beta: bool, a: f64, b: f64; outputs: y */
+int32_t lt_sample_draws(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images.
  * inputs: images, index; params: seed: u32, epoch: u32, shift: u32, flip: f64; outputs: y */
 int32_t lt_image_batch(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);

@@ -5,7 +5,7 @@
  */
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type { BatchesConfig, CropKind, ImageDtype, Normalization } from "../data/mod.ts";
-export type { BoundOptimizer, Ema, ParameterGroup } from "../optim/mod.ts";
+export type { BoundOptimizer, Ema, GroupSettings, ParameterGroup } from "../optim/mod.ts";
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
@@ -33,5 +33,5 @@ export {
   type SafetensorsFile,
   writeSafetensors,
 } from "./safetensors.ts";
-export { type Counters, type State, writeTensors } from "./state.ts";
+export { type Counters, type SamplerConfig, type State, writeTensors } from "./state.ts";
 export { type LoadedWeights, loadWeights, type LoadWeightsOptions, saveWeights } from "./weights.ts";

@@ -1,9 +1,9 @@
 /** Data sets and batch transforms by name: what recipes and commands look in before they look for files. */
 import { type JsonOptions, Registry } from "../registry/registry.ts";
 import type { Device } from "../tensor/device.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { mnist, type Splits } from "./mnist.ts";
 import type { OpenOptions } from "./open.ts";
+import type { BatchTransform } from "./transform.ts";
 
 /** What a data set is told beside its own options. */
 export interface DataSetContext extends Pick<OpenOptions, "cache" | "signal"> {
@@ -30,17 +30,6 @@ export const dataSetRegistry: Registry<DataSetBuilder> = new Registry<DataSetBui
     options: [],
   },
 });
-
-/** What a batch transform works on. */
-export interface TransformInput {
-  /** f32 or f64 [n, h, w, c] */
-  readonly images: Tensor;
-  /** i32 [n] */
-  readonly labels: Tensor;
-}
-
-/** Changes the images of a training batch, inside the step that is recorded and replayed: with ops alone. */
-export type BatchTransform = (batch: TransformInput) => TransformInput;
 
 /** Makes a batch transform from its options. */
 export type TransformBuilder = (options: JsonOptions) => BatchTransform;

@@ -33,11 +33,11 @@ export {
   type LayerOptions,
   Linear,
 } from "./layers.ts";
-export { crossEntropyLoss, type CrossEntropyOptions, type Loss, type LossTargets } from "./losses.ts";
 export { GroupNorm, LayerNorm, type NormLayerOptions } from "./norms.ts";
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.ts";
 export { ConvTranspose2d, type ConvTranspose2dLayerOptions, Upsample } from "./upsample.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from "./pools.ts";
+export { crossEntropyLoss, type CrossEntropyOptions, type Loss, type LossBatch, type LossTargets } from "./losses.ts";
 export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";
 export { type SelfAttentionOptions, SimpleSelfAttention } from "./self_attention.ts";

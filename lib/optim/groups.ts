@@ -18,19 +18,23 @@ export interface ParameterGroup {
   frozen?: boolean;
 }
 
+/** What holds for a parameter. */
+export interface GroupSettings {
+  /** Multiplies the learning rate. */
+  lrScale: number;
+  /** Weight decay. */
+  wd: number;
+  /** Whether it stays as it is. */
+  frozen: boolean;
+}
+
 /** One parameter in the flat state. */
-export interface Segment {
+export interface Segment extends GroupSettings {
   path: string;
   parameter: Parameter;
   /** Elements before it in the flat state. */
   start: number;
-  lrScale: number;
-  wd: number;
-  frozen: boolean;
 }
-
-/** What a group says of its parameters. */
-export type GroupSettings = Pick<Segment, "lrScale" | "wd" | "frozen">;
 
 /** Whether a parameter is in a group. */
 export function matches(group: ParameterGroup, path: string, parameter: Parameter): boolean {

@@ -17,17 +17,15 @@ export type {
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export { Ema, type EmaOptions } from "./ema.ts";
-export { type ParameterGroup } from "./groups.ts";
-export { type BindOptions, type BoundOptimizer } from "./optimizer.ts";
+export { type GroupSettings, type ParameterGroup } from "./groups.ts";
 export {
-  adamw,
-  type AdamWOptions,
+  type BindOptions,
+  type BoundOptimizer,
   type Optimizer,
-  ranger,
-  type RangerOptions,
-  sgd,
-  type SgdOptions,
-} from "./optimizers.ts";
+  type OptimizerConfig,
+  type Trainable,
+} from "./optimizer.ts";
+export { adamw, type AdamWOptions, ranger, type RangerOptions, sgd, type SgdOptions } from "./optimizers.ts";
 export {
   constant,
   cosine,

@@ -1,15 +1,7 @@
 /** The optimizers: their settings, and the op that does a step. */
-import type { AnyModule } from "../nn/module.ts";
+import { FusedOptimizer, type StepRule } from "./fused_optimizer.ts";
 import { requireKnown } from "./known_options.ts";
-import { type BindOptions, BoundOptimizer, type StepRule } from "./optimizer.ts";
-
-/** An optimizer's settings, ready to be bound to a model. */
-export interface Optimizer {
-  /** What is recorded of it in a run's configuration. */
-  readonly config: Readonly<Record<string, number | boolean | string>>;
-  /** The optimizer with state for a model's parameters. */
-  bind(model: AnyModule, options?: BindOptions): BoundOptimizer;
-}
+import type { Optimizer } from "./optimizer.ts";
 
 /** Settings of {@linkcode ranger}, under fastai's names. */
 export interface RangerOptions {
@@ -108,7 +100,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
 function optimizer(name: string, settings: Record<string, number | boolean>, rule: StepRule): Optimizer {
   return {
     config: { name, ...settings },
-    bind: (model, options) => new BoundOptimizer(model, rule, options),
+    bind: (model, options) => new FusedOptimizer(model, rule, options),
   };
 }
 

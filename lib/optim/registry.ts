@@ -1,6 +1,7 @@
 /** Every optimizer and schedule by its name: the one place that recipes and commands look in. */
 import { type JsonOptions, Registry } from "../registry/registry.ts";
-import { adamw, type Optimizer, ranger, sgd } from "./optimizers.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { adamw, ranger, sgd } from "./optimizers.ts";
 import { constant, cosine, flatCos, linearWarmup, oneCycle, type Schedule } from "./schedules.ts";
 
 /** Makes an optimizer from its options. */

@@ -1,11 +1,12 @@
 /** From a recipe to what trains it: network, optimizer, schedule, loss, batches. */
 import { StateError } from "../ffi/errors.ts";
 import type { Batches, BatchOptions, Dataset } from "../data/dataset.ts";
-import { type BatchTransform, transformRegistry } from "../data/registry.ts";
+import { transformRegistry } from "../data/registry.ts";
+import { type BatchTransform, transformed, type TransformInput } from "../data/transform.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
 import { Module } from "../nn/module.ts";
-import type { Optimizer } from "../optim/optimizers.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import { optimizerRegistry, scheduleOf } from "../optim/registry.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import { withSeed, zeros } from "../tensor/create.ts";
@@ -163,7 +164,11 @@ function batchTransform(transforms: Recipe["transforms"]): BatchTransform | unde
     requireBuilt("transform", name, transformRegistry.get(name).build(options as JsonOptions))
   );
   if (steps.length === 0) return undefined;
-  return (batch) => steps.reduce((changed, step) => step(changed), batch);
+  return (batch, context) =>
+    steps.reduce<Pick<TransformInput, "inputs" | "targets">>(
+      (changed, step) => transformed(changed, step, context),
+      batch,
+    );
 }
 
 /** Refuses more images a step than there are to train on. */

@@ -145,9 +145,12 @@ export type {
   BindOptions,
   BoundOptimizer,
   Ema,
+  GroupSettings,
   Optimizer,
+  OptimizerConfig,
   ParameterGroup,
   Schedule,
   ScheduleConfig,
+  Trainable,
 } from "../optim/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";

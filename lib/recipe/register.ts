@@ -1,10 +1,11 @@
 /** Adding names and settings of a script's own. */
-import { type BatchTransform, type DataSetContext, dataSetRegistry, transformRegistry } from "../data/registry.ts";
+import { type DataSetContext, dataSetRegistry, transformRegistry } from "../data/registry.ts";
+import type { BatchTransform } from "../data/transform.ts";
 import type { Splits } from "../data/mnist.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
-import type { Optimizer } from "../optim/optimizers.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { Names, Registered, Registry } from "../registry/registry.ts";

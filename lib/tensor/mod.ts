@@ -63,6 +63,7 @@ export {
   type Pool2dOptions,
 } from "./ops/pooling.ts";
 export { adaptiveAvgPool2d, upsample2d, type UpsampleMode, type UpsampleOptions } from "./ops/resample.ts";
+export { sampleDraws, type SampleDrawsOptions } from "./ops/random.ts";
 export { concat, gatherRows, oneHot, pad, type PadOptions } from "./ops/shape.ts";
 export { causalSoftmax, crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
 export { gelu, mish, relu, sigmoid, silu, tanh } from "./ops/unary.ts";

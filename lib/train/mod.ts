@@ -5,7 +5,8 @@
  */
 export { NonFiniteError } from "./diagnose.ts";
 export { type Predictions } from "./predictions.ts";
-export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+export { type ClassEvaluation, evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+export { type Metric, type Metrics } from "./measures.ts";
 export type {
   BatchEnd,
   EpochBegin,
@@ -27,25 +28,33 @@ export type {
   BatchesConfig,
   BatchOptions,
   BatchParts,
+  BatchSource,
   BatchTransform,
   CropKind,
   Dataset,
   DataSource,
   ImageDtype,
   Normalization,
+  TargetKind,
+  TrainingBatch,
+  TransformContext,
   TransformInput,
+  TransformOutput,
 } from "../data/mod.ts";
 export type {
   BindOptions,
   BoundOptimizer,
   Ema,
+  GroupSettings,
   Optimizer,
+  OptimizerConfig,
   ParameterGroup,
   Schedule,
   ScheduleConfig,
+  Trainable,
 } from "../optim/mod.ts";
-export type { Counters, SafeArrays, SafeDtype, SafeTensor, State } from "../checkpoint/mod.ts";
-export type { AnyModule, Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { Counters, SafeArrays, SafeDtype, SafeTensor, SamplerConfig, State } from "../checkpoint/mod.ts";
+export type { AnyModule, Buffer, Loss, LossBatch, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";
 export type {
   Device,

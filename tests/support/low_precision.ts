@@ -19,6 +19,7 @@ interface Wide {
 const WIDE: Readonly<Record<string, Wide>> = {
   equal: { outputs: [0] },
   greater: { outputs: [0] },
+  sample_draws: { outputs: [0] },
   image_batch: { outputs: [0] },
   crop_batch: { outputs: [0] },
   batch_norm: { inputs: [1, 2], outputs: [1, 2] },

@@ -32,6 +32,7 @@ pub mod reduce;
 pub mod resample2d;
 pub mod reshape;
 pub mod rows;
+pub mod sample_draws;
 pub mod sgd_step;
 pub mod slice;
 pub mod softmax;

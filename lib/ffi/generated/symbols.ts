@@ -130,6 +130,7 @@ export const SYMBOLS = {
   lt_full: OP,
   lt_uniform: OP,
   lt_normal: OP,
+  lt_sample_draws: OP,
   lt_image_batch: OP,
   lt_crop_batch: OP,
   lt_matmul: OP,
@@ -615,6 +616,15 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  sample_draws: {
+    symbol: "lt_sample_draws",
+    inputs: ["index", "epoch"],
+    params: [["seed", "u32"], ["count", "u32"], ["first", "u32"], ["beta", "bool"], ["a", "f64"], ["b", "f64"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   image_batch: {
     symbol: "lt_image_batch",
     inputs: ["images", "index"],
@@ -1045,6 +1055,8 @@ export interface OpParams {
   uniform: { dtype: DtypeName; seed: number; stream: number; low: number; high: number; shape: readonly number[] };
   /** Normal numbers from Philox4x32-10 keyed by (seed, stream), by Box and Muller's transform */
   normal: { dtype: DtypeName; seed: number; stream: number; mean: number; std: number; shape: readonly number[] };
+  /** [n, count] random numbers for samples (i32 [n]) in an epoch (i32 []), in 0..1 or beta(a, b): Philox keyed by (seed, epoch), counter = (sample, block, 4, first + column) */
+  sample_draws: { seed: number; count: number; first: number; beta: boolean; a: number; b: number };
   /** Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images */
   image_batch: { seed: number; epoch: number; shift: number; flip: number };
   /** Images of a pixel cache (rows `index` of `table`: offset upper and lower half, height, width) cut by `mode` (0 centre, 1 random along the long side, 2 RandomResizedCrop from minScale on), resized to `size` as PIL does, mirrored with probability `flip`, in 0..1, with RandomErasing of probability `erase`; Philox keyed by (seed, epoch), counter = row number in table */
