@@ -19,9 +19,11 @@ export { type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
 export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
 export { Tensor } from "./tensor.ts";
-export { type ReduceOptions, type TensorMethods } from "./tensor_methods.ts";
+export { type ReduceOptions, type TensorMethods, type VarianceOptions } from "./tensor_methods.ts";
 export { type TensorData, type TypedArrayOf } from "./typed_arrays.ts";
 export {
+  arange,
+  type ArangeOptions,
   full,
   type Nested,
   ones,
@@ -52,7 +54,8 @@ export {
   maxPool2d,
   type Pool2dOptions,
 } from "./ops/pooling.ts";
-export { concat, gatherRows, oneHot, pad, type PadOptions } from "./ops/shape.ts";
+export { concat, gatherRows, oneHot, pad, type PadOptions, stack } from "./ops/shape.ts";
+export { where } from "./ops/select.ts";
 export { crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
-export { gelu, mish, relu, sigmoid, silu, tanh } from "./ops/unary.ts";
+export { gelu, leakyRelu, mish, relu, sigmoid, silu, softplus, tanh } from "./ops/unary.ts";
 export { Backpressure } from "./backpressure.ts";

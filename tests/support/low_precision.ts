@@ -19,6 +19,10 @@ interface Wide {
 const WIDE: Readonly<Record<string, Wide>> = {
   equal: { outputs: [0] },
   greater: { outputs: [0] },
+  greater_equal: { outputs: [0] },
+  less: { outputs: [0] },
+  less_equal: { outputs: [0] },
+  where: { inputs: [0] },
   image_batch: { outputs: [0] },
   crop_batch: { outputs: [0] },
   batch_norm: { inputs: [1, 2], outputs: [1, 2] },
