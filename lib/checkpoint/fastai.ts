@@ -1,7 +1,7 @@
 /** Weights from fastai and to it, as safetensors files of its state dict. */
 import { StateError } from "../ffi/errors.ts";
 import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Floats, floatsFor, floatsOf } from "./floats.ts";
@@ -43,8 +43,8 @@ function isSymmetric(values: Floats, size: number): boolean {
 }
 
 /** The model's own list of what fastai has; only some models have one. */
-function entriesOf(model: Module): readonly FastaiEntry[] {
-  const named = model as Module & Partial<FastaiNames>;
+function entriesOf(model: AnyModule): readonly FastaiEntry[] {
+  const named = model as AnyModule & Partial<FastaiNames>;
   if (typeof named.fastaiEntries === "function") return named.fastaiEntries();
   throw new StateError(
     `Expected a model with fastai's names, got ${model.constructor.name}: saveWeights() and loadWeights() take any model`,
@@ -97,7 +97,7 @@ export interface ImportOptions {
  * where something does not fit; the StateError then names some of what is missing, extra or of another shape.
  */
 export function writeFastai(
-  model: Module,
+  model: AnyModule,
   saved: ReadonlyMap<string, SafeTensor>,
   { strict = true }: ImportOptions = {},
 ): LoadedWeights {
@@ -130,7 +130,7 @@ export function writeFastai(
  * How many classes a state dict is for, by a model of one class: the first axis of what has one there and more in the file,
  * its classifier. One where nothing says so: what is missing is told as the weights are written.
  */
-export function fastaiClasses(model: Module, saved: ReadonlyMap<string, SafeTensor>): number {
+export function fastaiClasses(model: AnyModule, saved: ReadonlyMap<string, SafeTensor>): number {
   for (const { name, shape: [first, ...rest] } of entriesOf(model)) {
     const found = saved.get(name)?.shape;
     if (first === 1 && found !== undefined && found[0]! > 1 && String(found.slice(1)) === String(rest)) {
@@ -141,7 +141,7 @@ export function fastaiClasses(model: Module, saved: ReadonlyMap<string, SafeTens
 }
 
 /** A model's state as fastai's state dict; `steps` is what PyTorch's batch norms count as batches, by default 0. */
-export async function readFastai(model: Module, options: { steps?: number } = {}): Promise<Map<string, SafeTensor>> {
+export async function readFastai(model: AnyModule, options: { steps?: number } = {}): Promise<Map<string, SafeTensor>> {
   const entries = entriesOf(model);
   const state = await readTensors({ model });
   return new Map(entries.map((entry): [string, SafeTensor] => {
@@ -179,7 +179,7 @@ async function isTorchSave(path: string): Promise<boolean> {
  * ```
  */
 export async function importFastai(
-  model: Module,
+  model: AnyModule,
   path: string,
   options: ImportOptions = {},
 ): Promise<LoadedWeights> {
@@ -202,6 +202,6 @@ export async function readStateDict(path: string): Promise<ReadonlyMap<string, S
  * Writes a model's weights and buffers as fastai's state dict, which `model.load_state_dict(load_file(path))` takes in
  * PyTorch, strictly. The file appears whole or not at all.
  */
-export async function exportFastai(model: Module, path: string, options: { steps?: number } = {}): Promise<void> {
+export async function exportFastai(model: AnyModule, path: string, options: { steps?: number } = {}): Promise<void> {
   await writeSafetensors(path, await readFastai(model, options), { metadata: { format: "pt" } });
 }

@@ -6,7 +6,7 @@
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type { BatchesConfig, CropKind, ImageDtype, Normalization } from "../data/mod.ts";
 export type { BoundOptimizer, Ema, ParameterGroup } from "../optim/mod.ts";
-export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
   DtypeName,
@@ -16,6 +16,7 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export { FileError } from "../io/atomic_file.ts";

@@ -3,7 +3,7 @@ import type { BatchesConfig } from "../data/dataset.ts";
 import { roundToBf16, widenBf16 } from "../ffi/bf16.ts";
 import type { DtypeName } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -84,7 +84,7 @@ export interface State {
 /** Whose state it is; without an optimizer, the model's alone. */
 export interface StateOwners {
   /** Its parameters and buffers count. */
-  readonly model: Module;
+  readonly model: AnyModule;
   /** Its state counts too. */
   readonly optimizer?: BoundOptimizer;
   /** Its averages count too. */
@@ -181,7 +181,7 @@ export function checkTensors(saved: ReadonlyMap<string, SafeTensor>, owners: Sta
  */
 export function writeTensors(
   saved: ReadonlyMap<string, SafeTensor>,
-  owners: { readonly model: Module; readonly optimizer?: BoundOptimizer; readonly ema?: Ema },
+  owners: { readonly model: AnyModule; readonly optimizer?: BoundOptimizer; readonly ema?: Ema },
 ): void {
   const wanted = wantedOf(saved, owners);
   withTensors(owners, (live) => {

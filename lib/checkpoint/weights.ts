@@ -1,7 +1,7 @@
 /** A model's weights in a file of their own, under the paths that they have in the model. */
 import { isFloat } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -46,7 +46,7 @@ export interface LoadedWeights {
  * await loadWeights(other, ".cache/linear.safetensors");
  * ```
  */
-export async function saveWeights(model: Module, path: string): Promise<void> {
+export async function saveWeights(model: AnyModule, path: string): Promise<void> {
   const named = [...await readTensors({ model })].map(([name, saved]) => [name.slice("model.".length), saved] as const);
   await writeSafetensors(path, new Map(named), { metadata: { format: "libtrain-weights-1" } });
 }
@@ -110,7 +110,7 @@ function describe(
  * ```
  */
 export async function loadWeights(
-  model: Module,
+  model: AnyModule,
   path: string,
   { strict = true, prefix = "" }: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {

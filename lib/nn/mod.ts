@@ -16,9 +16,10 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
-export { Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
+export { type AnyModule, Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
 export { replaceModules } from "./replace.ts";
 export { Init, type InitOptions, KaimingInit, UniformInit } from "./init.ts";
 export {
@@ -34,5 +35,5 @@ export { AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from
 export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";
 export { type SelfAttentionOptions, SimpleSelfAttention } from "./self_attention.ts";
-export { summary, type SummaryRow, summaryRows } from "./summary.ts";
+export { type Shapes, summary, type SummaryRow, summaryRows } from "./summary.ts";
 export { type FastaiEntry, type FastaiNames } from "./fastai_names.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
-export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
   DtypeName,
@@ -13,6 +13,7 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export { Ema, type EmaOptions } from "./ema.ts";

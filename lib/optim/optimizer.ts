@@ -1,7 +1,7 @@
 /** Optimizers bound to a model: one native call updates every parameter. */
 import type { OpParams } from "../ffi/generated/symbols.ts";
 import { DisposedError, LateError, StateError } from "../ffi/errors.ts";
-import { Module, type Parameter } from "../nn/module.ts";
+import { type AnyModule, Module, type Parameter } from "../nn/module.ts";
 import { apply } from "../tensor/apply.ts";
 import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
 import { full, tensor, zeros } from "../tensor/create.ts";
@@ -49,7 +49,7 @@ interface Tables {
  * `step()` consumes the gradients: the next `backward()` starts afresh. Parameters without a gradient are left alone.
  */
 export class BoundOptimizer {
-  readonly #model: Module;
+  readonly #model: AnyModule;
   readonly #rule: StepRule;
   readonly #groups: readonly ParameterGroup[];
   /** Undefined once it is disposed. */
@@ -67,7 +67,7 @@ export class BoundOptimizer {
   readonly #frozen = new Set<Parameter>();
 
   /** @internal Binds to a model's parameters; `Optimizer.bind` calls it. */
-  constructor(model: Module, rule: StepRule, options: BindOptions = {}) {
+  constructor(model: AnyModule, rule: StepRule, options: BindOptions = {}) {
     if (!(model instanceof Module)) throw new TypeError(`bind(): Expected a model, got ${kindOf(model)}`);
     requireKnown("bind", options, ["groups", "lr"]);
     this.#model = model;

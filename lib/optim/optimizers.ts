@@ -1,5 +1,5 @@
 /** The optimizers: their settings, and the op that does a step. */
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import { requireKnown } from "./known_options.ts";
 import { type BindOptions, BoundOptimizer, type StepRule } from "./optimizer.ts";
 
@@ -8,7 +8,7 @@ export interface Optimizer {
   /** What is recorded of it in a run's configuration. */
   readonly config: Readonly<Record<string, number | boolean | string>>;
   /** The optimizer with state for a model's parameters. */
-  bind(model: Module, options?: BindOptions): BoundOptimizer;
+  bind(model: AnyModule, options?: BindOptions): BoundOptimizer;
 }
 
 /** Settings of {@linkcode ranger}, under fastai's names. */

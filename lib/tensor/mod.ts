@@ -20,6 +20,7 @@ export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
 export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
 export { Tensor } from "./tensor.ts";
 export { type ReduceOptions, type TensorMethods, type VarianceOptions } from "./tensor_methods.ts";
+export { type Tensors } from "./tensors.ts";
 export { type TensorData, type TypedArrayOf } from "./typed_arrays.ts";
 export {
   arange,

@@ -45,7 +45,7 @@ export type {
   ScheduleConfig,
 } from "../optim/mod.ts";
 export type { Counters, SafeArrays, SafeDtype, SafeTensor, State } from "../checkpoint/mod.ts";
-export type { Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { AnyModule, Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";
 export type {
   Device,
@@ -57,5 +57,6 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
