@@ -18,6 +18,7 @@ export type {
   TensorMethods,
   Tensors,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";
 export { type AnyModule, Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
 export { replaceModules } from "./replace.ts";
@@ -31,9 +32,21 @@ export {
   Linear,
 } from "./layers.ts";
 export { crossEntropyLoss, type CrossEntropyOptions, type Loss, type LossTargets } from "./losses.ts";
+export {
+  type BceOptions,
+  bceWithLogits,
+  distillationLoss,
+  type DistillationOptions,
+  klDivergence,
+  type KlDivergenceOptions,
+  l1Loss,
+  mseLoss,
+} from "./loss_functions.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
+export { Flatten, LeakyReLU } from "./elementary.ts";
 export { AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from "./pools.ts";
 export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";
 export { type SelfAttentionOptions, SimpleSelfAttention } from "./self_attention.ts";
-export { type Shapes, summary, type SummaryRow, summaryRows } from "./summary.ts";
+export { type Shapes, summary, type SummaryOptions, type SummaryRow, summaryRows } from "./summary.ts";
 export { type FastaiEntry, type FastaiNames } from "./fastai_names.ts";

@@ -1,4 +1,6 @@
 /** What a model is made of: layers, shapes, parameters, multiply-adds. */
+import type { DtypeName } from "../ffi/codes.ts";
+import { defaultDevice } from "../tensor/device.ts";
 import { type TensorOptions, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
@@ -28,8 +30,14 @@ export interface SummaryRow {
   macs: number;
 }
 
+/** How a model is looked at. */
+export interface SummaryOptions {
+  /** Of the input; by default that of the model's parameters. Numbers that an `Embedding` takes are i32. */
+  dtype?: DtypeName;
+}
+
 /** The layers that a batch of a shape goes through, in order. */
-export function summaryRows(model: AnyModule, inputShape: Shapes): SummaryRow[] {
+export function summaryRows(model: AnyModule, inputShape: Shapes, { dtype }: SummaryOptions = {}): SummaryRow[] {
   requireForward("summary", "model", model);
   const rows: SummaryRow[] = [];
   const modules = [...model.modules()];
@@ -44,7 +52,7 @@ export function summaryRows(model: AnyModule, inputShape: Shapes): SummaryRow[] 
   model.eval();
   try {
     scope(() => {
-      const options = first === undefined ? {} : { dtype: first.dtype, device: first.device };
+      const options = { dtype: dtype ?? first?.dtype ?? "f32", device: first?.device ?? defaultDevice() };
       noGrad(() => void model.forward(inputOf(inputShape, options)));
     });
   } finally {
@@ -95,8 +103,8 @@ function macsOf(module: AnyModule, y: Tensor): number {
 }
 
 /** A table of the layers with totals, as text. */
-export function summary(model: AnyModule, inputShape: Shapes): string {
-  const rows = summaryRows(model, inputShape);
+export function summary(model: AnyModule, inputShape: Shapes, options: SummaryOptions = {}): string {
+  const rows = summaryRows(model, inputShape, options);
   const total = (key: "parameters" | "macs"): number => rows.reduce((sum, row) => sum + row[key], 0);
   const table = [
     ["layer", "kind", "output", "parameters", "MACs"],

@@ -4,7 +4,7 @@ import type { OpParams } from "../../ffi/generated/symbols.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
 import { fullLike } from "./writing.ts";
 
 /** The ops whose backward is an op of its own over (x, dy). */
@@ -84,6 +84,7 @@ export function softplus(x: Tensor): Tensor {
 export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): Tensor {
   requireTensor("leakyRelu", "x", x);
   requireOptions("leakyRelu", options, "leakyRelu(x, { negativeSlope: 0.2 })");
+  requireKnownOptions("leakyRelu", options, ["negativeSlope"]);
   const { negativeSlope = 0.01 } = options;
   if (!Number.isFinite(negativeSlope)) {
     throw new RangeError(`leakyRelu(): Expected \`negativeSlope\` as a finite number, got ${kindOf(negativeSlope)}`);

@@ -62,12 +62,13 @@ fn any_dtype_can_be_a_condition_and_what_is_not_taken_does_not_matter() {
     assert_eq!(y, [3, 2]);
 }
 
+static ROW: Row = Row { name: "where", inputs: &["condition", "a", "b"], mutates: &[false; 3], view: false };
+
 #[test]
 fn the_values_are_of_one_dtype_and_everything_broadcasts() {
     let outputs = |metas: [(&[usize], Dtype); 3]| {
         let metas = metas.map(|(dims, dtype)| Some(Meta::new(Shape::new("where", dims).unwrap(), dtype)));
-        let row = Row { name: "where", inputs: &["condition", "a", "b"], mutates: &[false; 3], view: false };
-        Select.outputs(&Inputs::new(&row, &metas)).map(|outputs| (outputs[0].shape.dims().to_vec(), outputs[0].dtype))
+        Select.outputs(&Inputs::new(&ROW, &metas)).map(|outputs| (outputs[0].shape.dims().to_vec(), outputs[0].dtype))
     };
     let wanted = (vec![4, 2, 3], Dtype::Bf16);
     assert_eq!(
