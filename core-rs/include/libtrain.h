@@ -174,6 +174,22 @@ int32_t lt_tanh(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *
  * inputs: x, dy; params: none; outputs: dx */
 int32_t lt_tanh_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* log(1 + exp(x)).
+ * inputs: x; params: none; outputs: y */
+int32_t lt_softplus(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy times the derivative of softplus at x.
+ * inputs: x, dy; params: none; outputs: dx */
+int32_t lt_softplus_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x where x > 0, else negativeSlope x.
+ * inputs: x; params: negativeSlope: f64; outputs: y */
+int32_t lt_leaky_relu(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy where x > 0, else negativeSlope dy.
+ * inputs: x, dy; params: negativeSlope: f64; outputs: dx */
+int32_t lt_leaky_relu_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* e to the power x.
  * inputs: x; params: none; outputs: y */
 int32_t lt_exp(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -242,6 +258,22 @@ int32_t lt_equal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t 
  * inputs: a, b; params: none; outputs: y */
 int32_t lt_greater(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* 1 where a >= b, else 0 (f32; f64 for f64 inputs).
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_greater_equal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* 1 where a < b, else 0 (f32; f64 for f64 inputs).
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_less(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* 1 where a <= b, else 0 (f32; f64 for f64 inputs).
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_less_equal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* a where the condition is not 0, else b; all three broadcast.
+ * inputs: condition, a, b; params: none; outputs: y */
+int32_t lt_where(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* The sum over the axes.
  * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
 int32_t lt_sum(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -253,6 +285,10 @@ int32_t lt_mean(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *
 /* The largest value over the axes.
  * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
 int32_t lt_max(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The smallest value over the axes.
+ * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
+int32_t lt_min(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* The index (i32) of the first largest value along an axis, which is dropped.
  * inputs: x; params: axis: u32; outputs: y */
@@ -290,6 +326,10 @@ int32_t lt_concat(uint32_t queue_slot, uint32_t queue_generation, const uint32_t
  * inputs: table, index; params: none; outputs: y */
 int32_t lt_gather_rows(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* dtable[r] = the sum of the dy[i] with index[i] = r, in the order of i.
+ * inputs: index, dy; params: rows: u32; outputs: dtable */
+int32_t lt_gather_rows_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* [n] labels (i32) to [n, classes] with a 1 in each row.
  * inputs: labels; params: classes: u32, dtype: dtype; outputs: y */
 int32_t lt_one_hot(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -305,6 +345,10 @@ int32_t lt_assign(uint32_t queue_slot, uint32_t queue_generation, const uint32_t
 /* Writes one value over target.
  * inputs: target; params: value: f64; outputs: none; writes target */
 int32_t lt_fill(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* start + i step for i from 0 to count - 1, computed in f64.
+ * inputs: none; params: dtype: dtype, start: f64, step: f64, count: u32; outputs: y */
+int32_t lt_arange(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* A new tensor filled with one value.
  * inputs: none; params: dtype: dtype, value: f64, shape: u32[]; outputs: y */

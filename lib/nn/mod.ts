@@ -21,6 +21,7 @@ export type {
   TypedArrayOf,
   UpsampleMode,
   UpsampleOptions,
+  VarianceOptions,
 } from "../tensor/mod.ts";
 export { type AnyModule, Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
 export { replaceModules } from "./replace.ts";
@@ -38,6 +39,18 @@ export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.
 export { ConvTranspose2d, type ConvTranspose2dLayerOptions, Upsample } from "./upsample.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from "./pools.ts";
 export { crossEntropyLoss, type CrossEntropyOptions, type Loss, type LossBatch, type LossTargets } from "./losses.ts";
+export {
+  type BceOptions,
+  bceWithLogits,
+  distillationLoss,
+  type DistillationOptions,
+  klDivergence,
+  type KlDivergenceOptions,
+  l1Loss,
+  mseLoss,
+} from "./loss_functions.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
+export { Flatten, LeakyReLU } from "./elementary.ts";
 export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";
 export { type SelfAttentionOptions, SimpleSelfAttention } from "./self_attention.ts";

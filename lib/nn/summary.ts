@@ -1,5 +1,6 @@
 /** What a model is made of: layers, shapes, parameters, multiply-adds. */
 import type { DtypeName } from "../ffi/codes.ts";
+import { defaultDevice } from "../tensor/device.ts";
 import { type TensorOptions, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
@@ -31,9 +32,9 @@ export interface SummaryRow {
   macs: number;
 }
 
-/** What a model is looked at with. */
+/** How a model is looked at. */
 export interface SummaryOptions {
-  /** Of the zeros that it is given; by default that of its first parameter. Say i32 where it takes indices. */
+  /** Of the input; by default that of the model's parameters. Numbers that an `Embedding` takes are i32. */
   dtype?: DtypeName;
 }
 
@@ -41,7 +42,7 @@ export interface SummaryOptions {
 const WHOLE = [SqueezeExcitation, MultiHeadAttention];
 
 /** The layers that a batch of a shape goes through, in order. */
-export function summaryRows(model: AnyModule, inputShape: Shapes, options: SummaryOptions = {}): SummaryRow[] {
+export function summaryRows(model: AnyModule, inputShape: Shapes, { dtype }: SummaryOptions = {}): SummaryRow[] {
   requireForward("summary", "model", model);
   const rows: SummaryRow[] = [];
   const modules = [...model.modules()];
@@ -55,8 +56,8 @@ export function summaryRows(model: AnyModule, inputShape: Shapes, options: Summa
   model.eval();
   try {
     scope(() => {
-      const own = first === undefined ? {} : { dtype: first.dtype, device: first.device };
-      noGrad(() => void model.forward(inputOf(inputShape, { ...own, ...options })));
+      const options = { dtype: dtype ?? first?.dtype ?? "f32", device: first?.device ?? defaultDevice() };
+      noGrad(() => void model.forward(inputOf(inputShape, options)));
     });
   } finally {
     for (const [, module] of leaves) Reflect.deleteProperty(module, "forward");

@@ -19,10 +19,12 @@ export { type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
 export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
 export { Tensor } from "./tensor.ts";
-export { type ReduceOptions, type TensorMethods } from "./tensor_methods.ts";
+export { type ReduceOptions, type TensorMethods, type VarianceOptions } from "./tensor_methods.ts";
 export { type Tensors } from "./tensors.ts";
 export { type TensorData, type TypedArrayOf } from "./typed_arrays.ts";
 export {
+  arange,
+  type ArangeOptions,
   full,
   type Nested,
   ones,
@@ -64,7 +66,8 @@ export {
 } from "./ops/pooling.ts";
 export { adaptiveAvgPool2d, upsample2d, type UpsampleMode, type UpsampleOptions } from "./ops/resample.ts";
 export { sampleDraws, type SampleDrawsOptions } from "./ops/random.ts";
-export { concat, gatherRows, oneHot, pad, type PadOptions } from "./ops/shape.ts";
 export { causalSoftmax, crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
-export { gelu, mish, relu, sigmoid, silu, tanh } from "./ops/unary.ts";
+export { concat, gatherRows, oneHot, pad, type PadOptions, stack } from "./ops/shape.ts";
+export { where } from "./ops/select.ts";
+export { gelu, leakyRelu, mish, relu, sigmoid, silu, softplus, tanh } from "./ops/unary.ts";
 export { Backpressure } from "./backpressure.ts";

@@ -1,10 +1,20 @@
 /** The gradient rule of every differentiable op; a missing one does not compile. */
 import type { DifferentiableOp, OpParams } from "../ffi/generated/symbols.ts";
 import type { Tensor } from "./tensor.ts";
-import { activationRules, affineRule, clampRule, powerRule, unaryRules } from "./ops/unary.ts";
+import { activationRules, affineRule, clampRule, leakyReluRule, powerRule, unaryRules } from "./ops/unary.ts";
 import { binaryRules } from "./ops/binary.ts";
-import { broadcastToRule, maxRule, meanRule, sumRule } from "./ops/reduce.ts";
-import { castRule, concatRule, padRule, reshapeRule, rowsRule, sliceRule, transposeRule } from "./ops/shape.ts";
+import { broadcastToRule, extremeRules, meanRule, sumRule } from "./ops/reduce.ts";
+import {
+  castRule,
+  concatRule,
+  gatherRowsRule,
+  padRule,
+  reshapeRule,
+  rowsRule,
+  sliceRule,
+  transposeRule,
+} from "./ops/shape.ts";
+import { whereRule } from "./ops/select.ts";
 import { matmulRule } from "./ops/matmul.ts";
 import { conv2dRule } from "./ops/conv2d.ts";
 import { conv2dBackwardInputRule } from "./ops/conv_transpose2d.ts";
@@ -52,9 +62,11 @@ function makeRules(): Rules {
     affine: affineRule,
     power: powerRule,
     clamp: clampRule,
+    leaky_relu: leakyReluRule,
+    where: whereRule,
     sum: sumRule,
     mean: meanRule,
-    max: maxRule,
+    ...extremeRules,
     broadcast_to: broadcastToRule,
     reshape: reshapeRule,
     rows: rowsRule,
@@ -62,6 +74,7 @@ function makeRules(): Rules {
     pad: padRule,
     transpose: transposeRule,
     concat: concatRule,
+    gather_rows: gatherRowsRule,
     cast: castRule,
     matmul: matmulRule,
     conv2d: conv2dRule,

@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod adamw_step;
+pub mod arange;
 pub mod assert_finite;
 pub mod assign;
 pub mod avg_pool2d;
@@ -33,6 +34,7 @@ pub mod resample2d;
 pub mod reshape;
 pub mod rows;
 pub mod sample_draws;
+pub mod select;
 pub mod sgd_step;
 pub mod slice;
 pub mod softmax;

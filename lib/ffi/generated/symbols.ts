@@ -94,6 +94,10 @@ export const SYMBOLS = {
   lt_sigmoid_backward: OP,
   lt_tanh: OP,
   lt_tanh_backward: OP,
+  lt_softplus: OP,
+  lt_softplus_backward: OP,
+  lt_leaky_relu: OP,
+  lt_leaky_relu_backward: OP,
   lt_exp: OP,
   lt_log: OP,
   lt_sqrt: OP,
@@ -111,9 +115,14 @@ export const SYMBOLS = {
   lt_minimum: OP,
   lt_equal: OP,
   lt_greater: OP,
+  lt_greater_equal: OP,
+  lt_less: OP,
+  lt_less_equal: OP,
+  lt_where: OP,
   lt_sum: OP,
   lt_mean: OP,
   lt_max: OP,
+  lt_min: OP,
   lt_argmax: OP,
   lt_broadcast_to: OP,
   lt_reshape: OP,
@@ -123,10 +132,12 @@ export const SYMBOLS = {
   lt_transpose: OP,
   lt_concat: OP,
   lt_gather_rows: OP,
+  lt_gather_rows_backward: OP,
   lt_one_hot: OP,
   lt_cast: OP,
   lt_assign: OP,
   lt_fill: OP,
+  lt_arange: OP,
   lt_full: OP,
   lt_uniform: OP,
   lt_normal: OP,
@@ -292,6 +303,42 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  softplus: {
+    symbol: "lt_softplus",
+    inputs: ["x"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  softplus_backward: {
+    symbol: "lt_softplus_backward",
+    inputs: ["x", "dy"],
+    params: [],
+    outputs: ["dx"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  leaky_relu: {
+    symbol: "lt_leaky_relu",
+    inputs: ["x"],
+    params: [["negativeSlope", "f64"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  leaky_relu_backward: {
+    symbol: "lt_leaky_relu_backward",
+    inputs: ["x", "dy"],
+    params: [["negativeSlope", "f64"]],
+    outputs: ["dx"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   exp: {
     symbol: "lt_exp",
     inputs: ["x"],
@@ -445,6 +492,42 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  greater_equal: {
+    symbol: "lt_greater_equal",
+    inputs: ["a", "b"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  less: {
+    symbol: "lt_less",
+    inputs: ["a", "b"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  less_equal: {
+    symbol: "lt_less_equal",
+    inputs: ["a", "b"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  where: {
+    symbol: "lt_where",
+    inputs: ["condition", "a", "b"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
   sum: {
     symbol: "lt_sum",
     inputs: ["x"],
@@ -465,6 +548,15 @@ export const OPS = {
   },
   max: {
     symbol: "lt_max",
+    inputs: ["x"],
+    params: [["keepDims", "bool"], ["axes", "u32[]"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  min: {
+    symbol: "lt_min",
     inputs: ["x"],
     params: [["keepDims", "bool"], ["axes", "u32[]"]],
     outputs: ["y"],
@@ -550,6 +642,15 @@ export const OPS = {
     params: [],
     outputs: ["y"],
     mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  gather_rows_backward: {
+    symbol: "lt_gather_rows_backward",
+    inputs: ["index", "dy"],
+    params: [["rows", "u32"]],
+    outputs: ["dtable"],
+    mutates: [],
     differentiable: false,
     view: false,
   },
@@ -586,6 +687,15 @@ export const OPS = {
     params: [["value", "f64"]],
     outputs: [],
     mutates: ["target"],
+    differentiable: false,
+    view: false,
+  },
+  arange: {
+    symbol: "lt_arange",
+    inputs: [],
+    params: [["dtype", "dtype"], ["start", "f64"], ["step", "f64"], ["count", "u32"]],
+    outputs: ["y"],
+    mutates: [],
     differentiable: false,
     view: false,
   },
@@ -983,6 +1093,14 @@ export interface OpParams {
   tanh: Record<string, never>;
   /** dy times the derivative of tanh at x */
   tanh_backward: Record<string, never>;
+  /** log(1 + exp(x)) */
+  softplus: Record<string, never>;
+  /** dy times the derivative of softplus at x */
+  softplus_backward: Record<string, never>;
+  /** x where x > 0, else negativeSlope x */
+  leaky_relu: { negativeSlope: number };
+  /** dy where x > 0, else negativeSlope dy */
+  leaky_relu_backward: { negativeSlope: number };
   /** e to the power x */
   exp: Record<string, never>;
   /** The natural logarithm */
@@ -1017,12 +1135,22 @@ export interface OpParams {
   equal: Record<string, never>;
   /** 1 where a > b, else 0 (f32; f64 for f64 inputs) */
   greater: Record<string, never>;
+  /** 1 where a >= b, else 0 (f32; f64 for f64 inputs) */
+  greater_equal: Record<string, never>;
+  /** 1 where a < b, else 0 (f32; f64 for f64 inputs) */
+  less: Record<string, never>;
+  /** 1 where a <= b, else 0 (f32; f64 for f64 inputs) */
+  less_equal: Record<string, never>;
+  /** a where the condition is not 0, else b; all three broadcast */
+  where: Record<string, never>;
   /** The sum over the axes */
   sum: { keepDims: boolean; axes: readonly number[] };
   /** The mean over the axes */
   mean: { keepDims: boolean; axes: readonly number[] };
   /** The largest value over the axes */
   max: { keepDims: boolean; axes: readonly number[] };
+  /** The smallest value over the axes */
+  min: { keepDims: boolean; axes: readonly number[] };
   /** The index (i32) of the first largest value along an axis, which is dropped */
   argmax: { axis: number };
   /** x repeated along its axes of size 1 (and missing leading ones) to a shape */
@@ -1041,6 +1169,8 @@ export interface OpParams {
   concat: { axis: number };
   /** y[i] = table[index[i]], rows of the first axis; index is i32 */
   gather_rows: Record<string, never>;
+  /** dtable[r] = the sum of the dy[i] with index[i] = r, in the order of i */
+  gather_rows_backward: { rows: number };
   /** [n] labels (i32) to [n, classes] with a 1 in each row */
   one_hot: { classes: number; dtype: DtypeName };
   /** The values in another dtype; to integers by truncation, saturating */
@@ -1049,6 +1179,8 @@ export interface OpParams {
   assign: Record<string, never>;
   /** Writes one value over target */
   fill: { value: number };
+  /** start + i step for i from 0 to count - 1, computed in f64 */
+  arange: { dtype: DtypeName; start: number; step: number; count: number };
   /** A new tensor filled with one value */
   full: { dtype: DtypeName; value: number; shape: readonly number[] };
   /** Uniform numbers in low..high from Philox4x32-10 keyed by (seed, stream) */

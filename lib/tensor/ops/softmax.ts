@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireOptions, requireTensor } from "./checks.ts";
+import { requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
 
 /** exp(x) / Σ exp(x) over the last axis. */
 export function softmax(x: Tensor): Tensor {
@@ -41,6 +41,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmo
   requireTensor("crossEntropy", "logits", logits);
   requireTensor("crossEntropy", "target", target);
   requireOptions("crossEntropy", options, "crossEntropy(logits, target, { labelSmoothing: 0.1 })");
+  requireKnownOptions("crossEntropy", options, ["labelSmoothing"]);
   if (logits.rank === 2 && target.rank === 1 && target.dtype !== "i32") {
     throw new TypeError(
       `crossEntropy(): Expected labels [n] of dtype i32, got ${target.dtype}: make them with { dtype: "i32" }, or call ` +
