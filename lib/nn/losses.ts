@@ -5,6 +5,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
 import { crossEntropy as crossEntropyOf } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
+import { bceWithLogits, mseLoss } from "./loss_functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -131,10 +132,33 @@ function weightedTarget(
   );
 }
 
+/** What each class should have: labels i32 [n] as one-hot rows, spread by label smoothing; rows [n, classes] as they are. */
+function sharesOf(output: Tensor, labels: Tensor, labelSmoothing = 0): Tensor {
+  const [, classes = 0] = output.shape;
+  const dtype = output.dtype === "bf16" ? "f32" : output.dtype;
+  const shares = labels.rank === 1 ? oneHot(labels, { classes, dtype }) : labels;
+  return labelSmoothing === 0 ? shares : shares.affine(1 - labelSmoothing, labelSmoothing / classes);
+}
+
+/** Each class as a question of its own (Wightman 2021): binary cross entropy of its logit. */
+function binaryLoss({ labelSmoothing = 0 }: CrossEntropyOptions = {}): Loss {
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw new RangeError(`bceWithLogits(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
+  }
+  return (logits, { labels }) => scope(() => bceWithLogits(logits, sharesOf(logits, labels, labelSmoothing)));
+}
+
+/** The squared distance of the outputs themselves from 1 for the class and 0 for the others (Hui and Belkin 2021). */
+function squaredLoss(): Loss {
+  return (output, { labels }) => scope(() => mseLoss(output, sharesOf(output, labels)));
+}
+
 /** Makes a loss from its options. */
 export type LossBuilder = (options: JsonOptions) => Loss;
 
 /** Every loss by its name. */
 export const lossRegistry: Registry<LossBuilder> = new Registry<LossBuilder>("loss", {
   crossEntropy: { build: crossEntropyLoss, options: ["labelSmoothing", "weights"] },
+  bceWithLogits: { build: binaryLoss, options: ["labelSmoothing"] },
+  mse: { build: squaredLoss, options: [] },
 });

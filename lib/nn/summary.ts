@@ -1,4 +1,6 @@
 /** What a model is made of: layers, shapes, parameters, multiply-adds. */
+import type { DtypeName } from "../ffi/codes.ts";
+import { defaultDevice } from "../tensor/device.ts";
 import { type TensorOptions, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
@@ -6,8 +8,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, type Tensors } from "../tensor/tensors.ts";
 import { requireForward } from "./checks.ts";
 import { SqueezeExcitation } from "./blocks.ts";
+import { MultiHeadAttention } from "./attention.ts";
 import { Conv2d, Linear } from "./layers.ts";
 import type { AnyModule } from "./module.ts";
+import { ConvTranspose2d } from "./upsample.ts";
 
 /** Sizes of a network's input; of several tensors in the arrays and objects that it takes. */
 export type Shapes = readonly number[] | readonly Shapes[] | { readonly [name: string]: Shapes };
@@ -28,13 +32,21 @@ export interface SummaryRow {
   macs: number;
 }
 
+/** How a model is looked at. */
+export interface SummaryOptions {
+  /** Of the input; by default that of the model's parameters. Numbers that an `Embedding` takes are i32. */
+  dtype?: DtypeName;
+}
+
+/** Modules that are a layer of their own though they are made of others. */
+const WHOLE = [SqueezeExcitation, MultiHeadAttention];
+
 /** The layers that a batch of a shape goes through, in order. */
-export function summaryRows(model: AnyModule, inputShape: Shapes): SummaryRow[] {
+export function summaryRows(model: AnyModule, inputShape: Shapes, { dtype }: SummaryOptions = {}): SummaryRow[] {
   requireForward("summary", "model", model);
   const rows: SummaryRow[] = [];
   const modules = [...model.modules()];
-  // It does its layers' work in one op of its own.
-  const whole = modules.filter(([, module]) => module instanceof SqueezeExcitation).map(([path]) => path);
+  const whole = modules.filter(([, module]) => WHOLE.some((kind) => module instanceof kind)).map(([path]) => path);
   const leaves = modules.filter(([path, module]) =>
     whole.includes(path) || (module.children().size === 0 && !whole.some((outer) => isInside(path, outer)))
   );
@@ -44,7 +56,7 @@ export function summaryRows(model: AnyModule, inputShape: Shapes): SummaryRow[] 
   model.eval();
   try {
     scope(() => {
-      const options = first === undefined ? {} : { dtype: first.dtype, device: first.device };
+      const options = { dtype: dtype ?? first?.dtype ?? "f32", device: first?.device ?? defaultDevice() };
       noGrad(() => void model.forward(inputOf(inputShape, options)));
     });
   } finally {
@@ -78,14 +90,23 @@ function observe(module: AnyModule, path: string, rows: SummaryRow[]): void {
       const outputs = leavesOf(y, `${module.constructor.name}.forward`, "output");
       const outputShapes = outputs.map(({ shape }) => shape);
       const parameters = [...module.namedParameters().values()].reduce((sum, parameter) => sum + parameter.size, 0);
-      const macs = macsOf(module, outputs[0]!);
+      const macs = macsOf(module, args[0], outputs[0]!);
       rows.push({ path, kind: module.constructor.name, outputShape: outputShapes[0]!, outputShapes, parameters, macs });
       return y;
     },
   });
 }
 
-function macsOf(module: AnyModule, y: Tensor): number {
+function macsOf(module: AnyModule, x: unknown, y: Tensor): number {
+  if (module instanceof MultiHeadAttention) {
+    const [n = 1, length = 1, features = 1] = y.shape;
+    // Four layers, then queries with keys and shares with values.
+    return n * length * (4 * features * features + 2 * length * features);
+  }
+  if (module instanceof ConvTranspose2d) {
+    const [n = 1, h = 1, w = 1] = (x as Tensor).shape;
+    return n * h * w * module.weight.size;
+  }
   if (module instanceof SqueezeExcitation) {
     return (y.shape[0] ?? 1) * (module.reduce.weight.size + module.expand.weight.size);
   }
@@ -95,8 +116,8 @@ function macsOf(module: AnyModule, y: Tensor): number {
 }
 
 /** A table of the layers with totals, as text. */
-export function summary(model: AnyModule, inputShape: Shapes): string {
-  const rows = summaryRows(model, inputShape);
+export function summary(model: AnyModule, inputShape: Shapes, options: SummaryOptions = {}): string {
+  const rows = summaryRows(model, inputShape, options);
   const total = (key: "parameters" | "macs"): number => rows.reduce((sum, row) => sum + row[key], 0);
   const table = [
     ["layer", "kind", "output", "parameters", "MACs"],

@@ -119,7 +119,9 @@ export async function requireFit(
       { cause: error },
     );
   }
-  if (choice.loss.name !== "crossEntropy" || shape.length === 2 && shape[1] === count) return;
+  if (
+    !["crossEntropy", "bceWithLogits", "mse"].includes(choice.loss.name) || shape.length === 2 && shape[1] === count
+  ) return;
   throw new SettingError(
     "model.name",
     `Expected the \`model.name\` ${name} to answer with ${count} logits an image, got [${shape.join(", ")}]: pass ` +
