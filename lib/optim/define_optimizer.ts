@@ -1,5 +1,6 @@
 /** Optimizers written in TypeScript: what happens to each parameter, made of ops. */
 import type { Parameter } from "../nn/module.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor, versionOf } from "../tensor/tensor.ts";
 import type { Segment } from "./groups.ts";
@@ -130,10 +131,8 @@ function checked(
   requireKnown(op, given, Object.keys(defaults));
   const entries = Object.entries(given).filter(([name, value]) => value !== undefined && Object.hasOwn(defaults, name));
   for (const [name, value] of entries) {
-    const wanted = typeof defaults[name];
-    if (typeof value !== wanted) {
-      throw new TypeError(`${op}(): Expected \`${name}\` as a ${wanted}, got ${JSON.stringify(value)}`);
-    }
+    const [wanted, got]: string[] = [typeof defaults[name], typeof value];
+    if (got !== wanted) throw new TypeError(`${op}(): Expected \`${name}\` as a ${wanted}, got ${kindOf(value)}`);
     if (typeof value !== "number") continue;
     const [low, high] = limits[name] ?? (name === "wd" ? [0, Infinity] : [-Infinity, Infinity]);
     if (Number.isFinite(value) && value >= low && value <= high) continue;
