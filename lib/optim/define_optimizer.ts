@@ -95,6 +95,7 @@ export function defineOptimizer<
   const State extends string = never,
   Options extends Readonly<Record<string, OptionValue>> = Record<never, never>,
 >(definition: OptimizerDefinition<State, Options>): OptimizerFactory<Options> {
+  requireKnown("defineOptimizer", definition, ["name", "states", "copies", "options", "limits", "takes", "update"]);
   requireDefinition(definition as unknown as OptimizerDefinition<string, Record<string, OptionValue>>);
   const { name, options: defaults = {} as Options, limits = {} } = definition;
   return (given = {}) => {
@@ -109,7 +110,9 @@ function requireDefinition(
   const refuse = (what: string, got: unknown): never => {
     throw new TypeError(`defineOptimizer(): Expected ${what}, got ${got}`);
   };
-  if (typeof name !== "string" || !/^[a-zA-Z]\w*$/.test(name)) refuse("`name` as a name of letters and digits", name);
+  if (typeof name !== "string" || !/^[a-zA-Z]\w*$/.test(name)) {
+    refuse("`name` as a name of letters and digits", JSON.stringify(name));
+  }
   if (typeof update !== "function") refuse("`update` as a function", typeof update);
   if (takes !== undefined && typeof takes !== "function") refuse("`takes` as a function", typeof takes);
   states.forEach((state, index) => {
@@ -171,10 +174,8 @@ function ruleOf<State extends string, Options extends Readonly<Record<string, Op
         const before = versionOf(parameter);
         scope(() => {
           const context = contextOf<State>(step, segment, { index, counts, lr });
-          const result: unknown = update(context, options as never);
-          if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function") {
-            throw new TypeError(`${name}(): Expected an \`update\` that only enqueues, got one that returns a promise`);
-          }
+          // The scope refuses a promise.
+          return update(context, options as never) as never;
         });
         if (versionOf(parameter) !== before) return;
         throw new TypeError(
