@@ -10,21 +10,18 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { crossEntropy, data, models, nn, noGrad, optim, recipe, Trainer } from "@libtrain/libtrain";
 
-const args = parseArgs(Deno.args, {
-  boolean: ["capture"],
-  string: ["limit", "epochs", "teacher", "run", "stop"],
-  default: { capture: true, limit: "2048", epochs: "3" },
-});
-const [limit, epochs] = [Number(args["limit"]), Number(args["epochs"])];
+type Flags = Record<string, string | undefined>;
+const flags = { string: ["limit", "epochs", "teacher", "run", "stop"], boolean: ["eager"] };
+const { teacher: given, run: folder, stop: last, eager, ...sizes } = parseArgs(Deno.args, flags) as Flags;
+const [limit, epochs] = [Number(sizes["limit"] ?? 2048), Number(sizes["epochs"] ?? 3)];
 
 /** A run of the preset's network, to learn from. */
 async function trainTeacher(): Promise<string> {
-  const { folder } = await recipe.train(recipe.preset("mnist", { data: { limit }, epochs, bs: 32 })).result;
-  return folder;
+  return (await recipe.train(recipe.preset("mnist", { data: { limit }, epochs, bs: 32 })).result).folder;
 }
 
 // Trained again, the teacher has the same bits: a student that goes on learns from the same answers.
-using teacher = await recipe.open(args["teacher"] ?? await trainTeacher()); // in evaluation mode
+using teacher = await recipe.open(given ?? await trainTeacher()); // in evaluation mode
 
 const { train, valid } = await data.mnist({ limit, device: teacher.device });
 const network = { act: "mish", stem: [4, 4, 8], widths: [8, 16], reduction: 4 } as const;
@@ -37,20 +34,15 @@ using trainer = new Trainer(student, {
     const soft = nn.distillationLoss(output, answers, { temperature: 4 });
     return soft.mul(0.7).add(crossEntropy(output, targets).mul(0.3));
   },
-  capture: args["capture"],
+  capture: !eager,
 });
 trainer.on("epochEnd", ({ epoch, trainLoss }) => console.log(`epoch ${epoch}: loss ${trainLoss.toFixed(4)}`));
 
 const stop = new AbortController();
-trainer.on("batchEnd", ({ step }) => step === Number(args["stop"]) ? stop.abort() : undefined);
+trainer.on("batchEnd", ({ step }) => step === Number(last) ? stop.abort() : undefined);
 const batches = train.batches(32, { shift: 2, seed: 0 });
-const kept = {
-  model: { name: "mnistNet", ...network },
-  data: { name: "mnist" },
-  folder: args["run"],
-  resume: !!args["run"],
-};
-using run = await recipe.createRun(trainer, { ...kept, batches, name: "student" });
+const kept = { data: { name: "mnist" }, folder, resume: folder !== undefined, name: "student" };
+using run = await recipe.createRun(trainer, { ...kept, batches, model: { name: "mnistNet", ...network } });
 const result = await trainer.fit(batches, { epochs, valid: valid.batches(256), signal: stop.signal, ...run });
 const { top1, steps, stopped } = result;
 console.log(stopped ? `stopped after ${steps} steps` : `top-1 ${(100 * top1!).toFixed(2)} % after ${steps} steps`);

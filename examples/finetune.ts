@@ -12,26 +12,22 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { data, loadWeights, models, optim, recipe, saveWeights, Trainer } from "@libtrain/libtrain";
 
-const args = parseArgs(Deno.args, {
-  boolean: ["capture"],
-  string: ["data", "weights", "run", "epochs", "stop"],
-  default: { capture: true, epochs: "4" },
-});
-const epochs = Number(args["epochs"]);
+type Flags = Record<string, string | undefined>;
+const flags = { string: ["data", "weights", "run", "epochs", "stop"], boolean: ["eager"] };
+const { data: given, weights, run: folder, epochs = "4", stop: last, eager } = parseArgs(Deno.args, flags) as Flags;
 const network = { act: "mish", pool: "maxblur", widen: 0.125, stem: [8, 8, 16] } as const;
 
 /** A folder of photos in two classes, grey and in colour. */
 async function somePhotos(): Promise<string> {
-  const [folder, classes] = [".cache/photos", { grey: "grey_progressive", colour: "progressive_444" }];
-  for (
-    const [path, file] of ["train", "val"].flatMap((part) =>
-      Object.entries(classes).map(([name, file]) => [`${folder}/${part}/${name}`, `tests/fixtures/images/${file}.jpg`])
-    )
-  ) {
-    await Deno.mkdir(path!, { recursive: true });
-    for (let copy = 0; copy < 16; copy++) await Deno.copyFile(file!, `${path}/${copy}.jpg`);
+  const [photos, images] = [".cache/photos", "tests/fixtures/images"];
+  if (await Deno.stat(photos).catch(() => null) !== null) return photos;
+  for (const [name, file] of [["grey", "grey_progressive"], ["colour", "progressive_444"]]) {
+    for (const path of [`${photos}/train/${name}`, `${photos}/val/${name}`]) {
+      await Deno.mkdir(path, { recursive: true });
+      for (let copy = 0; copy < 16; copy++) await Deno.copyFile(`${images}/${file}.jpg`, `${path}/${copy}.jpg`);
+    }
   }
-  return folder;
+  return photos;
 }
 
 /** Weights of a network for other classes: stripes that stand, and stripes that lie. */
@@ -49,29 +45,29 @@ async function stripes(): Promise<string> {
   return ".cache/stripes.safetensors";
 }
 
-const photos = args["data"] ?? await somePhotos();
+const photos = given ?? await somePhotos();
 const { train, valid } = await data.open(photos, { size: 32 });
 const batches = train.batches(8, { flip: 0.5, seed: 0, normalize: data.imagenetStats });
 
 using model = models.xresnet18({ ...network, classes: train.classes.length, seed: 0 });
 const body = /^(?!head)/;
 const groups = [{ match: body, lrScale: 0.1, frozen: true }];
-const how = { optimizer: optim.ranger(), schedule: optim.flatCos({ lr: 4e-3 }), groups, capture: args["capture"] };
+const how = { optimizer: optim.ranger(), schedule: optim.flatCos({ lr: 4e-3 }), groups, capture: !eager };
 using trainer = new Trainer(model, how);
 trainer.on("epochBegin", ({ epoch }) => trainer.optimizer.configure({ match: body, frozen: epoch === 1 }));
 trainer.on("epochEnd", ({ epoch, trainLoss }) => console.log(`epoch ${epoch}: loss ${trainLoss.toFixed(4)}`));
 
 const stop = new AbortController();
-trainer.on("batchEnd", ({ step }) => step === Number(args["stop"]) ? stop.abort() : undefined);
-const kept = {
-  model: { name: "xresnet18", ...network },
-  data: { name: photos },
-  folder: args["run"],
-  resume: !!args["run"],
-};
-using run = await recipe.createRun(trainer, { ...kept, batches, name: "photos" });
-if (!run.resume) await loadWeights(model, args["weights"] ?? await stripes(), { except: "head" });
+trainer.on("batchEnd", ({ step }) => step === Number(last) ? stop.abort() : undefined);
+const kept = { data: { name: photos }, folder, resume: folder !== undefined, name: "photos" };
+using run = await recipe.createRun(trainer, { ...kept, batches, model: { name: "xresnet18", ...network } });
+if (!run.resume) await loadWeights(model, weights ?? await stripes(), { except: "head" });
 const normalized = valid.batches(8, { normalize: data.imagenetStats });
-const { top1, steps, stopped } = await trainer.fit(batches, { epochs, valid: normalized, signal: stop.signal, ...run });
+const { top1, steps, stopped } = await trainer.fit(batches, {
+  epochs: Number(epochs),
+  valid: normalized,
+  signal: stop.signal,
+  ...run,
+});
 console.log(stopped ? `stopped after ${steps} steps` : `top-1 ${(100 * top1!).toFixed(2)} % after ${steps} steps`);
 console.log(`run ${run.folder}`);

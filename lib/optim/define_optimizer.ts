@@ -1,5 +1,6 @@
 /** Optimizers written in TypeScript: what happens to each parameter, made of ops. */
 import type { Parameter } from "../nn/module.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor, versionOf } from "../tensor/tensor.ts";
 import type { Segment } from "./groups.ts";
@@ -94,6 +95,7 @@ export function defineOptimizer<
   const State extends string = never,
   Options extends Readonly<Record<string, OptionValue>> = Record<never, never>,
 >(definition: OptimizerDefinition<State, Options>): OptimizerFactory<Options> {
+  requireKnown("defineOptimizer", definition, ["name", "states", "copies", "options", "limits", "takes", "update"]);
   requireDefinition(definition as unknown as OptimizerDefinition<string, Record<string, OptionValue>>);
   const { name, options: defaults = {} as Options, limits = {} } = definition;
   return (given = {}) => {
@@ -108,7 +110,9 @@ function requireDefinition(
   const refuse = (what: string, got: unknown): never => {
     throw new TypeError(`defineOptimizer(): Expected ${what}, got ${got}`);
   };
-  if (typeof name !== "string" || !/^[a-zA-Z]\w*$/.test(name)) refuse("`name` as a name of letters and digits", name);
+  if (typeof name !== "string" || !/^[a-zA-Z]\w*$/.test(name)) {
+    refuse("`name` as a name of letters and digits", JSON.stringify(name));
+  }
   if (typeof update !== "function") refuse("`update` as a function", typeof update);
   if (takes !== undefined && typeof takes !== "function") refuse("`takes` as a function", typeof takes);
   states.forEach((state, index) => {
@@ -130,10 +134,8 @@ function checked(
   requireKnown(op, given, Object.keys(defaults));
   const entries = Object.entries(given).filter(([name, value]) => value !== undefined && Object.hasOwn(defaults, name));
   for (const [name, value] of entries) {
-    const wanted = typeof defaults[name];
-    if (typeof value !== wanted) {
-      throw new TypeError(`${op}(): Expected \`${name}\` as a ${wanted}, got ${JSON.stringify(value)}`);
-    }
+    const [wanted, got]: string[] = [typeof defaults[name], typeof value];
+    if (got !== wanted) throw new TypeError(`${op}(): Expected \`${name}\` as a ${wanted}, got ${kindOf(value)}`);
     if (typeof value !== "number") continue;
     const [low, high] = limits[name] ?? (name === "wd" ? [0, Infinity] : [-Infinity, Infinity]);
     if (Number.isFinite(value) && value >= low && value <= high) continue;
@@ -172,10 +174,8 @@ function ruleOf<State extends string, Options extends Readonly<Record<string, Op
         const before = versionOf(parameter);
         scope(() => {
           const context = contextOf<State>(step, segment, { index, counts, lr });
-          const result: unknown = update(context, options as never);
-          if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function") {
-            throw new TypeError(`${name}(): Expected an \`update\` that only enqueues, got one that returns a promise`);
-          }
+          // The scope refuses a promise.
+          return update(context, options as never) as never;
         });
         if (versionOf(parameter) !== before) return;
         throw new TypeError(

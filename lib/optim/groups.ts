@@ -54,6 +54,12 @@ export function settingsOf(group: ParameterGroup, before: GroupSettings, op: str
   return { lrScale: group.lrScale ?? before.lrScale, wd: group.wd ?? before.wd, frozen: group.frozen ?? before.frozen };
 }
 
+/** Throws where something says of no path whether it matches. */
+export function requirePattern(op: string, match: unknown): void {
+  if (match instanceof RegExp || typeof match === "function") return;
+  throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(match)}`);
+}
+
 /** Throws where a group applies to no parameter: it would be a setting without effect. */
 export function requireMatch(
   op: string,
@@ -63,9 +69,7 @@ export function requireMatch(
   const open = new Map(parameters);
   for (const group of groups) {
     requireKnown(op, group, ["match", "lrScale", "wd", "frozen"]);
-    if (!(group.match instanceof RegExp) && typeof group.match !== "function") {
-      throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(group.match)}`);
-    }
+    requirePattern(op, group.match);
     const matched = [...parameters].filter(([path, parameter]) => matches(group, path, parameter));
     if (matched.length === 0) {
       const paths = [...parameters.keys()];

@@ -34,14 +34,18 @@ export {
   type Trainable,
 } from "./optimizer.ts";
 export { adamw, type AdamWOptions, ranger, type RangerOptions, sgd, type SgdOptions } from "./optimizers.ts";
-export { type ScaledOptimizer, together } from "./together.ts";
+export { muon, type MuonOptions } from "./muon.ts";
+export { rmsprop, type RmspropOptions } from "./rmsprop.ts";
+export { type OptimizerPart, together } from "./together.ts";
 export {
   constant,
   cosine,
   defineSchedule,
   flatCos,
   linearWarmup,
+  multiStepDecay,
   oneCycle,
   type Schedule,
   type ScheduleConfig,
+  stepDecay,
 } from "./schedules.ts";

@@ -81,17 +81,20 @@ export function callsOf({ segments, steps }: Tables): Tensor {
 }
 
 /** Views of everything by name, behind a prefix. */
-export function namedState({ segments, states, steps }: Tables, prefix: string): [string, Tensor][] {
-  return noGrad(() => [
-    ...[...states].flatMap(([name, flat]) =>
-      segments.map(({ path, parameter, start }): [string, Tensor] => [
-        `${prefix}${name}.${path}`,
-        flat.narrow(start, parameter.size).reshape(parameter.shape),
-      ])
-    ),
-    ...segments.map(({ path }, index): [string, Tensor] => [`${prefix}steps.${path}`, steps.narrow(index, 1)]),
-    [`${prefix}steps`, callsOf({ segments, steps } as Tables)],
-  ]);
+export function namedState(tables: Tables, prefix: string): [string, Tensor][] {
+  const { segments, states, steps } = tables;
+  return scope(() =>
+    noGrad(() => [
+      ...[...states].flatMap(([name, flat]) =>
+        segments.map(({ path, parameter, start }): [string, Tensor] => [
+          `${prefix}${name}.${path}`,
+          flat.narrow(start, parameter.size).reshape(parameter.shape),
+        ])
+      ),
+      ...segments.map(({ path }, index): [string, Tensor] => [`${prefix}steps.${path}`, steps.narrow(index, 1)]),
+      [`${prefix}steps`, callsOf(tables)],
+    ])
+  );
 }
 
 /** Lets go of the state. */

@@ -38,6 +38,8 @@ function kindSchema({ kind, min, max, above, below, choices }: Setting): Schema 
     case "number":
     case "integer":
       return { type: kind, ...limits };
+    case "numbers":
+      return { type: "array", items: { type: "number", ...limits }, minItems: 1 };
     case "choice":
     case "name":
       return { enum: [...choices!()] };

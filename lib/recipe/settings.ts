@@ -12,8 +12,8 @@ export interface Setting {
   readonly path: string;
   /** What a command line calls it; left out for one that has no flag. */
   readonly flag?: string;
-  /** A `name` is one of `choices`, of which scripts may add more; a `text` anything. */
-  readonly kind: "number" | "integer" | "boolean" | "text" | "choice" | "name" | "normalize";
+  /** A `name` is one of `choices`, of which scripts may add more; a `text` anything; `numbers` a list, as a text with commas. */
+  readonly kind: "number" | "integer" | "numbers" | "boolean" | "text" | "choice" | "name" | "normalize";
   /** One sentence about it; other settings in it by their paths in backticks. */
   readonly help: string;
   /** The smallest number. */
@@ -81,6 +81,30 @@ const rows: Setting[] = [
     help: "Share of the steps in which it rises (linearWarmup)",
   },
   {
+    path: "schedule.every",
+    flag: "every",
+    kind: "number",
+    above: 0,
+    max: 1,
+    help: "Share of the steps after which it falls, again and again (stepDecay)",
+  },
+  {
+    path: "schedule.milestones",
+    flag: "milestones",
+    kind: "numbers",
+    min: 0,
+    max: 1,
+    placeholder: "shares",
+    help: "Shares of the steps at which it falls, say 0.5,0.75 (multiStepDecay)",
+  },
+  {
+    path: "schedule.gamma",
+    flag: "gamma",
+    kind: "number",
+    min: 0,
+    help: "What it is multiplied by where it falls (stepDecay, multiStepDecay)",
+  },
+  {
     path: "optimizer.name",
     flag: "opt",
     kind: "name",
@@ -109,6 +133,13 @@ const rows: Setting[] = [
     kind: "number",
     above: 0,
     help: "Added to the root of the squared gradients' average",
+  },
+  {
+    path: "optimizer.restLr",
+    flag: "rest-lr",
+    kind: "number",
+    above: 0,
+    help: "Learning rate of biases and norms, as a multiple of `schedule.lr` (muon)",
   },
   { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, help: "Weight decay" },
   {
@@ -311,7 +342,16 @@ export function settingAt(path: string): Setting | undefined {
 /** Sections whose options a script may add settings for. */
 const sections = ["data", "model", "optimizer", "schedule", "loss", "transforms"];
 
-const kinds: readonly Setting["kind"][] = ["number", "integer", "boolean", "choice", "name", "text", "normalize"];
+const kinds: readonly Setting["kind"][] = [
+  "number",
+  "integer",
+  "numbers",
+  "boolean",
+  "choice",
+  "name",
+  "text",
+  "normalize",
+];
 
 /** Adds a setting: a row of the table. Throws a TypeError where its place or its flag is taken, or is none. */
 export function addSetting(setting: Setting): void {
@@ -349,7 +389,7 @@ export function wantedOf(setting: Setting): string {
   if (kind === "text") return "a text";
   if (kind === "normalize") return "imagenet, mnist, or mean and std, one number a channel, each std above 0";
   if (choices !== undefined) return `one of ${choices().join(", ")}`;
-  const noun = kind === "integer" ? "a whole number" : "a number";
+  const noun = kind === "integer" ? "a whole number" : kind === "numbers" ? "numbers, each" : "a number";
   const low = above !== undefined ? `above ${above}` : min;
   if (below !== undefined) return `${noun} from ${low ?? "any"} to below ${below}`;
   if (above !== undefined) return `${noun} above ${above}${max === undefined ? "" : ` to ${max}`}`;
@@ -372,6 +412,9 @@ export function isAllowed(setting: Setting, value: unknown): boolean {
     case "choice":
     case "name":
       return typeof value === "string" && choices!().includes(value);
+    case "numbers":
+      return Array.isArray(value) && value.length > 0 &&
+        value.every((one) => isAllowed({ ...setting, kind: "number" }, one));
     case "number":
     case "integer":
       return (kind === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
@@ -390,6 +433,10 @@ export function parseSetting(setting: Setting, text: string): unknown {
   if (kind === "number" || kind === "integer") {
     const value = text.trim() === "" ? NaN : Number(text);
     return isAllowed(setting, value) ? value : undefined;
+  }
+  if (kind === "numbers") {
+    const values = text.split(",").map((one) => one.trim() === "" ? NaN : Number(one));
+    return isAllowed(setting, values) ? values : undefined;
   }
   // A name is looked up when the recipe is checked, once everything is registered.
   return kind === "name" || isAllowed(setting, text) ? text : undefined;
