@@ -18,7 +18,11 @@ function receivers(): Readonly<Record<string, object>> {
 function isThere(name: string, known: Readonly<Record<string, object>>): boolean {
   const [first = "", ...rest] = name.split(".");
   let at: unknown = Object.hasOwn(known, first) ? known[first] : (libtrain as Record<string, unknown>)[first];
-  for (const part of rest) at = at !== null && at !== undefined && part in Object(at) ? (at as Record<string, unknown>)[part] ?? true : undefined;
+  for (const part of rest) {
+    at = at !== null && at !== undefined && part in Object(at)
+      ? (at as Record<string, unknown>)[part] ?? true
+      : undefined;
+  }
   return at !== undefined;
 }
 
@@ -28,7 +32,9 @@ Deno.test("coming_from.md: every call in the column of ours is exported, and eve
   assert(cells.length > 40, `${cells.length} rows`);
   const calls = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code));
   const names = calls.flatMap((code) =>
-    [...code.replaceAll(/"[^"]*"/g, "").matchAll(/(?<![\w.])([A-Za-z]\w*(?:\.\w+)*)(?=\(|$)/g)].map(([, name = ""]) => name)
+    [...code.replaceAll(/"[^"]*"/g, "").matchAll(/(?<![\w.])([A-Za-z]\w*(?:\.\w+)*)(?=\(|$)/g)].map(([, name = ""]) =>
+      name
+    )
   );
   assert(names.length > 60, `${names.length} names`);
   const keywords = ["await", "using", "new", "false", "true", "null", "undefined"];
