@@ -40,6 +40,7 @@ function flagOf(setting: recipe.Setting, usual: string | number | undefined): Fl
     // Names are looked up once everything is registered, by the recipe.
     case "name":
       return { kind: "string", help, placeholder: placeholder ?? choices.join("|") };
+    case "names":
     case "text":
     case "normalize":
       return { kind: "string", help, placeholder };
@@ -75,7 +76,7 @@ export function changesOf(values: Readonly<Record<string, unknown>>): recipe.Rec
     const { flag, path, kind } = setting;
     const given = flag === undefined ? undefined : values[flag];
     if (given === undefined) continue;
-    const value = kind === "normalize" ? recipe.parseSetting(setting, String(given)) : given;
+    const value = kind === "normalize" || kind === "names" ? recipe.parseSetting(setting, String(given)) : given;
     if (value === undefined) {
       throw new UsageError(`Expected --${flag} to be ${recipe.wantedOf(setting)}, got "${given}"`);
     }
@@ -121,7 +122,8 @@ export function flagsFor(config: recipe.Recipe): string[] | undefined {
   for (const { path, flag, kind } of recipe.settings()) {
     if (flag === undefined || ofMachine.includes(path)) continue;
     const value = valueAt(config, path);
-    if (value === undefined || value === null || value === valueAt(base, path)) continue;
+    const usual = valueAt(base, path);
+    if (value === undefined || value === null || String(value) === String(usual ?? "")) continue;
     if (kind === "boolean") words.push(`--${value === true ? "" : "no-"}${flag}`);
     else if (kind === "normalize" && typeof value !== "string") {
       const { mean, std } = value as { mean: readonly number[]; std: readonly number[] };

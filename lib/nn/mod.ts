@@ -31,6 +31,7 @@ export {
   Linear,
 } from "./layers.ts";
 export { crossEntropyLoss, type CrossEntropyOptions, type Loss, type LossBatch, type LossTargets } from "./losses.ts";
+export { labelAccuracy, meanAbsoluteError, type Metric, type Metrics, rootMeanSquareError } from "./metrics.ts";
 export { AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from "./pools.ts";
 export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";

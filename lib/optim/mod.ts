@@ -16,6 +16,7 @@ export type {
   Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
+export { clipGradNorm } from "./clip.ts";
 export { Ema, type EmaOptions } from "./ema.ts";
 export { type GroupSettings, type ParameterGroup } from "./groups.ts";
 export {
