@@ -41,6 +41,7 @@ function flagOf(setting: recipe.Setting, usual: string | number | undefined): Fl
     // Names are looked up once everything is registered, by the recipe.
     case "name":
       return { kind: "string", help, placeholder: placeholder ?? choices.join("|") };
+    case "names":
     case "text":
     case "numbers":
     case "normalize":
@@ -77,7 +78,8 @@ export function changesOf(values: Readonly<Record<string, unknown>>): recipe.Rec
     const { flag, path, kind } = setting;
     const given = flag === undefined ? undefined : values[flag];
     if (given === undefined) continue;
-    const value = kind === "normalize" || kind === "numbers" ? recipe.parseSetting(setting, String(given)) : given;
+    const listed = kind === "normalize" || kind === "numbers" || kind === "names";
+    const value = listed ? recipe.parseSetting(setting, String(given)) : given;
     if (value === undefined) {
       throw new UsageError(`Expected --${flag} to be ${recipe.wantedOf(setting)}, got "${given}"`);
     }
@@ -128,7 +130,8 @@ export function flagsFor(config: recipe.Recipe): string[] | undefined {
   for (const { path, flag, kind } of recipe.settings()) {
     if (flag === undefined || ofMachine.includes(path)) continue;
     const value = valueAt(config, path);
-    if (value === undefined || value === null || same(value, valueAt(base, path))) continue;
+    const usual = valueAt(base, path) ?? (kind === "names" ? [] : undefined);
+    if (value === undefined || value === null || same(value, usual)) continue;
     if (kind === "boolean") words.push(`--${value === true ? "" : "no-"}${flag}`);
     else if (kind === "normalize" && typeof value !== "string") {
       const { mean, std } = value as { mean: readonly number[]; std: readonly number[] };

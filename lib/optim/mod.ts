@@ -16,6 +16,7 @@ export type {
   Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
+export { clipGradNorm } from "./clip.ts";
 export {
   defineOptimizer,
   type OptimizerDefinition,

@@ -105,6 +105,7 @@ export type {
   BatchesConfig,
   BatchOptions,
   BatchParts,
+  BatchSource,
   BatchTransform,
   CropKind,
   Dataset,
@@ -119,7 +120,11 @@ export type {
   PrepareProgress,
   ReadOptions,
   Splits,
+  TargetKind,
+  TrainingBatch,
+  TransformContext,
   TransformInput,
+  TransformOutput,
 } from "../data/mod.ts";
 export type {
   Checkpoint,
@@ -128,6 +133,7 @@ export type {
   SafeArrays,
   SafeDtype,
   SafeTensor,
+  SamplerConfig,
   State,
 } from "../checkpoint/mod.ts";
 export type {
@@ -142,7 +148,17 @@ export type {
   Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
-export type { AnyModule, Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type {
+  AnyModule,
+  Buffer,
+  Loss,
+  LossBatch,
+  Metric,
+  Metrics,
+  Module,
+  NamedTensors,
+  Parameter,
+} from "../nn/mod.ts";
 export type {
   BindOptions,
   BoundOptimizer,

@@ -43,6 +43,8 @@ function kindSchema({ kind, min, max, above, below, choices }: Setting): Schema 
     case "choice":
     case "name":
       return { enum: [...choices!()] };
+    case "names":
+      return { type: "array", items: { enum: [...choices!()] }, uniqueItems: true };
     case "normalize":
       return normalizeSchema;
   }

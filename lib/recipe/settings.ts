@@ -1,5 +1,6 @@
 /** The table of settings: from it follow flags, help, JSON Schema, checks, and what is told when a run goes on. */
 import { lossRegistry } from "../nn/losses.ts";
+import { metricRegistry } from "../nn/metrics.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { actNames, poolKinds } from "../models/options.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
@@ -12,8 +13,11 @@ export interface Setting {
   readonly path: string;
   /** What a command line calls it; left out for one that has no flag. */
   readonly flag?: string;
-  /** A `name` is one of `choices`, of which scripts may add more; a `text` anything; `numbers` a list, as a text with commas. */
-  readonly kind: "number" | "integer" | "numbers" | "boolean" | "text" | "choice" | "name" | "normalize";
+  /**
+   * A `name` is one of `choices`, of which scripts may add more, `names` are a list of some; a `text` anything; `numbers` a list,
+   * as a text with commas.
+   */
+  readonly kind: "number" | "integer" | "numbers" | "boolean" | "text" | "choice" | "name" | "names" | "normalize";
   /** One sentence about it; other settings in it by their paths in backticks. */
   readonly help: string;
   /** The smallest number. */
@@ -256,6 +260,43 @@ const rows: Setting[] = [
     help: "Normalise pixels: imagenet, mnist, none, or mean and deviation, say 0.5,0.5,0.5/0.2,0.2,0.2",
   },
   {
+    path: "transforms.mixup.alpha",
+    flag: "mixup",
+    kind: "number",
+    min: 0,
+    help: "Mixes pairs of training images: shares from Beta(alpha, alpha); 0 for none",
+  },
+  {
+    path: "transforms.cutmix.alpha",
+    flag: "cutmix",
+    kind: "number",
+    min: 0,
+    help: "Puts a box of one training image into another: areas from Beta(alpha, alpha); 0 for none",
+  },
+  {
+    path: "clipNorm",
+    flag: "clip-norm",
+    kind: "number",
+    above: 0,
+    nullable: true,
+    help: "Largest norm that all gradients have together",
+  },
+  {
+    path: "accumulate",
+    flag: "accumulate",
+    kind: "integer",
+    min: 1,
+    help: "Batches of `bs` images for each step of the optimizer",
+  },
+  {
+    path: "metrics",
+    flag: "metrics",
+    kind: "names",
+    choices: () => metricRegistry.names,
+    placeholder: "names",
+    help: "What to measure beside the loss, names with commas between",
+  },
+  {
     path: "ema",
     flag: "ema",
     kind: "number",
@@ -349,6 +390,7 @@ const kinds: readonly Setting["kind"][] = [
   "boolean",
   "choice",
   "name",
+  "names",
   "text",
   "normalize",
 ];
@@ -359,7 +401,7 @@ export function addSetting(setting: Setting): void {
   if (!kinds.includes(kind)) {
     throw new TypeError(`register(): Expected the kind of ${path} as one of ${kinds.join(", ")}, got "${kind}"`);
   }
-  if ((kind === "choice" || kind === "name") && typeof choices !== "function") {
+  if ((kind === "choice" || kind === "name" || kind === "names") && typeof choices !== "function") {
     throw new TypeError(
       `register(): Expected \`choices\` of ${path} as a function that gives them, got ${typeof choices}`,
     );
@@ -388,6 +430,7 @@ export function wantedOf(setting: Setting): string {
   if (kind === "boolean") return "true or false";
   if (kind === "text") return "a text";
   if (kind === "normalize") return "imagenet, mnist, or mean and std, one number a channel, each std above 0";
+  if (kind === "names") return `some of ${choices!().join(", ")}`;
   if (choices !== undefined) return `one of ${choices().join(", ")}`;
   const noun = kind === "integer" ? "a whole number" : kind === "numbers" ? "numbers, each" : "a number";
   const low = above !== undefined ? `above ${above}` : min;
@@ -415,6 +458,9 @@ export function isAllowed(setting: Setting, value: unknown): boolean {
     case "numbers":
       return Array.isArray(value) && value.length > 0 &&
         value.every((one) => isAllowed({ ...setting, kind: "number" }, one));
+    case "names":
+      return Array.isArray(value) && value.every((name) => choices!().includes(name)) &&
+        new Set(value).size === value.length;
     case "number":
     case "integer":
       return (kind === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
@@ -438,6 +484,7 @@ export function parseSetting(setting: Setting, text: string): unknown {
     const values = text.split(",").map((one) => one.trim() === "" ? NaN : Number(one));
     return isAllowed(setting, values) ? values : undefined;
   }
+  if (kind === "names") return text.trim() === "" ? [] : text.split(",").map((name) => name.trim());
   // A name is looked up when the recipe is checked, once everything is registered.
   return kind === "name" || isAllowed(setting, text) ? text : undefined;
 }
