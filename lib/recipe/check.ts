@@ -156,7 +156,9 @@ function checkWeights({ weights }: Recipe): void {
     throw new SettingError(path, `Expected \`weights\` of ${known.join(", ")}, got \`${path}\`: leave it out`);
   }
   const { from = null, except = null, freeze = 0 } = weights as NonNullable<Recipe["weights"]>;
-  const alone = ["except", "freeze", "lrScale"].find((name) => (weights as Record<string, unknown>)[name] != null);
+  const alone = ["except", "freeze", "lrScale"].find((name) =>
+    ![null, undefined].includes((weights as Record<string, null | undefined>)[name])
+  );
   if (from === null && alone !== undefined) {
     const path = `weights.${alone}`;
     throw new SettingError(

@@ -97,6 +97,7 @@ export type {
   Predictions,
   StepLoss,
   Trainer,
+  TrainerConfig,
   TrainerEvents,
 } from "../train/mod.ts";
 export type {
@@ -139,6 +140,7 @@ export type {
 export type {
   Device,
   DtypeName,
+  FloatName,
   LibtrainError,
   QueueStats,
   ReduceOptions,

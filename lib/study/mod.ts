@@ -75,4 +75,5 @@ export type {
   Recipe,
   ScheduleRecipe,
   TransformsRecipe,
+  WeightsRecipe,
 } from "../recipe/mod.ts";
