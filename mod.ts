@@ -20,6 +20,7 @@ export {
   type Checkpoint,
   type CheckpointInfo,
   type Counters,
+  type Except,
   exportFastai,
   importFastai,
   type ImportOptions,

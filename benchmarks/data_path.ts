@@ -29,7 +29,7 @@ using model = recipe.buildModel(
 using optimizer = recipe.buildOptimizer(entry).bind(model, { lr: schedule.lr });
 const lossOf = recipe.buildLoss(entry);
 using step = capture((images: Tensor, labels: Tensor): Tensor => {
-  const loss = lossOf(model.forward(images), { labels });
+  const loss = lossOf(model.forward(images), { inputs: images, images, targets: labels, labels });
   loss.backward();
   optimizer.step();
   return loss;

@@ -40,7 +40,7 @@ async function compared(path: string, theirs: Peer, size: number): Promise<Recor
   let predictions: Predictions | undefined;
   using trained = await recipe.open(path);
   const ours = await trained.evaluate({ data, size, onPredictions: (all) => void (predictions = all) });
-  const right = Math.round(ours.top1 * ours.n);
+  const right = Math.round(ours.top1! * ours.n);
   const different = theirs.answers.filter((answer, at) => answer !== predictions!.predicted[at]).length;
   return { size, n: ours.n, libtrain: right, fastai: theirs.right, difference: right - theirs.right, different };
 }

@@ -50,7 +50,7 @@ const { cpu } = deviceInfo();
 const record = {
   what: "preset imagenette-128-5, one complete run",
   top1: result["top1"],
-  right: Math.round(again.top1 * again.n),
+  right: Math.round(again.top1! * again.n),
   n: result["n"],
   peer,
   pointsFromPeer: Number((100 * (Number(result["top1"]) - peer.top1)).toFixed(2)),

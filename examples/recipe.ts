@@ -21,7 +21,7 @@ using trainer = new Trainer(model, {
   labelSmoothing: 0.1,
 });
 trainer.on("epochEnd", ({ epoch, trainLoss, evaluation, imagesPerSecond }) => {
-  const top1 = (100 * evaluation!.top1).toFixed(2);
+  const top1 = (100 * evaluation!.top1!).toFixed(2);
   console.log(`epoch ${epoch}: loss ${trainLoss.toFixed(4)}, top-1 ${top1} %, ${imagesPerSecond.toFixed(0)} images/s`);
 });
 

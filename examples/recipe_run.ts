@@ -39,7 +39,7 @@ console.log(`stopped: ${stopped}, after ${steps} steps`);
 const rest = recipe.resume(folder);
 for await (const event of rest) {
   if (event.type !== "epochEnd") continue;
-  console.log(`epoch ${event.epoch}: loss ${event.trainLoss.toFixed(4)}, top-1 ${event.evaluation?.top1.toFixed(4)}`);
+  console.log(`epoch ${event.epoch}: loss ${event.trainLoss.toFixed(4)}, top-1 ${event.evaluation?.top1?.toFixed(4)}`);
 }
 const { top1 } = await rest.result;
 

@@ -80,7 +80,7 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
   using images = rand(shape, { seed: 1, dtype: recipe.masterDtype(dtype), device });
   using labels = tensor(Int32Array.from({ length: bs }, (_, i) => i % 10), undefined, { device });
   const body = (images: Tensor, labels: Tensor): Tensor => {
-    const loss = lossOf(logitsOf(model, images, dtype), { labels });
+    const loss = lossOf(logitsOf(model, images, dtype), { inputs: images, images, targets: labels, labels });
     loss.backward();
     optimizer.step();
     return loss;

@@ -3,7 +3,7 @@ import { type Command, type CommandContext, runCommand } from "../lib/cli/comman
 import { cacheHelp, watchData } from "../lib/cli/data_report.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
-import { formatNumber, formatPercent } from "../lib/cli/format.ts";
+import { formatMetrics, formatNumber, formatPercent } from "../lib/cli/format.ts";
 import { openedLine } from "../lib/cli/headline.ts";
 import { checkOut, checkOutFile } from "../lib/cli/out_path.ts";
 import { Progress } from "../lib/cli/progress.ts";
@@ -52,9 +52,17 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
     return stop.exitCode ?? exitCodes.interrupted;
   }
   shown.clear();
-  const { top1, top5, loss, n } = result;
-  const second = top5 === null ? "" : ` · top-5 ${formatPercent(top5, 2)}`;
-  report.line(`top-1 ${formatPercent(top1, 2)}${second} · loss ${loss.toFixed(4)} · ${formatNumber(n)} images`);
+  const { top1, top5, loss, metrics, n } = result;
+  const first = top1 === null ? [] : [`top-1 ${formatPercent(top1, 2)}`];
+  const second = top5 === null ? [] : [`top-5 ${formatPercent(top5, 2)}`];
+  const facts = [
+    ...first,
+    ...second,
+    `loss ${loss.toFixed(4)}`,
+    ...formatMetrics(metrics),
+    `${formatNumber(n)} images`,
+  ];
+  report.line(facts.join(" · "));
   report.result({ ...result });
   return exitCodes.done;
 }

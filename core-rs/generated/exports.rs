@@ -72,6 +72,30 @@ op_export!(lt_tanh_backward, unary, Elementwise<TanhSlope>, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_softplus, unary, Elementwise<SoftplusOf>, Row {
+    name: "softplus",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_softplus_backward, unary, Elementwise<SoftplusSlope>, Row {
+    name: "softplus_backward",
+    inputs: &["x", "dy"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_leaky_relu, unary, LeakyRelu, Row {
+    name: "leaky_relu",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_leaky_relu_backward, unary, LeakyReluBackward, Row {
+    name: "leaky_relu_backward",
+    inputs: &["x", "dy"],
+    mutates: &[false, false],
+    view: false,
+});
 op_export!(lt_exp, unary, Elementwise<ExpOf>, Row {
     name: "exp",
     inputs: &["x"],
@@ -174,6 +198,30 @@ op_export!(lt_greater, binary, Compare<Greater>, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_greater_equal, binary, Compare<GreaterEqual>, Row {
+    name: "greater_equal",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_less, binary, Compare<Less>, Row {
+    name: "less",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_less_equal, binary, Compare<LessEqual>, Row {
+    name: "less_equal",
+    inputs: &["a", "b"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_where, select, Select, Row {
+    name: "where",
+    inputs: &["condition", "a", "b"],
+    mutates: &[false, false, false],
+    view: false,
+});
 op_export!(lt_sum, reduce, Reduce<Sum>, Row {
     name: "sum",
     inputs: &["x"],
@@ -188,6 +236,12 @@ op_export!(lt_mean, reduce, Reduce<Mean>, Row {
 });
 op_export!(lt_max, reduce, Reduce<Max>, Row {
     name: "max",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_min, reduce, Reduce<Min>, Row {
+    name: "min",
     inputs: &["x"],
     mutates: &[false],
     view: false,
@@ -246,6 +300,12 @@ op_export!(lt_gather_rows, gather_rows, GatherRows, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_gather_rows_backward, gather_rows, GatherRowsBackward, Row {
+    name: "gather_rows_backward",
+    inputs: &["index", "dy"],
+    mutates: &[false, false],
+    view: false,
+});
 op_export!(lt_one_hot, one_hot, OneHot, Row {
     name: "one_hot",
     inputs: &["labels"],
@@ -270,6 +330,12 @@ op_export!(lt_fill, fill, Fill, Row {
     mutates: &[true],
     view: false,
 });
+op_export!(lt_arange, arange, Arange, Row {
+    name: "arange",
+    inputs: &[],
+    mutates: &[],
+    view: false,
+});
 op_export!(lt_full, fill, Full, Row {
     name: "full",
     inputs: &[],
@@ -286,6 +352,12 @@ op_export!(lt_normal, random, Normal, Row {
     name: "normal",
     inputs: &[],
     mutates: &[],
+    view: false,
+});
+op_export!(lt_sample_draws, sample_draws, SampleDraws, Row {
+    name: "sample_draws",
+    inputs: &["index", "epoch"],
+    mutates: &[false, false],
     view: false,
 });
 op_export!(lt_image_batch, image_batch, ImageBatch, Row {
@@ -354,6 +426,18 @@ op_export!(lt_update_running_stats, batch_norm, UpdateRunningStats, Row {
     mutates: &[true, true, false, false],
     view: false,
 });
+op_export!(lt_group_norm, group_norm, GroupNorm, Row {
+    name: "group_norm",
+    inputs: &["x", "weight?", "bias?"],
+    mutates: &[false, false, false],
+    view: false,
+});
+op_export!(lt_group_norm_backward, group_norm, GroupNormBackward, Row {
+    name: "group_norm_backward",
+    inputs: &["dy", "x", "mean", "rstd", "weight?"],
+    mutates: &[false, false, false, false, false],
+    view: false,
+});
 op_export!(lt_squeeze_excitation, squeeze_excitation, SqueezeExcitation, Row {
     name: "squeeze_excitation",
     inputs: &["x", "w1", "b1", "w2", "b2"],
@@ -414,6 +498,18 @@ op_export!(lt_max_blur_pool_backward, max_blur_pool, MaxBlurPoolBackward, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_resample2d, resample2d, Resample2d, Row {
+    name: "resample2d",
+    inputs: &["x"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_resample2d_backward, resample2d, Resample2dBackward, Row {
+    name: "resample2d_backward",
+    inputs: &["dy"],
+    mutates: &[false],
+    view: false,
+});
 op_export!(lt_softmax, softmax, Softmax, Row {
     name: "softmax",
     inputs: &["x"],
@@ -424,6 +520,12 @@ op_export!(lt_softmax_backward, softmax, SoftmaxBackward, Row {
     name: "softmax_backward",
     inputs: &["y", "dy"],
     mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_causal_softmax, softmax, CausalSoftmax, Row {
+    name: "causal_softmax",
+    inputs: &["x"],
+    mutates: &[false],
     view: false,
 });
 op_export!(lt_log_softmax, softmax, LogSoftmax, Row {

@@ -174,6 +174,22 @@ int32_t lt_tanh(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *
  * inputs: x, dy; params: none; outputs: dx */
 int32_t lt_tanh_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* log(1 + exp(x)).
+ * inputs: x; params: none; outputs: y */
+int32_t lt_softplus(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy times the derivative of softplus at x.
+ * inputs: x, dy; params: none; outputs: dx */
+int32_t lt_softplus_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* x where x > 0, else negativeSlope x.
+ * inputs: x; params: negativeSlope: f64; outputs: y */
+int32_t lt_leaky_relu(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* dy where x > 0, else negativeSlope dy.
+ * inputs: x, dy; params: negativeSlope: f64; outputs: dx */
+int32_t lt_leaky_relu_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* e to the power x.
  * inputs: x; params: none; outputs: y */
 int32_t lt_exp(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -242,6 +258,22 @@ int32_t lt_equal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t 
  * inputs: a, b; params: none; outputs: y */
 int32_t lt_greater(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* 1 where a >= b, else 0 (f32; f64 for f64 inputs).
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_greater_equal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* 1 where a < b, else 0 (f32; f64 for f64 inputs).
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_less(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* 1 where a <= b, else 0 (f32; f64 for f64 inputs).
+ * inputs: a, b; params: none; outputs: y */
+int32_t lt_less_equal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* a where the condition is not 0, else b; all three broadcast.
+ * inputs: condition, a, b; params: none; outputs: y */
+int32_t lt_where(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* The sum over the axes.
  * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
 int32_t lt_sum(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -253,6 +285,10 @@ int32_t lt_mean(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *
 /* The largest value over the axes.
  * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
 int32_t lt_max(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The smallest value over the axes.
+ * inputs: x; params: keepDims: bool, axes: u32[]; outputs: y */
+int32_t lt_min(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* The index (i32) of the first largest value along an axis, which is dropped.
  * inputs: x; params: axis: u32; outputs: y */
@@ -290,6 +326,10 @@ int32_t lt_concat(uint32_t queue_slot, uint32_t queue_generation, const uint32_t
  * inputs: table, index; params: none; outputs: y */
 int32_t lt_gather_rows(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* dtable[r] = the sum of the dy[i] with index[i] = r, in the order of i.
+ * inputs: index, dy; params: rows: u32; outputs: dtable */
+int32_t lt_gather_rows_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* [n] labels (i32) to [n, classes] with a 1 in each row.
  * inputs: labels; params: classes: u32, dtype: dtype; outputs: y */
 int32_t lt_one_hot(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -306,6 +346,10 @@ int32_t lt_assign(uint32_t queue_slot, uint32_t queue_generation, const uint32_t
  * inputs: target; params: value: f64; outputs: none; writes target */
 int32_t lt_fill(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* start + i step for i from 0 to count - 1, computed in f64.
+ * inputs: none; params: dtype: dtype, start: f64, step: f64, count: u32; outputs: y */
+int32_t lt_arange(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* A new tensor filled with one value.
  * inputs: none; params: dtype: dtype, value: f64, shape: u32[]; outputs: y */
 int32_t lt_full(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -317,6 +361,10 @@ int32_t lt_uniform(uint32_t queue_slot, uint32_t queue_generation, const uint32_
 /* Normal numbers from Philox4x32-10 keyed by (seed, stream), by Box and Muller's transform.
  * inputs: none; params: dtype: dtype, seed: u32, stream: u32, mean: f64, std: f64, shape: u32[]; outputs: y */
 int32_t lt_normal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* [n, count] random numbers for samples (i32 [n]) in an epoch (i32 []), in 0..1 or beta(a, b): Philox keyed by (seed, epoch), counter = (sample, block, 4, first + column).
+ * inputs: index, epoch; params: seed: u32, count: u32, first: u32, beta: bool, a: f64, b: f64; outputs: y */
+int32_t lt_sample_draws(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images.
  * inputs: images, index; params: seed: u32, epoch: u32, shift: u32, flip: f64; outputs: y */
@@ -334,7 +382,7 @@ int32_t lt_matmul(uint32_t queue_slot, uint32_t queue_generation, const uint32_t
  * inputs: x, weight; params: strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, groups: u32; outputs: y */
 int32_t lt_conv2d(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
-/* The gradient of conv2d for its input of size height x width.
+/* The gradient of conv2d for its input of size height x width: the transposed convolution of dy.
  * inputs: dy, weight; params: height: u32, width: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, groups: u32; outputs: dx */
 int32_t lt_conv2d_backward_input(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
@@ -361,6 +409,14 @@ int32_t lt_batch_norm_eval_backward(uint32_t queue_slot, uint32_t queue_generati
 /* running = (1 - momentum) running + momentum batch, with the unbiased variance of `count` values; a batch that is not finite changes nothing.
  * inputs: runningMean, runningVariance, mean, variance; params: momentum: f64, count: u32; outputs: none; writes runningMean, runningVariance */
 int32_t lt_update_running_stats(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* weight (x - mean) rstd + bias, x [n, .., c] having its own mean and rstd = 1 / sqrt(variance + eps), biased, in each sample and group of channels (Wu and He 2018).
+ * inputs: x, weight?, bias?; params: groups: u32, eps: f64; outputs: y, mean, rstd */
+int32_t lt_group_norm(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradients of group_norm.
+ * inputs: dy, x, mean, rstd, weight?; params: groups: u32; outputs: dx, dweight, dbias */
+int32_t lt_group_norm_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* x gate, the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018).
  * inputs: x, w1, b1, w2, b2; params: activation: activation; outputs: y, pooled, hidden, gate */
@@ -402,6 +458,14 @@ int32_t lt_max_blur_pool(uint32_t queue_slot, uint32_t queue_generation, const u
  * inputs: x, dy; params: kernel: u32, taps: u32, stride: u32, reflect: bool; outputs: dx */
 int32_t lt_max_blur_pool_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* x [n, h, w, c] at another size, by `rule` (0 mean of the pixels that a result overlaps, 1 nearest, 2 bilinear without aligned corners); scales 0 follow from the sizes.
+ * inputs: x; params: height: u32, width: u32, rule: u32, scaleH: f64, scaleW: f64; outputs: y */
+int32_t lt_resample2d(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* The gradient of resample2d for its input of size height x width.
+ * inputs: dy; params: height: u32, width: u32, rule: u32, scaleH: f64, scaleW: f64; outputs: dx */
+int32_t lt_resample2d_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* exp(x) / sum exp(x) over the last axis.
  * inputs: x; params: none; outputs: y */
 int32_t lt_softmax(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
@@ -409,6 +473,10 @@ int32_t lt_softmax(uint32_t queue_slot, uint32_t queue_generation, const uint32_
 /* y (dy - sum(y dy)) over the last axis.
  * inputs: y, dy; params: none; outputs: dx */
 int32_t lt_softmax_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Softmax over the last axis of scores [.., queries, keys], where query i sees keys 0 to i and the others get 0.
+ * inputs: x; params: none; outputs: y */
+int32_t lt_causal_softmax(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* x - log sum exp(x) over the last axis.
  * inputs: x; params: none; outputs: y */

@@ -44,8 +44,8 @@ function parsed(path: string, name: string, text: string | undefined): Record<st
 /** The counters that are no whole numbers. */
 const fractions = ["lossSum", "trainSeconds", "epochSeconds"];
 
-/** Those that are null before the first epoch is over. */
-const results = ["trainLoss", "trainTop1"];
+/** Those that are null before the first epoch is over, or where there are no classes. */
+const results = ["trainLoss", "trainTop1", "correct"];
 
 function isCounter(name: string, value: unknown): boolean {
   if (name === "sampler") return typeof value === "object";

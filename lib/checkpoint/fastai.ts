@@ -1,9 +1,10 @@
 /** Weights from fastai and to it, as safetensors files of its state dict. */
 import { StateError } from "../ffi/errors.ts";
 import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
+import { type Except, type LeftOut, leftOutBy, partsOf } from "./except.ts";
 import { type Floats, floatsFor, floatsOf } from "./floats.ts";
 import { listNames, prefixOf } from "./names.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
@@ -43,8 +44,8 @@ function isSymmetric(values: Floats, size: number): boolean {
 }
 
 /** The model's own list of what fastai has; only some models have one. */
-function entriesOf(model: Module): readonly FastaiEntry[] {
-  const named = model as Module & Partial<FastaiNames>;
+function entriesOf(model: AnyModule): readonly FastaiEntry[] {
+  const named = model as AnyModule & Partial<FastaiNames>;
   if (typeof named.fastaiEntries === "function") return named.fastaiEntries();
   throw new StateError(
     `Expected a model with fastai's names, got ${model.constructor.name}: saveWeights() and loadWeights() take any model`,
@@ -55,11 +56,13 @@ function entriesOf(model: Module): readonly FastaiEntry[] {
 function misfits(
   entries: readonly FastaiEntry[],
   saved: ReadonlyMap<string, SafeTensor>,
+  leftOut: LeftOut,
 ): LoadedWeights & { readonly why: string } {
   const known = new Set(entries.map(({ name }) => name));
-  const missing = entries.flatMap(({ name, path }) => path === null || saved.has(name) ? [] : [name]);
-  const unexpected = [...saved.keys()].filter((name) => !known.has(name));
-  const other = new Map(entries.flatMap((entry): [string, string][] => {
+  const wanted = entries.filter(({ name, path }) => !leftOut(name, path));
+  const missing = wanted.flatMap(({ name, path }) => path === null || saved.has(name) ? [] : [name]);
+  const unexpected = [...saved.keys()].filter((name) => !known.has(name) && !leftOut(name));
+  const other = new Map(wanted.flatMap((entry): [string, string][] => {
     const got = saved.get(entry.name);
     const complaint = got && complaintOf(entry, got);
     return complaint === undefined ? [] : [[entry.name, complaint]];
@@ -90,6 +93,11 @@ function complaintOf({ name, path, shape, symmetric }: FastaiEntry, got: SafeTen
 export interface ImportOptions {
   /** Whether everything must fit, as by default; else what fits is loaded, and the rest is told. */
   strict?: boolean;
+  /**
+   * What is not taken and keeps its values in the model, by the model's paths or fastai's names, say `"head"`; everything else
+   * must fit. A name that matches nothing is an error.
+   */
+  except?: Except;
 }
 
 /**
@@ -97,24 +105,28 @@ export interface ImportOptions {
  * where something does not fit; the StateError then names some of what is missing, extra or of another shape.
  */
 export function writeFastai(
-  model: Module,
+  model: AnyModule,
   saved: ReadonlyMap<string, SafeTensor>,
-  { strict = true }: ImportOptions = {},
+  { strict = true, except }: ImportOptions = {},
 ): LoadedWeights {
   const entries = entriesOf(model);
-  const { why, ...found } = misfits(entries, saved);
-  const out = new Set([...found.missing, ...found.mismatched]);
-  const fitting = entries.filter(({ name, path }) => path !== null && !out.has(name));
-  if (fitting.length === 0 || strict && why !== "") {
-    const prefix = prefixOf(saved.keys(), new Set(entries.map(({ name }) => name)));
-    const cure = "Build the model as it was trained (arch, sa, widths, classes)" +
-      (found.missing.length + found.unexpected.length === 0 && fitting.length > 0
-        ? ", or pass strict: false to leave out what has another shape, say a head of other classes"
-        : "");
+  const names = entries.map(({ name }) => name);
+  const prefix = prefixOf(saved.keys(), new Set(names));
+  if (prefix !== undefined) {
     throw new StateError(
-      prefix === undefined
-        ? `Cannot import these weights: ${why}. ${cure}`
-        : `Cannot import these weights: their names begin with "${prefix}", which fastai's do not: save them without it`,
+      `Cannot import these weights: their names begin with "${prefix}", which fastai's do not: save them without it`,
+    );
+  }
+  const paths = entries.flatMap(({ path }) => path ?? []);
+  const leftOut = leftOutBy("importFastai", except, new Set([...paths, ...names, ...saved.keys()]));
+  const { why, ...found } = misfits(entries, saved, leftOut);
+  const out = new Set([...found.missing, ...found.mismatched]);
+  const fitting = entries.filter(({ name, path }) => path !== null && !out.has(name) && !leftOut(name, path));
+  if (fitting.length === 0 || strict && why !== "") {
+    throw new StateError(
+      `Cannot import these weights: ${
+        why === "" ? "`except` leaves nothing of them. Leave out less" : `${why}. ${cureOf(entries, found, fitting)}`
+      }`,
     );
   }
   const state = model.state();
@@ -126,11 +138,24 @@ export function writeFastai(
   return found;
 }
 
+/** What to do about weights that do not fit. */
+function cureOf(
+  entries: readonly FastaiEntry[],
+  { missing, unexpected, mismatched }: LoadedWeights,
+  fitting: readonly FastaiEntry[],
+): string {
+  const cure = "Build the model as it was trained (arch, sa, widths, classes)";
+  if (missing.length + unexpected.length > 0 || fitting.length === 0) return cure;
+  const parts = partsOf(entries.flatMap(({ name, path }) => mismatched.includes(name) ? path ?? [] : []));
+  return `${cure}, or pass strict: false to leave out what has another shape, say a head of other classes` +
+    (parts === undefined ? "" : `: except: ${parts} leaves out that alone`);
+}
+
 /**
  * How many classes a state dict is for, by a model of one class: the first axis of what has one there and more in the file,
  * its classifier. One where nothing says so: what is missing is told as the weights are written.
  */
-export function fastaiClasses(model: Module, saved: ReadonlyMap<string, SafeTensor>): number {
+export function fastaiClasses(model: AnyModule, saved: ReadonlyMap<string, SafeTensor>): number {
   for (const { name, shape: [first, ...rest] } of entriesOf(model)) {
     const found = saved.get(name)?.shape;
     if (first === 1 && found !== undefined && found[0]! > 1 && String(found.slice(1)) === String(rest)) {
@@ -141,7 +166,7 @@ export function fastaiClasses(model: Module, saved: ReadonlyMap<string, SafeTens
 }
 
 /** A model's state as fastai's state dict; `steps` is what PyTorch's batch norms count as batches, by default 0. */
-export async function readFastai(model: Module, options: { steps?: number } = {}): Promise<Map<string, SafeTensor>> {
+export async function readFastai(model: AnyModule, options: { steps?: number } = {}): Promise<Map<string, SafeTensor>> {
   const entries = entriesOf(model);
   const state = await readTensors({ model });
   return new Map(entries.map((entry): [string, SafeTensor] => {
@@ -165,8 +190,8 @@ async function isTorchSave(path: string): Promise<boolean> {
  *
  * `path` is a safetensors file of the state dict of fastai's model. Rejects with a StateError that names some of what is
  * missing, extra or of another shape, and for a model that fastai does not have; with a SafetensorsError for a file that
- * cannot be read. The model is then as it was. With `strict: false` what fits is loaded, and the rest is returned under
- * fastai's names.
+ * cannot be read. The model is then as it was. With `except: "head"` the classifier keeps its values, as for other classes.
+ * With `strict: false` what fits is loaded, and the rest is returned under fastai's names.
  *
  * @example
  * ```ts
@@ -179,7 +204,7 @@ async function isTorchSave(path: string): Promise<boolean> {
  * ```
  */
 export async function importFastai(
-  model: Module,
+  model: AnyModule,
   path: string,
   options: ImportOptions = {},
 ): Promise<LoadedWeights> {
@@ -202,6 +227,6 @@ export async function readStateDict(path: string): Promise<ReadonlyMap<string, S
  * Writes a model's weights and buffers as fastai's state dict, which `model.load_state_dict(load_file(path))` takes in
  * PyTorch, strictly. The file appears whole or not at all.
  */
-export async function exportFastai(model: Module, path: string, options: { steps?: number } = {}): Promise<void> {
+export async function exportFastai(model: AnyModule, path: string, options: { steps?: number } = {}): Promise<void> {
   await writeSafetensors(path, await readFastai(model, options), { metadata: { format: "pt" } });
 }

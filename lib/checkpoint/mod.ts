@@ -5,8 +5,8 @@
  */
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type { BatchesConfig, CropKind, ImageDtype, Normalization } from "../data/mod.ts";
-export type { BoundOptimizer, Ema, ParameterGroup } from "../optim/mod.ts";
-export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { BoundOptimizer, Ema, GroupSettings, ParameterGroup } from "../optim/mod.ts";
+export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
   DtypeName,
@@ -16,12 +16,14 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export { FileError } from "../io/atomic_file.ts";
 export { JsonFileError } from "../io/json_file.ts";
 export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 export { type CheckpointInfo, type Checkpoints } from "./checkpoints.ts";
+export { type Except } from "./except.ts";
 export { exportFastai, importFastai, type ImportOptions } from "./fastai.ts";
 export {
   readSafetensors,
@@ -32,5 +34,5 @@ export {
   type SafetensorsFile,
   writeSafetensors,
 } from "./safetensors.ts";
-export { type Counters, type State, writeTensors } from "./state.ts";
+export { type Counters, type SamplerConfig, type State, writeTensors } from "./state.ts";
 export { type LoadedWeights, loadWeights, type LoadWeightsOptions, saveWeights } from "./weights.ts";

@@ -3,7 +3,7 @@ import type { BatchesConfig } from "../data/dataset.ts";
 import { roundToBf16, widenBf16 } from "../ffi/bf16.ts";
 import type { DtypeName } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -14,13 +14,21 @@ import type { Ema } from "../optim/ema.ts";
 import { listNames } from "./names.ts";
 import type { SafeDtype, SafeTensor } from "./safetensors.ts";
 
+/** How a training's batches are made, and taken together: what must be the same when it goes on. */
+export interface SamplerConfig extends Partial<BatchesConfig> {
+  /** Batches an epoch, of batches that say nothing else of themselves. */
+  readonly batches?: number;
+  /** Batches an optimizer step; not set for one. */
+  readonly accumulate?: number;
+}
+
 /** Where a training is. */
 export interface Counters {
   /** Epochs that are over. */
   readonly epoch: number;
-  /** Batches of the epoch that are done. */
+  /** Batches of the epoch that are done: all of those of each step. */
   readonly batch: number;
-  /** Steps done, over all epochs: where the schedule is. */
+  /** Steps of the optimizer done, over all epochs: where the schedule is. */
   readonly step: number;
   /** Epochs in all. */
   readonly epochs: number;
@@ -30,8 +38,10 @@ export interface Counters {
   readonly optimizerSteps: number;
   /** Sum of the losses over the samples of the epoch so far. */
   readonly lossSum: number;
-  /** Correct answers of the epoch so far. */
-  readonly correct: number;
+  /** Correct answers of the epoch so far; null where the targets are no classes. */
+  readonly correct: number | null;
+  /** Sums of the script's own metrics over the samples of the epoch so far; not set where there are none. */
+  readonly metricSums?: Readonly<Record<string, number>>;
   /** Samples of the epoch so far. */
   readonly seen: number;
   /** Time of all steps. */
@@ -40,12 +50,14 @@ export interface Counters {
   readonly epochSeconds: number;
   /** Mean loss of the last whole epoch; null before the first is over. */
   readonly trainLoss: number | null;
-  /** Share of correct answers of the last whole epoch, 0 to 1. */
+  /** Share of correct answers of the last whole epoch, 0 to 1; null where the targets are no classes, too. */
   readonly trainTop1: number | null;
+  /** Means of the script's own metrics over the last whole epoch; not set where there are none. */
+  readonly trainMetrics?: Readonly<Record<string, number | null>>;
   /** Samples of all steps. */
   readonly images: number;
   /** How the batches are made; null before the first. */
-  readonly sampler: BatchesConfig | null;
+  readonly sampler: SamplerConfig | null;
   /** What the device chose by timing (`device.plan()`); null where it chose nothing. */
   readonly plan: string | null;
 }
@@ -84,7 +96,7 @@ export interface State {
 /** Whose state it is; without an optimizer, the model's alone. */
 export interface StateOwners {
   /** Its parameters and buffers count. */
-  readonly model: Module;
+  readonly model: AnyModule;
   /** Its state counts too. */
   readonly optimizer?: BoundOptimizer;
   /** Its averages count too. */
@@ -181,7 +193,7 @@ export function checkTensors(saved: ReadonlyMap<string, SafeTensor>, owners: Sta
  */
 export function writeTensors(
   saved: ReadonlyMap<string, SafeTensor>,
-  owners: { readonly model: Module; readonly optimizer?: BoundOptimizer; readonly ema?: Ema },
+  owners: { readonly model: AnyModule; readonly optimizer?: BoundOptimizer; readonly ema?: Ema },
 ): void {
   const wanted = wantedOf(saved, owners);
   withTensors(owners, (live) => {

@@ -1,11 +1,13 @@
 /** A model's weights in a file of their own, under the paths that they have in the model. */
 import { isFloat } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { type Except, type LeftOut, leftOutBy, partsOf } from "./except.ts";
 import { floatsFor, floatsOf } from "./floats.ts";
 import { listNames, prefixOf } from "./names.ts";
 import { readSafetensors, type SafeTensor, writeSafetensors } from "./safetensors.ts";
@@ -13,11 +15,16 @@ import { readTensors } from "./state.ts";
 
 /** How {@linkcode loadWeights} takes a file's tensors. */
 export interface LoadWeightsOptions {
+  /**
+   * What is not taken from the file and keeps its values in the model, say `"head"` for a network of other classes, or
+   * `/^head\./`; everything else must fit. A name that matches nothing is an error.
+   */
+  except?: Except;
   /** Whether everything must fit, as by default; else what fits is loaded, and the rest is told. */
   strict?: boolean;
   /**
-   * What the names in the file have before those of the model, say `module.`, or `model.` in a checkpoint of a training; by
-   * default nothing. Names without it are left aside.
+   * What the names in the file have before those of the model, say `module.`, or `model.` in a checkpoint of a training and
+   * `ema.model.` for its averages; by default nothing, and `model.` for a run's folder. Names without it are left aside.
    */
   prefix?: string;
 }
@@ -46,17 +53,22 @@ export interface LoadedWeights {
  * await loadWeights(other, ".cache/linear.safetensors");
  * ```
  */
-export async function saveWeights(model: Module, path: string): Promise<void> {
+export async function saveWeights(model: AnyModule, path: string): Promise<void> {
   const named = [...await readTensors({ model })].map(([name, saved]) => [name.slice("model.".length), saved] as const);
   await writeSafetensors(path, new Map(named), { metadata: { format: "libtrain-weights-1" } });
 }
 
 /** What of a file does not fit a model. */
-function misfits(live: ReadonlyMap<string, Tensor>, saved: ReadonlyMap<string, SafeTensor>): LoadedWeights {
+function misfits(
+  live: ReadonlyMap<string, Tensor>,
+  saved: ReadonlyMap<string, SafeTensor>,
+  leftOut: LeftOut,
+): LoadedWeights {
+  const wanted = [...live].filter(([path]) => !leftOut(path));
   return {
-    missing: [...live.keys()].filter((path) => !saved.has(path)),
-    unexpected: [...saved.keys()].filter((name) => !live.has(name)),
-    mismatched: [...live].flatMap(([path, target]) => {
+    missing: wanted.flatMap(([path]) => saved.has(path) ? [] : [path]),
+    unexpected: [...saved.keys()].filter((name) => !live.has(name) && !leftOut(name)),
+    mismatched: wanted.flatMap(([path, target]) => {
       const got = saved.get(path);
       return got === undefined || valuesFor(target, got) !== undefined ? [] : [path];
     }),
@@ -91,12 +103,13 @@ function describe(
 }
 
 /**
- * Loads a safetensors file of weights into a model: one of {@linkcode saveWeights}, or any whose names are the model's paths.
- * Floats of another width are rounded to the model's own.
+ * Loads weights into a model: from a safetensors file of {@linkcode saveWeights}, from any whose names are the model's paths,
+ * or from a run's folder, whose newest checkpoint that is whole is read. Floats of another width are rounded to the model's own.
  *
- * Rejects with a StateError that names some of what is missing, extra or of another shape, and with a SafetensorsError for a
- * file that cannot be read; the model is then as it was. With `strict: false` what fits is loaded, and the rest is returned; a
- * file of which nothing fits is an error all the same.
+ * Rejects with a StateError that names some of what is missing, extra or of another shape, with a RangeError for an `except`
+ * that matches nothing, and with a SafetensorsError for a file that cannot be read; the model is then as it was. With
+ * `except` everything else must fit. With `strict: false` what fits is loaded, and the rest is returned; a file of which nothing
+ * fits is an error all the same.
  *
  * @example A trained body under a new head
  * ```ts
@@ -105,28 +118,32 @@ function describe(
  * using trained = models.xresnet18({ classes: 10, widen: 0.125, seed: 0 });
  * await saveWeights(trained, ".cache/trained.safetensors");
  * using model = models.xresnet18({ classes: 3, widen: 0.125 });
- * const { mismatched } = await loadWeights(model, ".cache/trained.safetensors", { strict: false });
- * console.log(mismatched); // ["head.weight", "head.bias"]
+ * await loadWeights(model, ".cache/trained.safetensors", { except: "head" });
  * ```
  */
 export async function loadWeights(
-  model: Module,
+  model: AnyModule,
   path: string,
-  { strict = true, prefix = "" }: LoadWeightsOptions = {},
+  { strict = true, prefix, except }: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
-  const { tensors } = await readSafetensors(path);
-  const saved = belowPrefix(tensors, prefix, path);
+  const { tensors, usual } = await readWeights(path);
+  const saved = belowPrefix(tensors, prefix ?? usual, path);
   const live = model.state();
-  const found = misfits(live, saved);
+  const before = prefixOf(saved.keys(), new Set(live.keys()));
+  if (before !== undefined) {
+    const whole = `${prefix ?? usual}${before}`;
+    throw cannotLoad(path, `its names begin with "${before}", those of the model do not: pass prefix: "${whole}"`);
+  }
+  const leftOut = leftOutBy("loadWeights", except, new Set([...live.keys(), ...saved.keys()]));
+  const found = misfits(live, saved, leftOut);
   const { missing, unexpected, mismatched } = found;
-  const fitting = [...live].filter(([path]) => saved.has(path) && !mismatched.includes(path));
+  const fitting = [...live].filter(([path]) => saved.has(path) && !leftOut(path) && !mismatched.includes(path));
   if (fitting.length === 0 || strict && missing.length + unexpected.length + mismatched.length > 0) {
-    const before = prefixOf(saved.keys(), new Set(live.keys()));
-    const why = before === undefined
-      ? `${describe(live, saved, found)}: build the model as it was saved` +
-        (fitting.length > 0 ? ", or pass strict: false to load what fits" : "")
-      : `its names begin with "${before}", those of the model do not: pass prefix: "${prefix}${before}"`;
-    throw new StateError(`Cannot load the weights of "${path}": ${why}`);
+    const why = describe(live, saved, found);
+    throw cannotLoad(
+      path,
+      why === "" ? "`except` leaves nothing of it: leave out less" : `${why}: ${cureOf(found, fitting.length > 0)}`,
+    );
   }
   for (const [path, target] of fitting) {
     const { shape, dtype, device } = target;
@@ -135,15 +152,34 @@ export async function loadWeights(
   return found;
 }
 
+function cannotLoad(path: string, why: string): StateError {
+  return new StateError(`Cannot load the weights of "${path}": ${why}`);
+}
+
+/** What to do about a file that does not fit, of which something does or nothing. */
+function cureOf({ missing, unexpected, mismatched }: LoadedWeights, some: boolean): string {
+  const cure = "build the model as it was saved";
+  if (!some) return cure;
+  const parts = partsOf([...missing, ...unexpected, ...mismatched]);
+  return parts === undefined
+    ? `${cure}, or pass strict: false to load what fits`
+    : `${cure}, or pass except: ${parts} to leave that out`;
+}
+
+/** The tensors of a file, or of a run's newest checkpoint, and what their names have before the model's paths. */
+async function readWeights(path: string): Promise<{ tensors: ReadonlyMap<string, SafeTensor>; usual: string }> {
+  const { isDirectory } = await Deno.stat(path);
+  if (!isDirectory) return { tensors: (await readSafetensors(path)).tensors, usual: "" };
+  const found = await new Checkpoints(path).load();
+  if (found !== undefined) return { tensors: found.state.tensors, usual: "model." };
+  throw cannotLoad(path, "it is a folder without a checkpoint: give the folder of a run that has saved one, or a file");
+}
+
 /** The tensors whose names begin with a prefix, without it. */
 function belowPrefix(tensors: ReadonlyMap<string, SafeTensor>, prefix: string, path: string): Map<string, SafeTensor> {
   const below = [...tensors].filter(([name]) => name.startsWith(prefix));
   if (below.length === 0) {
-    throw new StateError(
-      `Cannot load the weights of "${path}": Expected names that begin with "${prefix}", got ${
-        listNames([...tensors.keys()])
-      }`,
-    );
+    throw cannotLoad(path, `Expected names that begin with "${prefix}", got ${listNames([...tensors.keys()])}`);
   }
   return new Map(below.map(([name, value]) => [name.slice(prefix.length), value]));
 }

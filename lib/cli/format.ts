@@ -20,6 +20,11 @@ export function formatRate(perSecond: number): string {
   return formatNumber(perSecond, perSecond < 100 ? 1 : 0);
 }
 
+/** Metrics by name: `error 0.1234`. */
+export function formatMetrics(metrics: Readonly<Record<string, number | null>>): string[] {
+  return Object.entries(metrics).flatMap(([name, value]) => value === null ? [] : `${name} ${value.toFixed(4)}`);
+}
+
 /** A fraction 0..1 as per cent: 58.0 %. */
 export function formatPercent(fraction: number, digits = 1): string {
   return `${(fraction * 100).toFixed(digits)} %`;

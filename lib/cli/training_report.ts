@@ -1,7 +1,7 @@
 /** What a training shows: a header, a bar, a row an epoch, and what to do next. */
 import type { recipe } from "../../mod.ts";
 import { showDownload, showPreparing } from "./data_report.ts";
-import { formatDuration, formatNumber, formatPercent, formatRate } from "./format.ts";
+import { formatDuration, formatMetrics, formatNumber, formatPercent, formatRate } from "./format.ts";
 import { headline } from "./headline.ts";
 import { Progress } from "./progress.ts";
 import type { Report } from "./report.ts";
@@ -16,7 +16,20 @@ function count(parameters: number): string {
 
 function row(cells: readonly string[]): string {
   const widths = [8, 12, 11, 9, 9, 8];
-  return cells.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join("");
+  return cells.map((cell, column) => {
+    // Metrics come last, each as wide as its name needs.
+    const width = widths[column] ?? Math.max(12, cell.length + 2);
+    return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+  }).join("");
+}
+
+/** Accuracy, where there is one. */
+function accuracy(evaluation: Pick<recipe.Evaluation, "top1"> | null): string {
+  return evaluation === null || evaluation.top1 === null ? "" : formatPercent(evaluation.top1, 2);
+}
+
+function metricsOf(evaluation: Pick<recipe.Evaluation, "metrics"> | null): string[] {
+  return Object.values(evaluation?.metrics ?? {}).map((value) => value.toFixed(4));
 }
 
 /** Prints a training's events; nothing of it is on stdout when the report is JSON. */
@@ -83,13 +96,18 @@ export class TrainingReport implements Disposable {
     this.#report.line(`data      ${data.name} · ${formatNumber(train)} train · ${formatNumber(valid)} val`);
     this.#report.line(`run       ${folder}`);
     if (from !== null) this.#report.line(`resumed   after ${from.epoch} of ${from.epochs} epochs, step ${from.step}`);
-    this.#report.line(row(["epoch", "train loss", "val loss", "top-1", "img/s", "time"]));
+    const metrics = (config.metrics ?? []) as readonly string[];
+    this.#report.line(row(["epoch", "train loss", "val loss", "top-1", "img/s", "time", ...metrics]));
   }
 
-  #batchEnd({ epoch, epochs, done, samples, loss, top1 }: EventOf<"batchEnd">): void {
+  #batchEnd({ epoch, epochs, done, samples, loss, top1, metrics }: EventOf<"batchEnd">): void {
     if (!this.#progress.due) return;
-    const facts = loss === null || top1 === null ? [] : [`loss ${loss.toFixed(3)}`, `top-1 ${formatPercent(top1)}`];
-    this.#progress.update({ label: `epoch ${epoch}/${epochs}`, done, total: samples, facts });
+    const facts = [
+      ...(loss === null ? [] : [`loss ${loss.toFixed(3)}`]),
+      ...(top1 === null ? [] : [`top-1 ${formatPercent(top1)}`]),
+      ...formatMetrics(metrics),
+    ];
+    this.#progress.update({ label: `epoch ${epoch}/${epochs}`, done, total: samples ?? 0, facts });
   }
 
   #evaluateBatch({ epoch, epochs, done, samples }: EventOf<"evaluateBatch">): void {
@@ -97,7 +115,7 @@ export class TrainingReport implements Disposable {
       this.#measuring = epoch;
       this.#progress.start();
     }
-    this.#progress.update({ label: `measure ${epoch}/${epochs}`, done, total: samples });
+    this.#progress.update({ label: `measure ${epoch}/${epochs}`, done, total: samples ?? 0 });
   }
 
   #epochEnd({ epoch, trainLoss, evaluation, ema, imagesPerSecond, trainSeconds }: EventOf<"epochEnd">): void {
@@ -105,24 +123,28 @@ export class TrainingReport implements Disposable {
       `${epoch}`,
       trainLoss.toFixed(4),
       evaluation?.loss.toFixed(4) ?? "",
-      evaluation === null ? "" : formatPercent(evaluation.top1, 2),
+      accuracy(evaluation),
       formatRate(imagesPerSecond),
       formatDuration(trainSeconds * 1000),
+      ...metricsOf(evaluation),
     ]));
     if (ema !== null) {
-      this.#progress.line(row(["  ema", "", ema.loss.toFixed(4), formatPercent(ema.top1, 2)]));
+      this.#progress.line(row(["  ema", "", ema.loss.toFixed(4), accuracy(ema), "", "", ...metricsOf(ema)]).trimEnd());
     }
   }
 
   /** Prints what it came to. */
-  end({ top1, n, trainSeconds, epochs, stopped, folder, seed }: recipe.TrainResult): void {
+  end({ top1, loss, metrics, n, trainSeconds, epochs, stopped, folder, seed }: recipe.TrainResult): void {
     this.#progress.clear();
     if (stopped) {
       this.#report.line(`stopped after ${epochs} whole epochs; the state is in ${folder}`);
+    } else if (top1 === null) {
+      const facts = [`${loss!.toFixed(4)} after the last epoch`, ...formatMetrics(metrics)];
+      this.#report.line(`loss      ${facts.join(" · ")} · ${formatDuration(trainSeconds * 1000)} of training`);
     } else {
-      const errors = Math.round((1 - top1!) * n!);
+      const errors = Math.round((1 - top1) * n!);
       this.#report.line(
-        `top-1     ${formatPercent(top1!, 2)} after the last epoch · ${formatNumber(errors)} of ${
+        `top-1     ${formatPercent(top1, 2)} after the last epoch · ${formatNumber(errors)} of ${
           formatNumber(n!)
         } wrong · ` +
           `${formatDuration(trainSeconds * 1000)} of training`,
@@ -145,7 +167,7 @@ export class TrainingReport implements Disposable {
     this.#progress.clear();
     this.#report.line(row(["seed", "top-1"]));
     results.forEach(({ top1, stopped }, count) =>
-      this.#report.line(row([`${seeds[count]}`, stopped || top1 === null ? "stopped" : formatPercent(top1, 2)]))
+      this.#report.line(row([`${seeds[count]}`, stopped ? "stopped" : top1 === null ? "" : formatPercent(top1, 2)]))
     );
     if (mean !== null) {
       const deviation = standardDeviation === null ? "" : ` ± ${formatPercent(standardDeviation, 2)}`;

@@ -2,6 +2,7 @@
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Normalization } from "./normalize.ts";
+import type { TargetKind } from "./targets.ts";
 
 /** What images of a batch can be in. */
 export type ImageDtype = "f32" | "f64";
@@ -51,7 +52,7 @@ export interface BatchOptions {
 export interface BatchParts {
   /** f32 or f64 [n, h, w, c], 0 to 1 unless normalized. */
   readonly images: Tensor;
-  /** i32 [n], 0 to classes - 1. */
+  /** What they are to be answered with: i32 [n], 0 to classes - 1; of other data sets their targets. */
   readonly labels: Tensor;
   /** The samples' numbers in the data set. */
   readonly index: Int32Array;
@@ -63,7 +64,7 @@ export interface BatchParts {
 export class Batch implements BatchParts {
   /** f32 or f64 [n, h, w, c], 0 to 1 unless normalized. */
   readonly images: Tensor;
-  /** i32 [n], 0 to classes - 1. */
+  /** What they are to be answered with: i32 [n], 0 to classes - 1; of other data sets their targets. */
   readonly labels: Tensor;
   /** The samples' numbers in the data set. */
   readonly index: Int32Array;
@@ -76,6 +77,16 @@ export class Batch implements BatchParts {
     this.labels = labels;
     this.index = index;
     this.epoch = epoch;
+  }
+
+  /** The images, under the name that batches of other things have too. */
+  get inputs(): Tensor {
+    return this.images;
+  }
+
+  /** The labels, or what else the samples are to be answered with: f32 or f64 [n, k] for labels and values. */
+  get targets(): Tensor {
+    return this.labels;
   }
 
   /** A batch of the same samples that belongs to the caller. */
@@ -167,14 +178,16 @@ export interface DataSource {
   readonly listing?: string;
 }
 
-/** Images with labels. */
+/** Images with labels, or with other targets. */
 export interface Dataset {
   /** What it was read from; not set for arrays. */
   readonly source?: DataSource;
   /** The file of each image, `split/class/file`; not set for arrays. */
   readonly names?: readonly string[];
-  /** The names of the classes; a label is a place in this list. */
+  /** The names of the classes; a label is a place in this list. Values to predict have none. */
   readonly classes: readonly string[];
+  /** What its targets are; classes where it is not set. */
+  readonly targets?: TargetKind;
   /** Number of images. */
   readonly length: number;
   /** [h, w, c] */

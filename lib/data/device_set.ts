@@ -2,12 +2,13 @@
 import { DisposedError } from "../ffi/errors.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { gatherRows } from "../tensor/ops/shape.ts";
+import { gatherRows, inDtype } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { share, whole } from "./checks.ts";
 import { Batch, type Batches, type BatchesConfig, type BatchOptions, type Dataset } from "./dataset.ts";
 import { shuffledOrder } from "./order.ts";
+import { describeTargets, type TargetKind } from "./targets.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import { normalizationOf, NormalizedEpochSource } from "./normalize.ts";
 import { DeviceEpochSource, type EpochSource, hostDevice, HostEpochSource, type MakeImages } from "./epoch_source.ts";
@@ -23,7 +24,9 @@ export interface DeviceSetParts {
   readonly classes: readonly string[];
   /** [h, w, c] */
   readonly imageShape: readonly [number, number, number];
-  /** i32 [n] */
+  /** What the targets are; by default classes. */
+  readonly targets?: TargetKind;
+  /** The targets: i32 [n] of classes, else f32 [n, k]. */
   readonly labels: Tensor;
   /** What else it holds: the images, on the labels' device or on the host's. */
   readonly tensors: readonly Tensor[];
@@ -39,14 +42,17 @@ export abstract class DeviceDataset implements Dataset {
   readonly length: number;
   /** [h, w, c] */
   readonly imageShape: readonly [number, number, number];
+  /** What its targets are. */
+  readonly targets: TargetKind;
   /** Whether its batches are shuffled unless told otherwise. */
   protected readonly training: boolean;
   readonly #labels: Tensor;
   readonly #tensors: readonly Tensor[];
 
   /** Takes the tensors over. */
-  constructor({ classes, imageShape, labels, tensors, training }: DeviceSetParts) {
+  constructor({ classes, imageShape, targets = "classes", labels, tensors, training }: DeviceSetParts) {
     this.classes = classes;
+    this.targets = targets;
     this.length = labels.shape[0]!;
     this.imageShape = imageShape;
     this.training = training;
@@ -106,7 +112,8 @@ export abstract class DeviceDataset implements Dataset {
       scope(() => {
         const rows = pass.rows(start, end);
         const images = pass.images(rows, start, end);
-        return { images: images.dtype === dtype ? images : images.to(dtype), labels: gatherRows(this.#labels, rows) };
+        const labels = gatherRows(this.#labels, rows);
+        return { images: inDtype(images, dtype), labels: this.targets === "classes" ? labels : inDtype(labels, dtype) };
       })
     );
     return { images: made.images.detachFromScope(), labels: made.labels.detachFromScope() };
@@ -153,7 +160,7 @@ export abstract class DeviceDataset implements Dataset {
   toString(): string {
     const state = this.#labels.disposed ? "disposed" : this.device.kind;
     return `Dataset(${this.length.toLocaleString("en-US")} images [${this.imageShape.join(", ")}], ` +
-      `${this.classes.length} classes, ${state})`;
+      `${describeTargets(this.targets, this.classes, this.#labels.shape[1] ?? 1)}, ${state})`;
   }
 
   /** What the console shows. */

@@ -6,18 +6,18 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { whole } from "./checks.ts";
 import type { BatchesConfig, BatchOptions, Dataset } from "./dataset.ts";
+import { holdTargets, type TargetArrays } from "./targets.ts";
 import { type Augmentation, DeviceDataset } from "./device_set.ts";
 
-/** Images and labels in memory. */
-export interface Arrays {
+/**
+ * Images in memory, and what they are to be answered with: a class each as `labels` and `classes`; any number of labels as
+ * `targets` of 0 and 1 and `classes`; or numbers to predict as `targets` alone.
+ */
+export interface Arrays extends TargetArrays {
   /** n · h · w · c bytes, 0 to 255: images [n, h, w, c], row-major. */
   readonly images: Uint8Array<ArrayBuffer>;
-  /** n places in `classes`. */
-  readonly labels: ArrayLike<number>;
   /** [h, w, c] of one image. */
   readonly imageShape: readonly [number, number, number];
-  /** The names of the classes, or how many there are. */
-  readonly classes: readonly string[] | number;
 }
 
 /** Where a data set lives and what it is for. */
@@ -31,7 +31,7 @@ export interface DatasetOptions {
 /**
  * A data set from arrays, which are copied to the device once.
  *
- * Throws where sizes do not fit together or a label is no class.
+ * Throws where sizes do not fit together, a label is no class, or a target is no finite number.
  *
  * @example
  * ```ts
@@ -44,39 +44,25 @@ export interface DatasetOptions {
  *   classes: ["circle", "square", "star"],
  * });
  * for await (const { images, labels } of set.batches(2)) console.log(images.shape, await labels.data());
+ *
+ * // Two numbers to predict for each image.
+ * using points = data.fromArrays({ images: new Uint8Array(2 * 16), imageShape: [4, 4, 1], targets: [0, 1, 0.5, 2] });
+ * for await (const { targets } of points.batches(2)) console.log(targets.shape); // [2, 2]
  * ```
  */
 export function fromArrays(arrays: Arrays, options: DatasetOptions = {}): Dataset {
-  const { images, labels, imageShape, classes } = arrays;
-  const names = typeof classes === "number" ? Array.from({ length: classes }, (_, index) => `${index}`) : classes;
-  const bytes = imageShape.reduce((product, size) => product * size, labels.length);
-  if (images.length !== bytes) {
-    throw new TypeError(
-      `fromArrays(): Expected ${bytes} bytes for ${labels.length} images [${
-        imageShape.join(", ")
-      }], got ${images.length}`,
-    );
+  const { images, labels, imageShape } = arrays;
+  const size = imageShape.reduce((product, side) => product * side, 1);
+  const n = labels?.length ?? images.length / size;
+  if (images.length !== n * size || !Number.isInteger(n)) {
+    const shape = `[${imageShape.join(", ")}]`;
+    const wanted = labels === undefined ? `whole images ${shape}` : `${n * size} bytes for ${n} images ${shape}`;
+    throw new TypeError(`fromArrays(): Expected ${wanted}, got ${images.length}${labels ? "" : " bytes"}`);
   }
-  const places = placesOf("fromArrays", labels, names.length);
   const { device = defaultDevice(), training = false } = options;
-  const held = scope(() => tensor(images, [labels.length, ...imageShape], { device })).detachFromScope();
-  return new MemoryDataset(held, {
-    classes: names,
-    imageShape,
-    labels: scope(() => tensor(places, undefined, { device })).detachFromScope(),
-    tensors: [held],
-    training,
-  });
-}
-
-/** Labels as the device wants them; refuses what is no class. */
-export function placesOf(caller: string, labels: ArrayLike<number>, classes: number): Int32Array<ArrayBuffer> {
-  const places = Int32Array.from(labels);
-  const wrong = places.findIndex((place, index) => !(labels[index] === place && place >= 0 && place < classes));
-  if (wrong < 0) return places;
-  throw new RangeError(
-    `${caller}(): Expected labels from 0 to ${classes - 1}, got ${labels[wrong]} for image ${wrong}`,
-  );
+  const { kind, tensor: targets, classes } = holdTargets("fromArrays", arrays, { n, device });
+  const held = scope(() => tensor(images, [n, ...imageShape], { device })).detachFromScope();
+  return new MemoryDataset(held, { classes, imageShape, targets: kind, labels: targets, tensors: [held], training });
 }
 
 class MemoryDataset extends DeviceDataset {

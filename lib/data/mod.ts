@@ -25,6 +25,7 @@ export {
 export { DataNotFoundError, type NotFoundReason } from "./errors.ts";
 export { type Arrays, type DatasetOptions, fromArrays } from "./memory.ts";
 export { imagenetStats, mnistStats, type Normalization, normalize } from "./normalize.ts";
+export { cutmix, type MixOptions, mixup } from "./mixing.ts";
 export { mnist, type MnistOptions, type Splits } from "./mnist.ts";
 export { download, type DownloadOptions, type DownloadProgress } from "./download.ts";
 export { findArchive, type FindOptions, importArchive } from "./find_archive.ts";
@@ -32,8 +33,11 @@ export { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts"
 export { open, type OpenOptions, openValid, type UnreadableImage } from "./open.ts";
 export { type PrepareProgress } from "../ffi/image.ts";
 export { defaultCache, type ReadOptions } from "./prepare.ts";
-export { type BatchTransform, type DataSetBuilder, type DataSetContext, type TransformInput } from "./registry.ts";
+export { type BatchSource, type TrainingBatch } from "./batch_source.ts";
+export { type DataSetBuilder, type DataSetContext } from "./registry.ts";
+export { type BatchTransform, type TransformContext, type TransformInput, type TransformOutput } from "./transform.ts";
 export type { Json, JsonOptions } from "../registry/registry.ts";
+export { type TargetArrays, type TargetKind } from "./targets.ts";
 export { fromSamples, type RawImage, type Sample, type SamplesOptions } from "./samples.ts";
 // What the above speak of: whoever imports or reads of this module alone has it whole.
 export { DataError, LibtrainError } from "../ffi/errors.ts";

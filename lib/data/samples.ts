@@ -7,7 +7,7 @@ import { whole } from "./checks.ts";
 import type { Dataset } from "./dataset.ts";
 import { decodeImage } from "./decode.ts";
 import { ImageDataset } from "./image_set.ts";
-import { placesOf } from "./memory.ts";
+import { holdTargets, placesOf, type TargetArrays } from "./targets.ts";
 
 /** Pixels as they are. */
 export interface RawImage {
@@ -17,12 +17,16 @@ export interface RawImage {
   readonly shape: readonly [number, number, 3];
 }
 
-/** One image with its label. */
+/** One image with its class, its labels or its values; all samples of a set have the same of these. */
 export interface Sample {
   /** The bytes of a JPEG or PNG file, or pixels. */
   readonly image: Uint8Array<ArrayBuffer> | RawImage;
   /** A class's name, or its place among the classes. */
-  readonly label: string | number;
+  readonly label?: string | number;
+  /** Any number of labels: names of classes, or their places. */
+  readonly labels?: readonly (string | number)[];
+  /** What is to be predicted: a number, or as many as every sample has. */
+  readonly target?: number | readonly number[];
 }
 
 /** How to collect samples. */
@@ -44,7 +48,8 @@ const page = 4096;
  * A data set from any iterable or async iterable of samples: files listed by the script's own rules, rows of a database, a
  * generator. The images are kept in memory, decoded.
  *
- * Throws a DataError for bytes that are no image, and a RangeError for labels that are no class.
+ * Throws a DataError for bytes that are no image, a RangeError for labels that are no class, and a TypeError for samples
+ * with unlike targets.
  *
  * @example
  * ```ts
@@ -67,23 +72,17 @@ export async function fromSamples(
   const { size, training = false, device = defaultDevice() } = options;
   whole("fromSamples", "size", size, 1, 4096);
   const images: RawImage[] = [];
-  const labels: (string | number)[] = [];
-  for await (const { image, label } of samples) {
-    images.push(
-      image instanceof Uint8Array ? await pixelsOf(image, labels.length, options) : checkImage(image, labels.length),
-    );
-    labels.push(label);
+  const answers: Omit<Sample, "image">[] = [];
+  for await (const { image, ...answer } of samples) {
+    const at = answers.length;
+    images.push(image instanceof Uint8Array ? await pixelsOf(image, at, options) : checkImage(image, at));
+    answers.push(answer);
   }
   if (images.length === 0) throw new DataError("fromSamples(): Expected at least one sample, got none");
-  const classes = options.classes ?? classesOf(labels);
-  const numbers = labels.map((label) => typeof label === "number" ? label : classes.indexOf(label));
-  const strange = numbers.indexOf(-1);
-  if (strange >= 0 && typeof labels[strange] === "string") {
-    throw new RangeError(
-      `fromSamples(): Expected labels among ${classes.join(", ")}, got "${labels[strange]}" for image ${strange}`,
-    );
-  }
-  const places = placesOf("fromSamples", numbers, classes.length);
+  const { kind, tensor: targets, classes } = holdTargets("fromSamples", targetsOf(answers, options.classes), {
+    n: images.length,
+    device,
+  });
   const { pixels, table } = pack(images);
   const hold = (
     values: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
@@ -92,7 +91,8 @@ export async function fromSamples(
   return new ImageDataset({
     pixels: hold(pixels, [pixels.length / page, page]),
     table: hold(table, [images.length, 4]),
-    labels: hold(places, [images.length]),
+    labels: targets,
+    targets: kind,
     classes,
     size,
     training,
@@ -125,6 +125,49 @@ function checkImage(image: RawImage, at: number): RawImage {
     );
   }
   return image;
+}
+
+/** The targets of all samples together. */
+function targetsOf(answers: readonly Omit<Sample, "image">[], given: readonly string[] | undefined): TargetArrays {
+  const kinds = ["label", "labels", "target"] as const;
+  const [kind, ...others] = kinds.filter((name) => answers[0]![name] !== undefined);
+  const unlike = answers.findIndex((answer) => kinds.some((name) => (answer[name] !== undefined) !== (name === kind)));
+  if (kind === undefined || others.length > 0 || unlike >= 0) {
+    throw new TypeError(
+      `fromSamples(): Expected one of ${kinds.join(", ")}, the same for every sample, got another for image ${
+        Math.max(unlike, 0)
+      }`,
+    );
+  }
+  if (kind === "target") return { targets: valuesOf(answers.map(({ target }) => target!)) };
+  const named = answers.map(({ label, labels }) => labels ?? [label!]);
+  const classes = given ?? classesOf(named.flat());
+  const places = named.map((labels, image) =>
+    labels.map((label) => {
+      const place = typeof label === "number" ? label : classes.indexOf(label);
+      if (typeof label === "number" || place >= 0) return place;
+      throw new RangeError(
+        `fromSamples(): Expected labels among ${classes.join(", ")}, got "${label}" for image ${image}`,
+      );
+    })
+  );
+  if (kind === "label") return { labels: places.map(([place]) => place!), classes };
+  const targets = new Uint8Array(answers.length * classes.length);
+  places.forEach((own, image) => {
+    for (const place of placesOf("fromSamples", own, classes.length)) targets[image * classes.length + place] = 1;
+  });
+  return { targets, classes };
+}
+
+/** Rows of as many values each. */
+function valuesOf(targets: readonly (number | readonly number[])[]): number[] {
+  const rows = targets.map((target) => typeof target === "number" ? [target] : target);
+  const width = rows[0]!.length;
+  const unlike = rows.findIndex((row) => row.length !== width);
+  if (unlike < 0) return rows.flat();
+  throw new TypeError(
+    `fromSamples(): Expected ${width} values a sample, got ${rows[unlike]!.length} for image ${unlike}`,
+  );
 }
 
 function classesOf(labels: readonly (string | number)[]): string[] {

@@ -45,6 +45,21 @@ export class LineFile {
   }
 
   /**
+   * Makes the first line name these columns: a cell goes with its column's name, one whose column is new stays empty, and one
+   * whose column is gone is left out. For cells without commas.
+   */
+  async retitle(columns: readonly string[]): Promise<void> {
+    const [title = "", ...rows] = (await textOf(this.path)).split("\n");
+    if (title === columns.join()) return;
+    const before = title.split(",");
+    const moved = rows.map((row) => {
+      const cells = row.split(",");
+      return row === "" ? "" : columns.map((column) => cells[before.indexOf(column)] ?? "").join();
+    });
+    await writeFileAtomic(this.path, [new TextEncoder().encode([columns.join(), ...moved].join("\n"))]);
+  }
+
+  /**
    * Keeps the first line and those that pass by their text and their number, from 1; a last line that was cut off by a
    * crash goes too.
    */

@@ -13,6 +13,7 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export type {

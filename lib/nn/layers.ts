@@ -4,10 +4,10 @@ import { ones, zeros } from "../tensor/create.ts";
 import { batchNorm } from "../tensor/ops/batch_norm.ts";
 import { conv2d } from "../tensor/ops/conv2d.ts";
 import { linear } from "../tensor/ops/matmul.ts";
-import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { requireOptions } from "../tensor/ops/checks.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { requireCounts } from "./checks.ts";
+import { requireChannels, requireCounts, requireFeatures, requireImages } from "./checks.ts";
 import { type Init, UniformInit } from "./init.ts";
 import { Buffer, Module, type ModuleOptions, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -73,6 +73,8 @@ export class Conv2d extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { stride, padding, groups } = this;
+    const [outChannels = 0, , , channels = 0] = this.weight.shape;
+    requireImages("Conv2d", `Conv2d(${channels * groups}, ${outChannels})`, x, channels * groups);
     const bias = this.bias && forInput(this.bias, x);
     return conv2d(x, forInput(this.weight, x), { stride, padding, groups, bias });
   }
@@ -111,23 +113,8 @@ export class Linear extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    const [outFeatures, inFeatures] = this.weight.shape;
-    requireTensor("Linear", "x", x);
-    if (x.shape.at(-1) !== inFeatures) {
-      throw new TypeError(
-        `Linear(${inFeatures}, ${outFeatures}): Expected \`x\` with a last axis of ${inFeatures} (inFeatures), got shape ` +
-          `[${x.shape.join(", ")}]${this.#cure(x)}`,
-      );
-    }
+    requireFeatures("Linear", x, this.weight.shape);
     return linear(x, forInput(this.weight, x), { bias: this.bias && forInput(this.bias, x) });
-  }
-
-  /** What to do about a wrong last axis, where the sizes say it. */
-  #cure(x: Tensor): string {
-    const inFeatures = this.weight.shape[1]!;
-    const [n, ...rest] = x.shape;
-    const flat = rest.reduce((product, size) => product * size, 1);
-    return rest.length > 1 && flat === inFeatures ? `: reshape([${n}, -1]) makes rows of it` : "";
   }
 }
 
@@ -180,6 +167,7 @@ export class BatchNorm2d extends Module {
   /** The result for one batch. */
   override forward(x: Tensor, residual: Tensor | null = null): Tensor {
     const { weight, bias, runningMean, runningVariance, training, momentum, eps, act } = this;
+    requireChannels("BatchNorm2d", `BatchNorm2d(${weight.size})`, x, weight.size);
     return batchNorm(x, { weight, bias, runningMean, runningVariance, training, momentum, eps, act, residual });
   }
 }

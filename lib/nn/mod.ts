@@ -6,6 +6,7 @@
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type {
   ActivationName,
+  AttentionOptions,
   BlurFilter,
   Device,
   DtypeName,
@@ -16,9 +17,14 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
+  UpsampleMode,
+  UpsampleOptions,
+  VarianceOptions,
 } from "../tensor/mod.ts";
-export { Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
+export { type AnyModule, Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
+export { noGradOf } from "./no_grad_of.ts";
 export { replaceModules } from "./replace.ts";
 export { Init, type InitOptions, KaimingInit, UniformInit } from "./init.ts";
 export {
@@ -29,10 +35,26 @@ export {
   type LayerOptions,
   Linear,
 } from "./layers.ts";
-export { crossEntropyLoss, type CrossEntropyOptions, type Loss, type LossTargets } from "./losses.ts";
-export { AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from "./pools.ts";
+export { GroupNorm, LayerNorm, type NormLayerOptions } from "./norms.ts";
+export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./attention.ts";
+export { ConvTranspose2d, type ConvTranspose2dLayerOptions, Upsample } from "./upsample.ts";
+export { AdaptiveAvgPool2d, AvgPool2d, BlurPool2d, GlobalAvgPool2d, MaxBlurPool2d, MaxPool2d } from "./pools.ts";
+export { crossEntropyLoss, type CrossEntropyOptions, type Loss, type LossBatch, type LossTargets } from "./losses.ts";
+export {
+  type BceOptions,
+  bceWithLogits,
+  distillationLoss,
+  type DistillationOptions,
+  klDivergence,
+  type KlDivergenceOptions,
+  l1Loss,
+  mseLoss,
+} from "./loss_functions.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
+export { Flatten, LeakyReLU } from "./elementary.ts";
+export { labelAccuracy, meanAbsoluteError, type Metric, type Metrics, rootMeanSquareError } from "./metrics.ts";
 export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";
 export { type SelfAttentionOptions, SimpleSelfAttention } from "./self_attention.ts";
-export { summary, type SummaryRow, summaryRows } from "./summary.ts";
+export { type Shapes, summary, type SummaryOptions, type SummaryRow, summaryRows } from "./summary.ts";
 export { type FastaiEntry, type FastaiNames } from "./fastai_names.ts";

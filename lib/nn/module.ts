@@ -4,6 +4,7 @@ import type { Device } from "../tensor/device.ts";
 import { guard } from "../tensor/recording.ts";
 import type { DtypeName } from "../ffi/codes.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { Tensors } from "../tensor/tensors.ts";
 import { fieldsOf, twoNamed } from "./fields.ts";
 
 /** A tensor that training changes: a leaf of the graph with storage of its own, owned by its module. */
@@ -47,7 +48,8 @@ export interface ModuleOptions {
 export type NamedTensors<Kind extends Tensor> = Map<string, Kind>;
 
 /**
- * Something with parameters and a forward.
+ * Something with parameters and a forward, which takes a tensor and gives one unless it says otherwise: a
+ * `Module<[Tensor, Tensor], { mean: Tensor; deviation: Tensor }>` takes two and gives two by name.
  *
  * Fields that hold a {@linkcode Parameter}, a {@linkcode Buffer} or a module become part of the state under their names;
  * so do those in arrays, maps, sets and plain objects, under the field's name and their index or key, joined by dots. What is
@@ -67,19 +69,47 @@ export type NamedTensors<Kind extends Tensor> = Map<string, Kind>;
  * console.log([...head.namedParameters().keys()]); // ["linear.weight", "linear.bias"]
  * ```
  */
-export abstract class Module {
+export abstract class Module<In extends Tensors = Tensor, Out extends Tensors = Tensor> {
   #training = true;
+  /** How many optimizers hold it in evaluation. */
+  #holders = 0;
   /** Ends the walk where a module is inside itself. */
   #switching = false;
 
   /** The result for one batch. */
-  abstract forward(x: Tensor): Tensor;
+  abstract forward(x: In): Out;
 
-  /** Whether the module is in training mode. */
+  /**
+   * Whether the module is in training mode. A norm whose parameters an optimizer keeps as they are (`frozen`) is not, whatever
+   * {@linkcode train} says.
+   */
   get training(): boolean {
-    const now = this.#training;
-    guard(() => this.#training === now);
+    const now = this.#trains();
+    guard(() => this.#trains() === now);
     return now;
+  }
+
+  #trains(): boolean {
+    return this.#training && this.#holders === 0;
+  }
+
+  /** @internal The mode that was set, whether or not an optimizer holds the module in evaluation. */
+  static modeOf(module: AnyModule): boolean {
+    return module.#training;
+  }
+
+  /** @internal Holds a module in evaluation, or lets go of it, for an optimizer that keeps its parameters as they are. */
+  static hold(module: AnyModule, on: boolean): void {
+    module.#holders += on ? 1 : -1;
+  }
+
+  /**
+   * Has gradients computed for every parameter inside, or with `false` for none; returns the module. Modes stay: what shall
+   * neither train nor move its running statistics is `requireGrad(false).eval()`.
+   */
+  requireGrad(on = true): this {
+    for (const parameter of this.namedParameters().values()) parameter.requireGrad(on);
+    return this;
   }
 
   /** Sets training mode here and in all children; returns the module. */
@@ -101,18 +131,18 @@ export abstract class Module {
   }
 
   /** The modules directly inside, by name; those in arrays, maps, sets and plain objects by name and index or key. */
-  children(): Map<string, Module> {
-    const found = new Map<string, Module>();
+  children(): Map<string, AnyModule> {
+    const found = new Map<string, AnyModule>();
     for (const [name, value] of fieldsOf(this)) if (value instanceof Module) found.set(name, value);
     return found;
   }
 
   /** This module and all inside it, by path; the root's path is empty, and a shared one appears once. */
-  *modules(path = ""): Generator<[path: string, module: Module]> {
+  *modules(path = ""): Generator<[path: string, module: AnyModule]> {
     yield* this.#modules(path, new Set());
   }
 
-  *#modules(path: string, seen: Set<Module>): Generator<[path: string, module: Module]> {
+  *#modules(path: string, seen: Set<AnyModule>): Generator<[path: string, module: AnyModule]> {
     if (seen.has(this)) return;
     seen.add(this);
     yield [path, this];
@@ -174,6 +204,10 @@ export abstract class Module {
     return this.toString();
   }
 }
+
+/** A module, whatever it takes and gives. */
+// deno-lint-ignore no-explicit-any
+export type AnyModule = Module<any, any>;
 
 function joinPath(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;

@@ -10,7 +10,8 @@ import {
   type Pool2dOptions,
 } from "../tensor/ops/pooling.ts";
 import { requireOptions } from "../tensor/ops/checks.ts";
-import { pair } from "../tensor/ops/pair.ts";
+import { adaptiveAvgPool2d, sizeOf } from "../tensor/ops/resample.ts";
+import { type Pair, pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -108,6 +109,24 @@ export class MaxBlurPool2d extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     return maxBlurPool(x, { kernel: this.kernel, stride: this.stride, filter: this.filter, padding: this.padding });
+  }
+}
+
+/** The mean of the pixels that each result overlaps, to one size whatever the image's: [n, h, w, c] to [n, height, width, c]. */
+export class AdaptiveAvgPool2d extends Module {
+  /** Height and width of the result. */
+  readonly size: readonly [height: number, width: number];
+
+  /** Takes its settings. */
+  constructor(options: { size: Pair }) {
+    super();
+    requireOptions("AdaptiveAvgPool2d", options, "new AdaptiveAvgPool2d({ size: 1 })");
+    this.size = sizeOf("AdaptiveAvgPool2d", options.size);
+  }
+
+  /** The result for one batch. */
+  override forward(x: Tensor): Tensor {
+    return adaptiveAvgPool2d(x, { size: this.size });
   }
 }
 

@@ -2,7 +2,7 @@
 import { kindOf } from "../tensor/ops/checks.ts";
 import { requireForward } from "./checks.ts";
 import { elementsOf, putElement } from "./fields.ts";
-import { Module } from "./module.ts";
+import { type AnyModule, Module } from "./module.ts";
 
 /**
  * Puts other modules in the place of all of a class, anywhere inside; what is no longer part of the root is disposed.
@@ -20,16 +20,16 @@ import { Module } from "./module.ts";
  *
  * @returns How many were replaced.
  */
-export function replaceModules<Old extends Module>(
-  root: Module,
+export function replaceModules<Old extends AnyModule>(
+  root: AnyModule,
   kind: abstract new (...args: never) => Old,
-  replacement: (old: Old, path: string) => Module,
+  replacement: (old: Old, path: string) => AnyModule,
 ): number {
   requireForward("replaceModules", "root", root);
   if (typeof kind !== "function" || !(kind.prototype instanceof Module || (kind as unknown) === Module)) {
     throw new TypeError(`replaceModules(): Expected \`kind\` as a class of modules, got ${kindOf(kind)}`);
   }
-  const replaced = new Map<Module, Module>();
+  const replaced = new Map<AnyModule, AnyModule>();
   const visited = new Set<unknown>([root]);
   const visit = (holder: object, elements: readonly [string, unknown][], prefix: string): void => {
     for (const [index, [key, value]] of elements.entries()) {
@@ -58,7 +58,7 @@ export function replaceModules<Old extends Module>(
 }
 
 /** Disposes of modules, but for what is still inside the root. */
-function disposeRemoved(root: Module, removed: Iterable<Module>): void {
+function disposeRemoved(root: AnyModule, removed: Iterable<AnyModule>): void {
   const modules = new Set([...root.modules()].map(([, module]) => module));
   const tensors = new Set(root.state().values());
   for (const old of removed) {

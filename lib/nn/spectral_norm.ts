@@ -1,5 +1,5 @@
 /** Spectral normalisation: a weight divided by its largest singular value. */
-import { requireCounts } from "./checks.ts";
+import { requireCounts, requireFeatures } from "./checks.ts";
 import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { defineOp } from "../tensor/define_op.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -136,6 +136,7 @@ export class SpectralLinear extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
+    requireFeatures("SpectralLinear", x, this.weight.shape);
     return linear(x, forInput(this.normalized(), x));
   }
 }

@@ -1,5 +1,5 @@
 /** The average of a model's weights over the steps of its training. */
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import { zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { requireOptions } from "../tensor/ops/checks.ts";
@@ -31,13 +31,13 @@ export interface EmaOptions {
 export class Ema {
   /** What the average keeps of itself at most. */
   readonly decay: number;
-  readonly #model: Module;
+  readonly #model: AnyModule;
   readonly #averages: ReadonlyMap<string, Tensor>;
   /** Updates so far; on the device, so that a recorded step counts too. */
   readonly #count: Tensor;
 
   /** Starts from the weights as they are. */
-  constructor(model: Module, options: EmaOptions) {
+  constructor(model: AnyModule, options: EmaOptions) {
     requireOptions("Ema", options, "new Ema(model, { decay: 0.999 })");
     const { decay } = options;
     if (!(decay >= 0 && decay < 1)) throw new RangeError(`Ema(): Expected \`decay\` from 0 to below 1, got ${decay}`);
@@ -117,7 +117,7 @@ export class Ema {
   }
 }
 
-function copies(model: Module): Map<string, Tensor> {
+function copies(model: AnyModule): Map<string, Tensor> {
   return new Map(
     [...model.state()].map(([path, value]) => [path, noGrad(() => scope(() => value.clone())).detachFromScope()]),
   );

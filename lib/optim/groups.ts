@@ -2,6 +2,7 @@
 import type { Parameter } from "../nn/module.ts";
 import { kindOf } from "../tensor/ops/checks.ts";
 import { requireKnown } from "./known_options.ts";
+import type { Rule } from "./rule.ts";
 
 /** Settings for some of a model's parameters. */
 export interface ParameterGroup {
@@ -12,25 +13,30 @@ export interface ParameterGroup {
   /** Weight decay; by default the optimizer's. */
   wd?: number;
   /**
-   * Whether they stay as they are; by default false. Their gradients are not computed then. Running statistics of batch
-   * norms are no parameters and still move in training mode: `eval()` on the module stops them.
+   * Whether they stay as they are; by default false. Their gradients are not computed then, so that what lies before the first
+   * parameter that is trained costs no backward. Batch norms all of whose parameters are frozen evaluate: they use their
+   * running statistics and do not move them, whatever `train()` says.
    */
   frozen?: boolean;
 }
 
+/** What holds for a parameter. */
+export interface GroupSettings {
+  /** Multiplies the learning rate. */
+  lrScale: number;
+  /** Weight decay. */
+  wd: number;
+  /** Whether it stays as it is. */
+  frozen: boolean;
+}
+
 /** One parameter in the flat state. */
-export interface Segment {
+export interface Segment extends GroupSettings {
   path: string;
   parameter: Parameter;
   /** Elements before it in the flat state. */
   start: number;
-  lrScale: number;
-  wd: number;
-  frozen: boolean;
 }
-
-/** What a group says of its parameters. */
-export type GroupSettings = Pick<Segment, "lrScale" | "wd" | "frozen">;
 
 /** Whether a parameter is in a group. */
 export function matches(group: ParameterGroup, path: string, parameter: Parameter): boolean {
@@ -38,9 +44,20 @@ export function matches(group: ParameterGroup, path: string, parameter: Paramete
   return group.match instanceof RegExp ? path.search(group.match) >= 0 : group.match(path, parameter);
 }
 
-/** What holds for a parameter from now on. */
-export function settingsOf(group: ParameterGroup, before: GroupSettings): GroupSettings {
+/** What holds for a parameter from now on; throws where its rule knows nothing of what the group sets. */
+export function settingsOf(group: ParameterGroup, before: GroupSettings, op: string, rule: Rule): GroupSettings {
+  if (group.wd !== undefined && group.wd !== 0 && rule.wd === undefined) {
+    throw new TypeError(
+      `${op}(): Expected a group without \`wd\` for ${rule.name}, which has no weight decay, got ${group.wd}`,
+    );
+  }
   return { lrScale: group.lrScale ?? before.lrScale, wd: group.wd ?? before.wd, frozen: group.frozen ?? before.frozen };
+}
+
+/** Throws where something says of no path whether it matches. */
+export function requirePattern(op: string, match: unknown): void {
+  if (match instanceof RegExp || typeof match === "function") return;
+  throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(match)}`);
 }
 
 /** Throws where a group applies to no parameter: it would be a setting without effect. */
@@ -52,9 +69,7 @@ export function requireMatch(
   const open = new Map(parameters);
   for (const group of groups) {
     requireKnown(op, group, ["match", "lrScale", "wd", "frozen"]);
-    if (!(group.match instanceof RegExp) && typeof group.match !== "function") {
-      throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(group.match)}`);
-    }
+    requirePattern(op, group.match);
     const matched = [...parameters].filter(([path, parameter]) => matches(group, path, parameter));
     if (matched.length === 0) {
       const paths = [...parameters.keys()];

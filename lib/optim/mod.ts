@@ -4,7 +4,7 @@
  * @module
  */
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
-export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
   DtypeName,
@@ -13,27 +13,40 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
-export { Ema, type EmaOptions } from "./ema.ts";
-export { type ParameterGroup } from "./groups.ts";
-export { type BindOptions, type BoundOptimizer } from "./optimizer.ts";
+export { clipGradNorm } from "./clip.ts";
 export {
-  adamw,
-  type AdamWOptions,
+  defineOptimizer,
+  type OptimizerDefinition,
+  type OptimizerFactory,
+  type OptionValue,
+  type ParameterUpdate,
+  type Widened,
+} from "./define_optimizer.ts";
+export { Ema, type EmaOptions } from "./ema.ts";
+export { type GroupSettings, type ParameterGroup } from "./groups.ts";
+export {
+  type BindOptions,
+  type BoundOptimizer,
   type Optimizer,
-  ranger,
-  type RangerOptions,
-  sgd,
-  type SgdOptions,
-} from "./optimizers.ts";
+  type OptimizerConfig,
+  type Trainable,
+} from "./optimizer.ts";
+export { adamw, type AdamWOptions, ranger, type RangerOptions, sgd, type SgdOptions } from "./optimizers.ts";
+export { muon, type MuonOptions } from "./muon.ts";
+export { rmsprop, type RmspropOptions } from "./rmsprop.ts";
+export { type OptimizerPart, together } from "./together.ts";
 export {
   constant,
   cosine,
   defineSchedule,
   flatCos,
   linearWarmup,
+  multiStepDecay,
   oneCycle,
   type Schedule,
   type ScheduleConfig,
+  stepDecay,
 } from "./schedules.ts";

@@ -1,15 +1,8 @@
 /** The optimizers: their settings, and the op that does a step. */
-import type { Module } from "../nn/module.ts";
+import { fusedRule, type FusedStep } from "./fused_rule.ts";
 import { requireKnown } from "./known_options.ts";
-import { type BindOptions, BoundOptimizer, type StepRule } from "./optimizer.ts";
-
-/** An optimizer's settings, ready to be bound to a model. */
-export interface Optimizer {
-  /** What is recorded of it in a run's configuration. */
-  readonly config: Readonly<Record<string, number | boolean | string>>;
-  /** The optimizer with state for a model's parameters. */
-  bind(model: Module, options?: BindOptions): BoundOptimizer;
-}
+import type { Optimizer } from "./optimizer.ts";
+import { RuleSet } from "./rule_set.ts";
 
 /** Settings of {@linkcode ranger}, under fastai's names. */
 export interface RangerOptions {
@@ -105,11 +98,8 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   return optimizer("sgd", { ...params, wd }, { op: "sgd_step", states: ["momentumBuffer"], wd, params });
 }
 
-function optimizer(name: string, settings: Record<string, number | boolean>, rule: StepRule): Optimizer {
-  return {
-    config: { name, ...settings },
-    bind: (model, options) => new BoundOptimizer(model, rule, options),
-  };
+function optimizer(name: string, settings: Record<string, number | boolean>, step: FusedStep): Optimizer {
+  return new RuleSet({ name, ...settings }, [fusedRule(step)]);
 }
 
 function within(op: string, values: Record<string, number>, low: number, high: number): void {

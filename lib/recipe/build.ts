@@ -1,11 +1,13 @@
 /** From a recipe to what trains it: network, optimizer, schedule, loss, batches. */
 import { StateError } from "../ffi/errors.ts";
 import type { Batches, BatchOptions, Dataset } from "../data/dataset.ts";
-import { type BatchTransform, transformRegistry } from "../data/registry.ts";
+import { transformRegistry } from "../data/registry.ts";
+import { type BatchTransform, transformed, type TransformInput } from "../data/transform.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
+import { metricRegistry, type Metrics } from "../nn/metrics.ts";
 import { Module } from "../nn/module.ts";
-import type { Optimizer } from "../optim/optimizers.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import { optimizerRegistry, scheduleOf } from "../optim/registry.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import { withSeed, zeros } from "../tensor/create.ts";
@@ -16,6 +18,7 @@ import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
 import { ownTransforms } from "./check.ts";
+import { fineTuning } from "./fine_tuning.ts";
 import { masterDtype } from "./dtype.ts";
 import { SettingError } from "./errors.ts";
 import { normalizeOf } from "./normalize.ts";
@@ -117,7 +120,9 @@ export async function requireFit(
       { cause: error },
     );
   }
-  if (choice.loss.name !== "crossEntropy" || shape.length === 2 && shape[1] === count) return;
+  if (
+    !["crossEntropy", "bceWithLogits", "mse"].includes(choice.loss.name) || shape.length === 2 && shape[1] === count
+  ) return;
   throw new SettingError(
     "model.name",
     `Expected the \`model.name\` ${name} to answer with ${count} logits an image, got [${shape.join(", ")}]: pass ` +
@@ -144,26 +149,48 @@ export function buildLoss({ loss: { name, ...options } }: Pick<Recipe, "loss">):
   return requireBuilt("loss", name, lossRegistry.get(name).build(options as JsonOptions));
 }
 
-/** The trainer of a recipe; the model stays the caller's. */
+/** The metrics of a recipe, by their names. */
+export function buildMetrics(names: readonly string[]): Metrics {
+  return Object.fromEntries(
+    names.map((name) => [name, requireBuilt("metric", name, metricRegistry.get(name).build())]),
+  );
+}
+
+/**
+ * The trainer of a recipe; the model stays the caller's. What came from `weights.from` is frozen for the first epochs and has
+ * its own rate, as the recipe says.
+ */
 export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, model: Module): Trainer {
-  return new Trainer(model, {
+  const fine = fineTuning(recipe.weights);
+  const trainer = new Trainer(model, {
+    groups: fine.groups,
     optimizer: buildOptimizer(recipe),
     schedule: requireBuilt("schedule", recipe.schedule.name, scheduleOf(recipe.schedule), "over"),
     loss: buildLoss(recipe),
+    metrics: buildMetrics(recipe.metrics),
     transformBatch: batchTransform(recipe.transforms),
+    clipNorm: recipe.clipNorm ?? undefined,
+    accumulate: recipe.accumulate,
     capture: recipe.capture,
     ema: recipe.ema ?? undefined,
     dtype: recipe.dtype,
   });
+  fine.follow(trainer);
+  return trainer;
 }
 
 /** The registered transforms of a recipe, one after the other; undefined for none. */
 function batchTransform(transforms: Recipe["transforms"]): BatchTransform | undefined {
-  const steps = ownTransforms(transforms).map(([name, options]) =>
-    requireBuilt("transform", name, transformRegistry.get(name).build(options as JsonOptions))
-  );
+  const steps = ownTransforms(transforms).flatMap(([name, options]) => {
+    const made = transformRegistry.get(name).build(options as JsonOptions);
+    return made === undefined ? [] : [requireBuilt("transform", name, made)];
+  });
   if (steps.length === 0) return undefined;
-  return (batch) => steps.reduce((changed, step) => step(changed), batch);
+  return (batch, context) =>
+    steps.reduce<Pick<TransformInput, "inputs" | "targets">>(
+      (changed, step) => transformed(changed, step, context),
+      batch,
+    );
 }
 
 /** Refuses more images a step than there are to train on. */

@@ -13,6 +13,9 @@ const usual = {
   loss: { name: "crossEntropy" },
   transforms: {},
   validBs: 64,
+  clipNorm: null,
+  accumulate: 1,
+  metrics: [],
   ema: null,
   seed: 0,
   device: "auto",
@@ -85,7 +88,7 @@ export function preset(name: string, changes: RecipeChanges = {}): Recipe {
  */
 export function change(recipe: Recipe, changes: RecipeChanges): Recipe {
   requireChanges(changes);
-  const { data, model, optimizer, schedule, loss, transforms, scaleLr, ...rest } = changes;
+  const { data, model, weights, optimizer, schedule, loss, transforms, scaleLr, ...rest } = changes;
   const named = (section: keyof typeof namedSections, wanted: JsonOptions | undefined): Named =>
     renamed(section, recipe[section], wanted ?? {});
   const made: unknown = structured({
@@ -93,6 +96,7 @@ export function change(recipe: Recipe, changes: RecipeChanges): Recipe {
     ...given(rest),
     data: { ...kept(recipe.data, data?.name), ...given(data ?? {}) },
     model: named("model", model),
+    weights: weights === undefined ? recipe.weights : { ...recipe.weights, ...given(weights) },
     optimizer: named("optimizer", optimizer),
     schedule: { ...named("schedule", schedule), ...(scaleLr ? { lr: scaledRate(recipe, changes) } : {}) },
     loss: named("loss", loss),
@@ -103,7 +107,7 @@ export function change(recipe: Recipe, changes: RecipeChanges): Recipe {
 }
 
 /** Sections of a recipe: what is given of one is laid over it. */
-const sections = ["data", "model", "optimizer", "schedule", "loss", "transforms"] as const;
+const sections = ["data", "model", "weights", "optimizer", "schedule", "loss", "transforms"] as const;
 
 /** Refuses what could not be laid over a recipe. */
 function requireChanges(changes: RecipeChanges): void {

@@ -2,6 +2,7 @@
 import { dataSetRegistry, transformRegistry } from "../data/registry.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { lossRegistry } from "../nn/losses.ts";
+import { metricRegistry } from "../nn/metrics.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import type { Names } from "../registry/registry.ts";
 import { SettingError } from "./errors.ts";
@@ -61,7 +62,13 @@ export function unregistered(config: Readonly<Record<string, unknown>>): { kind:
   });
   const transforms = isObject(config["transforms"]) ? ownTransforms(config["transforms"] as Recipe["transforms"]) : [];
   const missing = transforms.filter(([name]) => !transformRegistry.has(name));
-  return [...named, ...missing.map(([name]) => ({ kind: "transform", name }))];
+  const metrics = Array.isArray(config["metrics"]) ? config["metrics"].map(String) : [];
+  const unknown = metrics.filter((name) => !metricRegistry.has(name));
+  return [
+    ...named,
+    ...missing.map(([name]) => ({ kind: "transform", name })),
+    ...unknown.map((name) => ({ kind: "metric", name })),
+  ];
 }
 
 /** Throws a {@linkcode SettingError} that names the first setting that cannot be, with what it must be. */
@@ -88,8 +95,26 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
     checkOptions(section, recipe[section as keyof typeof namedSections], registry);
   }
   checkDataOptions(recipe);
+  checkWeights(recipe);
   checkTransforms(recipe);
   checkJson(value, "");
+}
+
+/** Throws where a network's name is not registered, or where it has not the options that are given. */
+export function checkModel(model: unknown): asserts model is Recipe["model"] {
+  if (!isObject(model)) throw new SettingError("model", `Expected \`model\` to be an object, got ${shown(model)}`);
+  const { name } = model;
+  if (!modelRegistry.has(name)) {
+    throw new SettingError(
+      "model.name",
+      `Expected \`model.name\` to be one of ${modelRegistry.names.join(", ")}, got ${
+        shown(name)
+      }: recipe.register() adds ` +
+        "a network of your own",
+    );
+  }
+  checkOptions("model", model as Recipe["model"], modelRegistry);
+  checkJson(model, "model");
 }
 
 /** The options that belong to a name alone, where it says which it has. */
@@ -116,6 +141,37 @@ function checkDataOptions({ data: { name, limit: _, keep: _keep, ...own } }: Rec
       ["limit", "keep", ...known!].join(", ")
     }, got \`data.${strange}\`: leave it out`,
   );
+}
+
+/** How weights are trained needs weights, and a body that stays as it is needs a head that is trained. */
+function checkWeights({ weights }: Recipe): void {
+  if (weights === undefined) return;
+  if (!isObject(weights)) {
+    throw new SettingError("weights", `Expected \`weights\` to be an object, got ${shown(weights)}`);
+  }
+  const known = ["from", "except", "freeze", "lrScale"];
+  const strange = Object.keys(weights).find((name) => !known.includes(name));
+  if (strange !== undefined) {
+    const path = `weights.${strange}`;
+    throw new SettingError(path, `Expected \`weights\` of ${known.join(", ")}, got \`${path}\`: leave it out`);
+  }
+  const { from = null, except = null, freeze = 0 } = weights as NonNullable<Recipe["weights"]>;
+  const alone = ["except", "freeze", "lrScale"].find((name) =>
+    ![null, undefined].includes((weights as Record<string, null | undefined>)[name])
+  );
+  if (from === null && alone !== undefined) {
+    const path = `weights.${alone}`;
+    throw new SettingError(
+      path,
+      `Expected \`weights.from\` with \`${path}\`, got it alone: give the weights, or leave it out`,
+    );
+  }
+  if (freeze > 0 && except === null) {
+    throw new SettingError(
+      "weights.freeze",
+      "Expected `weights.except` with `weights.freeze`, got it alone: with all weights from a file nothing would be trained",
+    );
+  }
 }
 
 function checkTransforms({ transforms }: Recipe): void {

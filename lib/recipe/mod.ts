@@ -48,6 +48,7 @@ export type {
   RunConfig,
   ScheduleRecipe,
   TransformsRecipe,
+  WeightsRecipe,
 } from "./recipe.ts";
 export { type Json, type JsonOptions, type Registered } from "../registry/registry.ts";
 export {
@@ -60,6 +61,7 @@ export {
   type Registrations,
 } from "./register.ts";
 export { type ResumeOptions, type RunOptions, type TrainOptions, type TrainResult } from "./run.ts";
+export { createRun, type CreateRunOptions, ScriptRun } from "./script_run.ts";
 export { check, type Schema, schema } from "./schema.ts";
 export {
   isSeeds,
@@ -95,6 +97,7 @@ export type {
   Predictions,
   StepLoss,
   Trainer,
+  TrainerConfig,
   TrainerEvents,
 } from "../train/mod.ts";
 export type {
@@ -103,6 +106,7 @@ export type {
   BatchesConfig,
   BatchOptions,
   BatchParts,
+  BatchSource,
   BatchTransform,
   CropKind,
   Dataset,
@@ -117,7 +121,11 @@ export type {
   PrepareProgress,
   ReadOptions,
   Splits,
+  TargetKind,
+  TrainingBatch,
+  TransformContext,
   TransformInput,
+  TransformOutput,
 } from "../data/mod.ts";
 export type {
   Checkpoint,
@@ -126,27 +134,43 @@ export type {
   SafeArrays,
   SafeDtype,
   SafeTensor,
+  SamplerConfig,
   State,
 } from "../checkpoint/mod.ts";
 export type {
   Device,
   DtypeName,
+  FloatName,
   LibtrainError,
   QueueStats,
   ReduceOptions,
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
-export type { Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type {
+  AnyModule,
+  Buffer,
+  Loss,
+  LossBatch,
+  Metric,
+  Metrics,
+  Module,
+  NamedTensors,
+  Parameter,
+} from "../nn/mod.ts";
 export type {
   BindOptions,
   BoundOptimizer,
   Ema,
+  GroupSettings,
   Optimizer,
+  OptimizerConfig,
   ParameterGroup,
   Schedule,
   ScheduleConfig,
+  Trainable,
 } from "../optim/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";

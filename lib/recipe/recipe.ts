@@ -57,6 +57,21 @@ export interface TransformsRecipe {
   readonly [transform: string]: Json | undefined;
 }
 
+/** Weights to begin with, and how what was taken is trained: fine-tuning. */
+export interface WeightsRecipe {
+  /**
+   * Where they are: a run's folder, a checkpoint, a file of `saveWeights`, or a safetensors file of fastai's state dict; null
+   * for none.
+   */
+  readonly from?: string | null;
+  /** Parts of the network that keep their initial weights, joined by commas, say `head`; null for none. */
+  readonly except?: string | null;
+  /** Epochs at the beginning in which what was taken is not trained; by default 0. */
+  readonly freeze?: number;
+  /** Multiplies the learning rate of what was taken; by default 1. */
+  readonly lrScale?: number;
+}
+
 /** A training as data: with the same recipe, device, build and data it gives the same bits. */
 export interface Recipe {
   /** The preset that it began from, which names its run; null for none. */
@@ -67,6 +82,8 @@ export interface Recipe {
   readonly size: number | null;
   /** The network. */
   readonly model: Named;
+  /** Weights to begin with; not set where all are drawn from the seed. */
+  readonly weights?: WeightsRecipe;
   /** The optimizer. */
   readonly optimizer: Named;
   /** The learning rate over the whole training. */
@@ -77,10 +94,16 @@ export interface Recipe {
   readonly transforms: TransformsRecipe;
   /** Times through the training data. */
   readonly epochs: number;
-  /** Images a step. */
+  /** Images a batch: a step, unless `accumulate` takes several. */
   readonly bs: number;
   /** Images at a time when measuring. */
   readonly validBs: number;
+  /** The largest norm that all gradients have together; null for any. */
+  readonly clipNorm: number | null;
+  /** Batches for each step of the optimizer. */
+  readonly accumulate: number;
+  /** The names of what is measured beside the loss. */
+  readonly metrics: readonly string[];
   /** Decay of an average of the weights; null for none. */
   readonly ema: number | null;
   /** Weights, order and augmentation follow from it. */
@@ -105,6 +128,8 @@ export interface RecipeChanges {
   readonly size?: number | null;
   /** Of the network; another name keeps the options that both have. */
   readonly model?: JsonOptions;
+  /** Of the weights to begin with. */
+  readonly weights?: WeightsRecipe;
   /** Of the optimizer; another name keeps the settings that both have. */
   readonly optimizer?: JsonOptions;
   /** Of the schedule; another name keeps `lr` alone. */
@@ -119,6 +144,12 @@ export interface RecipeChanges {
   readonly bs?: number;
   /** Images at a time when measuring. */
   readonly validBs?: number;
+  /** The largest norm that all gradients have together. */
+  readonly clipNorm?: number | null;
+  /** Batches for each step of the optimizer. */
+  readonly accumulate?: number;
+  /** The names of what is measured beside the loss. */
+  readonly metrics?: readonly string[];
   /** Decay of an average of the weights. */
   readonly ema?: number | null;
   /** Weights, order and augmentation follow from it. */
@@ -154,6 +185,8 @@ export interface RunConfig extends Recipe {
   };
   /** What the images were read from; null for arrays. */
   readonly source: DataSource | null;
+  /** SHA-256 of the file of weights that it began with, in hex; not set where it began with none. */
+  readonly weightsSha256?: string;
   /** The instruction set of the kernels: another one gives other bits. */
   readonly isa: string;
   /** The version of the code; null outside a git checkout. */

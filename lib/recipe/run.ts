@@ -28,6 +28,7 @@ import {
   type SettingChange,
 } from "./errors.ts";
 import { type Emit, type Ready, trainerEvents } from "./events.ts";
+import { takeWeights, weightsSum } from "./fine_tuning.ts";
 import { cpuFacts } from "./machine.ts";
 import type { ComputeDtype, Recipe, RecipeChanges, RunConfig } from "./recipe.ts";
 import { recipeOf, savedConfig } from "./saved_config.ts";
@@ -168,14 +169,17 @@ const fitFields = [
   "top1",
   "top5",
   "loss",
+  "metrics",
   "top1Ema",
   "top5Ema",
   "lossEma",
+  "metricsEma",
   "n",
   "epochs",
   "steps",
   "trainLoss",
   "trainTop1",
+  "trainMetrics",
   "trainSeconds",
   "imagesPerSecond",
   "stopped",
@@ -202,6 +206,9 @@ async function trainOn(
   // What can be told before images are decoded, which may take long.
   if (options.open === undefined) await checkData(recipe);
   requireImages(recipe.bs, recipe.data.limit ?? Infinity);
+  // Where a state was saved, its weights count, and the file need not be there any more.
+  const begun = resumed?.saved.found !== undefined;
+  const weightsSha256 = begun ? resumed.config.weightsSha256 : await weightsSum(recipe);
   using device = new Device(recipe.device, { threads: recipe.threads ?? undefined });
   const chosen = await withDtype(recipe, device, emit);
   const sets = await (options.open ?? openData)(chosen, device, {
@@ -219,11 +226,12 @@ async function trainOn(
   const { classes, imageShape, source = null } = train;
   const samples = { train: train.length, valid: valid.length };
   const facts = { device: device.kind, classes, imageShape, source, samples, isa, commit: version.commit };
-  const config: RunConfig = { ...chosen, ...facts };
+  const config: RunConfig = { ...chosen, ...facts, ...(weightsSha256 === undefined ? {} : { weightsSha256 }) };
   if (resumed !== undefined) {
     resumed.changed = requireSame(resumed.saved.path, resumed.config, config, resumed.force).length > 0;
   }
   using model = buildModel(config, device);
+  if (!begun) await takeWeights(recipe, model);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
   await requireFit(config, model, device);
   using trainer = buildTrainer(config, model);

@@ -9,14 +9,31 @@ import type { Recipe, RunConfig } from "./recipe.ts";
 
 /** A configuration without what the data, the machine and the code said. */
 export function recipeOf(
-  { classes: _, imageShape: _shape, samples: _samples, source: _source, isa: _isa, commit: _commit, ...recipe }:
-    RunConfig,
+  {
+    classes: _,
+    imageShape: _shape,
+    samples: _samples,
+    source: _source,
+    weightsSha256: _weights,
+    isa: _isa,
+    commit: _commit,
+    ...recipe
+  }: RunConfig,
 ): Recipe {
   return recipe;
 }
 
+/** What runs of before a setting have of it. */
+const before: Readonly<Record<string, unknown>> = { clipNorm: null, accumulate: 1, metrics: [] };
+
 /** Refuses a configuration that this version cannot train. */
-function checked(folder: string, config: Readonly<Record<string, unknown>>): RunConfig {
+function checked(folder: string, saved: Readonly<Record<string, unknown>>): RunConfig {
+  if (saved["script"] === true) {
+    throw new RecipeError(
+      `Cannot go on with run "${folder}": a script made it: run that script again, with \`resume\` of recipe.createRun()`,
+    );
+  }
+  const config = { ...before, ...saved };
   const [missing] = unregistered(config);
   if (missing !== undefined) throw new NotRegisteredHereError(folder, missing.kind, missing.name);
   try {
@@ -59,7 +76,7 @@ export async function savedConfig(
     if (!(error instanceof JsonFileError)) throw error;
   }
   if (copy === undefined) return { config, copy: "lost" };
-  const edited = differences(config, copy);
+  const edited = differences(config, { ...before, ...copy });
   if (edited.length > 0 && !force) throw new EditedConfigError(folder, edited);
   return { config, copy: edited.length > 0 ? "lost" : "there" };
 }

@@ -38,9 +38,13 @@ function kindSchema({ kind, min, max, above, below, choices }: Setting): Schema 
     case "number":
     case "integer":
       return { type: kind, ...limits };
+    case "numbers":
+      return { type: "array", items: { type: "number", ...limits }, minItems: 1 };
     case "choice":
     case "name":
       return { enum: [...choices!()] };
+    case "names":
+      return { type: "array", items: { enum: [...choices!()] }, uniqueItems: true };
     case "normalize":
       return normalizeSchema;
   }
@@ -78,15 +82,18 @@ function written({ properties }: Level, path: string): Schema {
     name,
     isLevel(inner) ? written(inner, path === "" ? name : `${path}.${name}`) : inner,
   ]);
-  const needed = path === "" ? Object.keys(properties) : requiredIn[path];
+  const needed = path === "" ? Object.keys(properties).filter((name) => !optional.includes(name)) : requiredIn[path];
   return {
     type: "object",
     properties: Object.fromEntries(fields),
     ...(needed === undefined ? {} : { required: needed }),
     // Options of what a name stands for are that name's own: `check` knows them.
-    additionalProperties: path !== "",
+    additionalProperties: path !== "" && !optional.includes(path),
   };
 }
+
+/** Sections that a recipe can do without; what they hold is all in the table. */
+const optional: readonly string[] = ["weights"];
 
 const requiredIn: Readonly<Record<string, readonly string[]>> = {
   data: ["name"],

@@ -1,5 +1,6 @@
 /** The table of settings: from it follow flags, help, JSON Schema, checks, and what is told when a run goes on. */
 import { lossRegistry } from "../nn/losses.ts";
+import { metricRegistry } from "../nn/metrics.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { actNames, poolKinds } from "../models/options.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
@@ -12,8 +13,11 @@ export interface Setting {
   readonly path: string;
   /** What a command line calls it; left out for one that has no flag. */
   readonly flag?: string;
-  /** A `name` is one of `choices`, of which scripts may add more; a `text` anything. */
-  readonly kind: "number" | "integer" | "boolean" | "text" | "choice" | "name" | "normalize";
+  /**
+   * A `name` is one of `choices`, of which scripts may add more, `names` are a list of some; a `text` anything; `numbers` a list,
+   * as a text with commas.
+   */
+  readonly kind: "number" | "integer" | "numbers" | "boolean" | "text" | "choice" | "name" | "names" | "normalize";
   /** One sentence about it; other settings in it by their paths in backticks. */
   readonly help: string;
   /** The smallest number. */
@@ -81,6 +85,30 @@ const rows: Setting[] = [
     help: "Share of the steps in which it rises (linearWarmup)",
   },
   {
+    path: "schedule.every",
+    flag: "every",
+    kind: "number",
+    above: 0,
+    max: 1,
+    help: "Share of the steps after which it falls, again and again (stepDecay)",
+  },
+  {
+    path: "schedule.milestones",
+    flag: "milestones",
+    kind: "numbers",
+    min: 0,
+    max: 1,
+    placeholder: "shares",
+    help: "Shares of the steps at which it falls, say 0.5,0.75 (multiStepDecay)",
+  },
+  {
+    path: "schedule.gamma",
+    flag: "gamma",
+    kind: "number",
+    min: 0,
+    help: "What it is multiplied by where it falls (stepDecay, multiStepDecay)",
+  },
+  {
     path: "optimizer.name",
     flag: "opt",
     kind: "name",
@@ -110,6 +138,13 @@ const rows: Setting[] = [
     above: 0,
     help: "Added to the root of the squared gradients' average",
   },
+  {
+    path: "optimizer.restLr",
+    flag: "rest-lr",
+    kind: "number",
+    above: 0,
+    help: "Learning rate of biases and norms, as a multiple of `schedule.lr` (muon)",
+  },
   { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, help: "Weight decay" },
   {
     path: "loss.name",
@@ -138,6 +173,37 @@ const rows: Setting[] = [
   { path: "model.pool", flag: "pool", kind: "choice", choices: () => poolKinds, help: "What subsamples" },
   { path: "model.sa", flag: "sa", kind: "boolean", help: "Self-attention after the first stage" },
   { path: "model.sym", flag: "sym", kind: "boolean", help: "Its matrix is made symmetric" },
+  {
+    path: "weights.from",
+    flag: "weights",
+    kind: "text",
+    placeholder: "path",
+    nullable: true,
+    help: "Weights to begin with: a run, a checkpoint, or a safetensors file, of fastai's too",
+  },
+  {
+    path: "weights.except",
+    flag: "except",
+    kind: "text",
+    placeholder: "parts",
+    nullable: true,
+    help: "Parts that keep their initial weights, say head where classes are others",
+  },
+  {
+    path: "weights.freeze",
+    flag: "freeze",
+    kind: "integer",
+    min: 0,
+    help: "Epochs at the beginning in which what came from `weights.from` is not trained",
+  },
+  {
+    path: "weights.lrScale",
+    flag: "weights-lr",
+    kind: "number",
+    above: 0,
+    max: 1000,
+    help: "Multiplies the learning rate of what came from `weights.from`, say 0.1",
+  },
   {
     path: "transforms.crop",
     flag: "crop",
@@ -192,6 +258,43 @@ const rows: Setting[] = [
     placeholder: "stats",
     nullable: true,
     help: "Normalise pixels: imagenet, mnist, none, or mean and deviation, say 0.5,0.5,0.5/0.2,0.2,0.2",
+  },
+  {
+    path: "transforms.mixup.alpha",
+    flag: "mixup",
+    kind: "number",
+    min: 0,
+    help: "Mixes pairs of training images: shares from Beta(alpha, alpha); 0 for none",
+  },
+  {
+    path: "transforms.cutmix.alpha",
+    flag: "cutmix",
+    kind: "number",
+    min: 0,
+    help: "Puts a box of one training image into another: areas from Beta(alpha, alpha); 0 for none",
+  },
+  {
+    path: "clipNorm",
+    flag: "clip-norm",
+    kind: "number",
+    above: 0,
+    nullable: true,
+    help: "Largest norm that all gradients have together",
+  },
+  {
+    path: "accumulate",
+    flag: "accumulate",
+    kind: "integer",
+    min: 1,
+    help: "Batches of `bs` images for each step of the optimizer",
+  },
+  {
+    path: "metrics",
+    flag: "metrics",
+    kind: "names",
+    choices: () => metricRegistry.names,
+    placeholder: "names",
+    help: "What to measure beside the loss, names with commas between",
   },
   {
     path: "ema",
@@ -280,7 +383,17 @@ export function settingAt(path: string): Setting | undefined {
 /** Sections whose options a script may add settings for. */
 const sections = ["data", "model", "optimizer", "schedule", "loss", "transforms"];
 
-const kinds: readonly Setting["kind"][] = ["number", "integer", "boolean", "choice", "name", "text", "normalize"];
+const kinds: readonly Setting["kind"][] = [
+  "number",
+  "integer",
+  "numbers",
+  "boolean",
+  "choice",
+  "name",
+  "names",
+  "text",
+  "normalize",
+];
 
 /** Adds a setting: a row of the table. Throws a TypeError where its place or its flag is taken, or is none. */
 export function addSetting(setting: Setting): void {
@@ -288,7 +401,7 @@ export function addSetting(setting: Setting): void {
   if (!kinds.includes(kind)) {
     throw new TypeError(`register(): Expected the kind of ${path} as one of ${kinds.join(", ")}, got "${kind}"`);
   }
-  if ((kind === "choice" || kind === "name") && typeof choices !== "function") {
+  if ((kind === "choice" || kind === "name" || kind === "names") && typeof choices !== "function") {
     throw new TypeError(
       `register(): Expected \`choices\` of ${path} as a function that gives them, got ${typeof choices}`,
     );
@@ -317,8 +430,9 @@ export function wantedOf(setting: Setting): string {
   if (kind === "boolean") return "true or false";
   if (kind === "text") return "a text";
   if (kind === "normalize") return "imagenet, mnist, or mean and std, one number a channel, each std above 0";
+  if (kind === "names") return `some of ${choices!().join(", ")}`;
   if (choices !== undefined) return `one of ${choices().join(", ")}`;
-  const noun = kind === "integer" ? "a whole number" : "a number";
+  const noun = kind === "integer" ? "a whole number" : kind === "numbers" ? "numbers, each" : "a number";
   const low = above !== undefined ? `above ${above}` : min;
   if (below !== undefined) return `${noun} from ${low ?? "any"} to below ${below}`;
   if (above !== undefined) return `${noun} above ${above}${max === undefined ? "" : ` to ${max}`}`;
@@ -341,6 +455,12 @@ export function isAllowed(setting: Setting, value: unknown): boolean {
     case "choice":
     case "name":
       return typeof value === "string" && choices!().includes(value);
+    case "numbers":
+      return Array.isArray(value) && value.length > 0 &&
+        value.every((one) => isAllowed({ ...setting, kind: "number" }, one));
+    case "names":
+      return Array.isArray(value) && value.every((name) => choices!().includes(name)) &&
+        new Set(value).size === value.length;
     case "number":
     case "integer":
       return (kind === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
@@ -360,6 +480,11 @@ export function parseSetting(setting: Setting, text: string): unknown {
     const value = text.trim() === "" ? NaN : Number(text);
     return isAllowed(setting, value) ? value : undefined;
   }
+  if (kind === "numbers") {
+    const values = text.split(",").map((one) => one.trim() === "" ? NaN : Number(one));
+    return isAllowed(setting, values) ? values : undefined;
+  }
+  if (kind === "names") return text.trim() === "" ? [] : text.split(",").map((name) => name.trim());
   // A name is looked up when the recipe is checked, once everything is registered.
   return kind === "name" || isAllowed(setting, text) ? text : undefined;
 }

@@ -8,10 +8,10 @@ import { modelRegistry } from "../models/registry.ts";
 import type { Module } from "../nn/module.ts";
 import { configOf } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
-import { evaluate as measure, type Evaluation } from "../train/evaluate.ts";
+import { evaluate as measure, type EvaluateOptions, type Evaluation } from "../train/evaluate.ts";
 import type { Predictions } from "../train/predictions.ts";
-import { buildModel, type ModelChoice, validBatches } from "./build.ts";
-import { isObject } from "./check.ts";
+import { buildLoss, buildMetrics, buildModel, type ModelChoice, validBatches } from "./build.ts";
+import { isObject, unregistered } from "./check.ts";
 import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
@@ -88,7 +88,10 @@ export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
 }
 
 /** What is known of a model whose weights were saved; what is not of the model is missing where they were imported. */
-export type TrainedConfig = ModelChoice & Partial<Omit<RunConfig, keyof ModelChoice>>;
+export type TrainedConfig = ModelChoice & Partial<Omit<RunConfig, keyof ModelChoice>> & {
+  /** Set where a script made the run ({@linkcode createRun}). */
+  readonly script?: boolean;
+};
 
 function configIn(found: CheckpointInfo, path: string): TrainedConfig {
   const config = configOf(found);
@@ -195,7 +198,11 @@ export class Trained implements Disposable, AsyncDisposable {
     if (name === undefined) {
       throw new SettingError(
         "data.name",
-        `Expected \`data.name\`, got none: "${this.path}" was not trained here, so what it is for is not known`,
+        `Expected \`data.name\`, got none: ${
+          this.config.script === true
+            ? `the script that made "${this.path}" did not say which data it is of`
+            : `"${this.path}" was not trained here, so what it is for is not known`
+        }`,
       );
     }
     const size = options.size ?? own ??
@@ -224,7 +231,7 @@ export class Trained implements Disposable, AsyncDisposable {
     );
   }
 
-  /** Top-1, top-5 and loss (without label smoothing) on the data that it was measured on in training, or on others. */
+  /** Top-1, top-5, loss (without label smoothing) and metrics of the training on the data that it was measured on in training, or on others. */
   async evaluate(options: EvaluateRunOptions = {}): Promise<Evaluation> {
     const { bs, csv, onPredictions, signal } = options;
     using set: Dataset = await (options.open ?? openValidData)(this.dataChoice(options), this.device, options);
@@ -234,6 +241,7 @@ export class Trained implements Disposable, AsyncDisposable {
     const batches = validBatches({ validBs: bs ?? validBs, transforms, dtype: this.dtype }, set);
     let predictions: Predictions | undefined;
     const result = await measure(this.model, batches, {
+      ...this.#measuredBy(),
       dtype: this.dtype,
       signal,
       onProgress: (done) => options.onMeasured?.(done, batches.samples),
@@ -244,6 +252,14 @@ export class Trained implements Disposable, AsyncDisposable {
     if (csv !== undefined) await writePredictions(csv, predictions!, set);
     if (predictions !== undefined) onPredictions?.(predictions);
     return result;
+  }
+
+  /** Loss and metrics of the training; of weights that were imported, cross entropy. */
+  #measuredBy(): Pick<EvaluateOptions, "loss" | "metrics"> {
+    const { loss, metrics = [] } = this.config;
+    const [missing] = unregistered({ loss, metrics });
+    if (missing !== undefined) throw new NotRegisteredHereError(this.path, missing.kind, missing.name);
+    return { loss: loss === undefined ? undefined : buildLoss({ loss }), metrics: buildMetrics(metrics) };
   }
 
   /** Lets go of the model, and of the device that was opened for it. */

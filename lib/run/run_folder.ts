@@ -72,6 +72,7 @@ export class RunFolder {
   /** Those that trained the run up to its state, then this one. */
   #sessions: readonly Session[] = [];
   #warned = false;
+  #columns: readonly string[] = metricColumns;
 
   private constructor(path: string, record: RunRecord, checkpoints = new Checkpoints(path)) {
     this.path = path;
@@ -156,9 +157,15 @@ export class RunFolder {
     this.#warnOnce(await this.#events.add(`${line}\n`));
   }
 
-  /** Adds an epoch's row to `metrics.csv`; its columns are {@linkcode metricColumns}. */
+  /** Gives `metrics.csv` further columns, those of a script's own metrics; rows that are there get them empty. */
+  async nameMetrics(names: readonly string[]): Promise<void> {
+    this.#columns = [...metricColumns, ...names];
+    await this.#metrics.retitle(this.#columns);
+  }
+
+  /** Adds an epoch's row to `metrics.csv`; its columns are {@linkcode metricColumns} and those of {@linkcode nameMetrics}. */
   async metrics(values: Row): Promise<void> {
-    this.#warnOnce(await this.#metrics.add(line(metricColumns, values)));
+    this.#warnOnce(await this.#metrics.add(line(this.#columns, values)));
   }
 
   /** Adds rows to `steps.csv`; their columns are {@linkcode stepColumns}. */

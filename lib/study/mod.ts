@@ -50,7 +50,7 @@ export type {
   PrepareProgress,
   ReadOptions,
 } from "../data/mod.ts";
-export type { Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
   DtypeName,
@@ -60,6 +60,7 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export type {
@@ -74,4 +75,5 @@ export type {
   Recipe,
   ScheduleRecipe,
   TransformsRecipe,
+  WeightsRecipe,
 } from "../recipe/mod.ts";

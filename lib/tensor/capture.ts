@@ -5,7 +5,8 @@ import { defaultDevice, type Device } from "./device.ts";
 import { RecordedStep, runOnce, type StepResult } from "./recorded_step.ts";
 import { capturing } from "./recording.ts";
 import { ownedIn } from "./scope.ts";
-import type { Tensor } from "./tensor.ts";
+import { Tensor } from "./tensor.ts";
+import { leavesOf, mapTensors, structureOf, type Tensors } from "./tensors.ts";
 
 export type { StepMemory } from "../ffi/native.ts";
 export type { StepResult } from "./recorded_step.ts";
@@ -21,7 +22,7 @@ export interface ManyOptions {
 }
 
 /** A captured step; dispose of it to free its memory. */
-export interface Captured<Args extends readonly Tensor[], Result extends StepResult> {
+export interface Captured<Args extends readonly Tensors[], Result extends StepResult> {
   (...args: Args): Result;
   /**
    * Runs one step after another, as so many calls would, to the bit: those that can be replayed by one native call.
@@ -66,7 +67,7 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
 /**
  * A step that runs eagerly at its first call, is recorded at the second, and replayed by one native call from the third.
  *
- * Arguments are copied into fixed slots; the tensors it returns are fresh at every call and belong to the caller. What
+ * Arguments are tensors, or arrays and plain objects of them. They are copied into fixed slots; the tensors it returns are fresh at every call and belong to the caller. What
  * else the step keeps of its tensors stays what it was when it was recorded. Reading values or setting a learning rate
  * inside is an error. New shapes, dtypes, modes or segment tables record anew.
  *
@@ -86,7 +87,7 @@ export interface Captured<Args extends readonly Tensor[], Result extends StepRes
  * }
  * ```
  */
-export function capture<Args extends readonly Tensor[], Result extends StepResult>(
+export function capture<Args extends readonly Tensors[], Result extends StepResult>(
   step: (...args: Args) => Result,
 ): Captured<Args, Result> {
   if (typeof step !== "function") throw new TypeError(`capture(): Expected a function, got ${typeof step}`);
@@ -112,15 +113,17 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
   }
 
   function call(...args: Args): Result {
-    const [device, key] = [deviceOf(args), keyOf(args)];
+    const leaves = leavesOf(args, "capture", "arguments");
+    const [device, key] = [deviceOf(leaves), keyOf(args, leaves)];
     const found = ready(key);
-    if (found !== undefined) return found.replay([args])[0] as Result;
+    if (found !== undefined) return found.replay([leaves])[0] as Result;
+    const plain = (...tensors: Tensor[]): Result => step(...withLeaves(args, tensors));
     if (!warm.has(key)) {
-      const result = runOnce(step, args, device);
+      const result = runOnce(plain, leaves, device);
       warm.add(key);
       return result;
     }
-    const { made, result } = RecordedStep.record(step, args, device);
+    const { made, result } = RecordedStep.record(plain, leaves, device);
     recordings.set(key, made);
     return result;
   }
@@ -129,7 +132,8 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
     if (rates !== undefined && rates.lr.length !== batches.length) {
       throw new RangeError(`many(): Expected a rate for each of ${batches.length} steps, got ${rates.lr.length}`);
     }
-    const keys = batches.map((args) => (deviceOf(args), keyOf(args)));
+    const all = batches.map((args) => leavesOf(args, "capture", "arguments"));
+    const keys = all.map((leaves, place) => (deviceOf(leaves), keyOf(batches[place]!, leaves)));
     const results: Result[] = [];
     try {
       while (results.length < batches.length) {
@@ -142,7 +146,7 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
         }
         const other = keys.findIndex((key, index) => index > from && key !== keys[from]);
         const to = other < 0 ? keys.length : other;
-        results.push(...replayAll(found, batches.slice(from, to), rates && { ...rates, lr: rates.lr.slice(from, to) }));
+        results.push(...replayAll(found, all.slice(from, to), rates && { ...rates, lr: rates.lr.slice(from, to) }));
       }
     } catch (error) {
       for (const value of ownedIn(results)) value.dispose();
@@ -151,7 +155,11 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
     return results;
   }
 
-  function replayAll(found: RecordedStep, batches: readonly Readonly<Args>[], rates: ManyOptions["rates"]): Result[] {
+  function replayAll(
+    found: RecordedStep,
+    batches: readonly (readonly Tensor[])[],
+    rates: ManyOptions["rates"],
+  ): Result[] {
     const replay = (scalar?: Tensor): StepResult[] =>
       found.replay(batches, scalar && { scalar: scalar.handle, rates: rates!.lr });
     return (rates === undefined ? replay() : rates.optimizer.atRates(rates.lr, replay)) as Result[];
@@ -177,11 +185,23 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
 }
 
 /** What a recording is made for. */
-function keyOf(args: readonly Tensor[]): string {
-  return args.map(({ dtype, shape, device: { handle } }) =>
+function keyOf(args: readonly Tensors[], leaves: readonly Tensor[]): string {
+  const tensors = leaves.map(({ dtype, shape, device: { handle } }) =>
     // A slot alone is taken over by the next device once this one is gone.
     `${dtype}[${shape}]@${handle.slot}.${handle.generation}`
   ).join(";");
+  return areTensors(args) ? tensors : `${structureOf(args)} ${tensors}`;
+}
+
+/** Whether no argument is an array or object: then they are their leaves. */
+function areTensors(args: readonly Tensors[]): args is readonly Tensor[] {
+  return args.every((arg) => arg instanceof Tensor);
+}
+
+/** Arguments with other tensors in their places, in order. */
+function withLeaves<Args extends readonly Tensors[]>(args: Args, tensors: readonly Tensor[]): Args {
+  let next = 0;
+  return mapTensors(args as readonly Tensors[], () => tensors[next++]!) as unknown as Args;
 }
 
 /** The device of a step: that of all its arguments. */

@@ -160,6 +160,48 @@ export function ones(shape: readonly number[], options: TensorOptions = {}): Ten
   return full(shape, 1, options);
 }
 
+/** How to count. */
+export interface ArangeOptions extends TensorOptions {
+  /** What lies between two numbers; by default 1, may be negative. */
+  step?: number;
+}
+
+/**
+ * Whole numbers from 0 to below `end`, as PyTorch's `arange`: i32 unless another dtype is given.
+ *
+ * @example
+ * ```ts
+ * import { arange } from "@libtrain/libtrain";
+ *
+ * using positions = arange(4);
+ * using tenths = arange(0, 1, { step: 0.1 });
+ * console.log(await positions.data(), tenths.shape, tenths.dtype); // Int32Array [0, 1, 2, 3] [10] f32
+ * ```
+ */
+export function arange(end: number, options?: ArangeOptions): Tensor;
+/**
+ * Numbers from `start` in steps to before `end`: ⌈(end - start) / step⌉ of them. i32 where all three are whole, else f32,
+ * unless a dtype is given.
+ */
+export function arange(start: number, end: number, options?: ArangeOptions): Tensor;
+export function arange(first: number, second?: number | ArangeOptions, last?: ArangeOptions): Tensor {
+  const [start, end] = typeof second === "number" ? [first, second] : [0, first];
+  const options = (typeof second === "number" ? last : second) ?? {};
+  requireOptions("arange", options, "arange(0, 10, { step: 2 })");
+  const { step = 1 } = options;
+  for (const [name, value] of Object.entries({ start, end, step })) {
+    if (!Number.isFinite(value)) {
+      throw new TypeError(`arange(): Expected \`${name}\` as a finite number, got ${kindOf(value)}`);
+    }
+  }
+  const count = Math.ceil((end - start) / step);
+  if (step === 0 || count < 0) {
+    throw new RangeError(`arange(): Expected a \`step\` that leads from ${start} to ${end}, got ${step}`);
+  }
+  const dtype = options.dtype ?? ([start, end, step].every(Number.isInteger) ? "i32" : "f32");
+  return applyOne("arange", [], { dtype, start, step, count }, options);
+}
+
 /** What draws without a seed of their own follow from, and how many there were. */
 let unseeded = { seed: 0, draws: 0 };
 

@@ -19,9 +19,12 @@ export { type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
 export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
 export { Tensor } from "./tensor.ts";
-export { type ReduceOptions, type TensorMethods } from "./tensor_methods.ts";
+export { type ReduceOptions, type TensorMethods, type VarianceOptions } from "./tensor_methods.ts";
+export { type Tensors } from "./tensors.ts";
 export { type TensorData, type TypedArrayOf } from "./typed_arrays.ts";
 export {
+  arange,
+  type ArangeOptions,
   full,
   type Nested,
   ones,
@@ -40,6 +43,15 @@ export { gradCheck, type GradCheckOptions } from "./grad_check.ts";
 export { batchNorm, type BatchNormOptions } from "./ops/batch_norm.ts";
 export { squeezeExcitation, type SqueezeExcitationOptions } from "./ops/squeeze_excitation.ts";
 export { conv2d, type Conv2dOptions } from "./ops/conv2d.ts";
+export { convTranspose2d, type ConvTranspose2dOptions } from "./ops/conv_transpose2d.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.ts";
+export {
+  groupNorm,
+  type GroupNormOptions,
+  layerNorm,
+  type LayerNormOptions,
+  type NormOptions,
+} from "./ops/group_norm.ts";
 export { linear, matmul, type MatmulOptions } from "./ops/matmul.ts";
 export { type Pair } from "./ops/pair.ts";
 export {
@@ -52,7 +64,10 @@ export {
   maxPool2d,
   type Pool2dOptions,
 } from "./ops/pooling.ts";
-export { concat, gatherRows, oneHot, pad, type PadOptions } from "./ops/shape.ts";
-export { crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
-export { gelu, mish, relu, sigmoid, silu, tanh } from "./ops/unary.ts";
+export { adaptiveAvgPool2d, upsample2d, type UpsampleMode, type UpsampleOptions } from "./ops/resample.ts";
+export { sampleDraws, type SampleDrawsOptions } from "./ops/random.ts";
+export { causalSoftmax, crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
+export { concat, gatherRows, oneHot, pad, type PadOptions, stack } from "./ops/shape.ts";
+export { where } from "./ops/select.ts";
+export { gelu, leakyRelu, mish, relu, sigmoid, silu, softplus, tanh } from "./ops/unary.ts";
 export { Backpressure } from "./backpressure.ts";

@@ -14,9 +14,10 @@ import { noGrad } from "./graph.ts";
 import { Recording, recordUnder } from "./recording.ts";
 import { ownedIn, scope, scopeAndMade } from "./scope.ts";
 import { aliasOf, Tensor } from "./tensor.ts";
+import type { Tensors } from "./tensors.ts";
 
 /** What a step may return. */
-export type StepResult = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>> | void;
+export type StepResult = Tensors | void;
 
 /** A step as the native library runs it again. */
 export class RecordedStep {

@@ -1,16 +1,29 @@
 /** The gradient rule of every differentiable op; a missing one does not compile. */
 import type { DifferentiableOp, OpParams } from "../ffi/generated/symbols.ts";
 import type { Tensor } from "./tensor.ts";
-import { activationRules, affineRule, clampRule, powerRule, unaryRules } from "./ops/unary.ts";
+import { activationRules, affineRule, clampRule, leakyReluRule, powerRule, unaryRules } from "./ops/unary.ts";
 import { binaryRules } from "./ops/binary.ts";
-import { broadcastToRule, maxRule, meanRule, sumRule } from "./ops/reduce.ts";
-import { castRule, concatRule, padRule, reshapeRule, rowsRule, sliceRule, transposeRule } from "./ops/shape.ts";
+import { broadcastToRule, extremeRules, meanRule, sumRule } from "./ops/reduce.ts";
+import {
+  castRule,
+  concatRule,
+  gatherRowsRule,
+  padRule,
+  reshapeRule,
+  rowsRule,
+  sliceRule,
+  transposeRule,
+} from "./ops/shape.ts";
+import { whereRule } from "./ops/select.ts";
 import { matmulRule } from "./ops/matmul.ts";
 import { conv2dRule } from "./ops/conv2d.ts";
+import { conv2dBackwardInputRule } from "./ops/conv_transpose2d.ts";
 import { batchNormEvalRule, batchNormRule } from "./ops/batch_norm.ts";
+import { groupNormRule } from "./ops/group_norm.ts";
+import { resample2dRule } from "./ops/resample.ts";
 import { avgPool2dRule, blurPoolRule, maxBlurPoolRule, maxPool2dRule } from "./ops/pooling.ts";
 import { squeezeExcitationRule } from "./ops/squeeze_excitation.ts";
-import { crossEntropyRule, logSoftmaxRule, softmaxRule } from "./ops/softmax.ts";
+import { causalSoftmaxRule, crossEntropyRule, logSoftmaxRule, softmaxRule } from "./ops/softmax.ts";
 
 /** What a rule sees of the call that it differentiates. */
 export interface RuleCall<Name extends DifferentiableOp> {
@@ -49,9 +62,11 @@ function makeRules(): Rules {
     affine: affineRule,
     power: powerRule,
     clamp: clampRule,
+    leaky_relu: leakyReluRule,
+    where: whereRule,
     sum: sumRule,
     mean: meanRule,
-    max: maxRule,
+    ...extremeRules,
     broadcast_to: broadcastToRule,
     reshape: reshapeRule,
     rows: rowsRule,
@@ -59,17 +74,22 @@ function makeRules(): Rules {
     pad: padRule,
     transpose: transposeRule,
     concat: concatRule,
+    gather_rows: gatherRowsRule,
     cast: castRule,
     matmul: matmulRule,
     conv2d: conv2dRule,
+    conv2d_backward_input: conv2dBackwardInputRule,
     batch_norm: batchNormRule,
     batch_norm_eval: batchNormEvalRule,
+    group_norm: groupNormRule,
     squeeze_excitation: squeezeExcitationRule,
     max_pool2d: maxPool2dRule,
     avg_pool2d: avgPool2dRule,
     blur_pool: blurPoolRule,
     max_blur_pool: maxBlurPoolRule,
+    resample2d: resample2dRule,
     softmax: softmaxRule,
+    causal_softmax: causalSoftmaxRule,
     log_softmax: logSoftmaxRule,
     cross_entropy: crossEntropyRule,
   };

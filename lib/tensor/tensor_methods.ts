@@ -9,6 +9,12 @@ export interface ReduceOptions {
   keepDims?: boolean;
 }
 
+/** How to take a variance over axes. */
+export interface VarianceOptions extends ReduceOptions {
+  /** What is taken from the number of elements before it divides: by default 1, Bessel's, as PyTorch's `var` has it. */
+  correction?: number;
+}
+
 /** The part of {@linkcode Tensor} that computes: its methods give new tensors and enqueue only. */
 export abstract class TensorMethods {
   // ---- arithmetic: with a tensor (broadcasting) or a number ----
@@ -51,6 +57,21 @@ export abstract class TensorMethods {
   /** 1 where this > other, else 0; has no gradient. */
   greater(this: Tensor, other: Tensor | number): Tensor {
     return ops.greater(this, other);
+  }
+
+  /** 1 where this >= other, else 0; has no gradient. */
+  greaterEqual(this: Tensor, other: Tensor | number): Tensor {
+    return ops.greaterEqual(this, other);
+  }
+
+  /** 1 where this < other, else 0; has no gradient. */
+  less(this: Tensor, other: Tensor | number): Tensor {
+    return ops.less(this, other);
+  }
+
+  /** 1 where this <= other, else 0; has no gradient. */
+  lessEqual(this: Tensor, other: Tensor | number): Tensor {
+    return ops.lessEqual(this, other);
   }
 
   /** scale · this + shift, with numbers. */
@@ -130,6 +151,19 @@ export abstract class TensorMethods {
     return ops.reduce("max", this, axes, options);
   }
 
+  /** The smallest value over axes; ties share the gradient. */
+  min(this: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+    return ops.reduce("min", this, axes, options);
+  }
+
+  /**
+   * The variance over axes: Σ (this - mean)² / (n - correction), with correction 1 where none is given, as PyTorch's `var`;
+   * a RangeError where n is not above it. `{ correction: 0 }` is what normalisation divides by.
+   */
+  variance(this: Tensor, axes?: number | readonly number[], options: VarianceOptions = {}): Tensor {
+    return ops.variance(this, axes, options);
+  }
+
   /** The index (i32) of the first largest value along an axis, by default the last. */
   argmax(this: Tensor, axis = -1): Tensor {
     return ops.argmax(this, axis);
@@ -160,6 +194,14 @@ export abstract class TensorMethods {
   /** Rows start..start+length of the first axis, sharing the buffer: what is written to one shows in the other. */
   narrow(this: Tensor, start: number, length: number): Tensor {
     return ops.narrow(this, start, length);
+  }
+
+  /**
+   * Parts along an axis, by default the first: of one size, of which the last may be smaller, or of the sizes given, which
+   * add up to the axis. Those of the first axis share the buffer, as of {@linkcode narrow}.
+   */
+  split(this: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
+    return ops.split(this, sizes, axis);
   }
 
   /** The values in another dtype. */

@@ -1,9 +1,11 @@
 /** Finding where numbers that are not finite come from. */
+import { isFloat } from "../ffi/codes.ts";
 import { LibtrainError, StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
+import type { AnyModule } from "../nn/module.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { leavesOf, type Tensors } from "../tensor/tensors.ts";
 import { lateError } from "./steps_in_flight.ts";
 
 /** A loss or a gradient was not finite: the step changed no weight and no optimizer state. */
@@ -39,9 +41,11 @@ export class NonFiniteError extends LibtrainError {
   }
 }
 
-/** A scalar that is 0 where all values are finite, else not a number. */
-function probe(values: Tensor): Tensor {
-  return noGrad(() => scope(() => values.detach().mul(0).sum())).detachFromScope();
+/** A scalar that is 0 where all values are finite, else not a number; whole numbers always are. */
+function probe(tensors: Tensors): Tensor[] {
+  return leavesOf(tensors).filter(({ dtype }) => isFloat(dtype)).map((values) =>
+    noGrad(() => scope(() => values.detach().mul(0).sum())).detachFromScope()
+  );
 }
 
 interface Probe {
@@ -49,21 +53,26 @@ interface Probe {
   value: Tensor;
 }
 
+/** Notes every tensor of a value. */
+function note(probes: Probe[], what: string, tensors: Tensors): void {
+  for (const value of probe(tensors)) probes.push({ what, value });
+}
+
 /** Puts a forward that takes notes before each module's own; the function returned takes them away. */
-function observe(model: Module, probes: Probe[]): () => void {
+function observe(model: AnyModule, probes: Probe[]): () => void {
   const undo: (() => void)[] = [];
   for (const [path, module] of model.modules()) {
     const own = Object.getOwnPropertyDescriptor(module, "forward");
     undo.push(() =>
       void (own ? Object.defineProperty(module, "forward", own) : Reflect.deleteProperty(module, "forward"))
     );
-    const forward = module.forward.bind(module) as (...args: unknown[]) => Tensor;
+    const forward = module.forward.bind(module) as (...args: unknown[]) => Tensors;
     const name = path === "" ? `the model (${module.constructor.name})` : `"${path}" (${module.constructor.name})`;
     Object.defineProperty(module, "forward", {
       configurable: true,
-      value: (...args: unknown[]): Tensor => {
+      value: (...args: unknown[]): Tensors => {
         const y = forward(...args);
-        probes.push({ what: `the output of ${name}`, value: probe(y) });
+        note(probes, `the output of ${name}`, y);
         return y;
       },
     });
@@ -72,26 +81,31 @@ function observe(model: Module, probes: Probe[]): () => void {
 }
 
 /** How a batch is run again. */
-interface Replayed {
-  /** The loss of the images, through the model. */
-  loss(images: Tensor): Tensor;
+interface Replayed<In extends Tensors> {
+  /** The loss of the inputs, through the model. */
+  loss(inputs: In): Tensor;
 }
 
 /** Enqueues forward and backward of a batch in the model's present mode, and notes every value on the way. */
-function replay(model: Module, images: Tensor, { loss: lossOf }: Replayed, probes: Probe[]): void {
-  probes.push({ what: "a value of the images", value: probe(images) });
+function replay<In extends Tensors>(
+  model: AnyModule,
+  inputs: In,
+  { loss: lossOf }: Replayed<In>,
+  probes: Probe[],
+): void {
+  note(probes, "a value of the images", inputs);
   for (const [path, parameter] of model.namedParameters()) {
-    probes.push({ what: `the parameter "${path}"`, value: probe(parameter) });
+    note(probes, `the parameter "${path}"`, parameter);
   }
   const restore = observe(model, probes);
   try {
     scope(() => {
-      const loss = lossOf(images);
-      probes.push({ what: "the loss", value: probe(loss) });
+      const loss = lossOf(inputs);
+      note(probes, "the loss", loss);
       loss.backward();
     });
     for (const [path, { grad }] of [...model.namedParameters()].reverse()) {
-      if (grad !== null) probes.push({ what: `the gradient of "${path}"`, value: probe(grad) });
+      if (grad !== null) note(probes, `the gradient of "${path}"`, grad);
     }
   } finally {
     restore();
@@ -114,18 +128,18 @@ async function firstOf(probes: readonly Probe[]): Promise<string | undefined> {
  * loss or a gradient; undefined where all is finite, as far as it runs: an op may fail again. The device goes on
  * afterwards, and parameters and buffers are left as they were.
  */
-export async function firstNonFinite(
-  model: Module,
-  images: Tensor,
-  how: Replayed,
+export async function firstNonFinite<In extends Tensors>(
+  model: AnyModule,
+  inputs: In,
+  how: Replayed<In>,
 ): Promise<string | undefined> {
-  const { device } = images;
+  const { device } = leavesOf(inputs)[0]!;
   const buffers = [...model.namedBuffers().values()];
   const kept = noGrad(() => scope(() => buffers.map((buffer) => buffer.clone()))).map((copy) => copy.detachFromScope());
   const probes: Probe[] = [];
   try {
     try {
-      replay(model, images, how, probes);
+      replay(model, inputs, how, probes);
     } finally {
       if (await lateError(device) !== undefined) await device.recover();
       buffers.forEach((buffer, place) => buffer.assign(kept[place]!));

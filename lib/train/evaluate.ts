@@ -1,46 +1,65 @@
 /** Measuring a model. */
-import type { Batch } from "../data/dataset.ts";
-import { Backpressure } from "../tensor/backpressure.ts";
+import { type BatchSource, deviceOf, type SampleBatch, sampleBatch, type TrainingBatch } from "../data/batch_source.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
+import { crossEntropyLoss, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
+import type { Metrics } from "../nn/metrics.ts";
+import { type AnyModule, Module } from "../nn/module.ts";
+import { Backpressure } from "../tensor/backpressure.ts";
+import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { crossEntropy } from "../tensor/ops/softmax.ts";
-import { concat } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { PredictionCollector, type Predictions } from "./predictions.ts";
+import type { Tensors } from "../tensor/tensors.ts";
+import { classesOf, counts, type Measures, measuresOf, packed, requireMetrics } from "./measures.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
+import { PredictionCollector, type Predictions } from "./predictions.ts";
 
 /** How well a model does. */
 export interface Evaluation {
-  /** Share of the samples whose label has the largest logit, 0 to 1. */
-  readonly top1: number;
+  /** Share of the samples whose label has the largest logit, 0 to 1; null where the targets are no classes. */
+  readonly top1: number | null;
   /** Share whose label is among the five largest; null for fewer than six classes. */
   readonly top5: number | null;
-  /** Mean cross entropy without label smoothing, in nats. */
+  /** Mean loss: cross entropy without label smoothing, in nats, or the script's own. */
   readonly loss: number;
+  /** Means of the script's own metrics, by their names. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** Number of samples. */
   readonly n: number;
 }
 
+/** How well a model tells classes apart. */
+export interface ClassEvaluation extends Evaluation {
+  /** Share of the samples whose label has the largest logit, 0 to 1. */
+  readonly top1: number;
+}
+
 /** How to measure. */
-export interface EvaluateOptions {
+export interface EvaluateOptions<
+  In extends Tensors = Tensor,
+  Out extends Tensors = Tensor,
+  Targets extends Tensors = Tensor,
+> {
+  /** What to measure by; by default cross entropy of logits [n, classes]. Label smoothing and weights are left out. */
+  loss?: Loss<In, Out, Targets>;
+  /** What else to measure: scalars, each a mean over the batch, by their names. */
+  metrics?: Metrics<In, Out, Targets>;
   /** Ends it early. */
   signal?: AbortSignal;
   /** Told how many samples are done, after each batch. */
   onProgress?(done: number): void | Promise<void>;
-  /** Told every single answer, at the end. */
+  /** Told every single answer, at the end; for targets that are classes. */
   onPredictions?(predictions: Predictions): void;
-  /** What the model computes in, say bf16; by default what the images come in. */
+  /** What the model computes in, say bf16; by default what the inputs come in. */
   dtype?: FloatName;
 }
 
 /** Runs something with every module in evaluation mode, and puts each back into its own mode afterwards. */
-export async function inEvaluation<Result>(model: Module, body: () => Promise<Result>): Promise<Result> {
-  const modes = [...model.modules()].map(([, module]) => ({ module, training: module.training }));
+export async function inEvaluation<Result>(model: AnyModule, body: () => Promise<Result>): Promise<Result> {
+  const modes = [...model.modules()].map(([, module]) => ({ module, training: Module.modeOf(module) }));
   model.eval();
   try {
     return await body();
@@ -50,11 +69,18 @@ export async function inEvaluation<Result>(model: Module, body: () => Promise<Re
   }
 }
 
+/** Batches to measure with. */
+type Measured<In extends Tensors, Targets extends Tensors> =
+  | AsyncIterable<TrainingBatch<In, Targets>>
+  | Iterable<TrainingBatch<In, Targets>>
+  | BatchSource<In, Targets>;
+
 /**
- * Measures a model: top-1, top-5 and loss over all samples of the batches, in evaluation mode.
+ * Measures a model: loss, accuracy where the targets are classes, and a script's own metrics over all samples of the
+ * batches, in evaluation mode.
  *
- * Rejects with the signal's reason when it aborts, with a StateError when the loss is not finite, and with a LateError
- * when an op fails as it runs, say by a label that is no class of the model's; the device goes on afterwards.
+ * Rejects with the signal's reason when it aborts, with a StateError when the loss or a metric is not finite, and with a
+ * LateError when an op fails as it runs, say by a label that is no class of the model's; the device goes on afterwards.
  *
  * @example
  * ```ts
@@ -68,43 +94,50 @@ export async function inEvaluation<Result>(model: Module, body: () => Promise<Re
  */
 export async function evaluate(
   model: Module,
-  batches: AsyncIterable<Batch>,
-  options: EvaluateOptions = {},
+  batches: Measured<Tensor, Tensor>,
+  options?: EvaluateOptions & { loss?: undefined },
+): Promise<ClassEvaluation>;
+/** Measures a model by a loss of the script's own. */
+export async function evaluate<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
+  model: Module<In, Out>,
+  batches: Measured<In, Targets>,
+  options?: EvaluateOptions<In, Out, Targets>,
+): Promise<Evaluation>;
+export async function evaluate<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
+  model: Module<In, Out>,
+  batches: Measured<In, Targets>,
+  options: EvaluateOptions<In, Out, Targets> = {},
 ): Promise<Evaluation> {
+  const { metrics = {}, onPredictions, onProgress, signal } = options;
+  const loss = measuredBy(options.loss ?? crossEntropyLoss() as unknown as Loss<In, Out, Targets>);
+  requireMetrics("evaluate", metrics);
   let device: Device | undefined;
   const body = async (): Promise<Evaluation> => {
-    using kept = options.onPredictions === undefined ? undefined : new PredictionCollector();
-    using meter = new Meter([false, true, true]);
+    using kept = onPredictions === undefined ? undefined : new PredictionCollector();
+    let sums: { names: readonly string[]; meter: Meter } | undefined;
     let backpressure: Backpressure | undefined;
-    let classes = 0;
     let done = 0;
-    for await (const { images, labels, index } of batches) {
-      options.signal?.throwIfAborted();
-      device = images.device;
-      const values = noGrad(() =>
-        scope(() => {
-          const logits = logitsOf(model, images, options.dtype);
-          classes = logits.shape.at(-1)!;
-          kept?.add(logits, labels, index);
-          return measured(logits, labels);
-        })
-      ).detachFromScope();
-      await meter.add(values, index.length);
-      done += index.length;
-      await options.onProgress?.(done);
-      backpressure ??= new Backpressure(device);
-      await backpressure.step();
+    try {
+      for await (const each of batches) {
+        signal?.throwIfAborted();
+        const batch = sampleBatch("evaluate", each, done);
+        device = deviceOf(batch);
+        const { names, values } = measured(model, batch, { loss, metrics, dtype: options.dtype, kept });
+        sums ??= { names, meter: new Meter(names.map((name) => counts.has(name))) };
+        await sums.meter.add(values, batch.index.length);
+        done += batch.index.length;
+        await onProgress?.(done);
+        backpressure ??= new Backpressure(device);
+        await backpressure.step();
+      }
+      if (sums === undefined) throw new StateError("evaluate(): Expected at least one batch, got none");
+      await sums.meter.flush();
+      const result = evaluationOf(sums);
+      if (kept !== undefined) onPredictions?.(await kept.read());
+      return result;
+    } finally {
+      sums?.meter.dispose();
     }
-    await meter.flush();
-    const [loss, top1, top5] = [meter.mean(0), meter.mean(1), meter.mean(2)];
-    if (loss === null) throw new StateError("evaluate(): Expected at least one batch, got none");
-    if (!Number.isFinite(loss)) {
-      throw new StateError(
-        `evaluate(): Expected a finite loss, got ${loss}: the model's weights or images are not finite`,
-      );
-    }
-    if (kept !== undefined) options.onPredictions?.(await kept.read());
-    return { top1: top1!, top5: classes > 5 ? top5 : null, loss, n: meter.samples };
   };
   try {
     return await inEvaluation(model, body);
@@ -114,9 +147,64 @@ export async function evaluate(
   }
 }
 
-function measured(logits: Tensor, labels: Tensor): Tensor {
-  const classes = logits.shape.at(-1)!;
-  const loss = crossEntropy(logits, labels);
-  const parts = [loss, countTop1(logits, labels), countTopK(logits, labels, Math.min(5, classes))];
-  return concat(parts.map((part) => part.to("f32").reshape([1])));
+/** Enqueues what is measured of a batch: values by their names, f32, which belong to the caller. */
+function measured<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
+  model: Module<In, Out>,
+  { inputs, targets, index }: SampleBatch<In, Targets>,
+  { loss, metrics, dtype, kept }: Required<Pick<EvaluateOptions<In, Out, Targets>, "loss" | "metrics">> & {
+    dtype: FloatName | undefined;
+    kept: PredictionCollector | undefined;
+  },
+): { names: string[]; values: Tensor } {
+  let names: string[] = [];
+  const own = !isCrossEntropy(loss) || Object.keys(metrics).length > 0;
+  const values = noGrad(() =>
+    scope(() => {
+      const output = logitsOf(model, inputs, dtype);
+      const answers = targets as Targets;
+      const batch = {
+        ...{ inputs, images: inputs, targets: answers, labels: answers },
+        ...(own
+          ? { index: tensor(Int32Array.from(index), undefined, { device: deviceOf({ inputs, targets, index }) }) }
+          : {}),
+      };
+      const classes = classesOf(output, targets, isCrossEntropy(loss));
+      if (kept !== undefined) kept.add(requireClasses(output, classes), classes!, index);
+      const all: Measures = [
+        ["loss", loss(output, batch)],
+        ...(classes === undefined ? [] : accuracies(output as Tensor, classes)),
+        ...measuresOf(metrics, output, batch),
+      ];
+      names = all.map(([name]) => name);
+      return packed(all);
+    })
+  ).detachFromScope();
+  return { names, values };
+}
+
+function requireClasses(output: Tensors, classes: Tensor | undefined): Tensor {
+  if (classes !== undefined) return output as Tensor;
+  throw new TypeError(
+    "evaluate(): Expected `onPredictions` with targets that are classes, got it with others: leave it out",
+  );
+}
+
+function accuracies(logits: Tensor, labels: Tensor): Measures {
+  const classes = logits.shape[1]!;
+  const top1 = ["correct", countTop1(logits, labels)] as const;
+  return classes > 5 ? [top1, ["correct5", countTopK(logits, labels, 5)]] : [top1];
+}
+
+function evaluationOf({ names, meter }: { names: readonly string[]; meter: Meter }): Evaluation {
+  const means = Object.fromEntries(names.map((name, place) => [name, meter.mean(place)!]));
+  const { loss, correct = null, correct5 = null, ...metrics } = means;
+  const wrong = Object.entries({ loss: loss!, ...metrics }).find(([, value]) => !Number.isFinite(value));
+  if (wrong !== undefined) {
+    const [name, value] = wrong;
+    throw new StateError(
+      `evaluate(): Expected a finite ${name === "loss" ? "loss" : `metric "${name}"`}, got ${value}: ` +
+        "the model's weights or images are not finite",
+    );
+  }
+  return { top1: correct, top5: correct5, loss: loss!, metrics, n: meter.samples };
 }

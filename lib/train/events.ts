@@ -7,8 +7,14 @@ export interface FitBegin {
   readonly epochs: number;
   /** Batches in an epoch. */
   readonly batches: number;
-  /** Samples in an epoch. */
-  readonly samples: number;
+  /** Batches an optimizer step. */
+  readonly accumulate: number;
+  /** The largest norm of all gradients together; null for any. */
+  readonly clipNorm: number | null;
+  /** The names of the script's own metrics. */
+  readonly metrics: readonly string[];
+  /** Samples in an epoch; null where the batches do not say. */
+  readonly samples: number | null;
   /** Steps done before: more than 0 where it goes on. */
   readonly step: number;
 }
@@ -21,8 +27,8 @@ export interface EpochBegin {
   readonly epochs: number;
   /** Samples of the epoch that are done. */
   readonly done: number;
-  /** Samples in an epoch. */
-  readonly samples: number;
+  /** Samples in an epoch; null where the batches do not say. */
+  readonly samples: number | null;
 }
 
 /** A step was enqueued. */
@@ -37,12 +43,14 @@ export interface BatchEnd {
   readonly lr: number;
   /** Samples of the epoch that are done. */
   readonly done: number;
-  /** Samples in an epoch. */
-  readonly samples: number;
+  /** Samples in an epoch; null where the batches do not say. */
+  readonly samples: number | null;
   /** Mean loss of the epoch so far, some steps late; null before it was read first. */
   readonly loss: number | null;
-  /** Share of correct answers of the epoch so far, 0 to 1, as late as the loss. */
+  /** Share of correct answers of the epoch so far, 0 to 1, as late as the loss; null where the targets are no classes. */
   readonly top1: number | null;
+  /** Means of the script's own metrics over the epoch so far, as late as the loss; null as long as the loss is. */
+  readonly metrics: Readonly<Record<string, number | null>>;
 }
 
 /** One step's loss, read from the device some steps after it was enqueued. */
@@ -55,8 +63,10 @@ export interface StepLoss {
   readonly lr: number;
   /** Mean over the batch, with label smoothing, in training mode. */
   readonly loss: number;
-  /** Share of correct answers in the batch, 0 to 1. */
-  readonly top1: number;
+  /** Share of correct answers in the batch, 0 to 1; null where the targets are no classes. */
+  readonly top1: number | null;
+  /** The script's own metrics; not set where there are none. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 /** A batch was measured. */
@@ -67,8 +77,8 @@ export interface EvaluateBatch {
   readonly epochs: number;
   /** Samples measured. */
   readonly done: number;
-  /** Samples to measure. */
-  readonly samples: number;
+  /** Samples to measure; null where the batches do not say. */
+  readonly samples: number | null;
 }
 
 /** An epoch is over, and was measured where there was something to measure with. */
@@ -81,15 +91,17 @@ export interface EpochEnd {
   readonly lr: number;
   /** Mean over the epoch, with label smoothing, in training mode. */
   readonly trainLoss: number;
-  /** Share of correct answers over the epoch in training mode, 0 to 1. */
-  readonly trainTop1: number;
+  /** Share of correct answers over the epoch in training mode, 0 to 1; null where the targets are no classes. */
+  readonly trainTop1: number | null;
+  /** Means of the script's own metrics over the epoch in training mode; null for one that is not finite. */
+  readonly trainMetrics: Readonly<Record<string, number | null>>;
   /** What was measured after it; null where there was nothing to measure with. */
   readonly evaluation: Evaluation | null;
   /** What the averaged weights came to; null without an average, or with nothing to measure with. */
   readonly ema: Evaluation | null;
   /** Time of its steps, without evaluation and saving. */
   readonly trainSeconds: number;
-  /** Images a second in its steps. */
+  /** Samples a second in its steps. */
   readonly imagesPerSecond: number;
 }
 
@@ -99,14 +111,18 @@ export interface FitResult {
   readonly top1: number | null;
   /** Top-5, 0 to 1; null for fewer than six classes. */
   readonly top5: number | null;
-  /** Loss without label smoothing. */
+  /** Loss without label smoothing, or by the script's own. */
   readonly loss: number | null;
+  /** The script's own metrics; empty where nothing was measured. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** Top-1 of the averaged weights; null without an average. */
   readonly top1Ema: number | null;
   /** Top-5 of the averaged weights. */
   readonly top5Ema: number | null;
   /** Loss of the averaged weights. */
   readonly lossEma: number | null;
+  /** The script's own metrics of the averaged weights. */
+  readonly metricsEma: Readonly<Record<string, number>>;
   /** Number of samples measured. */
   readonly n: number | null;
   /** Epochs done. */
@@ -117,9 +133,11 @@ export interface FitResult {
   readonly trainLoss: number | null;
   /** Share of correct answers of the last epoch in training mode, 0 to 1. */
   readonly trainTop1: number | null;
+  /** The script's own metrics over the last epoch in training mode. */
+  readonly trainMetrics: Readonly<Record<string, number | null>>;
   /** Time of the steps, without evaluation and saving. */
   readonly trainSeconds: number;
-  /** Images a second in all steps. */
+  /** Samples a second in all steps. */
   readonly imagesPerSecond: number;
   /** True where the signal stopped it before its end. */
   readonly stopped: boolean;

@@ -5,7 +5,7 @@
  */
 export { NonFiniteError } from "./diagnose.ts";
 export { type Predictions } from "./predictions.ts";
-export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+export { type ClassEvaluation, evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 export type {
   BatchEnd,
   EpochBegin,
@@ -18,7 +18,7 @@ export type {
   TrainerEvents,
 } from "./events.ts";
 export { Trainer } from "./trainer.ts";
-export { type FitOptions, type TrainerOptions } from "./trainer_options.ts";
+export { type FitOptions, type TrainerConfig, type TrainerOptions } from "./trainer_options.ts";
 export { logitsOf } from "./precision.ts";
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type {
@@ -27,25 +27,43 @@ export type {
   BatchesConfig,
   BatchOptions,
   BatchParts,
+  BatchSource,
   BatchTransform,
   CropKind,
   Dataset,
   DataSource,
   ImageDtype,
   Normalization,
+  TargetKind,
+  TrainingBatch,
+  TransformContext,
   TransformInput,
+  TransformOutput,
 } from "../data/mod.ts";
 export type {
   BindOptions,
   BoundOptimizer,
   Ema,
+  GroupSettings,
   Optimizer,
+  OptimizerConfig,
   ParameterGroup,
   Schedule,
   ScheduleConfig,
+  Trainable,
 } from "../optim/mod.ts";
-export type { Counters, SafeArrays, SafeDtype, SafeTensor, State } from "../checkpoint/mod.ts";
-export type { Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type { Counters, SafeArrays, SafeDtype, SafeTensor, SamplerConfig, State } from "../checkpoint/mod.ts";
+export type {
+  AnyModule,
+  Buffer,
+  Loss,
+  LossBatch,
+  Metric,
+  Metrics,
+  Module,
+  NamedTensors,
+  Parameter,
+} from "../nn/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";
 export type {
   Device,
@@ -57,5 +75,6 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";

@@ -1,14 +1,22 @@
 /** A model's answers in a dtype of the caller's choice. */
-import type { FloatName } from "../ffi/codes.ts";
+import { type FloatName, isFloat } from "../ffi/codes.ts";
 import type { Module } from "../nn/module.ts";
 import { inDtype } from "../tensor/ops/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mapTensors, type Tensors } from "../tensor/tensors.ts";
 
 /**
- * A model's logits for images, which are cast to `dtype` first where one is given; those of bf16 come as f32, as a loss
- * needs more digits than they have.
+ * A model's output for its inputs, of which floats are cast to `dtype` first where one is given; what comes in bf16 is given
+ * as f32, as a loss needs more digits than it has.
  */
-export function logitsOf(model: Module, images: Tensor, dtype: FloatName | undefined): Tensor {
-  const logits = model.forward(dtype === undefined ? images : inDtype(images, dtype));
-  return logits.dtype === "bf16" ? inDtype(logits, "f32") : logits;
+export function logitsOf<In extends Tensors, Out extends Tensors>(
+  model: Module<In, Out>,
+  inputs: In,
+  dtype: FloatName | undefined,
+): Out {
+  const given = dtype === undefined ? inputs : mapTensors(inputs, (x) => isFloat(x.dtype) ? inDtype(x, dtype) : x);
+  const output = model.forward(given);
+  // A tensor of the usual kind stays the one that it is.
+  if (output instanceof Tensor && output.dtype !== "bf16") return output;
+  return mapTensors(output, (y) => y.dtype === "bf16" ? inDtype(y, "f32") : y);
 }

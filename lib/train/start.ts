@@ -1,46 +1,70 @@
 /** Where a training begins, or goes on. */
-import type { Batches } from "../data/dataset.ts";
+import { type Counters, type SamplerConfig, startingCounters } from "../checkpoint/state.ts";
+import { type BatchSource, canPosition } from "../data/batch_source.ts";
 import { StateError } from "../ffi/errors.ts";
-import { type Counters, startingCounters } from "../checkpoint/state.ts";
+import type { Tensors } from "../tensor/tensors.ts";
 
 /** What a training is asked for. */
 export interface Asked {
   readonly epochs: number;
   /** Only to go on with the training that was loaded, not to begin another. */
   readonly resume?: boolean;
-  /** To go on although epochs or batches are others. */
+  /** To go on although epochs or batches are others, or cannot be entered where the training was. */
   readonly force?: boolean;
+  /** Batches a step; by default 1. */
+  readonly accumulate?: number;
+}
+
+/** Steps of an optimizer for some batches of an epoch. */
+export function stepsOf(batches: number, accumulate: number): number {
+  return Math.ceil(batches / accumulate);
+}
+
+/** The settings of batches by which a training that goes on is told from another. */
+function samplerOf(train: BatchSource<Tensors, Tensors>, accumulate: number): SamplerConfig {
+  const own: SamplerConfig = train.config === undefined ? { batches: train.length } : train.config;
+  return accumulate === 1 ? own : { ...own, accumulate };
 }
 
 /** The counters to start from; throws where epochs or batches are not those that the training was begun with. */
 export function startingPoint(
   at: Counters,
-  train: Batches,
-  { epochs, resume = false, force = false }: Asked,
+  train: BatchSource<Tensors, Tensors>,
+  { epochs, resume = false, force = false, accumulate = 1 }: Asked,
 ): Counters {
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new RangeError(`fit(): Expected \`epochs\` as a whole number from 1, got ${epochs}`);
   }
-  if (train.length === 0) {
-    const { dataset, batchSize } = train.config;
-    throw new RangeError(
-      `fit(): Expected at least one batch an epoch, got ${dataset} samples in batches of ${batchSize}`,
-    );
-  }
+  requireLength(train);
+  const sampler = samplerOf(train, accumulate);
   const begun = at.epochs > 0;
   if (begun && (resume || at.epoch < at.epochs)) {
-    if (force) return forced(at, train, epochs);
-    requireSame({ ...at.sampler, epochs: at.epochs }, { ...train.config, epochs });
+    if (force) return forced(at, train, { epochs, accumulate, sampler });
+    requireSame({ ...at.sampler, epochs: at.epochs }, { ...sampler, epochs });
+    requirePosition(at, train);
     return at;
   }
   const { firstEpoch, optimizerSteps } = at;
-  return {
-    ...startingCounters,
-    epochs,
-    firstEpoch: firstEpoch + at.epochs,
-    optimizerSteps,
-    sampler: train.config,
-  };
+  return { ...startingCounters, epochs, firstEpoch: firstEpoch + at.epochs, optimizerSteps, sampler };
+}
+
+function requireLength({ length, config }: BatchSource<Tensors, Tensors>): void {
+  if (!Number.isInteger(length) || length < 0) {
+    throw new TypeError(`fit(): Expected batches with a \`length\`, how many an epoch has, got ${length}`);
+  }
+  if (length > 0) return;
+  const { dataset, batchSize }: SamplerConfig = config ?? {};
+  const got = dataset === undefined ? "none" : `${dataset} samples in batches of ${batchSize}`;
+  throw new RangeError(`fit(): Expected at least one batch an epoch, got ${got}`);
+}
+
+/** What cannot be entered where a training was would give it other batches from there on. */
+function requirePosition(at: Counters, train: BatchSource<Tensors, Tensors>): void {
+  if (at.epoch >= at.epochs || at.epoch === 0 && at.batch === 0 || canPosition(train)) return;
+  throw new StateError(
+    `fit(): Expected batches with at({ epoch, batch }) to go on exactly, in epoch ${at.epoch + 1} after ${at.batch} ` +
+      "batches, got an iterable without: give it that method, or pass `force` to begin a new pass over it and leave out as many",
+  );
 }
 
 /** A training that goes on must be the one that was begun. */
@@ -66,9 +90,16 @@ function shown(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : `${value}`;
 }
 
-/** The same place in a training of other epochs or batches: as many of the epoch's samples are done. */
-function forced(at: Counters, train: Batches, epochs: number): Counters {
-  const before = at.sampler?.batchSize ?? train.config.batchSize;
-  const batch = Math.min(Math.floor(at.batch * before / train.config.batchSize), train.length);
-  return { ...at, epochs, batch, step: at.epoch * train.length + batch, sampler: train.config };
+/** The same place in a training of other epochs or batches: as many of the epoch's samples are done, at a step's end. */
+function forced(
+  at: Counters,
+  train: BatchSource<Tensors, Tensors>,
+  { epochs, accumulate, sampler }: { epochs: number; accumulate: number; sampler: SamplerConfig },
+): Counters {
+  const now = sampler.batchSize ?? 1;
+  const before = at.sampler?.batchSize ?? now;
+  const reached = Math.min(Math.floor(at.batch * before / now), train.length);
+  const batch = reached === train.length ? reached : Math.floor(reached / accumulate) * accumulate;
+  const step = at.epoch * stepsOf(train.length, accumulate) + stepsOf(batch, accumulate);
+  return { ...at, epochs, batch, step, sampler };
 }

@@ -10,10 +10,12 @@ export class StepLosses {
     this.#enqueued.push(step);
   }
 
-  /** The oldest step without a loss has come to this one. */
-  read([loss = NaN, correct = NaN]: readonly number[], n: number): void {
+  /** The oldest step without a loss has come to these values. */
+  read({ loss = NaN, correct, ...metrics }: Readonly<Record<string, number>>, n: number): void {
     const step = this.#enqueued.shift();
-    if (step !== undefined) this.#read.push({ ...step, loss, top1: correct / n });
+    if (step === undefined) return;
+    const own = Object.keys(metrics).length === 0 ? {} : { metrics };
+    this.#read.push({ ...step, loss, top1: correct === undefined ? null : correct / n, ...own });
   }
 
   /** Those read since the last call. */

@@ -1,59 +1,47 @@
 /** Steps in flight, and what is needed should one of them fail. */
-import type { Batch } from "../data/dataset.ts";
+import type { Counters } from "../checkpoint/state.ts";
+import { releaseBatch, type SampleBatch } from "../data/batch_source.ts";
 import { LateError } from "../ffi/errors.ts";
 import type { Device } from "../tensor/device.ts";
-import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { Counters } from "../checkpoint/state.ts";
+import type { Tensors } from "../tensor/tensors.ts";
 
 /** A step that the device may still be busy with, and what is needed to run it again. */
-export interface StepInFlight {
+export interface StepInFlight<In extends Tensors, Targets extends Tensors> {
   /** The last command of the step in the device's queue. */
   readonly ticket: number;
   readonly before: Pick<Counters, "batch" | "step" | "images">;
-  /** Batches measured before it. */
+  /** Steps measured before it. */
   readonly measured: number;
-  readonly index: Int32Array;
-  readonly images: Tensor;
-  readonly labels: Tensor;
+  /** Its batches, in handles of their own. */
+  readonly batches: readonly SampleBatch<In, Targets>[];
 }
 
 /** Steps kept: those in flight, and the one that was just waited for. */
 const keptSteps = 3;
 
 /** The last few steps that were enqueued. */
-export class StepsInFlight implements Disposable {
-  readonly #steps: StepInFlight[] = [];
+export class StepsInFlight<In extends Tensors, Targets extends Tensors> implements Disposable {
+  readonly #steps: StepInFlight<In, Targets>[] = [];
 
-  /** Keeps a step with its batch, whose own tensors the loader disposes of. */
-  add({ images, labels, index }: Batch, step: Pick<StepInFlight, "ticket" | "before" | "measured">): void {
-    this.#steps.push({
-      ...step,
-      index,
-      images: scope(() => images.detach()).detachFromScope(),
-      labels: scope(() => labels.detach()).detachFromScope(),
-    });
+  /** Takes a step over, with its batches. */
+  add(step: StepInFlight<In, Targets>): void {
+    this.#steps.push(step);
   }
 
   /** Lets go of steps that are surely over. */
   trim(): void {
-    while (this.#steps.length > keptSteps) release(this.#steps.shift()!);
+    while (this.#steps.length > keptSteps) this.#steps.shift()!.batches.forEach(releaseBatch);
   }
 
   /** The step that a command of the queue belongs to. */
-  of(command: number): StepInFlight | undefined {
+  of(command: number): StepInFlight<In, Targets> | undefined {
     return this.#steps.find(({ ticket }) => command <= ticket);
   }
 
   [Symbol.dispose](): void {
-    this.#steps.forEach(release);
+    for (const { batches } of this.#steps) batches.forEach(releaseBatch);
     this.#steps.length = 0;
   }
-}
-
-function release({ images, labels }: StepInFlight): void {
-  images.dispose();
-  labels.dispose();
 }
 
 /** Waits for the device; gives the late error that it meets, if any. */

@@ -1,31 +1,4 @@
 /** The training loop. */
-import type { Batch, Batches } from "../data/dataset.ts";
-import { Backpressure } from "../tensor/backpressure.ts";
-import type { FloatName } from "../ffi/codes.ts";
-import { LateError, StateError } from "../ffi/errors.ts";
-import type { Module } from "../nn/module.ts";
-import type { BoundOptimizer } from "../optim/optimizer.ts";
-import type { Schedule } from "../optim/schedules.ts";
-import type { Device } from "../tensor/device.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { startingPoint } from "./start.ts";
-import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
-import { Ema } from "../optim/ema.ts";
-import { evaluate, type Evaluation } from "./evaluate.ts";
-import {
-  type BatchEnd,
-  type EpochEnd,
-  type FitResult,
-  type Listener,
-  Listeners,
-  type TrainerEvents,
-} from "./events.ts";
-import { lateError, StepsInFlight } from "./steps_in_flight.ts";
-import { Meter } from "./metrics.ts";
-import type { RunFolder } from "../run/run_folder.ts";
-import { metricsRow, resultOf, speedOf } from "./result.ts";
-import { StepLosses } from "./step_losses.ts";
-import { TrainingStep } from "./step.ts";
 import {
   checkTensors,
   type Counters,
@@ -34,7 +7,34 @@ import {
   type State,
   writeTensors,
 } from "../checkpoint/state.ts";
-import { type FitOptions, lossOf, type TrainerOptions } from "./trainer_options.ts";
+import { type BatchSource, passOver } from "../data/batch_source.ts";
+import { StateError } from "../ffi/errors.ts";
+import type { Loss } from "../nn/losses.ts";
+import type { Metrics } from "../nn/metrics.ts";
+import type { Module } from "../nn/module.ts";
+import { requireClipNorm } from "../optim/clip.ts";
+import { Ema } from "../optim/ema.ts";
+import type { BoundOptimizer } from "../optim/optimizer.ts";
+import type { RunFolder } from "../run/run_folder.ts";
+import type { Device } from "../tensor/device.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Tensors } from "../tensor/tensors.ts";
+import { EpochSteps, type Position } from "./epoch_steps.ts";
+import { EpochSums } from "./epoch_sums.ts";
+import { evaluate, type Evaluation } from "./evaluate.ts";
+import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
+import { columnsOf, requireMetrics } from "./measures.ts";
+import { metricsRow, resultOf, speedOf } from "./result.ts";
+import { startingPoint } from "./start.ts";
+import { TrainingStep } from "./step.ts";
+import {
+  type FitOptions,
+  lossOf,
+  requireAccumulate,
+  type TrainerConfig,
+  trainerConfig,
+  type TrainerOptions,
+} from "./trainer_options.ts";
 
 /**
  * Trains a model, by cross entropy unless another loss is given.
@@ -60,45 +60,67 @@ import { type FitOptions, lossOf, type TrainerOptions } from "./trainer_options.
  * console.log(top1);
  * ```
  */
-export class Trainer {
+export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, Targets extends Tensors = Tensor> {
   /** The model that it trains. */
-  readonly model: Module;
+  readonly model: Module<In, Out>;
   /** The optimizer with its state. */
   readonly optimizer: BoundOptimizer;
   /** The average of the weights, where there is one. */
   readonly ema: Ema | undefined;
+  /** How it trains, as a run's configuration keeps it. */
+  readonly config: TrainerConfig;
   readonly #device: Device;
-  readonly #schedule: Schedule;
-  readonly #dtype: FloatName | undefined;
+  readonly #options: TrainerOptions<In, Out, Targets>;
+  readonly #loss: Loss<In, Out, Targets>;
+  readonly #metrics: Metrics<In, Out, Targets>;
+  readonly #accumulate: number;
   readonly #listeners = new Listeners();
-  readonly #step: TrainingStep;
-  #at: { -readonly [Name in keyof Counters]: Counters[Name] } = { ...startingCounters };
-  readonly #losses = new StepLosses();
-  #meter = this.#newMeter();
+  readonly #step: TrainingStep<In, Out, Targets>;
+  readonly #steps: EpochSteps<In, Out, Targets>;
+  #at: Position = { ...startingCounters };
+  readonly #sums = new EpochSums();
   #fitting = false;
   #savedAt = 0;
   /** Whether something has happened since the state was saved. */
   #unsaved = false;
 
   /** Binds the optimizer to the model, and makes its state. */
-  constructor(model: Module, options: TrainerOptions) {
-    const { optimizer, schedule, groups, ema } = options;
-    const loss = lossOf(options);
+  constructor(model: Module<In, Out>, options: TrainerOptions<In, Out, Targets>) {
+    const { optimizer, schedule, groups, ema, clipNorm, accumulate = 1, seed, metrics = {} } = options;
+    this.#loss = lossOf(options);
+    requireMetrics("Trainer", metrics);
+    if (clipNorm !== undefined) requireClipNorm("Trainer", clipNorm);
+    this.#metrics = metrics;
+    this.#accumulate = requireAccumulate(accumulate);
+    this.#options = options;
+    this.config = trainerConfig(options);
     this.model = model;
     this.optimizer = optimizer.bind(model, { groups });
     this.optimizer.prepare();
     this.ema = ema === undefined ? undefined : new Ema(model, { decay: ema });
     this.#device = model.namedParameters().values().next().value!.device;
-    this.#schedule = schedule;
-    this.#dtype = options.dtype;
     this.#step = new TrainingStep({
       model,
       optimizer: this.optimizer,
-      loss,
+      loss: this.#loss,
+      metrics,
       transformBatch: options.transformBatch,
+      clipNorm,
       ema: this.ema,
       capture: options.capture ?? true,
       dtype: options.dtype,
+    });
+    this.#steps = new EpochSteps({
+      model,
+      optimizer: this.optimizer,
+      step: this.#step,
+      schedule,
+      sums: this.#sums,
+      listeners: this.#listeners,
+      device: this.#device,
+      accumulate: this.#accumulate,
+      seed,
+      metrics: Object.keys(metrics),
     });
   }
 
@@ -114,8 +136,8 @@ export class Trainer {
 
   /** The whole state as it is now. */
   async state(): Promise<State> {
-    await this.#meter.flush();
-    const counters = { ...this.#at, ...this.#sums() };
+    await this.#sums.flush();
+    const counters = { ...this.#at, ...this.#sums.sums() };
     const tensors = await readTensors(this);
     // After the reads: what was enqueued is done, and chosen.
     return { tensors, counters: { ...counters, plan: this.#device.plan() || null } };
@@ -132,23 +154,24 @@ export class Trainer {
     writeTensors(state.tensors, this);
     this.#at = { ...state.counters };
     this.optimizer.resumeAt(state.counters.optimizerSteps);
-    this.#restartMeter();
+    this.#sums.restart(this.#at);
   }
 
   /**
    * Trains for some epochs and measures after each.
    *
    * A training that was stopped, or whose state was loaded, goes on where it was, and must be given the same epochs and
-   * batches. Once it is over, the next `fit()` begins a new one with the weights as they are.
+   * batches: a data set's, an array, or an iterable with at({ epoch, batch }); another iterable is refused then, as it could
+   * give others. Steps are not cut: it stops, and is saved, between two of them. Once it is over, the next `fit()` begins a new one with the weights as they are.
    */
-  async fit(train: Batches, options: FitOptions): Promise<FitResult> {
+  async fit(train: BatchSource<In, Targets>, options: FitOptions<In, Targets>): Promise<FitResult> {
     if (this.#fitting) {
       throw new StateError("fit(): Expected one training at a time, got a second call: await the first");
     }
-    const at = startingPoint(this.#at, train, options);
+    const at = startingPoint(this.#at, train, { ...options, accumulate: this.#accumulate });
     if (at !== this.#at) {
       this.#at = { ...at };
-      this.#restartMeter();
+      this.#sums.restart(this.#at);
     }
     if (!this.optimizer.begun) this.ema?.restart();
     this.#savedAt = performance.now();
@@ -164,7 +187,7 @@ export class Trainer {
   dispose(): void {
     this.#step.dispose();
     this.ema?.dispose();
-    this.#meter.dispose();
+    this.#sums.dispose();
     this.optimizer.dispose();
   }
 
@@ -184,33 +207,20 @@ export class Trainer {
     return this.toString();
   }
 
-  #newMeter(): Meter {
-    return new Meter([false, true], (values, n) => this.#losses.read(values, n));
-  }
-
-  #restartMeter(): void {
-    const { lossSum, correct, seen } = this.#at;
-    this.#meter.dispose();
-    this.#losses.forget();
-    this.#meter = this.#newMeter();
-    this.#meter.sums.splice(0, 2, lossSum, correct);
-    this.#meter.samples = seen;
-  }
-
-  #sums(): Pick<Counters, "lossSum" | "correct" | "seen"> {
-    const { sums: [lossSum = 0, correct = 0], samples } = this.#meter;
-    return { lossSum, correct, seen: samples };
-  }
-
-  async #fit(train: Batches, options: FitOptions): Promise<FitResult> {
+  async #fit(train: BatchSource<In, Targets>, options: FitOptions<In, Targets>): Promise<FitResult> {
     const { epochs, runFolder, signal } = options;
     if (!this.model.training) this.model.train();
+    const metrics = Object.keys(this.#metrics);
     await this.#listeners.emit("fitBegin", {
       epochs,
       batches: train.length,
-      samples: train.samples,
+      accumulate: this.#accumulate,
+      clipNorm: this.#options.clipNorm ?? null,
+      metrics,
+      samples: train.samples ?? null,
       step: this.#at.step,
     });
+    await runFolder?.nameMetrics(columnsOf(metrics));
     await runFolder?.event("fitBegin", { epochs, step: this.#at.step });
     let end: EpochEnd | undefined;
     while (this.#at.epoch < epochs && !signal?.aborted) {
@@ -221,7 +231,7 @@ export class Trainer {
     return await this.#finish(end, options);
   }
 
-  async #finish(last: EpochEnd | undefined, options: FitOptions): Promise<FitResult> {
+  async #finish(last: EpochEnd | undefined, options: FitOptions<In, Targets>): Promise<FitResult> {
     const { runFolder, valid, signal } = options;
     const { epoch, epochs, step } = this.#at;
     let measured: Pick<EpochEnd, "evaluation" | "ema"> | undefined = last;
@@ -241,30 +251,33 @@ export class Trainer {
   }
 
   /** One epoch, or the rest of one; undefined where the signal stopped it. */
-  async #epoch(train: Batches, options: FitOptions): Promise<EpochEnd | undefined> {
-    const { epochs, valid, signal, runFolder } = options;
+  async #epoch(train: BatchSource<In, Targets>, options: FitOptions<In, Targets>): Promise<EpochEnd | undefined> {
+    const { epochs, valid, signal, runFolder, saveEvery = 600 } = options;
     this.#unsaved = true;
     const epoch = this.#at.epoch + 1;
-    await this.#listeners.emit("epochBegin", {
-      epoch,
-      epochs,
-      done: this.#at.batch * train.config.batchSize,
-      samples: train.samples,
-    });
-    await this.#steps(train, options);
+    await this.#listeners.emit("epochBegin", { epoch, epochs, done: this.#at.seen, samples: train.samples ?? null });
+    const saveIfDue = async (lap: () => void): Promise<boolean> => {
+      if (runFolder === undefined || performance.now() - this.#savedAt < saveEvery * 1000) return false;
+      lap();
+      await this.#save(runFolder);
+      return true;
+    };
+    await this.#steps.run({ at: this.#at, train, signal, runFolder, saveIfDue });
     if (this.#at.batch < train.length) return undefined;
     const measured = await this.#measured(valid, signal);
     if (measured === undefined) return undefined;
     const { evaluation } = measured;
     if (evaluation !== null) await this.#listeners.emit("evaluateEnd", { ...evaluation, epoch });
-    const [trainLoss, trainTop1] = [this.#meter.mean(0)!, this.#meter.mean(1)!];
+    const [trainLoss, trainTop1] = [this.#sums.mean("loss")!, this.#sums.mean("correct")];
+    const trainMetrics = this.#sums.metrics(Object.keys(this.#metrics));
     // From the schedule: a run that goes on at an epoch's edge has set no rate yet.
-    const lr = this.#schedule.over(train.length * epochs)(this.#at.step - 1);
-    const speed = speedOf(this.#at.epochSeconds, this.#meter.samples);
-    const end: EpochEnd = { epoch, epochs, lr, trainLoss, trainTop1, ...measured, ...speed };
-    const begun = { batch: 0, lossSum: 0, correct: 0, seen: 0, epochSeconds: 0 };
-    Object.assign(this.#at, { ...begun, epoch, trainLoss, trainTop1 });
-    this.#restartMeter();
+    const lr = this.#steps.rates(train, epochs)(this.#at.step - 1);
+    const speed = speedOf(this.#at.epochSeconds, this.#sums.samples);
+    const end: EpochEnd = { epoch, epochs, lr, trainLoss, trainTop1, trainMetrics, ...measured, ...speed };
+    const begun = { batch: 0, lossSum: 0, correct: 0, seen: 0, metricSums: undefined, epochSeconds: 0 };
+    const own = Object.keys(trainMetrics).length === 0 ? {} : { trainMetrics };
+    Object.assign(this.#at, { ...begun, epoch, trainLoss, trainTop1, ...own });
+    this.#sums.restart(this.#at);
     if (runFolder !== undefined) {
       await runFolder.metrics(metricsRow(end));
       await runFolder.event("epochEnd", { ...end });
@@ -277,30 +290,24 @@ export class Trainer {
   /** Saves the state, or leaves that to the next time. */
   async #save(runFolder: RunFolder): Promise<void> {
     const state = await this.state();
-    await this.#tellLosses(runFolder);
+    await this.#steps.tellLosses(runFolder);
     if (await runFolder.trySave(state)) this.#unsaved = false;
     this.#savedAt = performance.now();
   }
 
-  async #tellLosses(runFolder: RunFolder | undefined): Promise<void> {
-    const losses = this.#losses.take();
-    if (losses.length === 0) return;
-    await runFolder?.steps(losses.map((loss) => ({ ...loss })));
-    await this.#listeners.emit("losses", losses);
-  }
-
   /** Undefined where the signal stopped it. */
   async #measured(
-    valid: Batches | undefined,
+    valid: BatchSource<In, Targets> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Pick<EpochEnd, "evaluation" | "ema"> | undefined> {
     if (valid === undefined) return { evaluation: null, ema: null };
     const epochs = this.#at.epochs;
     const epoch = Math.min(this.#at.epoch + 1, epochs);
     const onProgress = (done: number): Promise<void> =>
-      this.#listeners.emit("evaluateBatch", { epoch, epochs, done, samples: valid.samples });
-    const how = { signal, onProgress, dtype: this.#dtype };
-    const measure = (): Promise<Evaluation> => evaluate(this.model, valid.at({ epoch: 0 }), how);
+      this.#listeners.emit("evaluateBatch", { epoch, epochs, done, samples: valid.samples ?? null });
+    const { dtype } = this.#options;
+    const how = { loss: this.#loss, metrics: this.#metrics, signal, onProgress, dtype };
+    const measure = (): Promise<Evaluation> => evaluate(this.model, passOver(valid, { epoch: 0, batch: 0 }), how);
     try {
       const evaluation = await measure();
       return { evaluation, ema: await this.ema?.during(measure) ?? null };
@@ -308,91 +315,5 @@ export class Trainer {
       if (signal?.aborted && error === signal.reason) return undefined;
       throw error;
     }
-  }
-
-  async #steps(train: Batches, { signal, runFolder, saveEvery = 600 }: FitOptions): Promise<void> {
-    const at = this.#at;
-    const rate = this.#schedule.over(train.length * at.epochs);
-    const backpressure = new Backpressure(this.#device);
-    using kept = new StepsInFlight();
-    let started = performance.now();
-    const lap = (): void => {
-      const now = performance.now();
-      at.trainSeconds += (now - started) / 1000;
-      at.epochSeconds += (now - started) / 1000;
-      started = now;
-    };
-    try {
-      for await (const batch of train.at({ epoch: at.firstEpoch + at.epoch, batch: at.batch })) {
-        const lr = rate(at.step);
-        const values = await this.#enqueue(batch, lr, kept);
-        await this.#meter.add(values, batch.index.length);
-        await this.#tellLosses(runFolder);
-        await backpressure.step();
-        kept.trim();
-        await this.#listeners.emit("batchEnd", this.#batchEnd(train, lr));
-        if (signal?.aborted) break;
-        if (runFolder === undefined || performance.now() - this.#savedAt < saveEvery * 1000) continue;
-        lap();
-        await this.#save(runFolder);
-        started = performance.now();
-      }
-      await backpressure.drain();
-      await this.#meter.flush();
-      await this.#tellLosses(runFolder);
-    } catch (error) {
-      const explained = await this.#explained(error, kept);
-      await this.#tellLosses(runFolder);
-      throw explained;
-    } finally {
-      lap();
-      Object.assign(at, this.#sums());
-    }
-  }
-
-  #batchEnd(train: Batches, lr: number): BatchEnd {
-    const { epoch, epochs, step, batch } = this.#at;
-    const done = Math.min(batch * train.config.batchSize, train.samples);
-    const [loss, top1] = [this.#meter.mean(0), this.#meter.mean(1)];
-    return { epoch: epoch + 1, epochs, step, lr, done, samples: train.samples, loss, top1 };
-  }
-
-  /** Enqueues the step of a batch and counts it. */
-  async #enqueue(batch: Batch, lr: number, kept: StepsInFlight): Promise<Tensor> {
-    const { images, labels, index } = batch;
-    const at = this.#at;
-    const before = { batch: at.batch, step: at.step, images: at.images };
-    this.optimizer.lr = lr;
-    const values = await this.#step.enqueue(images, labels);
-    kept.add(batch, { ticket: this.#device.queue.enqueued(), before, measured: this.#meter.batches });
-    at.batch++;
-    at.step++;
-    at.images += index.length;
-    at.optimizerSteps = this.optimizer.steps;
-    this.#losses.note({ step: at.step, epoch: at.epoch + 1, lr });
-    return values;
-  }
-
-  /**
-   * The error to throw instead of one. After a late error, which may hide behind another, the device goes on, the counters
-   * go back to before the step that failed, and that is run again to see where.
-   */
-  async #explained(error: unknown, kept: StepsInFlight): Promise<unknown> {
-    const late = error instanceof LateError ? error : await lateError(this.#device);
-    if (late === undefined) return error;
-    await this.#device.recover();
-    this.#at.optimizerSteps = this.optimizer.steps;
-    const failed = kept.of(late.record);
-    await this.#meter.rewind(failed?.measured ?? this.#meter.batches);
-    this.#losses.forget();
-    if (failed === undefined) return error;
-    const { before, images, labels, index } = failed;
-    Object.assign(this.#at, before);
-    if (error !== late) return error;
-    const where = await firstNonFinite(this.model, images, {
-      loss: (images) => this.#step.lossOf(images, labels).loss,
-    });
-    if (where === undefined) return error;
-    return new NonFiniteError({ epoch: this.#at.epoch + 1, step: before.step + 1, index, where }, { cause: error });
   }
 }

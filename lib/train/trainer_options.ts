@@ -1,33 +1,60 @@
-import type { Batches } from "../data/dataset.ts";
-import type { BatchTransform } from "../data/registry.ts";
+import type { BatchSource } from "../data/batch_source.ts";
+import type { BatchTransform } from "../data/transform.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
+import type { Metrics } from "../nn/metrics.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
-import type { Optimizer } from "../optim/optimizers.ts";
-import type { Schedule } from "../optim/schedules.ts";
+import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
+import type { Schedule, ScheduleConfig } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Tensors } from "../tensor/tensors.ts";
 
 /** How a model is trained. */
-export interface TrainerOptions {
-  /** By {@linkcode optim.ranger} and its like. */
+export interface TrainerOptions<
+  In extends Tensors = Tensor,
+  Out extends Tensors = Tensor,
+  Targets extends Tensors = Tensor,
+> {
+  /** By {@linkcode optim.ranger} and its like, or one of the script's own. */
   optimizer: Optimizer;
-  /** The learning rate over the whole training. */
+  /** The learning rate over the whole training, by steps of the optimizer. */
   schedule: Schedule;
   /** Settings for some of the parameters. */
   groups?: readonly ParameterGroup[];
-  /** What is made small; by default cross entropy of logits [n, classes]. */
-  loss?: Loss;
+  /**
+   * What is made small: a scalar, the mean over the batch; by default cross entropy of logits [n, classes]. A model is
+   * measured by it too; one that is trained by cross entropy, by that without label smoothing and weights.
+   */
+  loss?: Loss<In, Out, Targets>;
   /** For cross entropy: share of the target spread over all classes, 0 to 1; by default 0. */
   labelSmoothing?: number;
   /**
-   * Changes the images of each training batch, with ops alone, as it is part of the step that is recorded and replayed; by
-   * default they stay.
+   * What is measured beside the loss, in training and in validation: scalars, each a mean over the batch, by their names.
+   * Where the targets are classes, accuracy is measured as well.
    */
-  transformBatch?: BatchTransform;
+  metrics?: Metrics<In, Out, Targets>;
+  /**
+   * Changes each training batch, with ops alone, as it is part of the step that is recorded and replayed; by default it
+   * stays. {@linkcode data.mixup} and {@linkcode data.cutmix} are such.
+   */
+  transformBatch?: BatchTransform<In, Targets>;
+  /** The seed of a batch transform's draws; by default that of the batches, else 0. */
+  seed?: number;
+  /**
+   * The largest norm that all gradients have together, above 0: larger ones are scaled down to it
+   * ({@linkcode optim.clipGradNorm}); by default they stay.
+   */
+  clipNorm?: number;
+  /**
+   * Batches an optimizer step, from 1; by default 1. The gradient is the mean over all of their samples, so that without
+   * batch norm it is that of one large batch; what is left at an epoch's end is a step of its own.
+   */
+  accumulate?: number;
   /** Whether each step is recorded once and then replayed by one native call; by default true. */
   capture?: boolean;
   /**
-   * What the model computes in; by default what the images come in. With bf16 the model's parameters are f32, and so are the
+   * What the model computes in; by default what the inputs come in. With bf16 the model's parameters are f32, and so are the
    * optimizer's state, the statistics of batch norms and the loss.
    */
   dtype?: FloatName;
@@ -35,12 +62,45 @@ export interface TrainerOptions {
   ema?: number;
 }
 
+/** What a run's configuration keeps of how a trainer trains. */
+export interface TrainerConfig {
+  /** The optimizer with its settings. */
+  readonly optimizer: OptimizerConfig;
+  /** The schedule with its settings. */
+  readonly schedule: ScheduleConfig;
+  /** The largest norm that all gradients have together; null for any. */
+  readonly clipNorm: number | null;
+  /** Batches an optimizer step. */
+  readonly accumulate: number;
+  /** Decay of the weights' average; null for none. */
+  readonly ema: number | null;
+  /** Whether steps are recorded once and replayed. */
+  readonly capture: boolean;
+  /** What the model computes in; null for what the images come in. */
+  readonly dtype: FloatName | null;
+}
+
+/** What of a trainer's options a run's configuration keeps. */
+export function trainerConfig<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
+  { optimizer, schedule, clipNorm, accumulate, ema, capture, dtype }: TrainerOptions<In, Out, Targets>,
+): TrainerConfig {
+  return {
+    optimizer: optimizer.config,
+    schedule: schedule.config,
+    clipNorm: clipNorm ?? null,
+    accumulate: accumulate ?? 1,
+    ema: ema ?? null,
+    capture: capture ?? true,
+    dtype: dtype ?? null,
+  };
+}
+
 /** How long to train, and what to do beside it. */
-export interface FitOptions {
+export interface FitOptions<In extends Tensors = Tensor, Targets extends Tensors = Tensor> {
   /** Epochs in all, from 1. */
   epochs: number;
   /** What to measure with after each epoch. */
-  valid?: Batches;
+  valid?: BatchSource<In, Targets>;
   /** Stops the training after the step under way; it can go on later, exactly. */
   signal?: AbortSignal;
   /** Where to keep metrics, losses, events, results and, after each epoch, at a stop and now and then, the whole state. */
@@ -49,21 +109,34 @@ export interface FitOptions {
   saveEvery?: number;
   /** Only goes on with the training whose state was loaded: one that is over is measured, and none is begun. */
   resume?: boolean;
-  /** Goes on with other epochs or batches than the training was begun with, at the same place; by default it refuses. */
+  /**
+   * Goes on with other epochs or batches than the training was begun with, or with batches that cannot be entered where it
+   * was, at the same place; by default it refuses.
+   */
   force?: boolean;
 }
 
 /** The loss of some options: cross entropy, or one of the script's own. */
-export function lossOf({ loss, labelSmoothing }: TrainerOptions): Loss {
+export function lossOf<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
+  { loss, labelSmoothing }: TrainerOptions<In, Out, Targets>,
+): Loss<In, Out, Targets> {
   if (loss === undefined) {
     if (labelSmoothing === undefined || labelSmoothing >= 0 && labelSmoothing <= 1) {
-      return crossEntropyLoss({ labelSmoothing });
+      // A model of several outputs has no logits, and the first step says so.
+      return crossEntropyLoss({ labelSmoothing }) as unknown as Loss<In, Out, Targets>;
     }
     throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
   }
+  if (typeof loss !== "function") throw new TypeError(`Trainer(): Expected \`loss\` as a function, got ${typeof loss}`);
   if (labelSmoothing === undefined) return loss;
   throw new TypeError(
     "Trainer(): Expected `loss` or `labelSmoothing`, got both: give the loss with its smoothing, say " +
       "nn.crossEntropyLoss({ labelSmoothing })",
   );
+}
+
+/** Checks how many batches an optimizer step takes. */
+export function requireAccumulate(accumulate: number): number {
+  if (Number.isInteger(accumulate) && accumulate >= 1) return accumulate;
+  throw new RangeError(`Trainer(): Expected \`accumulate\` as a whole number from 1, got ${accumulate}`);
 }

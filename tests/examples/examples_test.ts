@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { loadCheckpoint, type SafeTensor } from "../../mod.ts";
 import { exampleNames } from "../../tasks/example.ts";
+import { copies, writeFolder } from "../support/image_files.ts";
 import { tempFolder } from "../temp_folder.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -144,6 +146,71 @@ Deno.test("example own_network: its run is opened by evaluate and predict, which
     'error: Expected --width to be a whole number from 1 to 512, got "513"\n',
   ]);
   await Deno.remove(new URL(run, root), { recursive: true });
+});
+
+/** The weights and the optimizer's state in a run's newest checkpoint. */
+async function stateOf(run: string): Promise<ReadonlyMap<string, SafeTensor>> {
+  return (await loadCheckpoint(join(run, "checkpoint", "state.safetensors"))).state.tensors;
+}
+
+/**
+ * A script that keeps its run in a folder: gives what it prints, once it was seen that it ends with the same bits captured, op
+ * by op, and stopped after some steps and run again.
+ */
+async function resumedAlike(name: string, folder: string, stop: number, ...args: string[]): Promise<string[]> {
+  const runs = ["whole", "eager", "stopped"].map((part) => join(folder, part));
+  const [whole = "", eager = "", stopped = ""] = runs;
+  const shown = await lines(name, ...args, "--run", whole);
+  assertEquals(shown.at(-1), `run ${whole}`);
+  await lines(name, ...args, "--run", eager, "--eager");
+  const first = await lines(name, ...args, "--run", stopped, "--stop", `${stop}`);
+  assertEquals(first.at(-2), `stopped after ${stop} steps`);
+  const rest = await lines(name, ...args, "--run", stopped);
+  assertEquals(rest.at(-2), shown.at(-2));
+  const state = await stateOf(whole);
+  assertEquals(await stateOf(eager), state, "eager");
+  assertEquals(await stateOf(stopped), state, "stopped");
+  return shown;
+}
+
+Deno.test("example finetune: weights without their head on a folder of photos; its run predicts, resumed with the same bits", async () => {
+  using folder = tempFolder();
+  const photos = await writeFolder(join(folder.path, "photos"), {
+    ...copies(12, "grey_progressive.jpg", "train/grey"),
+    ...copies(12, "progressive_444.jpg", "train/colour"),
+    ...copies(4, "grey_progressive.jpg", "val/grey"),
+    ...copies(4, "progressive_444.jpg", "val/colour"),
+  });
+  const shown = await resumedAlike("finetune", folder.path, 7, "--data", photos);
+  const losses = numbers(shown, /^epoch \d: loss ([\d.]+)$/);
+  assert(losses.length === 4 && losses[3]! < 0.7 * losses[0]!, `losses ${losses}`);
+  const [top1 = 0] = numbers(shown, /^top-1 ([\d.]+) % after 12 steps$/);
+  assertEquals(top1, 100);
+  const run = join(folder.path, "whole");
+  const image = fromFileUrl(new URL("tests/fixtures/images/grey_progressive.jpg", root));
+  const told = await task("predict", run, image, "--top", "1");
+  assertEquals(told.code, 0, told.errors);
+  assert(/^grey_progressive\.jpg {2}grey [\d.]+ %$/.test(told.lines.at(-1)!), told.lines.at(-1));
+  const measured = await task("evaluate", run, "--json");
+  assertEquals([measured.code, JSON.parse(measured.lines[0]!).top1], [0, 1], measured.errors);
+  const resumed = await task("train", "--resume", run);
+  assertEquals(resumed.code, 2);
+  assert(resumed.errors.includes("a script made it: run that script again"), resumed.errors);
+});
+
+Deno.test("example distillation: a student learns from a teacher that stays as it is, resumed with the same bits", async () => {
+  using folder = tempFolder();
+  const preset = ["--limit", "512", "--epochs", "2", "--bs", "32", "--json", "--out", folder.path];
+  const { code, lines: [result = ""], errors } = await task("train", ...preset);
+  assertEquals(code, 0, errors);
+  const teacher: string = JSON.parse(result).run;
+  const before = await stateOf(teacher);
+  const args = ["--limit", "512", "--epochs", "2", "--teacher", teacher];
+  const shown = await resumedAlike("distillation", folder.path, 21, ...args);
+  const losses = numbers(shown, /^epoch \d: loss ([\d.]+)$/);
+  assert(losses.length === 2 && losses[1]! < 0.95 * losses[0]!, `losses ${losses}`);
+  assertEquals(numbers(shown, /^top-1 ([\d.]+) % after 32 steps$/).length, 1);
+  assertEquals(await stateOf(teacher), before);
 });
 
 Deno.test("example worker: ten Workers leave the threads and the memory of the first", async () => {

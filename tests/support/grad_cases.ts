@@ -80,6 +80,19 @@ function convolution(
 
 const ACTIVATIONS = ["none", "relu", "mish", "silu", "gelu", "sigmoid", "tanh"] as const;
 
+/** The gradient of a convolution as an op of its own: a transposed convolution to images of height x width. */
+function transposed(
+  image: number[],
+  weight: number[],
+  [height = 1, width = 1]: number[],
+  stride: number[],
+  padding: number[],
+  groups = 1,
+): GradCase<OpParams["conv2d_backward_input"]> {
+  const { inputs, params } = convolution(image, weight, stride, padding, groups);
+  return { inputs, params: { height, width, ...params } };
+}
+
 function norms(statistics: boolean): GradCase<OpParams["batch_norm"]>[] {
   return ACTIVATIONS.flatMap((activation, index) => {
     const channels = index % 3 + 1;
@@ -91,6 +104,25 @@ function norms(statistics: boolean): GradCase<OpParams["batch_norm"]>[] {
     const params = { eps: 1e-5, activation };
     return [{ inputs: [...head, null], params }, { inputs: [...head, between(-1, 1.5, ...shape)], params }];
   });
+}
+
+function groups(shape: number[], groups: number, weight: boolean, bias: boolean): GradCase<OpParams["group_norm"]> {
+  const channels = shape.at(-1)!;
+  const vectors = [weight ? between(0.5, 1.5, channels) : null, bias ? of(channels) : null];
+  return { inputs: [of(...shape), ...vectors], params: { groups, eps: 1e-5 } };
+}
+
+/** Smaller, larger and equal sizes by each rule, by size and by scale. */
+function resamplings(): GradCase<OpParams["resample2d"]>[] {
+  const sizes = [
+    { image: [1, 1, 1, 1], height: 2, width: 1, scaleH: 0, scaleW: 0 },
+    { image: [2, 5, 3, 2], height: 2, width: 7, scaleH: 0, scaleW: 0 },
+    { image: [1, 3, 4, 1], height: 3, width: 4, scaleH: 0, scaleW: 0 },
+    { image: [1, 4, 5, 3], height: 6, width: 3, scaleH: 1.7, scaleW: 0.7 },
+  ];
+  return sizes.flatMap(({ image, ...size }) =>
+    [0, 1, 2].map((rule) => ({ inputs: [of(...image)], params: { ...size, rule } }))
+  );
 }
 
 function blurs(): { shape: number[]; taps: number; stride: number; reflect: boolean }[] {
@@ -107,6 +139,8 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
   gelu: unary(),
   sigmoid: unary(),
   tanh: unary(),
+  softplus: unary(),
+  leaky_relu: unary().map(({ inputs }, i) => ({ inputs, params: { negativeSlope: i % 2 === 0 ? 0.01 : -0.3 } })),
   exp: unary(),
   log: unary(0.3, 3),
   sqrt: unary(0.3, 3),
@@ -123,9 +157,17 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
   div: binary(0.4, 2),
   maximum: binary(),
   minimum: binary(),
+  where: [
+    { inputs: [{ labels: [1] }, of(1), of(1)], params: {} },
+    { inputs: [{ labels: [0, 1, 0, 1, 1] }, of(5), of(5)], params: {} },
+    { inputs: [{ labels: [0, 1, 1] }, of(2, 3), of()], params: {} },
+    { inputs: [{ labels: [1, 0] }, of(3, 1), of(2, 1, 2)], params: {} },
+    { inputs: [{ labels: [0, 2, -1] }, of(1), of(2, 2, 3)], params: {} },
+  ],
   sum: reductions(),
   mean: reductions(),
   max: reductions(),
+  min: reductions(),
   broadcast_to: [
     { inputs: [of()], params: { shape: [] } },
     { inputs: [of()], params: { shape: [2, 3] } },
@@ -175,6 +217,13 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
     { inputs: [of(1, 2, 2), of(1, 1, 2)], params: { axis: 1 } },
     { inputs: [of(0, 2), of(2, 2)], params: { axis: 0 } },
   ],
+  gather_rows: [
+    { inputs: [of(1), { labels: [0] }], params: {} },
+    { inputs: [of(3), { labels: [2, 0, 2, 2] }], params: {} },
+    { inputs: [of(4, 3), { labels: [1, 1, 3] }], params: {} },
+    { inputs: [of(2, 1, 3), { labels: [1, 0, 1, 0, 1] }], params: {} },
+    { inputs: [of(5, 2), { labels: [] }], params: {} },
+  ],
   cast: SHAPES.map((shape) => ({ inputs: [of(...shape)], params: { dtype: "f64" } })),
   matmul: [false, true].flatMap((transposeA) =>
     [false, true].flatMap((transposeB) =>
@@ -194,8 +243,23 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
     convolution([1, 3, 3, 3], [3, 3, 3, 1], [1, 2], [1, 1], 3),
     convolution([3, 2, 2, 2], [5, 1, 1, 2], [1, 1], [0, 0]),
   ],
+  conv2d_backward_input: [
+    transposed([1, 1, 1, 1], [1, 1, 1, 1], [1, 1], [1, 1], [0, 0]),
+    transposed([1, 3, 2, 2], [2, 3, 3, 3], [5, 4], [2, 2], [1, 1]),
+    transposed([2, 2, 3, 1], [1, 2, 2, 3], [4, 4], [2, 1], [0, 0]),
+    transposed([1, 2, 2, 4], [4, 3, 2, 3], [4, 4], [2, 2], [1, 0], 2),
+    transposed([1, 2, 3, 3], [3, 3, 3, 1], [4, 5], [3, 2], [1, 1], 3),
+  ],
   batch_norm: norms(false),
   batch_norm_eval: norms(true),
+  group_norm: [
+    groups([3, 5], 1, true, true),
+    groups([2, 1], 1, true, true),
+    groups([2, 6], 3, false, true),
+    groups([2, 3, 2, 4], 2, true, true),
+    groups([1, 2, 3], 3, true, false),
+    groups([2, 2, 4], 1, false, false),
+  ],
   squeeze_excitation: ACTIVATIONS.map((activation, index) => {
     const [c, r] = [index % 3 + 1, index % 2 + 1];
     return { inputs: [of(2, 2, index % 2 + 1, c), of(r, c), of(r), of(c, r), of(c)], params: { activation } };
@@ -209,6 +273,8 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
     inputs: [of(...shape)],
     params: { kernel: i % 2 + 2, ...params },
   })),
+  resample2d: resamplings(),
+  causal_softmax: [[1, 1], [3, 3], [2, 5], [4, 2], [2, 3, 3]].map((shape) => ({ inputs: [of(...shape)], params: {} })),
   softmax: [[1], [5], [2, 3], [2, 1, 4], [3, 1]].map((shape) => ({ inputs: [of(...shape)], params: {} })),
   log_softmax: [[1], [5], [2, 3], [2, 1, 4], [3, 1]].map((shape) => ({ inputs: [of(...shape)], params: {} })),
   cross_entropy: [0, 0.1].flatMap((labelSmoothing) => [

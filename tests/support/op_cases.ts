@@ -48,11 +48,20 @@ const table: { ops: OpRow[] } = JSON.parse(
 export const opRows: readonly OpRow[] = table.ops;
 
 /** The cases of one op; throws where the file is missing or holds none. */
-export async function readOpCases(op: string): Promise<OpCase[]> {
-  const path = fromFileUrl(new URL(`../fixtures/ops/${op}.safetensors`, import.meta.url));
+export function readOpCases(op: string): Promise<OpCase[]> {
+  return readCases(`ops/${op}.safetensors`, "make_ops.py");
+}
+
+/** The cases of a function that is made of several ops. */
+export function readFunctionCases(name: string): Promise<OpCase[]> {
+  return readCases(`functions/${name}.safetensors`, "make_functions.py");
+}
+
+async function readCases(file: string, script: string): Promise<OpCase[]> {
+  const path = fromFileUrl(new URL(`../fixtures/${file}`, import.meta.url));
   const { tensors, metadata } = await readSafetensors(path);
   const stored: StoredCase[] = JSON.parse(metadata["cases"] ?? "[]");
-  if (stored.length === 0) throw new Error(`Expected cases in "${path}", got none: run tests/fixtures/make_ops.py`);
+  if (stored.length === 0) throw new Error(`Expected cases in "${path}", got none: run tests/fixtures/${script}`);
   const find = (key: string | null): SafeTensor | null => {
     if (key === null) return null;
     const tensor = tensors.get(key);

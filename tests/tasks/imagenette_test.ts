@@ -94,7 +94,7 @@ test("imagenette: two epochs on 320 images bring the loss down, and the run's fo
   assert(Math.abs(kept.imagesPerSecond * kept.trainSeconds - 640) < 1e-6);
   assertEquals([kept.device, kept.dtype, typeof kept.cpu, kept.cpu.length > 0], ["cpu", "f32", "string", true]);
   assert(/^[0-9a-f]{40}$/.test(kept.commit ?? "") || kept.commit === null);
-  assertEquals(await evaluate(run), { top1: top1!, top5: top5!, loss: loss!, n: 320 });
+  assertEquals(await evaluate(run), { top1: top1!, top5: top5!, loss: loss!, metrics: {}, n: 320 });
 });
 
 /** SHA-256 of every tensor of a run's state. */

@@ -24,7 +24,13 @@ Deno.test("train and evaluate: a run's folder is enough to measure it again, ali
   assert(result.run.startsWith(folder.path));
   const { top1, top5, loss, n } = result;
   assertEquals([result.epochs, result.steps, n, result.stopped], [1, 4, 256, false]);
-  assertEquals(await evaluate(result.run, { threads: 1 }), { top1: top1!, top5: top5!, loss: loss!, n: n! });
+  assertEquals(await evaluate(result.run, { threads: 1 }), {
+    top1: top1!,
+    top5: top5!,
+    loss: loss!,
+    metrics: {},
+    n: n!,
+  });
   const file = join(result.run, "checkpoint", "state.safetensors");
   assertEquals((await evaluate(file, { threads: 2, bs: 256 })).top1, top1);
 

@@ -96,6 +96,17 @@ pub fn sigmoid<A: Arch>(x: f32) -> f32 {
     1.0 / (1.0 + exp::<A>(-x))
 }
 
+/// `log(1 + exp(x))` within a few ulp, also where it is nearly 0.
+#[inline(always)]
+pub fn softplus<A: Arch>(x: f32) -> f32 {
+    let e = exp::<A>(-x.abs());
+    // What rounding took from 1 + e is given back as a factor (Goldberg 1991, theorem 4).
+    let whole = 1.0 + e;
+    let kept = whole - 1.0;
+    let tail = if kept == 0.0 { e } else { log::<A>(whole) * (e / kept) };
+    at_least(x, 0.0) + tail
+}
+
 /// Derivative of [`sigmoid`], from its result `s`.
 #[inline(always)]
 pub fn sigmoid_grad(s: f32) -> f32 {

@@ -18,6 +18,7 @@ mapped! {
     v_exp = |x| exp::<A>(x);
     v_log = |x| log::<A>(x);
     v_sigmoid = |x| sigmoid::<A>(x);
+    v_softplus = |x| softplus::<A>(x);
     v_sigmoid_grad = |x| sigmoid_grad(sigmoid::<A>(x));
     v_tanh = |x| tanh::<A>(x);
     v_tanh_grad = |x| tanh_grad(tanh::<A>(x));
@@ -144,6 +145,12 @@ fn sigmoid_and_silu_are_close() {
     check_limits(v_sigmoid, 0.0, 1.0);
     check_limits(v_silu, 0.0, f32::INFINITY);
     check_limits(v_silu_grad, 0.0, 1.0);
+}
+
+#[test]
+fn softplus_is_close_also_where_it_is_nearly_zero() {
+    check(v_softplus, softplus64, 5e-7, 3e-45);
+    check_limits(v_softplus, 0.0, f32::INFINITY);
 }
 
 #[test]

@@ -88,6 +88,11 @@ impl<const N: usize> Layout<N> {
         self
     }
 
+    /// Of some of the tensors.
+    pub fn of<const M: usize>(&self, tensors: [usize; M]) -> Layout<M> {
+        Layout { axes: self.axes.iter().map(|&(size, strides)| (size, tensors.map(|n| strides[n]))).collect() }
+    }
+
     /// With strides in bytes.
     pub fn in_bytes(mut self, bytes: usize) -> Layout<N> {
         self.axes.iter_mut().for_each(|(_, strides)| *strides = strides.map(|stride| stride * bytes));

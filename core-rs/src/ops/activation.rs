@@ -84,13 +84,15 @@ impl Activation {
     }
 }
 
-fn sigmoid<T: Float>(x: T) -> T {
+/// 1 / (1 + exp(-x))
+pub fn sigmoid<T: Float>(x: T) -> T {
     // The exponent is never positive, so nothing overflows.
     let e = (-x.abs()).exp();
     if x < T::ZERO { e / (T::ONE + e) } else { T::ONE / (T::ONE + e) }
 }
 
-fn softplus<T: Float>(x: T) -> T {
+/// log(1 + exp(x))
+pub fn softplus<T: Float>(x: T) -> T {
     let tail = (-x.abs()).exp().ln_1p();
     if x > T::ZERO { x + tail } else { tail }
 }

@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod adamw_step;
+pub mod arange;
 pub mod assert_finite;
 pub mod assign;
 pub mod avg_pool2d;
@@ -17,6 +18,7 @@ pub mod crop_batch;
 pub mod cross_entropy;
 pub mod fill;
 pub mod gather_rows;
+pub mod group_norm;
 pub mod image_batch;
 pub mod inputs;
 pub mod matmul;
@@ -28,8 +30,11 @@ pub mod params;
 pub mod random;
 pub mod ranger_step;
 pub mod reduce;
+pub mod resample2d;
 pub mod reshape;
 pub mod rows;
+pub mod sample_draws;
+pub mod select;
 pub mod sgd_step;
 pub mod slice;
 pub mod softmax;

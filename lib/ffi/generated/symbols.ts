@@ -94,6 +94,10 @@ export const SYMBOLS = {
   lt_sigmoid_backward: OP,
   lt_tanh: OP,
   lt_tanh_backward: OP,
+  lt_softplus: OP,
+  lt_softplus_backward: OP,
+  lt_leaky_relu: OP,
+  lt_leaky_relu_backward: OP,
   lt_exp: OP,
   lt_log: OP,
   lt_sqrt: OP,
@@ -111,9 +115,14 @@ export const SYMBOLS = {
   lt_minimum: OP,
   lt_equal: OP,
   lt_greater: OP,
+  lt_greater_equal: OP,
+  lt_less: OP,
+  lt_less_equal: OP,
+  lt_where: OP,
   lt_sum: OP,
   lt_mean: OP,
   lt_max: OP,
+  lt_min: OP,
   lt_argmax: OP,
   lt_broadcast_to: OP,
   lt_reshape: OP,
@@ -123,13 +132,16 @@ export const SYMBOLS = {
   lt_transpose: OP,
   lt_concat: OP,
   lt_gather_rows: OP,
+  lt_gather_rows_backward: OP,
   lt_one_hot: OP,
   lt_cast: OP,
   lt_assign: OP,
   lt_fill: OP,
+  lt_arange: OP,
   lt_full: OP,
   lt_uniform: OP,
   lt_normal: OP,
+  lt_sample_draws: OP,
   lt_image_batch: OP,
   lt_crop_batch: OP,
   lt_matmul: OP,
@@ -141,6 +153,8 @@ export const SYMBOLS = {
   lt_batch_norm_eval: OP,
   lt_batch_norm_eval_backward: OP,
   lt_update_running_stats: OP,
+  lt_group_norm: OP,
+  lt_group_norm_backward: OP,
   lt_squeeze_excitation: OP,
   lt_squeeze_excitation_backward: OP,
   lt_max_pool2d: OP,
@@ -151,8 +165,11 @@ export const SYMBOLS = {
   lt_blur_pool_backward: OP,
   lt_max_blur_pool: OP,
   lt_max_blur_pool_backward: OP,
+  lt_resample2d: OP,
+  lt_resample2d_backward: OP,
   lt_softmax: OP,
   lt_softmax_backward: OP,
+  lt_causal_softmax: OP,
   lt_log_softmax: OP,
   lt_log_softmax_backward: OP,
   lt_cross_entropy: OP,
@@ -281,6 +298,42 @@ export const OPS = {
     symbol: "lt_tanh_backward",
     inputs: ["x", "dy"],
     params: [],
+    outputs: ["dx"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  softplus: {
+    symbol: "lt_softplus",
+    inputs: ["x"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  softplus_backward: {
+    symbol: "lt_softplus_backward",
+    inputs: ["x", "dy"],
+    params: [],
+    outputs: ["dx"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  leaky_relu: {
+    symbol: "lt_leaky_relu",
+    inputs: ["x"],
+    params: [["negativeSlope", "f64"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  leaky_relu_backward: {
+    symbol: "lt_leaky_relu_backward",
+    inputs: ["x", "dy"],
+    params: [["negativeSlope", "f64"]],
     outputs: ["dx"],
     mutates: [],
     differentiable: false,
@@ -439,6 +492,42 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  greater_equal: {
+    symbol: "lt_greater_equal",
+    inputs: ["a", "b"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  less: {
+    symbol: "lt_less",
+    inputs: ["a", "b"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  less_equal: {
+    symbol: "lt_less_equal",
+    inputs: ["a", "b"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  where: {
+    symbol: "lt_where",
+    inputs: ["condition", "a", "b"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
   sum: {
     symbol: "lt_sum",
     inputs: ["x"],
@@ -459,6 +548,15 @@ export const OPS = {
   },
   max: {
     symbol: "lt_max",
+    inputs: ["x"],
+    params: [["keepDims", "bool"], ["axes", "u32[]"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  min: {
+    symbol: "lt_min",
     inputs: ["x"],
     params: [["keepDims", "bool"], ["axes", "u32[]"]],
     outputs: ["y"],
@@ -544,6 +642,15 @@ export const OPS = {
     params: [],
     outputs: ["y"],
     mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  gather_rows_backward: {
+    symbol: "lt_gather_rows_backward",
+    inputs: ["index", "dy"],
+    params: [["rows", "u32"]],
+    outputs: ["dtable"],
+    mutates: [],
     differentiable: false,
     view: false,
   },
@@ -583,6 +690,15 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  arange: {
+    symbol: "lt_arange",
+    inputs: [],
+    params: [["dtype", "dtype"], ["start", "f64"], ["step", "f64"], ["count", "u32"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   full: {
     symbol: "lt_full",
     inputs: [],
@@ -605,6 +721,15 @@ export const OPS = {
     symbol: "lt_normal",
     inputs: [],
     params: [["dtype", "dtype"], ["seed", "u32"], ["stream", "u32"], ["mean", "f64"], ["std", "f64"], ["shape", "u32[]"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  sample_draws: {
+    symbol: "lt_sample_draws",
+    inputs: ["index", "epoch"],
+    params: [["seed", "u32"], ["count", "u32"], ["first", "u32"], ["beta", "bool"], ["a", "f64"], ["b", "f64"]],
     outputs: ["y"],
     mutates: [],
     differentiable: false,
@@ -652,7 +777,7 @@ export const OPS = {
     params: [["height", "u32"], ["width", "u32"], ["strideH", "u32"], ["strideW", "u32"], ["paddingH", "u32"], ["paddingW", "u32"], ["groups", "u32"]],
     outputs: ["dx"],
     mutates: [],
-    differentiable: false,
+    differentiable: true,
     view: false,
   },
   conv2d_backward_weight: {
@@ -706,6 +831,24 @@ export const OPS = {
     params: [["momentum", "f64"], ["count", "u32"]],
     outputs: [],
     mutates: ["runningMean", "runningVariance"],
+    differentiable: false,
+    view: false,
+  },
+  group_norm: {
+    symbol: "lt_group_norm",
+    inputs: ["x", "weight?", "bias?"],
+    params: [["groups", "u32"], ["eps", "f64"]],
+    outputs: ["y", "mean", "rstd"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  group_norm_backward: {
+    symbol: "lt_group_norm_backward",
+    inputs: ["dy", "x", "mean", "rstd", "weight?"],
+    params: [["groups", "u32"]],
+    outputs: ["dx", "dweight", "dbias"],
+    mutates: [],
     differentiable: false,
     view: false,
   },
@@ -799,6 +942,24 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  resample2d: {
+    symbol: "lt_resample2d",
+    inputs: ["x"],
+    params: [["height", "u32"], ["width", "u32"], ["rule", "u32"], ["scaleH", "f64"], ["scaleW", "f64"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  resample2d_backward: {
+    symbol: "lt_resample2d_backward",
+    inputs: ["dy"],
+    params: [["height", "u32"], ["width", "u32"], ["rule", "u32"], ["scaleH", "f64"], ["scaleW", "f64"]],
+    outputs: ["dx"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   softmax: {
     symbol: "lt_softmax",
     inputs: ["x"],
@@ -815,6 +976,15 @@ export const OPS = {
     outputs: ["dx"],
     mutates: [],
     differentiable: false,
+    view: false,
+  },
+  causal_softmax: {
+    symbol: "lt_causal_softmax",
+    inputs: ["x"],
+    params: [],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
     view: false,
   },
   log_softmax: {
@@ -923,6 +1093,14 @@ export interface OpParams {
   tanh: Record<string, never>;
   /** dy times the derivative of tanh at x */
   tanh_backward: Record<string, never>;
+  /** log(1 + exp(x)) */
+  softplus: Record<string, never>;
+  /** dy times the derivative of softplus at x */
+  softplus_backward: Record<string, never>;
+  /** x where x > 0, else negativeSlope x */
+  leaky_relu: { negativeSlope: number };
+  /** dy where x > 0, else negativeSlope dy */
+  leaky_relu_backward: { negativeSlope: number };
   /** e to the power x */
   exp: Record<string, never>;
   /** The natural logarithm */
@@ -957,12 +1135,22 @@ export interface OpParams {
   equal: Record<string, never>;
   /** 1 where a > b, else 0 (f32; f64 for f64 inputs) */
   greater: Record<string, never>;
+  /** 1 where a >= b, else 0 (f32; f64 for f64 inputs) */
+  greater_equal: Record<string, never>;
+  /** 1 where a < b, else 0 (f32; f64 for f64 inputs) */
+  less: Record<string, never>;
+  /** 1 where a <= b, else 0 (f32; f64 for f64 inputs) */
+  less_equal: Record<string, never>;
+  /** a where the condition is not 0, else b; all three broadcast */
+  where: Record<string, never>;
   /** The sum over the axes */
   sum: { keepDims: boolean; axes: readonly number[] };
   /** The mean over the axes */
   mean: { keepDims: boolean; axes: readonly number[] };
   /** The largest value over the axes */
   max: { keepDims: boolean; axes: readonly number[] };
+  /** The smallest value over the axes */
+  min: { keepDims: boolean; axes: readonly number[] };
   /** The index (i32) of the first largest value along an axis, which is dropped */
   argmax: { axis: number };
   /** x repeated along its axes of size 1 (and missing leading ones) to a shape */
@@ -981,6 +1169,8 @@ export interface OpParams {
   concat: { axis: number };
   /** y[i] = table[index[i]], rows of the first axis; index is i32 */
   gather_rows: Record<string, never>;
+  /** dtable[r] = the sum of the dy[i] with index[i] = r, in the order of i */
+  gather_rows_backward: { rows: number };
   /** [n] labels (i32) to [n, classes] with a 1 in each row */
   one_hot: { classes: number; dtype: DtypeName };
   /** The values in another dtype; to integers by truncation, saturating */
@@ -989,12 +1179,16 @@ export interface OpParams {
   assign: Record<string, never>;
   /** Writes one value over target */
   fill: { value: number };
+  /** start + i step for i from 0 to count - 1, computed in f64 */
+  arange: { dtype: DtypeName; start: number; step: number; count: number };
   /** A new tensor filled with one value */
   full: { dtype: DtypeName; value: number; shape: readonly number[] };
   /** Uniform numbers in low..high from Philox4x32-10 keyed by (seed, stream) */
   uniform: { dtype: DtypeName; seed: number; stream: number; low: number; high: number; shape: readonly number[] };
   /** Normal numbers from Philox4x32-10 keyed by (seed, stream), by Box and Muller's transform */
   normal: { dtype: DtypeName; seed: number; stream: number; mean: number; std: number; shape: readonly number[] };
+  /** [n, count] random numbers for samples (i32 [n]) in an epoch (i32 []), in 0..1 or beta(a, b): Philox keyed by (seed, epoch), counter = (sample, block, 4, first + column) */
+  sample_draws: { seed: number; count: number; first: number; beta: boolean; a: number; b: number };
   /** Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images */
   image_batch: { seed: number; epoch: number; shift: number; flip: number };
   /** Images of a pixel cache (rows `index` of `table`: offset upper and lower half, height, width) cut by `mode` (0 centre, 1 random along the long side, 2 RandomResizedCrop from minScale on), resized to `size` as PIL does, mirrored with probability `flip`, in 0..1, with RandomErasing of probability `erase`; Philox keyed by (seed, epoch), counter = row number in table */
@@ -1003,7 +1197,7 @@ export interface OpParams {
   matmul: { transposeA: boolean; transposeB: boolean };
   /** 2-D convolution: x [n, h, w, c], weight [out, kh, kw, c / groups], zero padding */
   conv2d: { strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number };
-  /** The gradient of conv2d for its input of size height x width */
+  /** The gradient of conv2d for its input of size height x width: the transposed convolution of dy */
   conv2d_backward_input: { height: number; width: number; strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number };
   /** The gradient of conv2d for its weight of size kernelH x kernelW */
   conv2d_backward_weight: { kernelH: number; kernelW: number; strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number };
@@ -1017,6 +1211,10 @@ export interface OpParams {
   batch_norm_eval_backward: { eps: number; activation: ActivationName };
   /** running = (1 - momentum) running + momentum batch, with the unbiased variance of `count` values; a batch that is not finite changes nothing */
   update_running_stats: { momentum: number; count: number };
+  /** weight (x - mean) rstd + bias, x [n, .., c] having its own mean and rstd = 1 / sqrt(variance + eps), biased, in each sample and group of channels (Wu and He 2018) */
+  group_norm: { groups: number; eps: number };
+  /** The gradients of group_norm */
+  group_norm_backward: { groups: number };
   /** x gate, the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018) */
   squeeze_excitation: { activation: ActivationName };
   /** The gradients of squeeze_excitation */
@@ -1037,10 +1235,16 @@ export interface OpParams {
   max_blur_pool: { kernel: number; taps: number; stride: number; reflect: boolean };
   /** The gradient of max_blur_pool */
   max_blur_pool_backward: { kernel: number; taps: number; stride: number; reflect: boolean };
+  /** x [n, h, w, c] at another size, by `rule` (0 mean of the pixels that a result overlaps, 1 nearest, 2 bilinear without aligned corners); scales 0 follow from the sizes */
+  resample2d: { height: number; width: number; rule: number; scaleH: number; scaleW: number };
+  /** The gradient of resample2d for its input of size height x width */
+  resample2d_backward: { height: number; width: number; rule: number; scaleH: number; scaleW: number };
   /** exp(x) / sum exp(x) over the last axis */
   softmax: Record<string, never>;
   /** y (dy - sum(y dy)) over the last axis */
   softmax_backward: Record<string, never>;
+  /** Softmax over the last axis of scores [.., queries, keys], where query i sees keys 0 to i and the others get 0 */
+  causal_softmax: Record<string, never>;
   /** x - log sum exp(x) over the last axis */
   log_softmax: Record<string, never>;
   /** dy - exp(y) sum(dy) over the last axis */

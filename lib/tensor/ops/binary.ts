@@ -9,6 +9,9 @@ import { fullLike } from "./writing.ts";
 
 type ArithmeticOp = "add" | "sub" | "mul" | "div" | "maximum" | "minimum";
 
+/** The ops whose operands have to be brought to one dtype where one is a number. */
+type NumberOp = "div" | "maximum" | "minimum" | "equal" | "greater" | "greater_equal" | "less" | "less_equal";
+
 /** a + b */
 export function add(a: Tensor, b: Tensor | number): Tensor {
   return typeof b === "number" ? addNumber("add", a, b) : applyOne("add", [a, b], {});
@@ -72,16 +75,31 @@ export function greater(a: Tensor, b: Tensor | number): Tensor {
   return withOperand("greater", a, b);
 }
 
-/** An op of two tensors; a number takes the first one's dtype. */
-function withOperand(op: "div" | "maximum" | "minimum" | "equal" | "greater", a: Tensor, b: Tensor | number): Tensor {
+/** 1 where a >= b, else 0. */
+export function greaterEqual(a: Tensor, b: Tensor | number): Tensor {
+  return withOperand("greater_equal", a, b, "greaterEqual");
+}
+
+/** 1 where a < b, else 0. */
+export function less(a: Tensor, b: Tensor | number): Tensor {
+  return withOperand("less", a, b);
+}
+
+/** 1 where a <= b, else 0. */
+export function lessEqual(a: Tensor, b: Tensor | number): Tensor {
+  return withOperand("less_equal", a, b, "lessEqual");
+}
+
+/** An op of two tensors, by the name of the method; a number takes the first one's dtype. */
+function withOperand(op: NumberOp, a: Tensor, b: Tensor | number, method: string = op): Tensor {
   if (typeof b !== "number") return applyOne(op, [a, b], {});
-  if (!Number.isFinite(b)) throw new RangeError(`${op}(): Expected \`b\` as a finite number, got ${b}`);
+  if (!Number.isFinite(b)) throw new RangeError(`${method}(): Expected \`b\` as a finite number, got ${b}`);
   using scalar = fullLike(a, b, []);
   return applyOne(op, [a, scalar], {});
 }
 
 /** A gradient of the broadcast shape, summed to the shape of input `index`; null where none is needed. */
-function toInput<Name extends ArithmeticOp>(
+export function toInput<Name extends ArithmeticOp | "where">(
   index: number,
   call: Parameters<GradientRule<Name>["backward"]>[1],
   gradient: () => Tensor,

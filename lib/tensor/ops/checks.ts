@@ -27,3 +27,30 @@ export function requireOptions(op: string, value: unknown, example: string): ass
   if (typeof value === "object" && value !== null) return;
   throw new TypeError(`${op}(): Expected options, got ${kindOf(value)}: write ${example}`);
 }
+
+/** PyTorch's and NumPy's names for what has another one here. */
+const elsewhere: Readonly<Record<string, string>> = {
+  keepdim: "it is called keepDims here",
+  keepdims: "it is called keepDims here",
+  axis: "axes are the argument before the options",
+  axes: "axes are the argument before the options",
+  dim: "axes are the argument before the options",
+  unbiased: "{ correction: 0 } divides by n, { correction: 1 } by n - 1",
+  ddof: "it is called correction here",
+  label_smoothing: "it is called labelSmoothing here",
+  negative_slope: "it is called negativeSlope here",
+  pos_weight: "it is called posWeight here",
+  log_target: "it is called logTarget here",
+  reduction: "losses are means",
+};
+
+/** Throws where options have a name that is not known, and so would have no effect. */
+export function requireKnownOptions(op: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const hint = elsewhere[name];
+    throw new TypeError(
+      `${op}(): Expected options among ${known.join(", ")}, got \`${name}\`${hint === undefined ? "" : `: ${hint}`}`,
+    );
+  }
+}

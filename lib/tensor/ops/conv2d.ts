@@ -41,20 +41,25 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
   return options.bias ? y.add(options.bias) : y;
 }
 
+/**
+ * What to say behind the shape of images whose channels are second and not last, as PyTorch has them; "" where it does
+ * not look so. Where the first two of the three are equal, they are more likely height and width.
+ */
+export function channelsFirst({ shape }: Tensor, channels: number): string {
+  const [, c, h] = shape;
+  return shape.length === 4 && c === channels && c !== h && shape[3] !== channels ? looksFirst : "";
+}
+
+const looksFirst = ", which looks like channels first: transpose([0, 2, 3, 1]) moves them last";
+
 /** Names the usual mistake: images and weights as PyTorch has them, with the channels before height and width. */
 function requireChannelsLast(x: Tensor, weight: Tensor, groups: number): void {
   if (x.rank !== 4 || weight.rank !== 4 || x.shape[3] === weight.shape[3]! * groups) return;
   const says = (name: string, wanted: string, shape: readonly number[]): TypeError =>
-    new TypeError(
-      `conv2d(): Expected \`${name}\` as ${wanted}, got shape [${
-        shape.join(", ")
-      }], which looks like channels first: ` +
-        "transpose([0, 2, 3, 1]) moves them last",
-    );
-  // Where the first two of the three are equal, they are more likely height and width.
-  if (x.shape[1] === weight.shape[3]! * groups && x.shape[1] !== x.shape[2]) throw says("x", "[n, h, w, c]", x.shape);
-  const looksFirst = x.shape[3] === weight.shape[1]! * groups || x.shape[1] === weight.shape[1]! * groups;
-  if (looksFirst && weight.shape[2] === weight.shape[3]) {
+    new TypeError(`conv2d(): Expected \`${name}\` as ${wanted}, got shape [${shape.join(", ")}]${looksFirst}`);
+  if (channelsFirst(x, weight.shape[3]! * groups) !== "") throw says("x", "[n, h, w, c]", x.shape);
+  const isFirst = x.shape[3] === weight.shape[1]! * groups || x.shape[1] === weight.shape[1]! * groups;
+  if (isFirst && weight.shape[2] === weight.shape[3]) {
     throw says("weight", "[out, kh, kw, in / groups]", weight.shape);
   }
 }

@@ -1,10 +1,11 @@
 /** Reductions over axes, their opposite, and their gradients. */
+import type { OpParams } from "../../ffi/generated/symbols.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ReduceOptions } from "../tensor_methods.ts";
 import { equal } from "./binary.ts";
-import { kindOf, requireNumbers, requireOptions } from "./checks.ts";
+import { kindOf, requireKnownOptions, requireNumbers, requireOptions } from "./checks.ts";
 import { inDtype } from "./shape.ts";
 
 /** An axis counted from the start; negative ones count from the end. */
@@ -18,19 +19,26 @@ export function axisOf(op: string, axis: number, rank: number): number {
 
 /** A reduction over axes, or over all. */
 export function reduce(
-  op: "sum" | "mean" | "max",
+  op: "sum" | "mean" | "max" | "min",
   x: Tensor,
   axes: number | readonly number[] | undefined,
   options: ReduceOptions,
 ): Tensor {
-  requireAxes(op, axes);
+  const resolved = axesOf(op, x, axes);
   requireOptions(op, options, `${op}(0, { keepDims: true })`);
+  requireKnownOptions(op, options, ["keepDims"]);
+  return applyOne(op, [x], { keepDims: options.keepDims ?? false, axes: resolved });
+}
+
+/** The axes to reduce, counted from the start; where none are given, all. */
+export function axesOf(op: string, x: Tensor, axes: number | readonly number[] | undefined): number[] {
+  requireAxes(op, axes);
   const list = axes === undefined ? x.shape.map((_, axis) => axis) : typeof axes === "number" ? [axes] : axes;
   const resolved = list.map((axis) => axisOf(op, axis, x.rank));
   if (new Set(resolved).size !== resolved.length) {
     throw new RangeError(`${op}(): Expected distinct axes, got [${list}]`);
   }
-  return applyOne(op, [x], { keepDims: options.keepDims ?? false, axes: resolved });
+  return resolved;
 }
 
 /** PyTorch and NumPy name the axes, and TypeScript's options are objects: both lead to `{ axis: 0 }`. */
@@ -69,7 +77,7 @@ function keptShape(shape: readonly number[], axes: readonly number[]): number[] 
 }
 
 /** How many values each sum has. */
-function countOf(shape: readonly number[], axes: readonly number[]): number {
+export function countOf(shape: readonly number[], axes: readonly number[]): number {
   return shape.reduce((count, size, axis) => axes.length === 0 || axes.includes(axis) ? count * size : count, 1);
 }
 
@@ -87,19 +95,25 @@ export const meanRule: GradientRule<"mean"> = {
   ],
 };
 
-/** d max: dy goes to the largest values, in equal parts. */
-export const maxRule: GradientRule<"max"> = {
-  saveInputs: () => [0],
-  saveOutputs: () => [0],
-  backward: ([dy], call) => {
-    const [x, kept] = [call.input(0), keptShape(call.inputShapes[0]!, call.params.axes)];
-    const mask = equal(x, call.output(0).reshape(kept));
-    const ties = mask.sum(call.params.axes.length === 0 ? undefined : call.params.axes, { keepDims: true });
-    // The mask of bf16 is f32, which counts ties beyond 256 too.
-    const share = inDtype(dy!.reshape(kept), mask.dtype).div(ties.reshape(kept));
-    return [inDtype(mask.mul(share), x.dtype)];
-  },
-};
+/** d max and d min: dy goes to the values that are the result, in equal parts. */
+function extremeRule<Name extends "max" | "min">(): GradientRule<Name> {
+  return {
+    saveInputs: () => [0],
+    saveOutputs: () => [0],
+    backward: ([dy], call) => {
+      const [x, { axes }] = [call.input(0), call.params as OpParams["max"]];
+      const kept = keptShape(call.inputShapes[0]!, axes);
+      const mask = equal(x, call.output(0).reshape(kept));
+      const ties = mask.sum(axes.length === 0 ? undefined : axes, { keepDims: true });
+      // The mask of bf16 is f32, which counts ties beyond 256 too.
+      const share = inDtype(dy!.reshape(kept), mask.dtype).div(ties.reshape(kept));
+      return [inDtype(mask.mul(share), x.dtype)];
+    },
+  };
+}
+
+/** Rules of the largest and the smallest value. */
+export const extremeRules = { max: extremeRule<"max">(), min: extremeRule<"min">() };
 
 /** d broadcast_to: dy summed back. */
 export const broadcastToRule: GradientRule<"broadcast_to"> = {

@@ -1,11 +1,12 @@
 /** Ops that move values, and their gradients. */
 import { type DtypeName, isFloat } from "../../ffi/codes.ts";
 import { applyOne } from "../apply.ts";
-import { defineOp } from "../define_op.ts";
+import { gradEnabled, GraphNode, noGrad } from "../graph.ts";
+import { noteRead } from "../recording.ts";
 import type { GradientRule } from "../rules.ts";
-import type { Tensor } from "../tensor.ts";
+import { scope } from "../scope.ts";
+import { setNode, type Tensor } from "../tensor.ts";
 import { kindOf, requireNumbers, requireOptions, requireTensor } from "./checks.ts";
-import { matmul } from "./matmul.ts";
 import { affine } from "./unary.ts";
 import { axisOf } from "./reduce.ts";
 
@@ -96,6 +97,102 @@ export function concat(parts: readonly Tensor[], axis = 0): Tensor {
   return applyOne("concat", parts, { axis: axisOf("concat", axis, first.rank) });
 }
 
+/** Whether shapes are the same. */
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/**
+ * Tensors of one shape along a new axis: [..] each to [.., parts, ..].
+ *
+ * `axis` is where the new one is in the result, by default 0; negative ones count from its end.
+ *
+ * @example
+ * ```ts
+ * import { stack, tensor } from "@libtrain/libtrain";
+ *
+ * using a = tensor([1, 2, 3]);
+ * using b = tensor([4, 5, 6]);
+ * using rows = stack([a, b]);
+ * using columns = stack([a, b], 1);
+ * console.log(rows.shape, columns.shape); // [2, 3] [3, 2]
+ * ```
+ */
+export function stack(parts: readonly Tensor[], axis = 0): Tensor {
+  if (!Array.isArray(parts)) throw new TypeError(`stack(): Expected an array of tensors, got ${kindOf(parts)}`);
+  if (typeof axis !== "number") {
+    throw new TypeError(`stack(): Expected \`axis\` as a number, got ${kindOf(axis)}: write stack(parts, 1)`);
+  }
+  parts.forEach((part, index) => requireTensor("stack", `parts[${index}]`, part));
+  const [first] = parts;
+  if (first === undefined) throw new TypeError("stack(): Expected at least one tensor, got none");
+  const other = parts.findIndex(({ shape }) => !sameShape(shape, first.shape));
+  if (other >= 0) {
+    throw new TypeError(
+      `stack(): Expected tensors of one shape, got [${first.shape.join(", ")}] and [${
+        parts[other]!.shape.join(", ")
+      }] (parts[${other}]): concat() joins along an axis that is there`,
+    );
+  }
+  const at = axisOf("stack", axis, first.rank + 1);
+  const shape = first.shape.toSpliced(at, 0, 1);
+  return scope(() => applyOne("concat", parts.map((part) => part.reshape(shape)), { axis: at }));
+}
+
+/** Parts along an axis: of one size, of which the last may be smaller, or of the sizes given. */
+export function split(x: Tensor, sizes: number | readonly number[], axis: number): Tensor[] {
+  if (typeof axis !== "number") {
+    throw new TypeError(`split(): Expected \`axis\` as a number, got ${kindOf(axis)}: write split(2, 1)`);
+  }
+  const at = axisOf("split", axis, x.rank);
+  const whole = x.shape[at]!;
+  const lengths = typeof sizes === "number" ? equalParts(sizes, whole) : sizes;
+  requireNumbers("split", "sizes", lengths, "split([…])");
+  const isCount = (size: number): boolean => Number.isInteger(size) && size >= 0;
+  if (!lengths.every(isCount) || lengths.reduce((sum, size) => sum + size, 0) !== whole) {
+    throw new RangeError(
+      `split(): Expected sizes that add up to ${whole}, the size of axis ${at} of shape [${x.shape.join(", ")}], got ` +
+        `[${lengths.join(", ")}]`,
+    );
+  }
+  noteRead([x]);
+  let start = 0;
+  const parts = noGrad(() =>
+    lengths.map((length) => {
+      const from = start;
+      start += length;
+      if (at === 0) return narrow(x, from, length);
+      return slice(x, x.shape.map((_, axis) => axis === at ? from : 0), x.shape.with(at, length));
+    })
+  );
+  if (!gradEnabled() || !x.requiresGrad) return parts;
+  const node = new GraphNode({ op: "split", inputs: [x], outputs: parts, saved: [], backward: joined(x, lengths, at) });
+  parts.forEach((part, output) => setNode(part, { node, output }));
+  return parts;
+}
+
+/** A function of its own, as a closure would keep the parts alive, and they their graph: dx is the dy joined. */
+function joined(
+  { shape, dtype, device }: Tensor,
+  lengths: readonly number[],
+  axis: number,
+): (dy: readonly (Tensor | null)[]) => readonly Tensor[] {
+  return (dy) => {
+    // A part without a consumer gets no gradient.
+    const zeros = (length: number): Tensor =>
+      applyOne("full", [], { dtype, value: 0, shape: shape.with(axis, length) }, { device });
+    return [concat(lengths.map((length, part) => dy[part] ?? zeros(length)), axis)];
+  };
+}
+
+/** Sizes of the parts of a whole, all the same but the last. */
+function equalParts(size: number, whole: number): number[] {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new RangeError(`split(): Expected \`sizes\` as a whole number from 1, or an array of sizes, got ${size}`);
+  }
+  return Array.from({ length: Math.ceil(whole / size) }, (_, part) => Math.min(size, whole - part * size));
+}
+
 /** The values in another dtype. */
 export function cast(x: Tensor, dtype: DtypeName): Tensor {
   return applyOne("cast", [x], { dtype });
@@ -112,27 +209,36 @@ export function clone(x: Tensor): Tensor {
 }
 
 /**
- * y[i] = table[index[i]], rows of the first axis; `index` is i32.
+ * Rows of the first axis by number: y[i, ..] = table[index[i], ..], for an index (i32) of any shape; the result has the
+ * index's shape, then that of a row. A number outside the table is a late error.
  *
- * The table's gradient sums over the places where a row was taken, by a product with the one-hot index: for tables of some
- * thousand rows.
+ * The table's gradient has in each row the sum over the places that took it, added up in their order in f64.
+ *
+ * @example
+ * ```ts
+ * import { gatherRows, tensor } from "@libtrain/libtrain";
+ *
+ * using table = tensor([[1, 2], [3, 4], [5, 6]]);
+ * using index = tensor([[2, 0], [2, 1]], { dtype: "i32" });
+ * using rows = gatherRows(table, index);
+ * console.log(rows.shape); // [2, 2, 2]
+ * ```
  */
 export function gatherRows(table: Tensor, index: Tensor): Tensor {
   requireTensor("gatherRows", "table", table);
   requireTensor("gatherRows", "index", index);
-  return gather(table, index);
+  if (index.dtype !== "i32") {
+    throw new TypeError(
+      `gatherRows(): Expected \`index\` of dtype i32, got ${index.dtype}: make it with { dtype: "i32" }, or call ` +
+        `to("i32") on it`,
+    );
+  }
+  if (index.rank === 1) return applyOne("gather_rows", [table, index], {});
+  return scope(() =>
+    applyOne("gather_rows", [table, index.reshape([index.size])], {})
+      .reshape([...index.shape, ...table.shape.slice(1)])
+  );
 }
-
-const gather = defineOp({
-  name: "gatherRows",
-  forward: (table: Tensor, index: Tensor) => applyOne("gather_rows", [table, index], {}),
-  backward: (dy, { inputs: [table, index] }) => {
-    const [rows = 0] = table.shape;
-    const chosen = oneHot(index.reshape([index.size]), { classes: rows, dtype: dy.dtype });
-    const sums = matmul(chosen, dy.reshape([index.size, rows === 0 ? 0 : table.size / rows]), { transposeA: true });
-    return [sums.reshape(table.shape), null];
-  },
-});
 
 /** Labels [n] (i32) to [n, classes] with a 1 in each row. */
 export function oneHot(labels: Tensor, options: { classes: number; dtype?: DtypeName }): Tensor {
@@ -175,6 +281,15 @@ export const transposeRule: GradientRule<"transpose"> = {
     [dy],
     { params: { permutation } },
   ) => [transpose(dy!, permutation.map((_, axis) => permutation.indexOf(axis)))],
+};
+
+/** The index gets no gradient. */
+export const gatherRowsRule: GradientRule<"gather_rows"> = {
+  saveInputs: () => [1],
+  backward: ([dy], call) => [
+    applyOne("gather_rows_backward", [call.input(1), dy!], { rows: call.inputShapes[0]![0]! }),
+    null,
+  ],
 };
 
 export const concatRule: GradientRule<"concat"> = {

@@ -2,11 +2,29 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireOptions, requireTensor } from "./checks.ts";
+import { requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
 
 /** exp(x) / Σ exp(x) over the last axis. */
 export function softmax(x: Tensor): Tensor {
   return applyOne("softmax", [x], {});
+}
+
+/**
+ * Softmax over the last axis of scores [.., queries, keys], where query i sees keys 0 to i; the others get 0, and what their
+ * scores are does not matter.
+ *
+ * @example
+ * ```ts
+ * import { causalSoftmax, zeros } from "@libtrain/libtrain";
+ *
+ * using scores = zeros([2, 2]);
+ * using y = causalSoftmax(scores);
+ * console.log(await y.data()); // Float32Array [1, 0, 0.5, 0.5]
+ * ```
+ */
+export function causalSoftmax(x: Tensor): Tensor {
+  requireTensor("causalSoftmax", "x", x);
+  return applyOne("causal_softmax", [x], {});
 }
 
 /** x - log Σ exp(x) over the last axis. */
@@ -23,6 +41,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmo
   requireTensor("crossEntropy", "logits", logits);
   requireTensor("crossEntropy", "target", target);
   requireOptions("crossEntropy", options, "crossEntropy(logits, target, { labelSmoothing: 0.1 })");
+  requireKnownOptions("crossEntropy", options, ["labelSmoothing"]);
   if (logits.rank === 2 && target.rank === 1 && target.dtype !== "i32") {
     throw new TypeError(
       `crossEntropy(): Expected labels [n] of dtype i32, got ${target.dtype}: make them with { dtype: "i32" }, or call ` +
@@ -33,6 +52,12 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmo
 }
 
 export const softmaxRule: GradientRule<"softmax"> = {
+  saveOutputs: () => [0],
+  backward: ([dy], call) => [applyOne("softmax_backward", [call.output(0), dy!], {})],
+};
+
+/** As softmax's, as what a query does not see has y = 0. */
+export const causalSoftmaxRule: GradientRule<"causal_softmax"> = {
   saveOutputs: () => [0],
   backward: ([dy], call) => [applyOne("softmax_backward", [call.output(0), dy!], {})],
 };

@@ -4,10 +4,11 @@ import type { OpParams } from "../../ffi/generated/symbols.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
+import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
 import { fullLike } from "./writing.ts";
 
 /** The ops whose backward is an op of its own over (x, dy). */
-type ActivationOp = "relu" | "mish" | "silu" | "gelu" | "sigmoid" | "tanh";
+type ActivationOp = "relu" | "mish" | "silu" | "gelu" | "sigmoid" | "tanh" | "softplus";
 
 /** The element-wise ops without parameters. */
 export type UnaryOp = ActivationOp | "exp" | "log" | "sqrt" | "abs" | "sign";
@@ -74,6 +75,23 @@ export function tanh(x: Tensor): Tensor {
   return unary("tanh", x);
 }
 
+/** Softplus: log(1 + exp(x)), a smooth max(x, 0), exact also where it is nearly 0. */
+export function softplus(x: Tensor): Tensor {
+  return unary("softplus", x);
+}
+
+/** Leaky ReLU: x where x > 0, else negativeSlope · x (by default 0.01 x), as PyTorch's `leaky_relu` (Maas 2013). */
+export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): Tensor {
+  requireTensor("leakyRelu", "x", x);
+  requireOptions("leakyRelu", options, "leakyRelu(x, { negativeSlope: 0.2 })");
+  requireKnownOptions("leakyRelu", options, ["negativeSlope"]);
+  const { negativeSlope = 0.01 } = options;
+  if (!Number.isFinite(negativeSlope)) {
+    throw new RangeError(`leakyRelu(): Expected \`negativeSlope\` as a finite number, got ${kindOf(negativeSlope)}`);
+  }
+  return applyOne("leaky_relu", [x], { negativeSlope });
+}
+
 function activationRule<Name extends ActivationOp>(name: Name): GradientRule<Name> {
   const backward = `${name}_backward` as const;
   return {
@@ -90,6 +108,7 @@ export const activationRules = {
   gelu: activationRule("gelu"),
   sigmoid: activationRule("sigmoid"),
   tanh: activationRule("tanh"),
+  softplus: activationRule("softplus"),
 };
 
 /** Rules that compose: d exp = y dy, d log = dy / x, d sqrt = dy / 2y, d abs = sign(x) dy. */
@@ -118,6 +137,12 @@ export const powerRule: GradientRule<"power"> = {
     if (exponent === 0) return [fullLike(call.input(0), 0)];
     return [power(call.input(0), exponent - 1).mul(dy!).mul(exponent)];
   },
+};
+
+/** As in PyTorch, the slope at 0 is that of the negative side. */
+export const leakyReluRule: GradientRule<"leaky_relu"> = {
+  saveInputs: () => [0],
+  backward: ([dy], call) => [applyOne("leaky_relu_backward", [call.input(0), dy!], call.params)],
 };
 
 /** The gradient passes where low < x < high, as in PyTorch from 2.15. */

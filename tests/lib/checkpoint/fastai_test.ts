@@ -161,3 +161,25 @@ Deno.test("exportFastai() and importFastai() take any model with fastai's names,
   await assertRejects(() => exportFastai(tiny, path), StateError, message);
   await assertRejects(() => importFastai(tiny, path), StateError, message);
 });
+
+Deno.test("importFastai() without the head: by the model's paths or fastai's names, all else must fit", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "weights.safetensors");
+  using trained = network({ seed: 1 });
+  await exportFastai(trained, path);
+  using model = network({ seed: 2, classes: 7 });
+  const head = await model.head.weight.data();
+  await assertRejects(() => importFastai(model, path), StateError, 'except: "head" leaves out that alone');
+  for (const except of ["head", "11", /^head/]) {
+    using fresh = network({ seed: 2, classes: 7 });
+    assertEquals(await importFastai(fresh, path, { except }), { missing: [], unexpected: [], mismatched: [] });
+    assertEquals(await fresh.stem[0]!.conv.weight.data(), await trained.stem[0]!.conv.weight.data());
+    assertEquals(await fresh.head.weight.data(), head);
+  }
+  await assertRejects(() => importFastai(model, path, { except: "fc" }), RangeError, 'got "fc", which matches none');
+  await assertRejects(
+    () => importFastai(model, path, { except: "stem" }),
+    StateError,
+    'expected "11.weight" as [7, 256]',
+  );
+});

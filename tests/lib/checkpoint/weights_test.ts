@@ -168,3 +168,81 @@ Deno.test("loadWeights() takes the model's weights out of a checkpoint", async (
   await loadWeights(model, path, { prefix: "model." });
   assertEquals(await model.weight.item(), 3);
 });
+
+Deno.test("loadWeights() without a head: the rest must fit, and the head keeps its values", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using folder = tempFolder();
+  const path = join(folder.path, "weights.safetensors");
+  using model = new Net({ device, classes: 5 });
+  await saveWeights(model, path);
+  using other = new Net({ device });
+  const before = await stateOf(other);
+  const refused = await assertRejects(() => loadWeights(other, path), StateError);
+  assertEquals(
+    refused.message,
+    `Cannot load the weights of "${path}": expected "head.weight" as f32 [3, 4], got F32 [5, 4]; expected "head.bias" as ` +
+      'f32 [3], got F32 [5]: build the model as it was saved, or pass except: "head" to leave that out',
+  );
+  assertEquals(await stateOf(other), before);
+  for (const except of ["head", /^head\./, ["head.weight", /bias$/g]] as const) {
+    using fresh = new Net({ device });
+    const own = await stateOf(fresh);
+    await loadWeights(fresh, path, { except });
+    const [after, saved] = [await stateOf(fresh), await stateOf(model)];
+    assertEquals(after["conv.weight"], saved["conv.weight"]);
+    assertEquals([after["head.weight"], after["head.bias"]], [own["head.weight"], own["head.bias"]]);
+  }
+  // A part of a name is no part of the model, and what else does not fit is refused all the same.
+  const typo = await assertRejects(() => loadWeights(other, path, { except: ["head", "hea"] }), RangeError);
+  assertEquals(
+    typo.message,
+    'loadWeights(): Expected `except` to match a name of the model or the file, got "hea", which matches none: their ' +
+      'parts are "conv", "norm", "head"',
+  );
+  await assertRejects(
+    () => loadWeights(other, path, { except: "head.bias" }),
+    StateError,
+    '"head.weight" as f32 [3, 4]',
+  );
+  await assertRejects(() => loadWeights(other, path, { except: /./ }), StateError, "`except` leaves nothing of it");
+  await assertRejects(
+    () => loadWeights(other, path, { except: 3 as never }),
+    TypeError,
+    "Expected `except` as a pattern",
+  );
+  assertEquals(await stateOf(other), before);
+});
+
+Deno.test("loadWeights() without a head whose names differ: those of both sides are left out", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using folder = tempFolder();
+  const path = join(folder.path, "weights.safetensors");
+  using model = new Net({ device, classes: 5 });
+  await saveWeights(model, path);
+  await renamed(path, (name) => name.replace("head.", "fc."));
+  using other = new Net({ device });
+  await assertRejects(() => loadWeights(other, path), StateError, 'pass except: ["head", "fc"]');
+  await loadWeights(other, path, { except: ["head", "fc"] });
+  assertEquals((await stateOf(other))["conv.weight"], (await stateOf(model))["conv.weight"]);
+});
+
+Deno.test("loadWeights() reads a run's folder: the newest checkpoint that is whole, its weights or their averages", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using folder = tempFolder();
+  const one = (value: number): SafeTensor => ({ dtype: "F32", shape: [1, 1], data: Float32Array.of(value) });
+  const tensors = new Map([["model.weight", one(3)], ["ema.model.weight", one(5)], [
+    "optimizer.average.weight",
+    one(4),
+  ]]);
+  using model = new nn.Linear(1, 1, { device, bias: false });
+  await assertRejects(() => loadWeights(model, folder.path), StateError, "it is a folder without a checkpoint");
+  await Deno.mkdir(join(folder.path, "checkpoint"));
+  const checkpoint = { state: { tensors, counters: startingCounters }, config: {} };
+  await saveCheckpoint(join(folder.path, "checkpoint", "previous.safetensors"), checkpoint);
+  await Deno.writeTextFile(join(folder.path, "checkpoint", "state.safetensors"), "cut");
+  await loadWeights(model, folder.path);
+  assertEquals(await model.weight.item(), 3);
+  await loadWeights(model, folder.path, { prefix: "ema.model." });
+  assertEquals(await model.weight.item(), 5);
+  await assertRejects(() => loadWeights(model, join(folder.path, "none")), Deno.errors.NotFound);
+});

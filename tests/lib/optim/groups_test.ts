@@ -1,6 +1,18 @@
 /** Groups that match nothing, and what freezing costs and keeps. */
-import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { capture, Device, nn, ones, optim, scope, type Tensor } from "../../../mod.ts";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import {
+  capture,
+  crossEntropy,
+  Device,
+  nn,
+  ones,
+  optim,
+  readSafetensors,
+  relu,
+  scope,
+  type Tensor,
+  tensor,
+} from "../../../mod.ts";
 
 /** Three layers in a row. */
 class Three extends nn.Module {
@@ -52,6 +64,72 @@ Deno.test("bind() refuses a group whose parameters all belong to groups before i
       "others': put it first",
   );
 });
+
+/** The network of tests/fixtures/make_groups.py. */
+class BodyAndHead extends nn.Module {
+  readonly body: nn.Linear;
+  readonly head: nn.Linear;
+
+  constructor(device: Device) {
+    super();
+    this.body = new nn.Linear(4, 5, { device, dtype: "f64" });
+    this.head = new nn.Linear(5, 3, { device, dtype: "f64" });
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.head.forward(relu(this.body.forward(x)));
+  }
+}
+
+for (const captured of [false, true]) {
+  Deno.test(`rates and decays by group are those of PyTorch's groups${captured ? ", captured" : ""}`, async () => {
+    const { tensors } = await readSafetensors(
+      new URL("../../fixtures/training/groups.safetensors", import.meta.url).pathname,
+    );
+    using device = new Device("cpu", { threads: 1 });
+    const stored = (name: string): Tensor => {
+      const { data, shape } = tensors.get(name)!;
+      return tensor(data as Float64Array<ArrayBuffer>, shape, { device, dtype: name === "y" ? "i32" : "f64" });
+    };
+    using x = stored("x");
+    using y = stored("y");
+    const group = (part: string, wd: number, lrScale?: number): optim.ParameterGroup[] => [
+      { match: new RegExp(`^${part}.*weight`), lrScale, wd },
+      { match: new RegExp(`^${part}.*bias`), lrScale },
+    ];
+    const cases = {
+      adamw: [optim.adamw({ mom: 0.9, sqrMom: 0.99, eps: 1e-5, wd: 1 }), [
+        ...group("body", 0.3, 0.1),
+        ...group("head", 0.01),
+      ]],
+      sgd: [optim.sgd({ mom: 0.9 }), [{ match: /^body/, lrScale: 0.1 }]],
+    } as const;
+    for (const [name, [optimizer, groups]] of Object.entries(cases)) {
+      using model = new BodyAndHead(device);
+      for (const [path, parameter] of model.namedParameters()) {
+        using initial = stored(`initial.${path}`);
+        parameter.assign(initial);
+      }
+      using bound = optimizer.bind(model, { lr: 0.05, groups });
+      const body = (x: Tensor, y: Tensor): Tensor => {
+        const loss = crossEntropy(model.forward(x), y);
+        loss.backward();
+        bound.step();
+        return loss;
+      };
+      using recorded = capture(body);
+      for (let step = 0; step < 5; step++) {
+        (captured ? recorded(x, y) : scope(() => body(x, y))).dispose();
+        for (const [path, parameter] of model.namedParameters()) {
+          const wanted = tensors.get(`${name}.${path}`)!.data as Float64Array;
+          const [got, from] = [await parameter.data(), step * parameter.size];
+          const error = Math.max(...[...got].map((value, at) => Math.abs(value - wanted[from + at]!)));
+          assert(error < 1e-12, `${name} ${path} step ${step}: ${error}`);
+        }
+      }
+    }
+  });
+}
 
 /** What three steps leave in the head, with a body that is not trained. */
 async function headAfter(device: Device, freeze: (model: Three) => readonly optim.ParameterGroup[]): Promise<number[]> {

@@ -46,7 +46,11 @@ Deno.test("bind() refuses unknown names in its options and in groups", () => {
     TypeError,
     "bind(): Expected `match` as a pattern or a function, got undefined",
   );
-  assertThrows(() => optim.sgd().bind(wrong(undefined)), TypeError, "bind(): Expected a model, got undefined");
+  assertThrows(
+    () => optim.sgd().bind(wrong(undefined)),
+    TypeError,
+    "bind(): Expected a model, or a list of models, got undefined",
+  );
 });
 
 Deno.test("optimizers and schedules take their own configs again", () => {

@@ -394,3 +394,30 @@ Deno.test("capture: a device in the slot of one that is gone gets recordings of 
     }
   }
 });
+
+Deno.test("capture: arguments in arrays and objects are copied in at each replay, and another structure is recorded anew", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const of = (value: number): Tensor => tensor([value, 2 * value], { device }).detachFromScope();
+  using step = capture(({ pair: [a, b] }: { pair: [Tensor, Tensor] }, c: Tensor) => ({
+    sum: [a.add(b).sum()],
+    c: c.mul(2),
+  }));
+  for (let call = 1; call <= 4; call++) {
+    using a = of(call);
+    using b = of(10 * call);
+    const { sum: [sum], c } = step({ pair: [a, b] }, a);
+    assertEquals([await sum!.item(), ...await c.data()], [33 * call, 2 * call, 4 * call]);
+    sum!.dispose();
+    c.dispose();
+  }
+  assertEquals(step.recordings, 1);
+  using list = capture((parts: readonly Tensor[] | { only: Tensor }) =>
+    "only" in parts ? parts.only.mul(3) : parts[0]!.mul(2)
+  );
+  using x = of(1);
+  for (const [parts, wanted] of [[[x], 2], [{ only: x }, 3], [[x], 2], [{ only: x }, 3]] as const) {
+    using y = list(parts);
+    assertEquals((await y.data())[0], wanted);
+  }
+  assertEquals(list.recordings, 2);
+});

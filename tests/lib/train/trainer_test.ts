@@ -83,7 +83,7 @@ Deno.test("Trainer: an epoch's training loss and top-1 are the means of its step
     });
   }
   assertAlmostEquals(end!.trainLoss, sums.loss / 60, 1e-5);
-  assertAlmostEquals(end!.trainTop1, sums.correct / 60, 1e-9);
+  assertAlmostEquals(end!.trainTop1!, sums.correct / 60, 1e-9);
   assertEquals(end!.evaluation, null);
 });
 

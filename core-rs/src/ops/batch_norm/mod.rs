@@ -11,9 +11,9 @@ mod cuda;
 mod curve;
 mod forward;
 mod reference;
-mod rows;
+pub(in crate::ops) mod rows;
 mod running;
-mod statistics;
+pub(in crate::ops) mod statistics;
 #[cfg(test)]
 mod tests;
 

@@ -18,7 +18,7 @@ const CHUNK_ROWS: usize = 128;
 const CHUNKS: usize = 256;
 
 /// Sizes of x, and of the pieces it is worked on in; all follow from its shape alone.
-pub(super) struct Rows {
+pub(in crate::ops) struct Rows {
     pub channels: usize,
     /// Elements in all.
     pub len: usize,
@@ -47,7 +47,7 @@ impl Rows {
     }
 
     /// Elements a chunk of a pass that sums over the rows.
-    fn sums_chunk(&self) -> usize {
+    pub fn sums_chunk(&self) -> usize {
         CHUNK.max(CHUNK_ROWS * self.channels).max(self.len / CHUNKS).next_multiple_of(self.block())
     }
 
@@ -111,7 +111,7 @@ pub(super) fn rstd(variance: f32, eps: f64) -> f64 {
 
 /// Adds each lane of a wide row to its channel's sum.
 #[inline(always)]
-pub(super) fn fold(lanes: &[f32], sums: &mut [f64]) {
+pub(in crate::ops) fn fold(lanes: &[f32], sums: &mut [f64]) {
     for row in lanes.chunks_exact(sums.len()) {
         sums.iter_mut().zip(row).for_each(|(sum, &lane)| *sum += lane as f64);
     }

@@ -31,7 +31,7 @@ pub(super) fn statistics(context: &CpuContext, x: &[f32], mean: &mut [f32], vari
 
 multiversion! {
     /// Adds the sums of x - origin to `first` and those of its square to `second`.
-    fn add_sums<A>(x: &[f32], origin: &[f32], width: usize, block: usize, first: &mut [f64], second: &mut [f64]) {
+    pub(in crate::ops) fn add_sums<A>(x: &[f32], origin: &[f32], width: usize, block: usize, first: &mut [f64], second: &mut [f64]) {
         let c = origin.len();
         let (mut lanes, mut channel) = (vec![0.0f32; 3 * width], vec![0.0f64; 2 * c]);
         let (centre, lanes) = lanes.split_at_mut(width);

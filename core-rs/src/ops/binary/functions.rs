@@ -61,4 +61,7 @@ functions! {
 predicates! {
     Equal(a, b): a == b;
     Greater(a, b): a > b;
+    GreaterEqual(a, b): a >= b;
+    Less(a, b): a < b;
+    LessEqual(a, b): a <= b;
 }

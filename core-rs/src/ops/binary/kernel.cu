@@ -65,3 +65,6 @@ FUNCTION(minimum, smaller(a, b))
 
 PREDICATE(equal, a == b)
 PREDICATE(greater, a > b)
+PREDICATE(greater_equal, a >= b)
+PREDICATE(less, a < b)
+PREDICATE(less_equal, a <= b)

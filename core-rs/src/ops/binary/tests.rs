@@ -68,13 +68,17 @@ fn every_function_matches_its_definition_under_every_broadcast() {
     check("minimum", Minimum::value, Minimum::tile);
     check("equal", truth::<Equal, f64, f64>, Equal::tile);
     check("greater", truth::<Greater, f64, f64>, Greater::tile);
+    check("greater_equal", truth::<GreaterEqual, f64, f64>, GreaterEqual::tile);
+    check("less", truth::<Less, f64, f64>, Less::tile);
+    check("less_equal", truth::<LessEqual, f64, f64>, LessEqual::tile);
 }
 
 #[test]
 fn nan_wins_on_both_sides() {
     for (a, b) in [(f32::NAN, 1.0), (1.0, f32::NAN), (f32::NAN, f32::NAN)] {
         assert!(Maximum::value(a, b).is_nan() && Minimum::value(a, b).is_nan());
-        assert!(!Equal::holds(a, b) && !Greater::holds(a, b));
+        assert!(!Equal::holds(a, b) && !Greater::holds(a, b) && !Less::holds(a, b));
+        assert!(!GreaterEqual::holds(a, b) && !LessEqual::holds(a, b));
     }
     assert_eq!((Maximum::value(2.0, 3.0), Minimum::value(2.0, 3.0)), (3.0, 2.0));
 }

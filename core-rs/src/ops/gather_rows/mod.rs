@@ -1,6 +1,8 @@
-//! `gather_rows`: y[i, …] = table[index[i], …].
+//! `gather_rows`: y[i, …] = table[index[i], …], and its backward.
 
+mod backward;
 pub mod cuda;
+mod cuda_backward;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +13,7 @@ use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
+pub use backward::GatherRowsBackward;
 
 /// Bytes a chunk.
 const CHUNK: usize = 128 * 1024;

@@ -44,4 +44,6 @@ folds! {
     // NaN wins: a comparison with it is false, so it is kept once it is in `a`.
     Max, identity f64::NEG_INFINITY, of none false, join(a, b) if b > a || b.is_nan() { b } else { a },
         divisor(count) 1.0, kernel "largest";
+    Min, identity f64::INFINITY, of none false, join(a, b) if b < a || b.is_nan() { b } else { a },
+        divisor(count) 1.0, kernel "smallest";
 }

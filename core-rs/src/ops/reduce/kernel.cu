@@ -24,6 +24,14 @@ struct Largest {
     static __device__ __forceinline__ float finish(float total, double) { return total; }
 };
 
+struct Smallest {
+    typedef float Total;
+    static __device__ __forceinline__ float none() { return __uint_as_float(0x7f800000u); }
+    static __device__ __forceinline__ float join(float a, float b) { return smaller(a, b); }
+    static __device__ __forceinline__ float join_few(float a, float b) { return smaller(a, b); }
+    static __device__ __forceinline__ float finish(float total, double) { return total; }
+};
+
 struct Sizes {
     u64 outer, count, inner;
     // How many parts `count` is cut into, and elements of each but the last.
@@ -184,6 +192,8 @@ KERNELS(add, Add, float, f32)
 KERNELS(add, Add, bf16, bf16)
 KERNELS(largest, Largest, float, f32)
 KERNELS(largest, Largest, bf16, bf16)
+KERNELS(smallest, Smallest, float, f32)
+KERNELS(smallest, Smallest, bf16, bf16)
 
 // ---- argmax -------------------------------------------------------------------------------------------------------------
 

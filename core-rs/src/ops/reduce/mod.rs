@@ -1,5 +1,5 @@
-//! Reductions over any axes, `y[k] = fold over r of x[k, r]` ([`Reduce`] with [`Sum`], [`Mean`] or [`Max`]), and
-//! [`Argmax`] along one axis. Totals are kept in f64.
+//! Reductions over any axes, `y[k] = fold over r of x[k, r]` ([`Reduce`] with [`Sum`], [`Mean`], [`Max`] or
+//! [`Min`]), and [`Argmax`] along one axis. Totals are kept in f64.
 
 mod argmax;
 mod cpu;
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{MAX_RANK, Meta, Shape};
 pub use argmax::Argmax;
-pub use folds::{Max, Mean, Sum};
+pub use folds::{Max, Mean, Min, Sum};
 use layout::Layout;
 use std::marker::PhantomData;
 use std::ops::Range;

@@ -71,17 +71,20 @@ fn folds_match_the_definition() {
     check::<Sum>();
     check::<Mean>();
     check::<Max>();
+    check::<Min>();
 }
 
 #[test]
-fn nan_wins_a_maximum_wherever_it_is() {
+fn nan_wins_a_maximum_and_a_minimum_wherever_it_is() {
     for at in [0, 1, 500, 4999] {
         let mut x = numbers(5000);
         x[at] = f32::NAN;
         let layout = Layout { outer: 1, count: 5000, inner: 1 };
-        let mut y = [0.0];
-        cpu::run::<Max>(Isa::detect(), &ThreadPool::new(1), &layout, &x, &mut y);
-        assert!(y[0].is_nan());
+        for run in [cpu::run::<Max>, cpu::run::<Min>] {
+            let mut y = [0.0];
+            run(Isa::detect(), &ThreadPool::new(1), &layout, &x, &mut y);
+            assert!(y[0].is_nan());
+        }
     }
 }
 

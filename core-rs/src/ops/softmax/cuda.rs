@@ -14,6 +14,7 @@ struct Rows {
     count: u64,
     size: u64,
     by_block: u64,
+    queries: u64,
 }
 
 impl Argument for Rows {}
@@ -27,7 +28,8 @@ pub(super) fn launch(io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let size = meta.shape.last();
     let count = meta.shape.len() / size;
     let (grid, by_block) = Grid::rows(count, size);
-    let rows = Rows { count: count as u64, size: size as u64, by_block: u64::from(by_block) };
+    let queries = meta.shape.dims().iter().rev().nth(1).map_or(1, |&queries| queries as u64);
+    let rows = Rows { count: count as u64, size: size as u64, by_block: u64::from(by_block), queries };
     let (op, kernel) = (io.name(), format!("{}_{}", io.name(), meta.dtype));
     match io.inputs() {
         1 => cuda.launch(op, &SOURCE, &kernel, grid, &args![io.input(0), io.output(0), rows]),

@@ -57,6 +57,8 @@ struct Rows {
     u64 count, size;
     // Whether a whole block shares a row.
     u64 by_block;
+    // Rows of a matrix: what the axis before the last counts.
+    u64 queries;
 };
 
 template <class Op, bool BLOCK, class T>
@@ -74,8 +76,25 @@ template <class Op, class T> __device__ void run(const Rows &rows, const T *firs
     else over_rows<Op, false>(rows, room, first, second, out);
 }
 
+// Of the keys that a query sees, those up to its own place; the others get 0.
+template <bool BLOCK, class T> __device__ void causal_rows(const Rows &rows, float *room, const T *x, T *y) {
+    Team<BLOCK> team{room};
+    for (u64 row = team.first(); row < rows.count; row += team.step()) {
+        u64 at = row * rows.size, place = row % rows.queries + 1, seen = place < rows.size ? place : rows.size;
+        SoftmaxOf::row(team, x + at, x + at, y + at, seen);
+        for (u64 i = seen + team.thread(); i < rows.size; i += team.size()) y[at + i] = narrow<T>(0.0f);
+    }
+}
+
+template <class T> __device__ void causal(const Rows &rows, const T *x, T *y) {
+    __shared__ float room[WARP_SIZE];
+    if (rows.by_block) causal_rows<true>(rows, room, x, y);
+    else causal_rows<false>(rows, room, x, y);
+}
+
 #define KERNELS(T, DTYPE)                                                                                            \
     extern "C" __global__ void softmax_##DTYPE(const T *x, T *y, Rows rows) { run<SoftmaxOf>(rows, x, x, y); }       \
+    extern "C" __global__ void causal_softmax_##DTYPE(const T *x, T *y, Rows rows) { causal(rows, x, y); }           \
     extern "C" __global__ void log_softmax_##DTYPE(const T *x, T *y, Rows rows) { run<LogSoftmaxOf>(rows, x, x, y); } \
     extern "C" __global__ void softmax_backward_##DTYPE(const T *y, const T *dy, T *dx, Rows rows) {                 \
         run<SoftmaxSlope>(rows, y, dy, dx);                                                                          \

@@ -3,6 +3,7 @@
 //!
 //! Backward works from the results: `dx = y (dy - sum y dy)`, and `dx = dy - exp(y) sum dy` for the logarithm.
 
+mod causal;
 pub(in crate::ops) mod cpu;
 mod cuda;
 pub(in crate::ops) mod reference;
@@ -16,6 +17,7 @@ use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::runtime::record::Io;
 use crate::shape::Meta;
+pub use causal::CausalSoftmax;
 
 /// One op: its row in the table, its definition and its kernel. The rows of x have `size` elements.
 macro_rules! ops {

@@ -1,4 +1,4 @@
-use super::{cpu, reference};
+use super::{causal, cpu, reference};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::ThreadPool;
@@ -45,6 +45,29 @@ fn matches_the_reference_at_awkward_sizes() {
             let dx = run(&|context, dx| cpu::log_softmax_backward(context, size, &y, &dy, dx));
             reference::log_softmax_backward(size, &wide(&y), &dy64, &mut wanted);
             close(&dx, &wanted, &what("log_softmax_backward"));
+        }
+    }
+}
+
+#[test]
+fn a_query_sees_the_keys_up_to_its_own_place() {
+    for (matrices, queries, size) in [(1, 1, 1), (3, 5, 5), (2, 7, 4), (2, 4, 33), (6, 100, 100)] {
+        let x = logits(matrices * queries * size);
+        let x64: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+        let mut wanted = vec![f64::NAN; x.len()];
+        causal::define(size, queries, &x64, &mut wanted);
+        for isa in Isa::available() {
+            let [one, two] = [1, 2].map(|threads| {
+                let context = CpuContext { pool: ThreadPool::new(threads), isa };
+                let mut y = vec![f32::NAN; x.len()];
+                causal::run(&context, size, queries, &x, &mut y);
+                y
+            });
+            assert_eq!(one, two, "threads must not matter");
+            close(&one, &wanted, &format!("{matrices}x{queries}x{size} {isa:?}"));
+            for (i, row) in one.chunks(size).enumerate() {
+                assert!(row.iter().skip(i % queries + 1).all(|&y| y == 0.0), "row {i} sees what comes after it");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::cpu::math;
 use crate::dtype::Float;
 use crate::error::Result;
 use crate::ops::Params;
-use crate::ops::activation::Activation;
+use crate::ops::activation::{Activation, sigmoid, softplus};
 
 /// Rows without parameters: `Name(x): definition; vectorised` or, for gradients, `Name(x, dy): …`.
 macro_rules! functions {
@@ -59,6 +59,8 @@ functions! {
     SigmoidSlope(x, dy): Activation::Sigmoid.derivative(x) * dy; <A> math::sigmoid_grad(math::sigmoid::<A>(x)) * dy;
     TanhOf(x): Activation::Tanh.apply(x); <A> math::tanh::<A>(x);
     TanhSlope(x, dy): Activation::Tanh.derivative(x) * dy; <A> math::tanh_grad(math::tanh::<A>(x)) * dy;
+    SoftplusOf(x): softplus(x); <A> math::softplus::<A>(x);
+    SoftplusSlope(x, dy): sigmoid(x) * dy; <A> math::sigmoid::<A>(x) * dy;
     ExpOf(x): x.exp(); <A> math::exp::<A>(x);
     LogOf(x): x.ln(); <A> math::log::<A>(x);
     SqrtOf(x): x.sqrt(); <A> x.sqrt();
@@ -187,8 +189,47 @@ impl<const SLOPE: bool> Function for Limits<SLOPE> {
     }
 }
 
+/// A line with a bend at 0; times the upstream gradient, its slope, where `SLOPE` is set.
+pub struct Leaky<const SLOPE: bool> {
+    negative_slope: f64,
+}
+
+impl<const SLOPE: bool> Function for Leaky<SLOPE> {
+    const INPUTS: usize = 1 + SLOPE as usize;
+
+    fn parse(params: &mut Params) -> Result<Self> {
+        Ok(Leaky { negative_slope: params.f64("negativeSlope")? })
+    }
+
+    fn numbers(&self) -> [f64; 2] {
+        [self.negative_slope, 0.0]
+    }
+
+    fn value<T: Float>(&self, x: T, dy: T) -> T {
+        let y = if SLOPE { dy } else { x };
+        if x > T::ZERO { y } else { y * T::from_f64(self.negative_slope) }
+    }
+
+    fn slice(&self, isa: Isa, x: &[f32], dy: &[f32], y: &mut [f32]) {
+        multiversion! {
+            fn value<A>(x: &[f32], slope: f32, y: &mut [f32]) {
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = if x > 0.0 { x } else { x * slope });
+            }
+        }
+        multiversion! {
+            fn slope<A>(x: &[f32], dy: &[f32], slope: f32, y: &mut [f32]) {
+                y.iter_mut().zip(x.iter().zip(dy)).for_each(|(y, (&x, &dy))| *y = if x > 0.0 { dy } else { dy * slope });
+            }
+        }
+        let negative = self.negative_slope as f32;
+        if SLOPE { slope(isa, x, dy, negative, y) } else { value(isa, x, negative, y) }
+    }
+}
+
 /// The types that the op table names.
 pub type Affine = Elementwise<AffineOf>;
 pub type Power = Elementwise<PowerOf>;
+pub type LeakyRelu = Elementwise<Leaky<false>>;
+pub type LeakyReluBackward = Elementwise<Leaky<true>>;
 pub type Clamp = Elementwise<Limits<false>>;
 pub type ClampBackward = Elementwise<Limits<true>>;

@@ -38,6 +38,8 @@ __device__ __forceinline__ float power_of(float x, float exponent) {
     return powf(x, exponent);
 }
 
+__device__ __forceinline__ float softplus_of(float x) { return larger(x, 0.0f) + log1pf(expf(-fabsf(x))); }
+
 #define OF_X(NAME, T, DTYPE, VALUE)                                                                                     \
     extern "C" __global__ void NAME##_##DTYPE(const T *__restrict__ x, T *__restrict__ y, u64 n, float p, float q) {    \
         each(x, y, n, [p, q](float x) { return VALUE; });                                                               \
@@ -58,6 +60,8 @@ FUNCTION(silu, activate(SILU, x))
 FUNCTION(gelu, activate(GELU, x))
 FUNCTION(sigmoid, activate(SIGMOID, x))
 FUNCTION(tanh, activate(TANH, x))
+FUNCTION(softplus, softplus_of(x))
+FUNCTION(leaky_relu, x > 0.0f ? x : x * p)
 FUNCTION(exp, expf(x))
 FUNCTION(log, logf(x))
 FUNCTION(sqrt, sqrtf(x))
@@ -73,4 +77,6 @@ GRADIENT(silu_backward, activation_slope(SILU, x) * dy)
 GRADIENT(gelu_backward, activation_slope(GELU, x) * dy)
 GRADIENT(sigmoid_backward, activation_slope(SIGMOID, x) * dy)
 GRADIENT(tanh_backward, activation_slope(TANH, x) * dy)
+GRADIENT(softplus_backward, sigmoid_of(x) * dy)
+GRADIENT(leaky_relu_backward, x > 0.0f ? dy : dy * p)
 GRADIENT(clamp_backward, x > p && x < q ? dy : 0.0f)

@@ -1,0 +1,44 @@
+//! Both directions in f32: by rows, or by samples of several positions.
+
+use super::{Sizes, images, rows};
+use crate::cpu::CpuContext;
+
+/// `vectors`: weight, bias; `statistics`: mean, rstd.
+pub(super) fn forward(
+    context: &CpuContext,
+    s: &Sizes,
+    eps: f64,
+    x: &[f32],
+    vectors: [Option<&[f32]>; 2],
+    y: &mut [f32],
+    statistics: [&mut [f32]; 2],
+) {
+    let [weight, bias] = vectors;
+    let [ones, zeros] = [(weight, 1.0), (bias, 0.0)].map(|(vector, absent)| match vector {
+        Some(_) => Vec::new(),
+        None => vec![absent; s.channels()],
+    });
+    let vectors = [weight.unwrap_or(&ones), bias.unwrap_or(&zeros)];
+    if s.positions == 1 {
+        rows::forward(context, s, eps, x, vectors, y, statistics);
+    } else {
+        images::forward(context, s, eps, x, vectors, y, statistics);
+    }
+}
+
+/// `inputs`: dy, x, mean, rstd; `gradients`: dx, dweight, dbias.
+pub(super) fn backward(
+    context: &CpuContext,
+    s: &Sizes,
+    inputs: [&[f32]; 4],
+    weight: Option<&[f32]>,
+    gradients: [&mut [f32]; 3],
+) {
+    let ones = if weight.is_some() { Vec::new() } else { vec![1.0; s.channels()] };
+    let weight = weight.unwrap_or(&ones);
+    if s.positions == 1 {
+        rows::backward(context, s, inputs, weight, gradients);
+    } else {
+        images::backward(context, s, inputs, weight, gradients);
+    }
+}
