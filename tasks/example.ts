@@ -8,6 +8,9 @@ export const exampleNames = [
   "worker",
   "loop",
   "new_op",
+  "regression",
+  "mixup",
+  "accumulate",
   "antialiasing",
 ] as const;
 
