@@ -7,7 +7,8 @@ import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import type { Names } from "../registry/registry.ts";
 import { SettingError } from "./errors.ts";
 import type { Recipe } from "./recipe.ts";
-import { isAllowed, type Setting, settingAt, settings, wantedOf } from "./settings.ts";
+import { isAllowed, type Setting, wantedOf } from "./setting.ts";
+import { settingAt, settings } from "./settings.ts";
 
 /** The sections that stand for something by its name. */
 export const namedSections: Readonly<Record<"model" | "optimizer" | "schedule" | "loss", Names>> = {

@@ -72,7 +72,8 @@ export {
   spread,
   trainSeeds,
 } from "./seeds.ts";
-export { parseSetting, type Setting, settings, wantedOf } from "./settings.ts";
+export { parseSetting, type Setting, wantedOf } from "./setting.ts";
+export { settings } from "./settings.ts";
 export {
   type EvaluateRunOptions,
   findCheckpoint,

@@ -12,7 +12,8 @@ import type { Schedule } from "../optim/schedules.ts";
 import type { Names, Registered, Registry } from "../registry/registry.ts";
 import { addPreset } from "./presets.ts";
 import { define, type RecipeParts } from "./change.ts";
-import { addSetting, type Setting, settingAt } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { addSetting, settingAt } from "./settings.ts";
 
 /** A builder's options are whatever a recipe holds for it, so its author names their type. */
 // deno-lint-ignore no-explicit-any

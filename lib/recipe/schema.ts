@@ -3,7 +3,8 @@ import type { Json } from "../registry/registry.ts";
 import { checkRecipe, namedSections } from "./check.ts";
 import { transformRegistry } from "../data/registry.ts";
 import type { Recipe } from "./recipe.ts";
-import { type Setting, settings } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { settings } from "./settings.ts";
 
 /** A JSON Schema, 2020-12. */
 export type Schema = { readonly [keyword: string]: Json | undefined };

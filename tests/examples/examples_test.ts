@@ -213,6 +213,46 @@ Deno.test("example distillation: a student learns from a teacher that stays as i
   assertEquals(await stateOf(teacher), before);
 });
 
+/** The lines of an example, which must be the same op by op, and from where it was stopped on. */
+async function linesOfAll(name: string, options: { args: string[]; stop: number; epochs: number }): Promise<string[]> {
+  const { args, stop, epochs } = options;
+  const own = [...args, "--epochs", `${epochs}`];
+  const recorded = await lines(name, ...own);
+  assertEquals(await lines(name, ...own, "--eager"), recorded);
+  const resumed = await lines(name, ...own, "--stop", `${stop}`);
+  // The epochs before the stop were told by the trainer that was stopped, if at all.
+  assert(resumed.length > 1 && resumed.length < recorded.length, resumed.join("\n"));
+  assertEquals(resumed, recorded.slice(-resumed.length));
+  return recorded;
+}
+
+Deno.test("example regression: two outputs are learned, the same recorded, op by op and resumed", async () => {
+  const shown = await linesOfAll("regression", { args: [], stop: 20, epochs: 3 });
+  const losses = numbers(shown, /^epoch \d: loss ([\d.]+)/);
+  assert(losses.length === 3 && losses[2]! < 0.2 * losses[0]!, `losses ${losses}`);
+  const pixels = numbers(shown, /off by ([\d.]+) pixels$/);
+  assert(pixels[2]! < 0.6 * pixels[0]!, `off by ${pixels}`);
+});
+
+for (const kind of ["mixup", "cutmix"]) {
+  Deno.test(`example mixup: ${kind} is drawn the same recorded, op by op and resumed`, async () => {
+    const args = kind === "mixup" ? [] : ["--cutmix"];
+    const shown = await linesOfAll("mixup", { args: [...args, "--limit", "512"], stop: 18, epochs: 3 });
+    const mixed = numbers(shown, /^epoch \d: loss of mixed images ([\d.]+)/);
+    const whole = numbers(shown, /of whole ones ([\d.]+)$/);
+    assert(mixed.length === 3 && mixed[2]! < 0.95 * mixed[0]!, `losses ${mixed}`);
+    assert(whole[2]! < mixed[2]!, `losses ${mixed}, of whole images ${whole}`);
+  });
+}
+
+Deno.test("example accumulate: four batches of 16 are one of 64, recorded, op by op and resumed", async () => {
+  const shown = await linesOfAll("accumulate", { args: [], stop: 20, epochs: 2 });
+  const losses = (shown: readonly string[]): number[] => numbers(shown, /^epoch \d: loss ([\d.]+)/);
+  const large = losses(await lines("accumulate", "--large", "--epochs", "2"));
+  losses(shown).forEach((loss, epoch) => assert(Math.abs(loss - large[epoch]!) < 1e-5, `${loss}, large ${large}`));
+  assert(/^top-1 [\d.]+ % after 32 steps$/.test(shown.at(-1)!), shown.at(-1));
+});
+
 Deno.test("example worker: ten Workers leave the threads and the memory of the first", async () => {
   const shown = await lines("worker");
   const steps = numbers(shown, /^worker \d+: (\d+) steps; \d+ threads, \d+ MiB$/);

@@ -170,3 +170,37 @@ Deno.test("fromArrays and batches: what does not fit is refused, naming both val
   assertThrows(() => set.batches(1, { flip: 1.5 }), RangeError, "Expected `flip` from 0 to 1, got 1.5");
   assertThrows(() => set.batches(1, { from: 3 }), RangeError, "Expected `from` as a whole number from 0 to 2, got 3");
 });
+
+Deno.test("fromArrays: values to predict come in rows of f32, or of f64 with the images, and are printed", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const arrays = { images: new Uint8Array(3 * 4), imageShape: [2, 2, 1] as const };
+  using values = data.fromArrays({ ...arrays, targets: [0, 0.5, 1, -1, 2, 3] }, { device });
+  assertEquals(`${values}`, "Dataset(3 images [2, 2, 1], 2 values each, cpu)");
+  assertEquals([values.targets, values.classes], ["values", []]);
+  for (const dtype of ["f32", "f64"] as const) {
+    for await (const batch of values.batches(2, { dtype, from: 1 })) {
+      assertEquals([batch.targets.dtype, batch.targets.shape], [dtype, [1, 2]]);
+      assertEquals([...await batch.targets.data()], [2, 3]);
+      assertEquals([batch.labels === batch.targets, batch.inputs === batch.images], [true, true]);
+    }
+  }
+  using labels = data.fromArrays({ ...arrays, targets: Uint8Array.of(0, 1, 1, 1, 0, 0), classes: ["a", "b"] }, {
+    device,
+  });
+  assertEquals(`${labels}`, "Dataset(3 images [2, 2, 1], any of 2 labels each, cpu)");
+  for await (const { targets } of labels.batches(3)) assertEquals([...await targets.data()], [0, 1, 1, 1, 0, 0]);
+});
+
+Deno.test("fromArrays: targets that do not fit are refused, naming both values", () => {
+  const arrays = { images: new Uint8Array(8), imageShape: [2, 2, 1] as const };
+  const refused = (parts: Partial<data.Arrays>, message: string): void => {
+    assertThrows(() => data.fromArrays({ ...arrays, ...parts }), Error, message);
+  };
+  refused({}, "Expected `labels` or `targets`, got none");
+  refused({ labels: [0, 1], classes: 2, targets: [1, 2] }, "Expected `labels` or `targets`, got both");
+  refused({ labels: [0, 1] }, "Expected `classes` with `labels`, got none");
+  refused({ targets: [1, 2, 3] }, "Expected `targets` as rows of 2 images, got 3 numbers");
+  refused({ targets: [1, NaN] }, "Expected `targets` as finite numbers, got NaN for image 1");
+  refused({ targets: [0, 1, 2, 0], classes: 2 }, "Expected `targets` as 0 or 1 for each class, got 2 for image 1");
+  refused({ targets: [0, 1, 0], classes: 2 }, "Expected `targets` as 4 numbers, 2 for each of 2 images, got 3 numbers");
+});

@@ -167,3 +167,22 @@ Deno.test("fromSamples: an error of the iterator is passed on, and ends it", asy
   await assertRejects(() => data.fromSamples(broken(good.subarray(0, 99)), { size: 4, device }), DataError);
   assertEquals(ended, true);
 });
+
+Deno.test("fromSamples: any number of labels, and values to predict", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const image = { data: new Uint8Array(12), shape: [2, 2, 3] as const };
+  const many = [{ image, labels: ["cat", "dog"] }, { image, labels: [] }, { image, labels: ["dog"] }];
+  using labels = await data.fromSamples(many, { size: 2, device });
+  assertEquals([labels.targets, labels.classes], ["labels", ["cat", "dog"]]);
+  for await (const { targets } of labels.batches(3)) assertEquals([...await targets.data()], [1, 1, 0, 0, 0, 1]);
+  using values = await data.fromSamples([{ image, target: [1, 2] }, { image, target: [3, 4] }], { size: 2, device });
+  for await (const { targets } of values.batches(2)) assertEquals([...await targets.data()], [1, 2, 3, 4]);
+  const unlike = [{ image, target: 1 }, { image, label: "a" }];
+  await assertRejects(() => data.fromSamples(unlike, { size: 2 }), TypeError, "got another for image 1");
+  const uneven = [{ image, target: 1 }, { image, target: [1, 2] }];
+  await assertRejects(
+    () => data.fromSamples(uneven, { size: 2 }),
+    TypeError,
+    "Expected 1 values a sample, got 2 for image 1",
+  );
+});
