@@ -40,7 +40,9 @@ function flagOf(setting: recipe.Setting, usual: string | number | undefined): Fl
     // Names are looked up once everything is registered, by the recipe.
     case "name":
       return { kind: "string", help, placeholder: placeholder ?? choices.join("|") };
+    case "names":
     case "text":
+    case "numbers":
     case "normalize":
       return { kind: "string", help, placeholder };
   }
@@ -75,7 +77,9 @@ export function changesOf(values: Readonly<Record<string, unknown>>): recipe.Rec
     const { flag, path, kind } = setting;
     const given = flag === undefined ? undefined : values[flag];
     if (given === undefined) continue;
-    const value = kind === "normalize" ? recipe.parseSetting(setting, String(given)) : given;
+    const value = ["normalize", "names", "numbers"].includes(kind)
+      ? recipe.parseSetting(setting, String(given))
+      : given;
     if (value === undefined) {
       throw new UsageError(`Expected --${flag} to be ${recipe.wantedOf(setting)}, got "${given}"`);
     }
@@ -101,6 +105,11 @@ function valueAt(value: unknown, path: string): unknown {
   );
 }
 
+/** Whether two values are the same, lists by what is in them. */
+function same(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
 /** A word of a command line as a shell takes it. */
 export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
@@ -121,7 +130,7 @@ export function flagsFor(config: recipe.Recipe): string[] | undefined {
   for (const { path, flag, kind } of recipe.settings()) {
     if (flag === undefined || ofMachine.includes(path)) continue;
     const value = valueAt(config, path);
-    if (value === undefined || value === null || value === valueAt(base, path)) continue;
+    if (value === undefined || value === null || same(value, valueAt(base, path))) continue;
     if (kind === "boolean") words.push(`--${value === true ? "" : "no-"}${flag}`);
     else if (kind === "normalize" && typeof value !== "string") {
       const { mean, std } = value as { mean: readonly number[]; std: readonly number[] };

@@ -25,6 +25,7 @@ export {
 export { DataNotFoundError, type NotFoundReason } from "./errors.ts";
 export { type Arrays, type DatasetOptions, fromArrays } from "./memory.ts";
 export { imagenetStats, mnistStats, type Normalization, normalize } from "./normalize.ts";
+export { cutmix, type MixOptions, mixup } from "./mixing.ts";
 export { mnist, type MnistOptions, type Splits } from "./mnist.ts";
 export { download, type DownloadOptions, type DownloadProgress } from "./download.ts";
 export { findArchive, type FindOptions, importArchive } from "./find_archive.ts";

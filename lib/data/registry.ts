@@ -1,6 +1,7 @@
 /** Data sets and batch transforms by name: what recipes and commands look in before they look for files. */
 import { type JsonOptions, Registry } from "../registry/registry.ts";
 import type { Device } from "../tensor/device.ts";
+import { cutmix, type MixOptions, mixup } from "./mixing.ts";
 import { mnist, type Splits } from "./mnist.ts";
 import type { OpenOptions } from "./open.ts";
 import type { BatchTransform } from "./transform.ts";
@@ -31,8 +32,19 @@ export const dataSetRegistry: Registry<DataSetBuilder> = new Registry<DataSetBui
   },
 });
 
-/** Makes a batch transform from its options. */
-export type TransformBuilder = (options: JsonOptions) => BatchTransform;
+/** Makes a batch transform from its options; undefined where they ask for none. */
+export type TransformBuilder = (options: JsonOptions) => BatchTransform | undefined;
+
+/** A transform that mixes samples; an `alpha` of 0 asks for none. */
+function mixing(mix: (options: MixOptions) => BatchTransform): TransformBuilder {
+  return (options) => {
+    const { alpha = 0, probability } = options as Partial<MixOptions>;
+    return alpha === 0 ? undefined : mix({ alpha, probability });
+  };
+}
 
 /** The batch transforms by name: a recipe's `transforms` holds their options under it. */
-export const transformRegistry: Registry<TransformBuilder> = new Registry<TransformBuilder>("transform", {});
+export const transformRegistry: Registry<TransformBuilder> = new Registry<TransformBuilder>("transform", {
+  mixup: { build: mixing(mixup), options: ["alpha", "probability"] },
+  cutmix: { build: mixing(cutmix), options: ["alpha", "probability"] },
+});

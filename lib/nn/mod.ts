@@ -24,6 +24,7 @@ export type {
   VarianceOptions,
 } from "../tensor/mod.ts";
 export { type AnyModule, Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
+export { noGradOf } from "./no_grad_of.ts";
 export { replaceModules } from "./replace.ts";
 export { Init, type InitOptions, KaimingInit, UniformInit } from "./init.ts";
 export {
@@ -51,6 +52,7 @@ export {
 } from "./loss_functions.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten, LeakyReLU } from "./elementary.ts";
+export { labelAccuracy, meanAbsoluteError, type Metric, type Metrics, rootMeanSquareError } from "./metrics.ts";
 export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";
 export { type SelfAttentionOptions, SimpleSelfAttention } from "./self_attention.ts";

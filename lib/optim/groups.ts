@@ -2,6 +2,7 @@
 import type { Parameter } from "../nn/module.ts";
 import { kindOf } from "../tensor/ops/checks.ts";
 import { requireKnown } from "./known_options.ts";
+import type { Rule } from "./rule.ts";
 
 /** Settings for some of a model's parameters. */
 export interface ParameterGroup {
@@ -42,9 +43,20 @@ export function matches(group: ParameterGroup, path: string, parameter: Paramete
   return group.match instanceof RegExp ? path.search(group.match) >= 0 : group.match(path, parameter);
 }
 
-/** What holds for a parameter from now on. */
-export function settingsOf(group: ParameterGroup, before: GroupSettings): GroupSettings {
+/** What holds for a parameter from now on; throws where its rule knows nothing of what the group sets. */
+export function settingsOf(group: ParameterGroup, before: GroupSettings, op: string, rule: Rule): GroupSettings {
+  if (group.wd !== undefined && group.wd !== 0 && rule.wd === undefined) {
+    throw new TypeError(
+      `${op}(): Expected a group without \`wd\` for ${rule.name}, which has no weight decay, got ${group.wd}`,
+    );
+  }
   return { lrScale: group.lrScale ?? before.lrScale, wd: group.wd ?? before.wd, frozen: group.frozen ?? before.frozen };
+}
+
+/** Throws where something says of no path whether it matches. */
+export function requirePattern(op: string, match: unknown): void {
+  if (match instanceof RegExp || typeof match === "function") return;
+  throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(match)}`);
 }
 
 /** Throws where a group applies to no parameter: it would be a setting without effect. */
@@ -56,9 +68,7 @@ export function requireMatch(
   const open = new Map(parameters);
   for (const group of groups) {
     requireKnown(op, group, ["match", "lrScale", "wd", "frozen"]);
-    if (!(group.match instanceof RegExp) && typeof group.match !== "function") {
-      throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(group.match)}`);
-    }
+    requirePattern(op, group.match);
     const matched = [...parameters].filter(([path, parameter]) => matches(group, path, parameter));
     if (matched.length === 0) {
       const paths = [...parameters.keys()];

@@ -16,6 +16,15 @@ export type {
   Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
+export { clipGradNorm } from "./clip.ts";
+export {
+  defineOptimizer,
+  type OptimizerDefinition,
+  type OptimizerFactory,
+  type OptionValue,
+  type ParameterUpdate,
+  type Widened,
+} from "./define_optimizer.ts";
 export { Ema, type EmaOptions } from "./ema.ts";
 export { type GroupSettings, type ParameterGroup } from "./groups.ts";
 export {
@@ -26,13 +35,18 @@ export {
   type Trainable,
 } from "./optimizer.ts";
 export { adamw, type AdamWOptions, ranger, type RangerOptions, sgd, type SgdOptions } from "./optimizers.ts";
+export { muon, type MuonOptions } from "./muon.ts";
+export { rmsprop, type RmspropOptions } from "./rmsprop.ts";
+export { type OptimizerPart, together } from "./together.ts";
 export {
   constant,
   cosine,
   defineSchedule,
   flatCos,
   linearWarmup,
+  multiStepDecay,
   oneCycle,
   type Schedule,
   type ScheduleConfig,
+  stepDecay,
 } from "./schedules.ts";

@@ -1,7 +1,8 @@
 /** The optimizers: their settings, and the op that does a step. */
-import { FusedOptimizer, type StepRule } from "./fused_optimizer.ts";
+import { fusedRule, type FusedStep } from "./fused_rule.ts";
 import { requireKnown } from "./known_options.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { RuleSet } from "./rule_set.ts";
 
 /** Settings of {@linkcode ranger}, under fastai's names. */
 export interface RangerOptions {
@@ -97,11 +98,8 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   return optimizer("sgd", { ...params, wd }, { op: "sgd_step", states: ["momentumBuffer"], wd, params });
 }
 
-function optimizer(name: string, settings: Record<string, number | boolean>, rule: StepRule): Optimizer {
-  return {
-    config: { name, ...settings },
-    bind: (model, options) => new FusedOptimizer(model, rule, options),
-  };
+function optimizer(name: string, settings: Record<string, number | boolean>, step: FusedStep): Optimizer {
+  return new RuleSet({ name, ...settings }, [fusedRule(step)]);
 }
 
 function within(op: string, values: Record<string, number>, low: number, high: number): void {

@@ -1,12 +1,13 @@
 /** Learning-rate schedules: functions of how far training is. */
+import { requireNumbers } from "../tensor/ops/checks.ts";
 import { requireKnown } from "./known_options.ts";
 
 /** A schedule's settings as plain JSON: `name` is the function that makes it, and `then` the settings of an inner one. */
 export interface ScheduleConfig {
-  /** The function's name: flatCos, oneCycle, cosine, constant, linearWarmup. */
+  /** The function's name: say flatCos. */
   readonly name: string;
   /** Its options, those left out too. */
-  readonly [option: string]: number | string | ScheduleConfig;
+  readonly [option: string]: number | string | readonly number[] | ScheduleConfig;
 }
 
 /** A schedule without its length; `over(steps)` gives the rate of each step. */
@@ -121,6 +122,58 @@ export function constant(options: { lr: number }): Schedule {
   const { lr } = options;
   check("constant", { lr });
   return defineSchedule({ name: "constant", lr }, () => lr);
+}
+
+/**
+ * Multiplied by `gamma` after each share `every` of the training, from 0 to 1: PyTorch's StepLR of 30 of 90 epochs is
+ * `every: 1 / 3`.
+ *
+ * @example
+ * ```ts
+ * import { optim } from "@libtrain/libtrain";
+ *
+ * const rate = optim.stepDecay({ lr: 0.1, every: 0.5 }).over(100);
+ * console.log(rate(49), rate(50)); // 0.1, 0.01
+ * ```
+ */
+export function stepDecay(options: { lr: number; every?: number; gamma?: number }): Schedule {
+  requireKnown("stepDecay", options, ["lr", "every", "gamma"]);
+  const { lr, every = 1 / 3, gamma = 0.1 } = options;
+  check("stepDecay", { lr, gamma }, { every }, { every });
+  // Thirds and tenths are no sums of powers of two: a step at an edge belongs behind it.
+  const drops = (position: number): number => Math.floor(position / every + edge);
+  return defineSchedule({ name: "stepDecay", lr, every, gamma }, (position) => lr * gamma ** drops(position));
+}
+
+/** How far before an edge a position counts as being on it, in steps of the edge. */
+const edge = 1e-9;
+
+/**
+ * Multiplied by `gamma` at each of the `milestones`, shares of the training from 0 to 1 in order: PyTorch's MultiStepLR at 30
+ * and 60 of 90 epochs is `milestones: [1 / 3, 2 / 3]`.
+ *
+ * @example
+ * ```ts
+ * import { optim } from "@libtrain/libtrain";
+ *
+ * const rate = optim.multiStepDecay({ lr: 0.1, milestones: [0.5, 0.75] }).over(100);
+ * console.log(rate(0), rate(50), rate(75)); // 0.1, about 0.01, about 0.001
+ * ```
+ */
+export function multiStepDecay(options: { lr: number; milestones?: readonly number[]; gamma?: number }): Schedule {
+  requireKnown("multiStepDecay", options, ["lr", "milestones", "gamma"]);
+  const { lr, milestones = [0.5, 0.75], gamma = 0.1 } = options;
+  requireNumbers("multiStepDecay", "milestones", milestones, "milestones: […]");
+  const places = Object.fromEntries(milestones.map((at, index) => [`milestones[${index}]`, at]));
+  check("multiStepDecay", { lr, gamma }, places);
+  if (milestones.some((at, index) => index > 0 && at <= milestones[index - 1]!)) {
+    throw new RangeError(`multiStepDecay(): Expected \`milestones\` in rising order, got ${milestones.join(", ")}`);
+  }
+  const passed = (position: number): number => milestones.filter((at) => position >= at - edge).length;
+  return defineSchedule(
+    { name: "multiStepDecay", lr, milestones: [...milestones], gamma },
+    (position) => lr * gamma ** passed(position),
+  );
 }
 
 /** Straight up from lr / div during the first `warmup` of the steps, then another schedule over the rest. */

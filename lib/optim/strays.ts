@@ -1,7 +1,7 @@
 /** Parameters that a backward reaches and that no optimizer knows. */
 import { StateError } from "../ffi/errors.ts";
 import { Parameter } from "../nn/module.ts";
-import { lastLeaves } from "../tensor/graph.ts";
+import { lastLeaves, noteLeftOver as noteGradient } from "../tensor/graph.ts";
 
 /** Those that an optimizer was ever bound to. */
 const bound = new WeakSet<Parameter>();
@@ -27,4 +27,14 @@ export function refuseStrays(own: ReadonlySet<Parameter>): void {
       "bound to and that would never train, as is usual for a layer in a #private field or a local variable: keep it in a " +
       "plain field of the model (arrays, maps and objects will do), bind an optimizer to it too, or set requireGrad(false) on it",
   );
+}
+
+/**
+ * Notes the gradients that the last backward gave parameters of other optimizers, as it was for this one's step: the next
+ * backward must not add to them.
+ */
+export function noteLeftOver(own: ReadonlySet<Parameter>): void {
+  const leaves = lastLeaves().filter((leaf): leaf is Parameter => leaf instanceof Parameter && bound.has(leaf));
+  if (!leaves.some((leaf) => own.has(leaf))) return;
+  for (const { grad } of leaves) if (grad !== null) noteGradient(grad);
 }

@@ -5,6 +5,7 @@ import { transformRegistry } from "../data/registry.ts";
 import { type BatchTransform, transformed, type TransformInput } from "../data/transform.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
+import { metricRegistry, type Metrics } from "../nn/metrics.ts";
 import { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { optimizerRegistry, scheduleOf } from "../optim/registry.ts";
@@ -147,13 +148,23 @@ export function buildLoss({ loss: { name, ...options } }: Pick<Recipe, "loss">):
   return requireBuilt("loss", name, lossRegistry.get(name).build(options as JsonOptions));
 }
 
+/** The metrics of a recipe, by their names. */
+export function buildMetrics(names: readonly string[]): Metrics {
+  return Object.fromEntries(
+    names.map((name) => [name, requireBuilt("metric", name, metricRegistry.get(name).build())]),
+  );
+}
+
 /** The trainer of a recipe; the model stays the caller's. */
 export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, model: Module): Trainer {
   return new Trainer(model, {
     optimizer: buildOptimizer(recipe),
     schedule: requireBuilt("schedule", recipe.schedule.name, scheduleOf(recipe.schedule), "over"),
     loss: buildLoss(recipe),
+    metrics: buildMetrics(recipe.metrics),
     transformBatch: batchTransform(recipe.transforms),
+    clipNorm: recipe.clipNorm ?? undefined,
+    accumulate: recipe.accumulate,
     capture: recipe.capture,
     ema: recipe.ema ?? undefined,
     dtype: recipe.dtype,
@@ -162,9 +173,10 @@ export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, 
 
 /** The registered transforms of a recipe, one after the other; undefined for none. */
 function batchTransform(transforms: Recipe["transforms"]): BatchTransform | undefined {
-  const steps = ownTransforms(transforms).map(([name, options]) =>
-    requireBuilt("transform", name, transformRegistry.get(name).build(options as JsonOptions))
-  );
+  const steps = ownTransforms(transforms).flatMap(([name, options]) => {
+    const made = transformRegistry.get(name).build(options as JsonOptions);
+    return made === undefined ? [] : [requireBuilt("transform", name, made)];
+  });
   if (steps.length === 0) return undefined;
   return (batch, context) =>
     steps.reduce<Pick<TransformInput, "inputs" | "targets">>(

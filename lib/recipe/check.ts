@@ -2,11 +2,13 @@
 import { dataSetRegistry, transformRegistry } from "../data/registry.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { lossRegistry } from "../nn/losses.ts";
+import { metricRegistry } from "../nn/metrics.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import type { Names } from "../registry/registry.ts";
 import { SettingError } from "./errors.ts";
 import type { Recipe } from "./recipe.ts";
-import { isAllowed, type Setting, settingAt, settings, wantedOf } from "./settings.ts";
+import { isAllowed, type Setting, wantedOf } from "./setting.ts";
+import { settingAt, settings } from "./settings.ts";
 
 /** The sections that stand for something by its name. */
 export const namedSections: Readonly<Record<"model" | "optimizer" | "schedule" | "loss", Names>> = {
@@ -61,7 +63,13 @@ export function unregistered(config: Readonly<Record<string, unknown>>): { kind:
   });
   const transforms = isObject(config["transforms"]) ? ownTransforms(config["transforms"] as Recipe["transforms"]) : [];
   const missing = transforms.filter(([name]) => !transformRegistry.has(name));
-  return [...named, ...missing.map(([name]) => ({ kind: "transform", name }))];
+  const metrics = Array.isArray(config["metrics"]) ? config["metrics"].map(String) : [];
+  const unknown = metrics.filter((name) => !metricRegistry.has(name));
+  return [
+    ...named,
+    ...missing.map(([name]) => ({ kind: "transform", name })),
+    ...unknown.map((name) => ({ kind: "metric", name })),
+  ];
 }
 
 /** Throws a {@linkcode SettingError} that names the first setting that cannot be, with what it must be. */

@@ -70,7 +70,8 @@ export {
   spread,
   trainSeeds,
 } from "./seeds.ts";
-export { parseSetting, type Setting, settings, wantedOf } from "./settings.ts";
+export { parseSetting, type Setting, wantedOf } from "./setting.ts";
+export { settings } from "./settings.ts";
 export {
   type EvaluateRunOptions,
   findCheckpoint,
@@ -103,6 +104,7 @@ export type {
   BatchesConfig,
   BatchOptions,
   BatchParts,
+  BatchSource,
   BatchTransform,
   CropKind,
   Dataset,
@@ -117,7 +119,11 @@ export type {
   PrepareProgress,
   ReadOptions,
   Splits,
+  TargetKind,
+  TrainingBatch,
+  TransformContext,
   TransformInput,
+  TransformOutput,
 } from "../data/mod.ts";
 export type {
   Checkpoint,
@@ -126,6 +132,7 @@ export type {
   SafeArrays,
   SafeDtype,
   SafeTensor,
+  SamplerConfig,
   State,
 } from "../checkpoint/mod.ts";
 export type {
@@ -140,7 +147,17 @@ export type {
   Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";
-export type { AnyModule, Buffer, Loss, LossTargets, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type {
+  AnyModule,
+  Buffer,
+  Loss,
+  LossBatch,
+  Metric,
+  Metrics,
+  Module,
+  NamedTensors,
+  Parameter,
+} from "../nn/mod.ts";
 export type {
   BindOptions,
   BoundOptimizer,

@@ -2,7 +2,10 @@
 import type { Recipe } from "./recipe.ts";
 
 /** A recipe without what a machine or a caller decides. */
-export type Preset = Omit<Recipe, "preset" | "ema" | "seed" | "device" | "threads" | "dtype" | "capture">;
+export type Preset = Omit<
+  Recipe,
+  "preset" | "clipNorm" | "accumulate" | "metrics" | "ema" | "seed" | "device" | "threads" | "dtype" | "capture"
+>;
 
 const own: Readonly<Record<string, Preset>> = {
   /** Digits, 28 x 28: a small xresnet with squeeze-and-excitation, max-blur pools and Mish. */

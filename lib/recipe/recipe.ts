@@ -77,10 +77,16 @@ export interface Recipe {
   readonly transforms: TransformsRecipe;
   /** Times through the training data. */
   readonly epochs: number;
-  /** Images a step. */
+  /** Images a batch: a step, unless `accumulate` takes several. */
   readonly bs: number;
   /** Images at a time when measuring. */
   readonly validBs: number;
+  /** The largest norm that all gradients have together; null for any. */
+  readonly clipNorm: number | null;
+  /** Batches for each step of the optimizer. */
+  readonly accumulate: number;
+  /** The names of what is measured beside the loss. */
+  readonly metrics: readonly string[];
   /** Decay of an average of the weights; null for none. */
   readonly ema: number | null;
   /** Weights, order and augmentation follow from it. */
@@ -119,6 +125,12 @@ export interface RecipeChanges {
   readonly bs?: number;
   /** Images at a time when measuring. */
   readonly validBs?: number;
+  /** The largest norm that all gradients have together. */
+  readonly clipNorm?: number | null;
+  /** Batches for each step of the optimizer. */
+  readonly accumulate?: number;
+  /** The names of what is measured beside the loss. */
+  readonly metrics?: readonly string[];
   /** Decay of an average of the weights. */
   readonly ema?: number | null;
   /** Weights, order and augmentation follow from it. */

@@ -4,6 +4,7 @@ import type { BatchTransform } from "../data/transform.ts";
 import type { Splits } from "../data/mnist.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
+import { type Metric, metricRegistry } from "../nn/metrics.ts";
 import type { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
@@ -11,7 +12,8 @@ import type { Schedule } from "../optim/schedules.ts";
 import type { Names, Registered, Registry } from "../registry/registry.ts";
 import { addPreset } from "./presets.ts";
 import { define, type RecipeParts } from "./change.ts";
-import { addSetting, type Setting, settingAt } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { addSetting, settingAt } from "./settings.ts";
 
 /** A builder's options are whatever a recipe holds for it, so its author names their type. */
 // deno-lint-ignore no-explicit-any
@@ -33,10 +35,12 @@ export interface Registrations {
   readonly schedules?: Builders<(options: OwnOptions) => Schedule>;
   /** Losses. */
   readonly losses?: Builders<(options: OwnOptions) => Loss>;
+  /** Metrics, which a recipe names in `metrics`; they have no options. */
+  readonly metrics?: Builders<() => Metric>;
   /** Data sets. */
   readonly dataSets?: Builders<(options: OwnOptions, context: DataSetContext) => Splits | Promise<Splits>>;
-  /** Batch transforms, whose options stand under their name in `transforms`. */
-  readonly transforms?: Builders<(options: OwnOptions) => BatchTransform>;
+  /** Batch transforms, whose options stand under their name in `transforms`; undefined where these ask for none. */
+  readonly transforms?: Builders<(options: OwnOptions) => BatchTransform | undefined>;
   /** Presets. */
   readonly presets?: Readonly<Record<string, RecipeParts>>;
   /** Rows of the settings table, for options that shall have a flag, limits and a help text. */
@@ -54,7 +58,7 @@ function addAll(
 }
 
 /**
- * Adds networks, optimizers, schedules, losses, data sets, batch transforms, presets and settings, which recipes then name.
+ * Adds networks, optimizers, schedules, losses, metrics, data sets, batch transforms, presets and settings, which recipes then name.
  *
  * What a recipe holds for them is JSON, and is kept in the run's files: a process that opens the run registers the same
  * names first. Throws a TypeError where a name is taken.
@@ -92,6 +96,7 @@ export function register(own: Registrations): void {
   addAll(optimizerRegistry as unknown as Registry<() => unknown>, own.optimizers);
   addAll(scheduleRegistry as unknown as Registry<() => unknown>, own.schedules);
   addAll(lossRegistry as unknown as Registry<() => unknown>, own.losses);
+  addAll(metricRegistry as unknown as Registry<() => unknown>, own.metrics);
   addAll(dataSetRegistry as unknown as Registry<() => unknown>, own.dataSets);
   addAll(transformRegistry as unknown as Registry<() => unknown>, own.transforms);
   for (const setting of own.settings ?? []) addSetting(setting);
@@ -103,6 +108,7 @@ const registrations: readonly string[] = [
   "optimizers",
   "schedules",
   "losses",
+  "metrics",
   "dataSets",
   "transforms",
   "presets",
@@ -110,7 +116,7 @@ const registrations: readonly string[] = [
 ] satisfies readonly (keyof Registrations)[];
 
 /** The kinds of names that a recipe holds. */
-export type NameKind = "models" | "optimizers" | "schedules" | "losses" | "dataSets" | "transforms";
+export type NameKind = "models" | "optimizers" | "schedules" | "losses" | "metrics" | "dataSets" | "transforms";
 
 /**
  * The names that are registered now, by kind, each with its options; null for one that takes whatever a recipe holds.
@@ -130,6 +136,7 @@ export function registered(): Record<NameKind, Record<string, readonly string[] 
     optimizers: options(optimizerRegistry),
     schedules: options(scheduleRegistry),
     losses: options(lossRegistry),
+    metrics: options(metricRegistry),
     dataSets: options(dataSetRegistry),
     transforms: options(transformRegistry),
   };

@@ -15,8 +15,12 @@ export function recipeOf(
   return recipe;
 }
 
+/** What runs of before a setting have of it. */
+const before: Readonly<Record<string, unknown>> = { clipNorm: null, accumulate: 1, metrics: [] };
+
 /** Refuses a configuration that this version cannot train. */
-function checked(folder: string, config: Readonly<Record<string, unknown>>): RunConfig {
+function checked(folder: string, saved: Readonly<Record<string, unknown>>): RunConfig {
+  const config = { ...before, ...saved };
   const [missing] = unregistered(config);
   if (missing !== undefined) throw new NotRegisteredHereError(folder, missing.kind, missing.name);
   try {
@@ -59,7 +63,7 @@ export async function savedConfig(
     if (!(error instanceof JsonFileError)) throw error;
   }
   if (copy === undefined) return { config, copy: "lost" };
-  const edited = differences(config, copy);
+  const edited = differences(config, { ...before, ...copy });
   if (edited.length > 0 && !force) throw new EditedConfigError(folder, edited);
   return { config, copy: edited.length > 0 ? "lost" : "there" };
 }

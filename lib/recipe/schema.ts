@@ -3,7 +3,8 @@ import type { Json } from "../registry/registry.ts";
 import { checkRecipe, namedSections } from "./check.ts";
 import { transformRegistry } from "../data/registry.ts";
 import type { Recipe } from "./recipe.ts";
-import { type Setting, settings } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { settings } from "./settings.ts";
 
 /** A JSON Schema, 2020-12. */
 export type Schema = { readonly [keyword: string]: Json | undefined };
@@ -38,9 +39,13 @@ function kindSchema({ kind, min, max, above, below, choices }: Setting): Schema 
     case "number":
     case "integer":
       return { type: kind, ...limits };
+    case "numbers":
+      return { type: "array", items: { type: "number", ...limits }, minItems: 1 };
     case "choice":
     case "name":
       return { enum: [...choices!()] };
+    case "names":
+      return { type: "array", items: { enum: [...choices!()] }, uniqueItems: true };
     case "normalize":
       return normalizeSchema;
   }

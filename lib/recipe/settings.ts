@@ -1,40 +1,11 @@
 /** The table of settings: from it follow flags, help, JSON Schema, checks, and what is told when a run goes on. */
 import { lossRegistry } from "../nn/losses.ts";
+import { metricRegistry } from "../nn/metrics.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { actNames, poolKinds } from "../models/options.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
-import { normalizeText, parseNormalize } from "./normalize.ts";
 import { presetNames } from "./presets.ts";
-
-/** One leaf of a recipe. */
-export interface Setting {
-  /** Its place in the recipe, say `schedule.lr`. */
-  readonly path: string;
-  /** What a command line calls it; left out for one that has no flag. */
-  readonly flag?: string;
-  /** A `name` is one of `choices`, of which scripts may add more; a `text` anything. */
-  readonly kind: "number" | "integer" | "boolean" | "text" | "choice" | "name" | "normalize";
-  /** One sentence about it; other settings in it by their paths in backticks. */
-  readonly help: string;
-  /** The smallest number. */
-  readonly min?: number;
-  /** The largest number. */
-  readonly max?: number;
-  /** Numbers must be larger than this. */
-  readonly above?: number;
-  /** Numbers must be smaller than this. */
-  readonly below?: number;
-  /** What a choice or name may be, as it is now. */
-  readonly choices?: () => readonly string[];
-  /** What stands for the value in a help text. */
-  readonly placeholder?: string;
-  /** Whether null is a value too: none, or what the data or the machine say. */
-  readonly nullable?: boolean;
-  /** Whether a run may go on with another value: it changes no bit. */
-  readonly free?: boolean;
-  /** Whether it is read when a recipe is changed, and is no part of it. */
-  readonly transient?: boolean;
-}
+import type { Setting } from "./setting.ts";
 
 const rows: Setting[] = [
   { path: "preset", flag: "preset", kind: "name", choices: presetNames, nullable: true, help: "What to train" },
@@ -81,6 +52,30 @@ const rows: Setting[] = [
     help: "Share of the steps in which it rises (linearWarmup)",
   },
   {
+    path: "schedule.every",
+    flag: "every",
+    kind: "number",
+    above: 0,
+    max: 1,
+    help: "Share of the steps after which it falls, again and again (stepDecay)",
+  },
+  {
+    path: "schedule.milestones",
+    flag: "milestones",
+    kind: "numbers",
+    min: 0,
+    max: 1,
+    placeholder: "shares",
+    help: "Shares of the steps at which it falls, say 0.5,0.75 (multiStepDecay)",
+  },
+  {
+    path: "schedule.gamma",
+    flag: "gamma",
+    kind: "number",
+    min: 0,
+    help: "What it is multiplied by where it falls (stepDecay, multiStepDecay)",
+  },
+  {
     path: "optimizer.name",
     flag: "opt",
     kind: "name",
@@ -110,6 +105,13 @@ const rows: Setting[] = [
     above: 0,
     help: "Added to the root of the squared gradients' average",
   },
+  {
+    path: "optimizer.restLr",
+    flag: "rest-lr",
+    kind: "number",
+    above: 0,
+    help: "Learning rate of biases and norms, as a multiple of `schedule.lr` (muon)",
+  },
   { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, help: "Weight decay" },
   {
     path: "loss.name",
@@ -125,6 +127,14 @@ const rows: Setting[] = [
     min: 0,
     max: 1,
     help: "Share of the target spread over all classes",
+  },
+  {
+    path: "loss.weights",
+    flag: "class-weights",
+    kind: "numbers",
+    min: 0,
+    placeholder: "numbers",
+    help: "How much each class counts in the loss, a number a class with commas between",
   },
   {
     path: "model.name",
@@ -192,6 +202,43 @@ const rows: Setting[] = [
     placeholder: "stats",
     nullable: true,
     help: "Normalise pixels: imagenet, mnist, none, or mean and deviation, say 0.5,0.5,0.5/0.2,0.2,0.2",
+  },
+  {
+    path: "transforms.mixup.alpha",
+    flag: "mixup",
+    kind: "number",
+    min: 0,
+    help: "Mixes pairs of training images: shares from Beta(alpha, alpha); 0 for none",
+  },
+  {
+    path: "transforms.cutmix.alpha",
+    flag: "cutmix",
+    kind: "number",
+    min: 0,
+    help: "Puts a box of one training image into another: areas from Beta(alpha, alpha); 0 for none",
+  },
+  {
+    path: "clipNorm",
+    flag: "clip-norm",
+    kind: "number",
+    above: 0,
+    nullable: true,
+    help: "Largest norm that all gradients have together",
+  },
+  {
+    path: "accumulate",
+    flag: "accumulate",
+    kind: "integer",
+    min: 1,
+    help: "Batches of `bs` images for each step of the optimizer",
+  },
+  {
+    path: "metrics",
+    flag: "metrics",
+    kind: "names",
+    choices: () => metricRegistry.names,
+    placeholder: "names",
+    help: "What to measure beside the loss, names with commas between",
   },
   {
     path: "ema",
@@ -280,7 +327,17 @@ export function settingAt(path: string): Setting | undefined {
 /** Sections whose options a script may add settings for. */
 const sections = ["data", "model", "optimizer", "schedule", "loss", "transforms"];
 
-const kinds: readonly Setting["kind"][] = ["number", "integer", "boolean", "choice", "name", "text", "normalize"];
+const kinds: readonly Setting["kind"][] = [
+  "number",
+  "integer",
+  "numbers",
+  "boolean",
+  "choice",
+  "name",
+  "names",
+  "text",
+  "normalize",
+];
 
 /** Adds a setting: a row of the table. Throws a TypeError where its place or its flag is taken, or is none. */
 export function addSetting(setting: Setting): void {
@@ -288,7 +345,7 @@ export function addSetting(setting: Setting): void {
   if (!kinds.includes(kind)) {
     throw new TypeError(`register(): Expected the kind of ${path} as one of ${kinds.join(", ")}, got "${kind}"`);
   }
-  if ((kind === "choice" || kind === "name") && typeof choices !== "function") {
+  if ((kind === "choice" || kind === "name" || kind === "names") && typeof choices !== "function") {
     throw new TypeError(
       `register(): Expected \`choices\` of ${path} as a function that gives them, got ${typeof choices}`,
     );
@@ -309,57 +366,4 @@ export function addSetting(setting: Setting): void {
     throw new TypeError(`register(): Expected a setting that is free, got ${path}: ${taken.path} has its path or flag`);
   }
   if (taken === undefined) rows.push(setting);
-}
-
-/** What a setting's value must be, in words: `a number from 0 to 1`. */
-export function wantedOf(setting: Setting): string {
-  const { kind, min, max, above, below, choices } = setting;
-  if (kind === "boolean") return "true or false";
-  if (kind === "text") return "a text";
-  if (kind === "normalize") return "imagenet, mnist, or mean and std, one number a channel, each std above 0";
-  if (choices !== undefined) return `one of ${choices().join(", ")}`;
-  const noun = kind === "integer" ? "a whole number" : "a number";
-  const low = above !== undefined ? `above ${above}` : min;
-  if (below !== undefined) return `${noun} from ${low ?? "any"} to below ${below}`;
-  if (above !== undefined) return `${noun} above ${above}${max === undefined ? "" : ` to ${max}`}`;
-  if (min !== undefined && max !== undefined) return `${noun} from ${min} to ${max}`;
-  if (min !== undefined) return `${noun} of at least ${min}`;
-  return max === undefined ? noun : `${noun} of at most ${max}`;
-}
-
-/** Whether a value can be a setting's. */
-export function isAllowed(setting: Setting, value: unknown): boolean {
-  if (value === null) return setting.nullable ?? false;
-  const { kind, min = -Infinity, max = Infinity, above = -Infinity, below = Infinity, choices } = setting;
-  switch (kind) {
-    case "boolean":
-      return typeof value === "boolean";
-    case "text":
-      return typeof value === "string" && value !== "";
-    case "normalize":
-      return normalizeText(value) !== undefined;
-    case "choice":
-    case "name":
-      return typeof value === "string" && choices!().includes(value);
-    case "number":
-    case "integer":
-      return (kind === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
-        (value as number) >= min && (value as number) <= max && (value as number) > above && (value as number) < below;
-  }
-}
-
-/**
- * A setting's value from the text that a command line or a sweep gives for it; undefined where it is none, so that the
- * caller can say what was wanted ({@linkcode wantedOf}).
- */
-export function parseSetting(setting: Setting, text: string): unknown {
-  const { kind } = setting;
-  if (kind === "normalize") return parseNormalize(text);
-  if (kind === "boolean") return text === "true" ? true : text === "false" ? false : undefined;
-  if (kind === "number" || kind === "integer") {
-    const value = text.trim() === "" ? NaN : Number(text);
-    return isAllowed(setting, value) ? value : undefined;
-  }
-  // A name is looked up when the recipe is checked, once everything is registered.
-  return kind === "name" || isAllowed(setting, text) ? text : undefined;
 }

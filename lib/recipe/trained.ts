@@ -8,10 +8,10 @@ import { modelRegistry } from "../models/registry.ts";
 import type { Module } from "../nn/module.ts";
 import { configOf } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
-import { evaluate as measure, type Evaluation } from "../train/evaluate.ts";
+import { evaluate as measure, type EvaluateOptions, type Evaluation } from "../train/evaluate.ts";
 import type { Predictions } from "../train/predictions.ts";
-import { buildModel, type ModelChoice, validBatches } from "./build.ts";
-import { isObject } from "./check.ts";
+import { buildLoss, buildMetrics, buildModel, type ModelChoice, validBatches } from "./build.ts";
+import { isObject, unregistered } from "./check.ts";
 import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
@@ -224,7 +224,7 @@ export class Trained implements Disposable, AsyncDisposable {
     );
   }
 
-  /** Top-1, top-5 and loss (without label smoothing) on the data that it was measured on in training, or on others. */
+  /** Top-1, top-5, loss (without label smoothing) and metrics of the training on the data that it was measured on in training, or on others. */
   async evaluate(options: EvaluateRunOptions = {}): Promise<Evaluation> {
     const { bs, csv, onPredictions, signal } = options;
     using set: Dataset = await (options.open ?? openValidData)(this.dataChoice(options), this.device, options);
@@ -234,6 +234,7 @@ export class Trained implements Disposable, AsyncDisposable {
     const batches = validBatches({ validBs: bs ?? validBs, transforms, dtype: this.dtype }, set);
     let predictions: Predictions | undefined;
     const result = await measure(this.model, batches, {
+      ...this.#measuredBy(),
       dtype: this.dtype,
       signal,
       onProgress: (done) => options.onMeasured?.(done, batches.samples),
@@ -244,6 +245,14 @@ export class Trained implements Disposable, AsyncDisposable {
     if (csv !== undefined) await writePredictions(csv, predictions!, set);
     if (predictions !== undefined) onPredictions?.(predictions);
     return result;
+  }
+
+  /** Loss and metrics of the training; of weights that were imported, cross entropy. */
+  #measuredBy(): Pick<EvaluateOptions, "loss" | "metrics"> {
+    const { loss, metrics = [] } = this.config;
+    const [missing] = unregistered({ loss, metrics });
+    if (missing !== undefined) throw new NotRegisteredHereError(this.path, missing.kind, missing.name);
+    return { loss: loss === undefined ? undefined : buildLoss({ loss }), metrics: buildMetrics(metrics) };
   }
 
   /** Lets go of the model, and of the device that was opened for it. */

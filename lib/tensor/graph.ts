@@ -15,6 +15,14 @@ export function lastLeaves(): Tensor[] {
   return reached.flatMap((leaf) => leaf.deref() ?? []);
 }
 
+/** Gradients that an optimizer's step has left to others, as they are of its loss. */
+const leftOver = new WeakSet<Tensor>();
+
+/** Notes a gradient to which no later backward may add. */
+export function noteLeftOver(gradient: Tensor): void {
+  leftOver.add(gradient);
+}
+
 /** Whether ops are recorded for backward. */
 export function gradEnabled(): boolean {
   return enabled;
@@ -213,6 +221,7 @@ class Pending {
     const sums: [leaf: Tensor, gradient: Tensor][] = [];
     for (const [leaf, gradient] of this.#leaves) {
       if (leaf.disposed) continue;
+      if (leaf.grad !== null && leftOver.has(leaf.grad)) throw ofAnotherLoss(leaf);
       const storage = storageOf(gradient);
       const shared = storage < since || taken.has(storage);
       taken.add(storage);
@@ -229,6 +238,16 @@ class Pending {
     for (const list of this.#gradients.values()) list.forEach((gradient) => gradient?.dispose());
     for (const [leaf, gradient] of this.#leaves) if (leaf.grad !== gradient) gradient.dispose();
   }
+}
+
+function ofAnotherLoss({ shape }: Tensor): StateError {
+  return new StateError(
+    `backward(): Cannot add to the gradient of a parameter [${
+      shape.join(", ")
+    }], which is of another loss: the step of ` +
+      "another optimizer has left it behind. Keep the parameter out of that loss by nn.noGradOf(module, () => …), or call " +
+      "discard() on the parameter's optimizer after that step",
+  );
 }
 
 /** The sum of a gradient and what came before; owns its arguments. */

@@ -3,6 +3,7 @@ import { type OpDescriptor, type OpName, OPS } from "../ffi/generated/symbols.ts
 import { StateError } from "../ffi/errors.ts";
 import type { Device } from "./device.ts";
 import { gradEnabled } from "./graph.ts";
+import { isMuted } from "./muted.ts";
 import { nodeOf, storageOf, type Tensor } from "./tensor.ts";
 
 /** What a recording depends on besides its arguments, and what it does besides enqueuing. */
@@ -54,7 +55,8 @@ export class Recording {
   noteRead(inputs: readonly (Tensor | null)[]): void {
     if (!gradEnabled()) return;
     for (const input of inputs) {
-      if (input !== null && nodeOf(input) === null && !this.#read.has(input)) {
+      // One that is muted is so in every call of the step, whatever it says of itself outside.
+      if (input !== null && nodeOf(input) === null && !this.#read.has(input) && !isMuted(input)) {
         this.#read.set(input, input.requiresGrad);
       }
     }

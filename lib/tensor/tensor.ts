@@ -6,6 +6,7 @@ import { aliasTensor, beginRead, releaseRead, releaseTensor, takeRead, tensorVer
 import type { Device } from "./device.ts";
 import { type Remains, unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";
+import { isMuted } from "./muted.ts";
 import { disown, noteMade, own } from "./scope.ts";
 import * as ops from "./ops/methods.ts";
 import { TensorMethods } from "./tensor_methods.ts";
@@ -192,7 +193,7 @@ export class Tensor extends TensorMethods {
 
   /** Whether backward computes gradients through this tensor. */
   get requiresGrad(): boolean {
-    return this.#tracked;
+    return this.#tracked && !isMuted(this);
   }
 
   /** Makes this a leaf that collects gradients in `grad` (or stops that); returns the tensor. */

@@ -3,6 +3,7 @@ import { type BatchSource, deviceOf, type SampleBatch, sampleBatch, type Trainin
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import { crossEntropyLoss, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
+import type { Metrics } from "../nn/metrics.ts";
 import type { AnyModule, Module } from "../nn/module.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import { tensor } from "../tensor/create.ts";
@@ -11,7 +12,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
-import { classesOf, counts, type Measures, measuresOf, type Metrics, packed, requireMetrics } from "./measures.ts";
+import { classesOf, counts, type Measures, measuresOf, packed, requireMetrics } from "./measures.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 import { PredictionCollector, type Predictions } from "./predictions.ts";

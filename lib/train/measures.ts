@@ -1,22 +1,12 @@
 /** What is measured of a batch beside its loss: accuracy of classes, and a script's own metrics. */
-import { type Loss, type LossBatch } from "../nn/losses.ts";
+import type { LossBatch } from "../nn/losses.ts";
+import type { Metrics } from "../nn/metrics.ts";
 import { metricColumns } from "../run/run_folder.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { concat } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
-
-/** A number that is measured: a scalar, the mean over the batch, of the model's output and what it should have been. */
-export type Metric<In extends Tensors = Tensor, Out extends Tensors = Tensor, Targets extends Tensors = Tensor> = Loss<
-  In,
-  Out,
-  Targets
->;
-
-/** Metrics by their names, under which they stand in events, in `metrics.csv` and in results. */
-export type Metrics<In extends Tensors = Tensor, Out extends Tensors = Tensor, Targets extends Tensors = Tensor> =
-  Readonly<Record<string, Metric<In, Out, Targets>>>;
 
 /** The columns of `metrics.csv` of some metrics: in training, in validation, and of the averaged weights. */
 export function columnsOf(names: readonly string[]): string[] {

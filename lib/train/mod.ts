@@ -6,7 +6,6 @@
 export { NonFiniteError } from "./diagnose.ts";
 export { type Predictions } from "./predictions.ts";
 export { type ClassEvaluation, evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
-export { type Metric, type Metrics } from "./measures.ts";
 export type {
   BatchEnd,
   EpochBegin,
@@ -54,7 +53,17 @@ export type {
   Trainable,
 } from "../optim/mod.ts";
 export type { Counters, SafeArrays, SafeDtype, SafeTensor, SamplerConfig, State } from "../checkpoint/mod.ts";
-export type { AnyModule, Buffer, Loss, LossBatch, Module, NamedTensors, Parameter } from "../nn/mod.ts";
+export type {
+  AnyModule,
+  Buffer,
+  Loss,
+  LossBatch,
+  Metric,
+  Metrics,
+  Module,
+  NamedTensors,
+  Parameter,
+} from "../nn/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";
 export type {
   Device,

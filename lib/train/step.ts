@@ -2,6 +2,7 @@ import type { SampleBatch } from "../data/batch_source.ts";
 import { type BatchTransform, transformed } from "../data/transform.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { isCrossEntropy, type Loss, type LossBatch } from "../nn/losses.ts";
+import type { Metrics } from "../nn/metrics.ts";
 import type { Module } from "../nn/module.ts";
 import { clipGradNorm } from "../optim/clip.ts";
 import type { Ema } from "../optim/ema.ts";
@@ -14,7 +15,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { scope, scopeAndMade } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, type Tensors } from "../tensor/tensors.ts";
-import { classesOf, counts, type Measures, measuresOf, type Metrics, packed } from "./measures.ts";
+import { classesOf, counts, type Measures, measuresOf, packed } from "./measures.ts";
 import { countTop1 } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 
@@ -173,6 +174,7 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
   async #inPieces(batches: readonly StepBatch<In, Targets>[]): Promise<Tensor> {
     const shares = sharesOf(batches);
     const values: Tensor[] = [];
+    let together: Tensor | undefined;
     try {
       for (const [place, batch] of batches.entries()) {
         const { result, made } = scopeAndMade<Forward<In, Out, Targets>>(() => this.#forward(batch) as never);
@@ -185,9 +187,11 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
           for (const value of made) value.dispose();
         }
       }
-      return scope(() => this.#update(values)).detachFromScope();
+      together = scope(() => this.#update(values));
+      return together;
     } finally {
-      for (const value of values) value.dispose();
+      // The sum of one is that one.
+      for (const value of values) if (value !== together) value.dispose();
     }
   }
 

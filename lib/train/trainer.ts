@@ -10,6 +10,7 @@ import {
 import { type BatchSource, passOver } from "../data/batch_source.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Loss } from "../nn/losses.ts";
+import type { Metrics } from "../nn/metrics.ts";
 import type { Module } from "../nn/module.ts";
 import { requireClipNorm } from "../optim/clip.ts";
 import { Ema } from "../optim/ema.ts";
@@ -22,7 +23,7 @@ import { EpochSteps, type Position } from "./epoch_steps.ts";
 import { EpochSums } from "./epoch_sums.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
-import { columnsOf, type Metrics, requireMetrics } from "./measures.ts";
+import { columnsOf, requireMetrics } from "./measures.ts";
 import { metricsRow, resultOf, speedOf } from "./result.ts";
 import { startingPoint } from "./start.ts";
 import { TrainingStep } from "./step.ts";

@@ -2,13 +2,13 @@ import type { BatchSource } from "../data/batch_source.ts";
 import type { BatchTransform } from "../data/transform.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
+import type { Metrics } from "../nn/metrics.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
-import type { Metrics } from "./measures.ts";
 
 /** How a model is trained. */
 export interface TrainerOptions<

@@ -61,7 +61,12 @@ export class EntryTraining implements Disposable {
 
   /** Forward, loss, backward, new weights; gives the loss. */
   readonly body = (images: Tensor, labels: Tensor): Tensor => {
-    const loss = this.#lossOf(logitsOf(this.model, images, this.options.dtype), { labels });
+    const loss = this.#lossOf(logitsOf(this.model, images, this.options.dtype), {
+      inputs: images,
+      images,
+      targets: labels,
+      labels,
+    });
     loss.backward();
     this.optimizer.step();
     return loss;

@@ -212,7 +212,7 @@ Deno.test("a bound optimizer is printed and disposed", () => {
   using device = new Device("cpu", { threads: 1 });
   using model = new PlainModel({ a: { values: [1, 2] } }, { device });
   const optimizer = optim.ranger().bind(model, { lr: 0.008 });
-  assertEquals(Deno.inspect(optimizer), "FusedOptimizer(ranger, lr 0.008, 0 steps)");
+  assertEquals(Deno.inspect(optimizer), "BoundOptimizer(ranger, lr 0.008, 0 steps)");
   model.setGrad("a", [1, 1]);
   optimizer.step();
   optimizer.dispose();

@@ -5,6 +5,7 @@ import { type Device, optim } from "../../../mod.ts";
 import { readSafetensors } from "../../../lib/checkpoint/safetensors.ts";
 import { cpuWith, instructionSets } from "../../support/devices.ts";
 import { PlainModel } from "../../support/plain_model.ts";
+import { distance, float32Step } from "../../support/stored_steps.ts";
 
 interface Settings {
   names: string[];
@@ -54,17 +55,6 @@ async function train(device: Device, dtype: "f32" | "f64", centralise: boolean):
   }
   assertEquals(optimizer.steps, settings.steps);
   return after;
-}
-
-function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let largest = 0;
-  for (let i = 0; i < b.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
-  return largest;
-}
-
-/** A step of float32 at the largest value: fastai's own distance may be 0. */
-function float32Step(values: ArrayLike<number>): number {
-  return 2 ** (Math.floor(Math.log2(Math.max(...Array.from(values, Math.abs), 2 ** -20))) - 23);
 }
 
 for (const centralise of [false, true]) {
