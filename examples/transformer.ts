@@ -20,7 +20,9 @@ const codes = Int32Array.from(text, (character) => alphabet.indexOf(character));
 /** Windows of the text, and what comes next in each; they follow from the place alone, so that a training goes on exactly. */
 const batches = {
   length: 50,
-  async *at({ epoch, batch = 0 }: { epoch: number; batch?: number }) {
+  async *at(
+    { epoch, batch = 0 }: { epoch: number; batch?: number },
+  ): AsyncGenerator<{ inputs: Tensor; targets: Tensor }> {
     for (let place = epoch * this.length + batch; place < (epoch + 1) * this.length; place++) {
       const start = (row: number): number => 7919 * (place * rows + row) % (codes.length - length);
       const at = Int32Array.from({ length: rows * length }, (_, i) => start(Math.floor(i / length)) + i % length);
