@@ -4,7 +4,7 @@ import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { whole } from "./checks.ts";
+import { channelsLast, whole } from "./checks.ts";
 import type { BatchesConfig, BatchOptions, Dataset } from "./dataset.ts";
 import { type Augmentation, DeviceDataset } from "./device_set.ts";
 
@@ -48,6 +48,7 @@ export interface DatasetOptions {
  */
 export function fromArrays(arrays: Arrays, options: DatasetOptions = {}): Dataset {
   const { images, labels, imageShape, classes } = arrays;
+  channelsLast("fromArrays", imageShape);
   const names = typeof classes === "number" ? Array.from({ length: classes }, (_, index) => `${index}`) : classes;
   const bytes = imageShape.reduce((product, size) => product * size, labels.length);
   if (images.length !== bytes) {
