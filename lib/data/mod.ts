@@ -46,4 +46,5 @@ export type {
   TensorData,
   TensorMethods,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";

@@ -15,6 +15,7 @@ export type {
   TensorMethods,
   Tensors,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";
 export { Ema, type EmaOptions } from "./ema.ts";
 export { type ParameterGroup } from "./groups.ts";
