@@ -170,3 +170,23 @@ Deno.test("fromArrays and batches: what does not fit is refused, naming both val
   assertThrows(() => set.batches(1, { flip: 1.5 }), RangeError, "Expected `flip` from 0 to 1, got 1.5");
   assertThrows(() => set.batches(1, { from: 3 }), RangeError, "Expected `from` as a whole number from 0 to 2, got 3");
 });
+
+Deno.test("fromArrays() says that channels come last", () => {
+  using device = new Device("cpu", { threads: 1 });
+  const of = (imageShape: [number, number, number]): data.Dataset =>
+    data.fromArrays({
+      images: new Uint8Array(imageShape.reduce((product, size) => product * size, 1)),
+      labels: [0],
+      imageShape,
+      classes: 1,
+    }, { device });
+  assertThrows(
+    () => of([3, 32, 32]),
+    TypeError,
+    "fromArrays(): Expected `imageShape` as [h, w, c], got [3, 32, 32], which looks like channels first: images are " +
+      "[n, h, w, c] here, so that of these is [32, 32, 3]; with more than one channel, the bytes are in another order too",
+  );
+  // A signal of one row, and small images of many channels.
+  of([1, 40, 8])[Symbol.dispose]();
+  of([3, 4, 4])[Symbol.dispose]();
+});
