@@ -14,6 +14,7 @@ export const exampleNames = [
   "antialiasing",
   "finetune",
   "distillation",
+  "transformer",
 ] as const;
 
 const usage = `Runs a script of examples/; what follows its name is for the script, whose first lines say what it takes.

@@ -18,6 +18,7 @@ export type {
   TensorMethods,
   Tensors,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";
 export { FileError } from "../io/atomic_file.ts";
 export { JsonFileError } from "../io/json_file.ts";

@@ -11,3 +11,16 @@ export function whole(caller: string, name: string, value: number, low: number, 
 export function share(caller: string, name: string, value: number): void {
   if (!(value >= 0 && value <= 1)) throw new RangeError(`${caller}(): Expected \`${name}\` from 0 to 1, got ${value}`);
 }
+
+/** Refuses a shape of square images that has the channels first, as PyTorch has them. */
+export function channelsLast(caller: string, imageShape: readonly number[]): void {
+  const [first = 0, second = 0, third = 0] = imageShape;
+  if (!(first === 1 || first === 3) || second !== third || third <= 4) return;
+  throw new TypeError(
+    `${caller}(): Expected \`imageShape\` as [h, w, c], got [${
+      imageShape.join(", ")
+    }], which looks like channels first: ` +
+      `images are [n, h, w, c] here, so that of these is [${second}, ${third}, ${first}]; with more than one channel, the ` +
+      "bytes are in another order too",
+  );
+}

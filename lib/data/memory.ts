@@ -4,7 +4,7 @@ import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { whole } from "./checks.ts";
+import { channelsLast, whole } from "./checks.ts";
 import type { BatchesConfig, BatchOptions, Dataset } from "./dataset.ts";
 import { holdTargets, type TargetArrays } from "./targets.ts";
 import { type Augmentation, DeviceDataset } from "./device_set.ts";
@@ -52,6 +52,7 @@ export interface DatasetOptions {
  */
 export function fromArrays(arrays: Arrays, options: DatasetOptions = {}): Dataset {
   const { images, labels, imageShape } = arrays;
+  channelsLast("fromArrays", imageShape);
   const size = imageShape.reduce((product, side) => product * side, 1);
   const n = labels?.length ?? images.length / size;
   if (images.length !== n * size || !Number.isInteger(n)) {

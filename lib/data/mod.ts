@@ -50,4 +50,5 @@ export type {
   TensorData,
   TensorMethods,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";

@@ -15,8 +15,10 @@ export type {
   TensorMethods,
   Tensors,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";
 export type {
+  AnyModule,
   BatchNorm2d,
   Buffer,
   Conv2d,

@@ -5,7 +5,7 @@ import { squeezeExcitation } from "../tensor/ops/squeeze_excitation.ts";
 import { affine, unary } from "../tensor/ops/unary.ts";
 import { ownedHere, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { requireCounts, requireForward } from "./checks.ts";
+import { requireCounts, requireForward, requireImages } from "./checks.ts";
 import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, type LayerOptions, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -130,12 +130,14 @@ export class SqueezeExcitation extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
+    const { act, reduce: { weight } } = this;
+    requireImages("SqueezeExcitation", `SqueezeExcitation(${weight.shape[1]})`, x, weight.shape[1]!);
     return squeezeExcitation(x, {
-      reduce: this.reduce.weight,
+      reduce: weight,
       reduceBias: this.reduce.bias!,
       expand: this.expand.weight,
       expandBias: this.expand.bias!,
-      act: this.act,
+      act,
     });
   }
 }

@@ -15,6 +15,7 @@ export type {
   TensorMethods,
   Tensors,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";
 export { clipGradNorm } from "./clip.ts";
 export {

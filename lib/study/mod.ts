@@ -62,6 +62,7 @@ export type {
   TensorMethods,
   Tensors,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";
 export type {
   ComputeDtype,

@@ -77,4 +77,5 @@ export type {
   TensorMethods,
   Tensors,
   TypedArrayOf,
+  VarianceOptions,
 } from "../tensor/mod.ts";

@@ -6,10 +6,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { DtypeName } from "../../lib/ffi/codes.ts";
 import { applyOne } from "../../lib/tensor/apply.ts";
-import { full, rand, randn, tensor } from "../../lib/tensor/create.ts";
+import { arange, full, rand, randn, tensor } from "../../lib/tensor/create.ts";
 import { Device } from "../../lib/tensor/device.ts";
 import { broadcastTo } from "../../lib/tensor/ops/reduce.ts";
 import { cast, concat, gatherRows, oneHot, pad, slice, transpose } from "../../lib/tensor/ops/shape.ts";
+import { where } from "../../lib/tensor/ops/select.ts";
 import { scope } from "../../lib/tensor/scope.ts";
 import { LateError } from "../../lib/ffi/errors.ts";
 import type { Tensor } from "../../lib/tensor/tensor.ts";
@@ -100,7 +101,7 @@ Deno.test("elements on the emulated GPU: binary ops of views that begin anywhere
   }
   for (const dtype of ["f32", "bf16", "i32"] as const) {
     for (const [left, right] of [[[4, 9], [9]], [[4, 8], [4, 1]], [[33], [33]], [[], [5]]] as const) {
-      for (const op of ["equal", "greater"] as const) {
+      for (const op of ["equal", "greater", "greaterEqual", "less", "lessEqual"] as const) {
         const compute = (device: Device): Tensor =>
           numbers(left, dtype, device, 1)[op](numbers(right, dtype, device, 1));
         await pair.same(`${op} ${dtype} [${left}] and [${right}]`, compute);
@@ -247,6 +248,56 @@ Deno.test("elements on the emulated GPU: rows by number, one-hot rows, fills and
   }
 });
 
+Deno.test("elements on the emulated GPU: choices by a condition, in every combination of broadcast axes", async () => {
+  using pair = new Pair();
+  for (const dtype of DTYPES) {
+    for (const kind of DTYPES) {
+      for (const shape of [[2, 3, 8], [3, 5]]) {
+        for (const [i, condition] of broadcasts(shape).entries()) {
+          for (const a of broadcasts(shape)) {
+            const b = broadcasts(shape)[(i + 3) % 2 ** shape.length]!;
+            await pair.same(`where ${kind} [${condition}] of ${dtype} [${a}] and [${b}]`, (device) => {
+              const holds = numbers(condition, "i32", device, 1).greater(100).to(kind);
+              return where(holds, numbers(a, dtype, device, 1), numbers(b, dtype, device, 3));
+            });
+          }
+        }
+      }
+    }
+  }
+});
+
+Deno.test("elements on the emulated GPU: numbers in equal steps are those of the CPU", async () => {
+  using pair = new Pair();
+  for (const dtype of ["f32", "bf16"] as const) {
+    for (const [start, end, step] of [[0, 1, 0.1], [-3, 1000, 1 / 3], [5, -5, -0.7], [0, 0, 1]] as const) {
+      await pair.same(`arange ${dtype} ${start} ${end}`, (device) => arange(start, end, { step, dtype, device }));
+    }
+  }
+  for (const dtype of ["i32", "u8"] as const) {
+    await pair.same(`arange ${dtype}`, (device) => arange(3, 250, { step: 7, dtype, device }));
+  }
+});
+
+Deno.test("elements on the emulated GPU: gradients of rows that were taken, in every cut, are the CPU's very bits", async () => {
+  using pair = new Pair();
+  for (const dtype of ["f32", "bf16"] as const) {
+    for (
+      const [rows, width, count] of [[5, 1, 30], [7, 131, 20], [3, 300, 2100], [300, 520, 40], [4, 3, 0], [
+        1,
+        128,
+        9,
+      ]] as const
+    ) {
+      await pair.same(`gather_rows_backward ${dtype} [${rows}, ${width}], ${count} places`, (device) => {
+        const index = tensor(Int32Array.from({ length: count }, (_, i) => i * i * 7 % rows), { device });
+        const dy = numbers([count, width], dtype, device, 1).affine(0.37, -20);
+        return applyOne("gather_rows_backward", [index, dy], { rows });
+      });
+    }
+  }
+});
+
 Deno.test("elements on the emulated GPU: casts between all dtypes, of numbers beyond their ranges", async () => {
   using pair = new Pair();
   const hard = [NaN, Infinity, -Infinity, 0, -0.75, 0.75, 2.999, -2.999, 254.9, 255, 256, -5, 3e9, -3e9, 2147483520];
@@ -295,6 +346,11 @@ Deno.test("elements on the emulated GPU: numbers out of range are told as on the
     one_hot: (device) => oneHot(tensor([1, 0, -4, 9], [4], { dtype: "i32", device }), { classes: 3 }),
     gather_rows: (device) =>
       gatherRows(numbers([5, 6], "u8", device), tensor([1, 5, 0, -1], [4], { dtype: "i32", device })),
+    gather_rows_backward: (device) =>
+      applyOne("gather_rows_backward", [
+        tensor([1, 5, 0, -1], [4], { dtype: "i32", device }),
+        numbers([4, 6], "f32", device),
+      ], { rows: 5 }),
     "gather_rows without elements": (device) =>
       gatherRows(numbers([5, 0], "f32", device), tensor([4, -2], [2], { dtype: "i32", device })),
   };

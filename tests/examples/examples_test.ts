@@ -100,6 +100,19 @@ Deno.test("example antialiasing: xresnet50 loses its max pools, and answers stay
   assert(blurred > plain, `same answer: ${blurred} % blurred, ${plain} % plain`);
 });
 
+Deno.test("example transformer: it learns to write, the same op by op, captured, and gone on with", async () => {
+  const shown = await lines("transformer");
+  const losses = numbers(shown, /^epoch \d: loss ([\d.]+)$/);
+  assert(losses.length === 6 && losses[0]! < 3.2 && losses[5]! < 0.8, `losses ${losses}`);
+  assertEquals(shown.at(-1), "over after step 300");
+  const short = ["transformer", "--epochs", "2"];
+  const captured = await lines(...short);
+  assertEquals(await lines(...short, "--eager"), captured);
+  const stopped = await lines(...short, "--stop", "70");
+  assertEquals(stopped.filter((line) => line !== "stopped after step 70"), captured);
+  assertEquals(stopped.length, captured.length + 1);
+});
+
 Deno.test("example recipe_run: stopped at the step, gone on with, opened, and an image is told", async () => {
   const shown = await lines("recipe_run", "--limit", "1024");
   const [recipe, begun, stopped, ...rest] = shown;

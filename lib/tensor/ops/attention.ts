@@ -1,7 +1,7 @@
 /** Attention: what queries take from values by how well they match keys. */
 import { isFloat } from "../../ffi/codes.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
 import { matmul } from "./matmul.ts";
 import { inDtype } from "./shape.ts";
 import { causalSoftmax, softmax } from "./softmax.ts";
@@ -41,6 +41,7 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
     requireTensor("scaledDotProductAttention", name, value);
   }
   requireOptions("scaledDotProductAttention", options, "scaledDotProductAttention(q, k, v, { causal: true })");
+  requireKnownOptions("scaledDotProductAttention", options, ["causal", "mask", "scale"]);
   const lead = requireShapes(q, k, v);
   const { causal = false, scale = 1 / Math.sqrt(q.shape.at(-1)!) } = options;
   if (!Number.isFinite(scale)) {

@@ -42,6 +42,14 @@ const elsewhere: Readonly<Record<string, string>> = {
   pos_weight: "it is called posWeight here",
   log_target: "it is called logTarget here",
   reduction: "losses are means",
+  normalized_shape: "it is called shape here",
+  num_groups: "it is called groups here",
+  output_size: "it is called size here",
+  output_padding: "it is called outputPadding here",
+  scale_factor: "it is called scale here",
+  align_corners: "corners are not aligned here",
+  attn_mask: "it is called mask here",
+  is_causal: "it is called causal here",
 };
 
 /** Throws where options have a name that is not known, and so would have no effect. */

@@ -2,7 +2,7 @@
 import { apply } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
 
 /** What the values are scaled and shifted by once they are normalised. */
 export interface NormOptions {
@@ -42,6 +42,7 @@ export interface GroupNormOptions extends NormOptions {
 export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   requireTensor("layerNorm", "x", x);
   requireOptions("layerNorm", options, "layerNorm(x, { weight, bias })");
+  requireKnownOptions("layerNorm", options, ["shape", "weight", "bias", "eps"]);
   const shape = options.shape ?? x.shape.slice(-1);
   const rank = shape.length;
   if (rank === 0 || rank > x.rank || shape.some((size, axis) => size !== x.shape[x.rank - rank + axis])) {
@@ -73,6 +74,7 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
 export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
   requireTensor("groupNorm", "x", x);
   requireOptions("groupNorm", options, "groupNorm(x, { groups: 4 })");
+  requireKnownOptions("groupNorm", options, ["groups", "weight", "bias", "eps"]);
   const { groups } = options;
   if (!Number.isInteger(groups) || groups < 1) {
     throw new RangeError(`groupNorm(): Expected \`groups\` as a whole number from 1, got ${kindOf(groups)}`);

@@ -204,3 +204,23 @@ Deno.test("fromArrays: targets that do not fit are refused, naming both values",
   refused({ targets: [0, 1, 2, 0], classes: 2 }, "Expected `targets` as 0 or 1 for each class, got 2 for image 1");
   refused({ targets: [0, 1, 0], classes: 2 }, "Expected `targets` as 4 numbers, 2 for each of 2 images, got 3 numbers");
 });
+
+Deno.test("fromArrays() says that channels come last", () => {
+  using device = new Device("cpu", { threads: 1 });
+  const of = (imageShape: [number, number, number]): data.Dataset =>
+    data.fromArrays({
+      images: new Uint8Array(imageShape.reduce((product, size) => product * size, 1)),
+      labels: [0],
+      imageShape,
+      classes: 1,
+    }, { device });
+  assertThrows(
+    () => of([3, 32, 32]),
+    TypeError,
+    "fromArrays(): Expected `imageShape` as [h, w, c], got [3, 32, 32], which looks like channels first: images are " +
+      "[n, h, w, c] here, so that of these is [32, 32, 3]; with more than one channel, the bytes are in another order too",
+  );
+  // A signal of one row, and small images of many channels.
+  of([1, 40, 8])[Symbol.dispose]();
+  of([3, 4, 4])[Symbol.dispose]();
+});

@@ -1,6 +1,6 @@
 /** What layers say of arguments that cannot be right. */
-import { assertThrows } from "@std/assert";
-import { Device, nn, zeros } from "../../../mod.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { Device, models, nn, scope, zeros } from "../../../mod.ts";
 
 const wrong = (value: unknown): never => value as never;
 
@@ -20,6 +20,45 @@ Deno.test("Linear rejects an input of another last axis, and says what to do abo
     "Linear(12, 2): Expected `x` with a last axis of 12 (inFeatures), got shape [2, 2, 2, 3]: reshape([2, -1]) makes rows of it",
   );
   assertThrows(() => layer.forward(wrong(undefined)), TypeError, "Linear(): Expected `x` as a Tensor, got undefined");
+});
+
+Deno.test("layers speak of themselves where an input does not fit, and of what is usually meant", () => {
+  using device = new Device("cpu", { threads: 1 });
+  using conv = new nn.Conv2d(3, 16, { device });
+  using grouped = new nn.Conv2d(8, 4, { device, groups: 2 });
+  using norm = new nn.BatchNorm2d(4, { device });
+  using spectral = new nn.SpectralLinear(6, 2, { device });
+  using embedding = new nn.Embedding(65, 8, { device });
+  using model = models.xresnet18({ classes: 2, device });
+  const first = ", which looks like channels first: transpose([0, 2, 3, 1]) moves them last";
+  const cases: [nn.Module, number[], string][] = [
+    [conv, [2, 3, 8, 9], `Conv2d(3, 16): Expected \`x\` as [n, h, w, 3], got shape [2, 3, 8, 9]${first}`],
+    [
+      conv,
+      [8, 9, 3],
+      "Conv2d(3, 16): Expected `x` as [n, h, w, 3], got shape [8, 9, 3]: reshape([1, 8, 9, 3]) makes a batch of it",
+    ],
+    [conv, [2, 8, 8, 1], "Conv2d(3, 16): Expected `x` as [n, h, w, 3], got shape [2, 8, 8, 1]"],
+    [grouped, [2, 5, 5, 4], "Conv2d(8, 4): Expected `x` as [n, h, w, 8], got shape [2, 5, 5, 4]"],
+    [
+      norm,
+      [2, 4, 5, 6],
+      `BatchNorm2d(4): Expected \`x\` with 4 channels in its last axis, got shape [2, 4, 5, 6]${first}`,
+    ],
+    [norm, [2, 5], "BatchNorm2d(4): Expected `x` with 4 channels in its last axis, got shape [2, 5]"],
+    [spectral, [2, 5], "SpectralLinear(6, 2): Expected `x` with a last axis of 6 (inFeatures), got shape [2, 5]"],
+    [
+      embedding,
+      [2, 5],
+      'Embedding(65, 8): Expected `index` of dtype i32, got f32: make it with { dtype: "i32" }, or call to("i32") on it',
+    ],
+    [model, [1, 3, 32, 32], `Conv2d(3, 32): Expected \`x\` as [n, h, w, 3], got shape [1, 3, 32, 32]${first}`],
+    [new nn.Flatten(), [], "Flatten(): Expected `x` as [n, ..], got shape []"],
+  ];
+  for (const [layer, shape, message] of cases) {
+    using x = zeros(shape, { device });
+    assertEquals(assertThrows(() => scope(() => layer.forward(x)), TypeError).message, message);
+  }
 });
 
 Deno.test("layers reject sizes that are none, and modules that are none", () => {
@@ -51,6 +90,8 @@ Deno.test("layers reject sizes that are none, and modules that are none", () => 
     [() => new nn.BlurPool2d(wrong(null)), options("BlurPool2d")],
     [() => new nn.MaxBlurPool2d(wrong(null)), options("MaxBlurPool2d")],
     [() => new nn.SpectralLinear(2, 2, wrong(null)), options("SpectralLinear")],
+    [() => new nn.Embedding(2, 2, wrong(null)), options("Embedding")],
+    [() => new nn.LeakyReLU(wrong(null)), options("LeakyReLU")],
     [() => new nn.SqueezeExcitation(16, wrong(null)), options("SqueezeExcitation")],
     [() => new nn.SimpleSelfAttention(2, wrong(null)), options("SimpleSelfAttention")],
     [() => new nn.UniformInit(wrong(null)), options("Init")],

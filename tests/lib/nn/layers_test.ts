@@ -19,12 +19,44 @@ Deno.test("layers: weights and outputs have the documented shapes", () => {
     [new nn.Linear(3, 2, { device }), [5, 3], [5, 2], { weight: [2, 3], bias: [2] }],
     [new nn.Linear(3, 2, { device }), [2, 5, 3], [2, 5, 2], { weight: [2, 3], bias: [2] }],
     [new nn.BatchNorm2d(3, { device }), [2, 4, 4, 3], [2, 4, 4, 3], { weight: [3], bias: [3] }],
+    [new nn.LayerNorm(5, { device }), [2, 3, 5], [2, 3, 5], { weight: [5], bias: [5] }],
+    [new nn.LayerNorm([3, 5], { device, bias: false }), [2, 3, 5], [2, 3, 5], { weight: [3, 5] }],
+    [new nn.GroupNorm(2, 6, { device }), [2, 4, 3, 6], [2, 4, 3, 6], { weight: [6], bias: [6] }],
+    [new nn.GroupNorm(3, 6, { device, affine: false }), [2, 6], [2, 6], {}],
+    [new nn.ConvTranspose2d(4, 6, { device }), [2, 5, 7, 4], [2, 7, 9, 6], { weight: [4, 3, 3, 6], bias: [6] }],
+    [
+      new nn.ConvTranspose2d(4, 6, {
+        device,
+        kernel: [2, 3],
+        stride: [2, 3],
+        padding: [0, 1],
+        outputPadding: [1, 2],
+        groups: 2,
+        bias: false,
+      }),
+      [1, 3, 2, 4],
+      [1, 7, 6, 6],
+      { weight: [4, 2, 3, 3] },
+    ],
+    [new nn.AdaptiveAvgPool2d({ size: [2, 3] }), [1, 7, 7, 2], [1, 2, 3, 2], {}],
+    [new nn.Upsample({ scale: [2, 1.5] }), [1, 3, 5, 2], [1, 6, 7, 2], {}],
+    [new nn.Upsample({ size: 4, mode: "bilinear" }), [1, 3, 5, 2], [1, 4, 4, 2], {}],
+    [new nn.MultiHeadAttention(6, 2, { device, bias: false, causal: true }), [2, 5, 6], [2, 5, 6], {
+      "query.weight": [6, 6],
+      "key.weight": [6, 6],
+      "value.weight": [6, 6],
+      "out.weight": [6, 6],
+    }],
     [new nn.MaxPool2d({ kernel: 3, stride: 2, padding: 1 }), [1, 7, 7, 2], [1, 4, 4, 2], {}],
     [new nn.AvgPool2d({ kernel: 2, ceilMode: true }), [1, 7, 7, 2], [1, 4, 4, 2], {}],
     [new nn.BlurPool2d({ filter: "bin5" }), [1, 7, 7, 2], [1, 4, 4, 2], {}],
     [new nn.MaxBlurPool2d({ stride: 2 }), [1, 8, 8, 2], [1, 4, 4, 2], {}],
     [new nn.GlobalAvgPool2d(), [2, 3, 4, 5], [2, 5], {}],
     [new nn.Activation("mish"), [3], [3], {}],
+    [new nn.LeakyReLU({ negativeSlope: 0.2 }), [3, 2], [3, 2], {}],
+    [new nn.Flatten(), [2, 3, 4, 5], [2, 60], {}],
+    [new nn.Flatten(), [0, 3, 4], [0, 12], {}],
+    [new nn.Flatten(), [3], [3, 1], {}],
     [new nn.ConvNorm(2, 4, { device, act: "relu" }), [1, 3, 3, 2], [1, 3, 3, 4], {
       "conv.weight": [4, 3, 3, 2],
       "norm.weight": [4],
@@ -63,6 +95,66 @@ Deno.test("layers: first weights follow from the seed, as He (2015) has them; bi
   assertEquals([await valuesOf(norm.weight), await valuesOf(norm.bias)], [[1, 1], [0, 0]]);
   assertEquals([await valuesOf(norm.runningMean), await valuesOf(norm.runningVariance)], [[0, 0], [1, 1]]);
   assertEquals(await valuesOf(zero.weight), [0, 0]);
+});
+
+Deno.test("Embedding: rows by number for an index of any shape, started as PyTorch's, from the seed", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const make = (options: nn.EmbeddingOptions = {}): nn.Embedding =>
+    new nn.Embedding(40, 50, { device, init: new nn.KaimingInit({ seed: 3 }), ...options });
+  using layer = make();
+  using again = make();
+  using small = make({ std: 0.02 });
+  const weights = await valuesOf(layer.weight);
+  assertEquals([[...layer.weight.shape], await valuesOf(again.weight)], [[40, 50], weights]);
+  const mean = weights.reduce((sum, each) => sum + each, 0) / weights.length;
+  const deviation = Math.sqrt(weights.reduce((sum, each) => sum + (each - mean) ** 2, 0) / weights.length);
+  // Three standard errors of 2,000 normal numbers.
+  assertAlmostEquals(mean, 0, 3 / Math.sqrt(2000));
+  assertAlmostEquals(deviation, 1, 3 / Math.sqrt(2 * 2000));
+  assertAlmostEquals((await valuesOf(small.weight))[7]!, 0.02 * weights[7]!, 1e-7);
+  using index = tensor([[39, 0, 39]], { dtype: "i32", device });
+  using y = layer.forward(index);
+  assertEquals([[...y.shape], await valuesOf(y)], [
+    [1, 3, 50],
+    [39, 0, 39].flatMap((i) => weights.slice(50 * i, 50 * i + 50)),
+  ]);
+  scope(() => layer.forward(index).sum().backward());
+  const grad = await valuesOf(layer.weight.grad!);
+  assertEquals([grad[0], grad[50], grad[39 * 50 + 49]], [1, 0, 2]);
+  assert(layer.weight.decays, "as a matrix");
+});
+
+Deno.test("LeakyReLU and Flatten: the values", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using x = tensor([[[-2, 4]], [[0, -1]]], { device });
+  using y = scope(() => new nn.Flatten().forward(new nn.LeakyReLU({ negativeSlope: 0.25 }).forward(x)));
+  assertEquals([[...y.shape], await valuesOf(y)], [[2, 2], [-0.5, 4, 0, -0.25]]);
+  assertEquals(new nn.LeakyReLU().negativeSlope, 0.01);
+});
+
+Deno.test("summary: a network that takes numbers is given i32", () => {
+  using device = new Device("cpu", { threads: 1 });
+  using model = new nn.Sequential(
+    new nn.Embedding(10, 4, { device }),
+    new nn.Flatten(),
+    new nn.LeakyReLU(),
+    new nn.Linear(12, 2, { device }),
+  );
+  assertEquals(
+    nn.summaryRows(model, [5, 3], { dtype: "i32" }).map(({ kind, outputShape, parameters, macs }) => [
+      kind,
+      [...outputShape],
+      parameters,
+      macs,
+    ]),
+    [["Embedding", [5, 3, 4], 40, 0], ["Flatten", [5, 12], 0, 0], ["LeakyReLU", [5, 12], 0, 0], [
+      "Linear",
+      [5, 2],
+      26,
+      120,
+    ]],
+  );
+  assertThrows(() => nn.summary(model, [5, 3]), TypeError, "Embedding(10, 4): Expected `index` of dtype i32, got f32");
 });
 
 Deno.test("layers: two under one seed have weights of their own", async () => {

@@ -13,6 +13,12 @@ const LAYERS: Record<string, [(device: Device) => nn.Module, number[]]> = {
   ]],
   Linear: [(device) => new nn.Linear(8, 5, { device, init: new nn.KaimingInit({ seed: 1 }) }), [3, 8]],
   BatchNorm2d: [(device) => new nn.BatchNorm2d(4, { device, act: "mish" }), [2, 5, 5, 4]],
+  LayerNorm: [(device) => new nn.LayerNorm(12, { device }), [4, 12]],
+  GroupNorm: [(device) => new nn.GroupNorm(2, 8, { device }), [2, 5, 5, 8]],
+  ConvTranspose2d: [
+    (device) => new nn.ConvTranspose2d(4, 6, { device, stride: 2, init: new nn.KaimingInit({ seed: 1 }) }),
+    [2, 3, 4, 4],
+  ],
   ConvNorm: [(device) => new nn.ConvNorm(3, 4, { device, act: "relu", init: new nn.KaimingInit({ seed: 1 }) }), [
     2,
     5,

@@ -18,7 +18,7 @@ Deno.test("check() names the place that is wrong, what it must be and what it is
     [{ model: { name: "vgg" } }, "model.name", 'got "vgg"'],
     [{ optimizer: { name: "lamb" } }, "optimizer.name", 'to be one of ranger, adamw, sgd, got "lamb"'],
     [{ schedule: { name: "flat", lr: 1 } }, "schedule.name", "to be one of flatCos, oneCycle"],
-    [{ loss: { name: "mse" } }, "loss.name", 'got "mse"'],
+    [{ loss: { name: "hinge" } }, "loss.name", 'got "hinge"'],
     [{ loss: { labelSmoothing: 2 } }, "loss.labelSmoothing", "from 0 to 1, got 2"],
     [{ transforms: { crop: "left" } }, "transforms.crop", "to be one of random, centre, resized"],
     [{ transforms: { minScale: 0.5 } }, "transforms.minScale", "with the `transforms.crop` resized"],

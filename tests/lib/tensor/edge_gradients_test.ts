@@ -1,6 +1,6 @@
 /** Gradients where a function bends, ends or leaves the numbers: what PyTorch gives there. */
 import { assertEquals } from "@std/assert";
-import { Device, scope, type Tensor, tensor } from "../../../mod.ts";
+import { Device, leakyRelu, scope, softplus, type Tensor, tensor, where } from "../../../mod.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf, NEGATIVE_INFINITY: low } = Number;
 
@@ -44,6 +44,26 @@ Deno.test("max(), maximum() and minimum() share the gradient among ties, infinit
   const pair = [[0, 1, 2, inf, low], [1, 1, 1, inf, 1]];
   assertEquals(await gradients(pair, (a, b) => a.maximum(b)), [[0, 0.5, 1, 0.5, 0], [1, 0.5, 0, 0.5, 1]]);
   assertEquals(await gradients(pair, (a, b) => a.minimum(b)), [[1, 0.5, 0, 0.5, 1], [0, 0.5, 1, 0.5, 0]]);
+});
+
+Deno.test("min() shares the gradient among ties, infinite ones too", async () => {
+  assertEquals(await gradients([[1, 3, 1, inf]], (x) => x.min()), [[0.5, 0, 0.5, 0]]);
+  assertEquals(await gradients([[low, 3, low, inf]], (x) => x.min()), [[0.5, 0, 0.5, 0]]);
+});
+
+Deno.test("softplus() and leakyRelu() at the ends and at 0", async () => {
+  assertEquals(await gradients([[low, -800, 0, 800, inf]], softplus), [[0, 0, 0.5, 1, 1]]);
+  assertEquals(await gradients([[low, -1, 0, -0, 1, inf]], (x) => leakyRelu(x, { negativeSlope: 0.25 })), [
+    [0.25, 0.25, 0.25, 0.25, 1, 1],
+  ]);
+});
+
+Deno.test("where(): what is not taken gets 0, though its own slope is none", async () => {
+  const pair = [[-1, 0, 4], [nan, inf, 2]];
+  assertEquals(await gradients(pair, (a, b) => where(a.greater(0), a, b.mul(b))), [[0, 0, 1], [nan, inf, 0]]);
+  assertEquals(await gradients([[-1, 0, 4]], (x) => where(x.greater(0), where(x.greater(0), x, 1).sqrt(), 0)), [
+    [0, 0, 0.25],
+  ]);
 });
 
 Deno.test("maximum() and minimum(): beside a NaN both get the gradient", async () => {

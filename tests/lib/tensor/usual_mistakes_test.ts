@@ -10,6 +10,7 @@ import {
   full,
   gatherRows,
   gradCheck,
+  leakyRelu,
   linear,
   maxPool2d,
   noGrad,
@@ -19,8 +20,10 @@ import {
   rand,
   randn,
   scope,
+  stack,
   type Tensor,
   tensor,
+  where,
   zeros,
 } from "../../../mod.ts";
 
@@ -57,6 +60,58 @@ const CASES: readonly [name: string, call: () => unknown, message: string][] = [
     () => zeros([2, 3]).sum(wrong({ axis: 0 })),
     "sum(): Expected axes as a number or an array of numbers, got an object: write sum(0), sum([0, 1]) or " +
     "sum(0, { keepDims: true })",
+  ],
+  [
+    "min() says how axes are given",
+    () => zeros([2, 3]).min(wrong({ dim: 0 })),
+    "min(): Expected axes as a number or an array of numbers, got an object: write min(0), min([0, 1]) or",
+  ],
+  [
+    "variance() says how axes are given",
+    () => zeros([2, 3]).variance(wrong({ dim: 0 })),
+    "variance(): Expected axes as a number or an array of numbers, got an object: write variance(0)",
+  ],
+  [
+    "mean() knows PyTorch's name of an option",
+    () => zeros([2, 3]).mean(0, wrong({ keepdim: true })),
+    "mean(): Expected options among keepDims, got `keepdim`: it is called keepDims here",
+  ],
+  [
+    "variance() knows PyTorch's name of an option",
+    () => zeros([2, 3]).variance(0, wrong({ unbiased: false })),
+    "variance(): Expected options among keepDims, correction, got `unbiased`: { correction: 0 } divides by n",
+  ],
+  [
+    "crossEntropy() knows PyTorch's name of an option",
+    () => crossEntropy(zeros([2, 3]), labels(), wrong({ label_smoothing: 0.1 })),
+    "crossEntropy(): Expected options among labelSmoothing, got `label_smoothing`: it is called labelSmoothing here",
+  ],
+  [
+    "leakyRelu() takes options",
+    () => leakyRelu(zeros([1]), wrong(0.2)),
+    "leakyRelu(): Expected options, got 0.2: write leakyRelu(x, { negativeSlope: 0.2 })",
+  ],
+  [
+    "where() asks for a condition",
+    () => where(wrong(true), zeros([1]), zeros([1])),
+    "where(): Expected `condition` as a Tensor, got true",
+  ],
+  [
+    "where() asks for values",
+    () => where(zeros([1]), zeros([1]), wrong([0])),
+    "where(): Expected `b` as a Tensor or a number, got [0]",
+  ],
+  [
+    "stack() asks for one shape",
+    () => stack([zeros([2]), zeros([3])]),
+    "stack(): Expected tensors of one shape, got [2] and [3] (parts[1]): concat() joins along an axis that is there",
+  ],
+  ["stack() takes an array", () => stack(wrong(zeros([1]))), "stack(): Expected an array of tensors, got Tensor([1]"],
+  ["split() takes an axis", () => zeros([2]).split(1, wrong({ axis: 0 })), "got an object: write split(2, 1)"],
+  [
+    "gatherRows() asks for i32",
+    () => gatherRows(zeros([2]), zeros([1])),
+    "gatherRows(): Expected `index` of dtype i32, got f32",
   ],
   [
     "argmax() says how an axis is given",

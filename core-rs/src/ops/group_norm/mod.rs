@@ -62,7 +62,8 @@ fn check(inputs: &Inputs, index: usize, groups: usize) -> Result<(Meta, [Shape; 
         return Err(Error::shape(op, message));
     }
     if !x.shape.last().is_multiple_of(groups) {
-        let message = format!("Expected channels that {groups} groups divide, got {} (shape {})", x.shape.last(), x.shape);
+        let message =
+            format!("Expected channels that {groups} groups divide, got {} (shape {})", x.shape.last(), x.shape);
         return Err(Error::shape(op, message));
     }
     let s = Sizes::new(x.shape, groups);

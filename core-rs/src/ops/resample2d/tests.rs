@@ -30,7 +30,9 @@ fn both_directions_match_the_definition() {
 #[test]
 fn the_weights_of_a_result_add_up_to_one_and_stay_inside() {
     for rule in [Rule::Mean, Rule::Nearest, Rule::Linear] {
-        for (size, results, scale) in [(1, 7, 0.0), (10, 3, 0.0), (3, 10, 0.0), (5, 11, 2.3), (10, 10, 1.05), (9, 4, 0.5)] {
+        for (size, results, scale) in
+            [(1, 7, 0.0), (10, 3, 0.0), (3, 10, 0.0), (5, 11, 2.3), (10, 10, 1.05), (9, 4, 0.5)]
+        {
             let line = Line { rule, size, results, scale };
             for result in 0..results {
                 let total: f64 = line.terms(result).map(|(_, weight)| weight).sum();
