@@ -5,6 +5,7 @@ export const exampleNames = [
   "recipe",
   "recipe_run",
   "own_network",
+  "own_optimizer",
   "worker",
   "loop",
   "new_op",

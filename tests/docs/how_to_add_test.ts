@@ -155,7 +155,26 @@ Deno.test("how to add a network, a loss, a schedule: trained by name, and the ru
   assertMatch(resumed.err, /was started with power 3, now 2: pass --force to go on anyway\n$/);
 });
 
-Deno.test("how to add an optimizer, a batch transform, a data set, a preset: one script trains all four", async () => {
+Deno.test("how to add an optimizer: trained by its name, recorded or not, resumed, and its options refused", async () => {
+  using folder = tempFolder();
+  const [script = ""] = writeFiles(files, folder.path, ["my_optimizer.ts"]);
+  const args = ["--register", script, "--opt", "adagrad", "--lr", "0.02", ...short, "--epochs", "2"];
+  const losses: number[] = [];
+  for (const how of ["--capture", "--no-capture"]) {
+    const result = await train(...args, how, "--out", folder.path);
+    const trained = runOf(result);
+    assertEquals(configOf(trained).optimizer, { name: "adagrad", eps: 1e-6, wd: 1e-2 });
+    losses.push(JSON.parse(result.out).trainLoss);
+    const refused = await train("--resume", trained, "--wd", "0.5");
+    assertMatch(refused.err, /was started with wd 0.01, now 0.5: pass --force to go on anyway\n$/);
+  }
+  assertEquals(losses[0], losses[1]);
+  const wrong = await train("--register", script, "--opt", "adagrad", "--mom", "0.5", ...short);
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.err, "Expected settings that adagrad has, eps, wd, got --mom: leave it out");
+});
+
+Deno.test("how to add a batch transform, a data set, a preset: one script trains them, with an optimizer's settings by name", async () => {
   using folder = tempFolder();
   const [script = ""] = writeFiles(files, folder.path, ["my_parts.ts"]);
   const args = ["--register", script, "--preset", "bars", "--contrast", "1.5", ...short, "--out", folder.path];
@@ -187,6 +206,14 @@ Deno.test("how to add a task: the file runs beside tasks/, with help, text, JSON
 });
 
 Deno.test("how to add: every file in the text is one that is tried here", () => {
-  const tried = ["my_setting.ts", "my_model.ts", "my_loss.ts", "my_schedule.ts", "my_parts.ts", "tasks/count.ts"];
+  const tried = [
+    "my_setting.ts",
+    "my_model.ts",
+    "my_loss.ts",
+    "my_schedule.ts",
+    "my_optimizer.ts",
+    "my_parts.ts",
+    "tasks/count.ts",
+  ];
   assertEquals([...files.keys()], tried);
 });

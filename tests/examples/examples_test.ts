@@ -266,6 +266,20 @@ Deno.test("example accumulate: four batches of 16 are one of 64, recorded, op by
   assert(/^top-1 [\d.]+ % after 32 steps$/.test(shown.at(-1)!), shown.at(-1));
 });
 
+Deno.test("example own_optimizer: op by op, recorded and stopped in between it comes to the same bits", async () => {
+  const shown = await lines("own_optimizer");
+  const told = shown.flatMap((line) => /^(op by op|recorded|stopped): (loss [\d.]+, top-1 [\d.]+ %)$/.exec(line) ?? []);
+  assertEquals([told[1], told[4], told[7]], ["op by op", "recorded", "stopped"]);
+  assertEquals([told[5], told[8]], [told[2], told[2]]);
+  const [top1 = 0] = numbers(shown, /top-1 ([\d.]+) %$/);
+  assert(top1 > 70, shown.join("\n"));
+  const help = await task("train", "--help", "--register", "examples/own_optimizer.ts");
+  assert(help.lines.some((line) => /--opt <.*\|lion>/.test(line)), help.lines.join("\n"));
+  for (const run of shown.filter((line) => line.startsWith("run "))) {
+    await Deno.remove(new URL(run.slice(4), root), { recursive: true });
+  }
+});
+
 Deno.test("example worker: ten Workers leave the threads and the memory of the first", async () => {
   const shown = await lines("worker");
   const steps = numbers(shown, /^worker \d+: (\d+) steps; \d+ threads, \d+ MiB$/);

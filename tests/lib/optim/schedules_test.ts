@@ -34,6 +34,57 @@ Deno.test("schedules: flat-cos, one-cycle and cosine follow fastai's over the wh
   assertEquals([...seen].sort(), ["cosine", "flatCos", "oneCycle"]);
 });
 
+/** A curve of PyTorch's, with the options under the library's names. */
+interface StoredDecay {
+  kind: "stepDecay" | "multiStepDecay";
+  lr: number;
+  total: number;
+  gamma: number;
+  every?: number;
+  milestones?: number[];
+  values: number[];
+}
+
+Deno.test("schedules: step and multi-step decay follow PyTorch's StepLR and MultiStepLR, edges included", () => {
+  const { cases }: { cases: StoredDecay[] } = JSON.parse(
+    Deno.readTextFileSync(new URL("../../fixtures/training/step_decay.json", import.meta.url)),
+  );
+  for (const { kind, total, values, ...options } of cases) {
+    const schedule = kind === "stepDecay" ? optim.stepDecay(options) : optim.multiStepDecay(options);
+    assertEquals(schedule.config, { name: kind, ...options });
+    const ours = values.map((_, step) => schedule.over(total)(step));
+    // PyTorch multiplies by gamma again and again.
+    assertClose(ours, values, { atol: 0, rtol: 1e-12 }, `${kind} over ${total} steps`);
+  }
+  assertEquals([...new Set(cases.map(({ kind }) => kind))], ["stepDecay", "multiStepDecay"]);
+});
+
+Deno.test("schedules: bad places and factors of a decay are refused", () => {
+  const wrong = (value: unknown): never => value as never;
+  const calls: [() => unknown, typeof RangeError | typeof TypeError, string][] = [
+    [() => optim.stepDecay({ lr: 1, every: 0 }), RangeError, "stepDecay(): Expected `every` above 0, got 0"],
+    [() => optim.stepDecay({ lr: 1, every: 30 }), RangeError, "stepDecay(): Expected `every` from 0 to 1, got 30"],
+    [() => optim.stepDecay({ lr: 1, gamma: -1 }), RangeError, "stepDecay(): Expected `gamma` from 0, got -1"],
+    [
+      () => optim.stepDecay(wrong({ lr: 1, step: 3 })),
+      TypeError,
+      "Expected options among lr, every, gamma, got `step`",
+    ],
+    [
+      () => optim.multiStepDecay({ lr: 1, milestones: [0.5, 30] }),
+      RangeError,
+      "multiStepDecay(): Expected `milestones[1]` from 0 to 1, got 30",
+    ],
+    [
+      () => optim.multiStepDecay({ lr: 1, milestones: [0.5, 0.5] }),
+      RangeError,
+      "multiStepDecay(): Expected `milestones` in rising order, got 0.5, 0.5",
+    ],
+    [() => optim.multiStepDecay({ lr: 1, milestones: wrong(0.5) }), TypeError, "Expected `milestones` as an array"],
+  ];
+  for (const [call, kind, message] of calls) assertThrows(call, kind, message);
+});
+
 Deno.test("schedules: where they begin, turn and end", () => {
   const flat = optim.flatCos({ lr: 0.1, start: 0.5, divFinal: 10 });
   assertEquals([flat.at(0), flat.at(0.25), flat.at(0.4999)], [0.1, 0.1, 0.1]);
