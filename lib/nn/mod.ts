@@ -19,6 +19,8 @@ export type {
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export { Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
+export { Dropout, type DropoutLayerOptions, StochasticDepth } from "./dropout.ts";
+export { RandomCounter, type RandomCounterOptions } from "./random_counter.ts";
 export { replaceModules } from "./replace.ts";
 export { Init, type InitOptions, KaimingInit, UniformInit } from "./init.ts";
 export {

@@ -5,9 +5,11 @@ import { Module, type Parameter } from "../nn/module.ts";
 import { apply } from "../tensor/apply.ts";
 import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
 import { full, tensor, zeros } from "../tensor/create.ts";
+import { keepDraws } from "../tensor/draws.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { kindOf } from "../tensor/ops/checks.ts";
 import { allOrNothing, scope } from "../tensor/scope.ts";
+import { untraced } from "../tensor/trace.ts";
 import { type Tensor, versionOf } from "../tensor/tensor.ts";
 import { matches, type ParameterGroup, requireMatch, type Segment, settingsOf } from "./groups.ts";
 import { requireKnown } from "./known_options.ts";
@@ -127,6 +129,7 @@ export class BoundOptimizer {
     } finally {
       for (const gradient of gradients) gradient?.dispose();
     }
+    keepDraws(this.#lrTensor!.device);
     this.#steps++;
     hostEffect(() => this.#steps++);
     const version = this.#version;
@@ -246,7 +249,7 @@ export class BoundOptimizer {
     const parameters = this.#model.namedParameters();
     if (!this.#covers(parameters)) this.#rebuild(parameters);
     const tables = this.#alive();
-    if (!this.#inUse()) scope(() => noGrad(() => this.#copyWeights(tables)));
+    if (!this.#inUse()) untraced(() => scope(() => noGrad(() => this.#copyWeights(tables))));
     return tables;
   }
 

@@ -52,6 +52,7 @@ export {
   maxPool2d,
   type Pool2dOptions,
 } from "./ops/pooling.ts";
+export { dropout, type DropoutOptions, stochasticDepth } from "./ops/dropout.ts";
 export { sampleDraws, type SampleDrawsOptions } from "./ops/random.ts";
 export { concat, gatherRows, oneHot, pad, type PadOptions } from "./ops/shape.ts";
 export { crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";

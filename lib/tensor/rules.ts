@@ -9,6 +9,7 @@ import { matmulRule } from "./ops/matmul.ts";
 import { conv2dRule } from "./ops/conv2d.ts";
 import { batchNormEvalRule, batchNormRule } from "./ops/batch_norm.ts";
 import { avgPool2dRule, blurPoolRule, maxBlurPoolRule, maxPool2dRule } from "./ops/pooling.ts";
+import { dropoutRule, stochasticDepthRule } from "./ops/dropout.ts";
 import { squeezeExcitationRule } from "./ops/squeeze_excitation.ts";
 import { crossEntropyRule, logSoftmaxRule, softmaxRule } from "./ops/softmax.ts";
 
@@ -72,6 +73,8 @@ function makeRules(): Rules {
     softmax: softmaxRule,
     log_softmax: logSoftmaxRule,
     cross_entropy: crossEntropyRule,
+    dropout: dropoutRule,
+    stochastic_depth: stochasticDepthRule,
   };
 }
 
