@@ -9,6 +9,7 @@ export const exampleNames = [
   "loop",
   "new_op",
   "antialiasing",
+  "dropout",
 ] as const;
 
 const usage = `Runs a script of examples/; what follows its name is for the script, whose first lines say what it takes.

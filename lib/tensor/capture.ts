@@ -2,7 +2,6 @@
 import { DisposedError, StateError } from "../ffi/errors.ts";
 import type { StepMemory } from "../ffi/native.ts";
 import { defaultDevice, type Device } from "./device.ts";
-import { keepDraws } from "./draws.ts";
 import { RecordedStep, runOnce, type StepResult } from "./recorded_step.ts";
 import { capturing } from "./recording.ts";
 import { ownedIn } from "./scope.ts";
@@ -126,8 +125,6 @@ export function capture<Args extends readonly Tensor[], Result extends StepResul
     const [device, key] = [deviceOf(args), keyOf(args)];
     const found = ready(key);
     if (found !== undefined) return found.replay([args])[0] as Result;
-    // What was drawn before the step is none of its ops.
-    keepDraws(device);
     const steadiness = runs.get(key) ?? new Steadiness();
     if (steadiness.difference !== undefined) return runOnce(step, args, device);
     if (!steadiness.steady) {

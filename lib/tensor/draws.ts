@@ -4,6 +4,7 @@ import type { Device } from "./device.ts";
 import { noGrad } from "./graph.ts";
 import { hostEffect } from "./recording.ts";
 import type { Tensor } from "./tensor.ts";
+import { untraced } from "./trace.ts";
 
 /** Counters with draws that are not kept yet. */
 const drawn = new WeakMap<Device, Set<Tensor>>();
@@ -25,13 +26,16 @@ export function nextDraw(counter: Tensor): Tensor {
  * Where the step fails, this is skipped with it, and {@linkcode takeBackDraws} takes its draws back.
  */
 export function keepDraws(device: Device): void {
-  const counters = drawn.get(device);
-  if (counters === undefined) return;
-  for (const counter of counters) {
-    if (!counter.disposed) noGrad(() => apply("keep_draws", [counter], { back: false }));
-  }
-  counters.clear();
-  hostEffect(() => drawn.get(device)?.clear());
+  const counters = [...drawn.get(device) ?? []];
+  const forget = (): void => counters.forEach((counter) => drawn.get(device)?.delete(counter));
+  // What was drawn outside of the step is kept too, but is no difference between its runs.
+  untraced(() =>
+    noGrad(() => {
+      for (const counter of counters) if (!counter.disposed) apply("keep_draws", [counter], { back: false });
+    })
+  );
+  forget();
+  hostEffect(forget);
 }
 
 /** Takes back a counter's draws that were not kept. */

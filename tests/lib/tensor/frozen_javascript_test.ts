@@ -1,6 +1,6 @@
 /** JavaScript of a step that would freeze in a recording: noticed, told once, and run op by op. */
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { capture, Device, nn, ones, pad, rand, StateError, type Tensor, tensor } from "../../../mod.ts";
+import { capture, Device, nn, ones, optim, pad, rand, StateError, type Tensor, tensor } from "../../../mod.ts";
 
 /** Collects what is warned of while something runs. */
 async function warnings(body: () => Promise<void>): Promise<string[]> {
@@ -131,11 +131,18 @@ Deno.test("capture: what the first run alone does is no difference to be told", 
 Deno.test("capture: draws made between steps are none of the step's ops", async () => {
   using device = new Device("cpu", { threads: 1 });
   using counter = nn.RandomCounter.make({ seed: 0, device });
-  using step = capture((x: Tensor) => x.add(counter.rand([3])).sum());
-  using x = ones([3], { device });
+  using other = nn.RandomCounter.make({ seed: 1, device });
+  using model = new nn.Linear(3, 1, { device });
+  using optimizer = optim.sgd().bind(model, { lr: 0.1 });
+  using step = capture((x: Tensor) => {
+    model.forward(x.add(counter.rand([2, 3]))).sum().backward();
+    optimizer.step();
+  });
+  using x = ones([2, 3], { device });
   for (let i = 0; i < 5; i++) {
-    step(x).dispose();
-    if (i % 2 === 0) counter.next().dispose();
+    if (i % 2 === 0) other.next().dispose();
+    step(x);
   }
-  assertEquals([step.recordings, [...await counter.data()].slice(2, 3)], [1, [8]]);
+  assertEquals(step.recordings, 1);
+  assertEquals([[...await counter.data()], [...await other.data()].slice(0, 3)], [[0, 0, 5, 5], [1, 0, 3]]);
 });
