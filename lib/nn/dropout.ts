@@ -12,12 +12,13 @@ export interface DropoutLayerOptions extends RandomCounterOptions {
   p?: number;
 }
 
-/** What both layers share. */
-abstract class Noise extends Module {
+/** What layers of noise share: a counter, a probability, and that nothing happens in evaluation mode. */
+export abstract class Noise extends Module {
   /** What the masks follow from: others at each step, the same after a resume. */
   readonly counter: RandomCounter;
   #p = 0.5;
 
+  /** Makes the counter. */
   constructor(options: DropoutLayerOptions = {}) {
     super();
     requireOptions(new.target.name, options, `new ${new.target.name}({ p: 0.5 })`);

@@ -8,7 +8,9 @@ export type {
   ActivationName,
   BlurFilter,
   Device,
+  DropoutOptions,
   DtypeName,
+  FloatName,
   Pair,
   Pool2dOptions,
   QueueStats,
@@ -19,7 +21,7 @@ export type {
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export { Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
-export { Dropout, type DropoutLayerOptions, StochasticDepth } from "./dropout.ts";
+export { Dropout, type DropoutLayerOptions, Noise, StochasticDepth } from "./dropout.ts";
 export { RandomCounter, type RandomCounterOptions } from "./random_counter.ts";
 export { replaceModules } from "./replace.ts";
 export { Init, type InitOptions, KaimingInit, UniformInit } from "./init.ts";
