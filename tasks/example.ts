@@ -16,6 +16,7 @@ export const exampleNames = [
   "finetune",
   "distillation",
   "transformer",
+  "dropout",
 ] as const;
 
 const usage = `Runs a script of examples/; what follows its name is for the script, whose first lines say what it takes.

@@ -342,13 +342,13 @@ op_export!(lt_full, fill, Full, Row {
     mutates: &[],
     view: false,
 });
-op_export!(lt_uniform, random, Uniform, Row {
+op_export!(lt_uniform, random, Uniform<false>, Row {
     name: "uniform",
     inputs: &[],
     mutates: &[],
     view: false,
 });
-op_export!(lt_normal, random, Normal, Row {
+op_export!(lt_normal, random, Normal<false>, Row {
     name: "normal",
     inputs: &[],
     mutates: &[],
@@ -357,6 +357,42 @@ op_export!(lt_normal, random, Normal, Row {
 op_export!(lt_sample_draws, sample_draws, SampleDraws, Row {
     name: "sample_draws",
     inputs: &["index", "epoch"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_uniform_draw, random, Uniform<true>, Row {
+    name: "uniform_draw",
+    inputs: &["draw"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_normal_draw, random, Normal<true>, Row {
+    name: "normal_draw",
+    inputs: &["draw"],
+    mutates: &[false],
+    view: false,
+});
+op_export!(lt_next_draw, draw_counter, NextDraw, Row {
+    name: "next_draw",
+    inputs: &["counter"],
+    mutates: &[true],
+    view: false,
+});
+op_export!(lt_keep_draws, draw_counter, KeepDraws, Row {
+    name: "keep_draws",
+    inputs: &["counter"],
+    mutates: &[true],
+    view: false,
+});
+op_export!(lt_dropout, dropout, Dropout, Row {
+    name: "dropout",
+    inputs: &["x", "draw"],
+    mutates: &[false, false],
+    view: false,
+});
+op_export!(lt_stochastic_depth, dropout, StochasticDepth, Row {
+    name: "stochastic_depth",
+    inputs: &["x", "draw"],
     mutates: &[false, false],
     view: false,
 });

@@ -366,6 +366,30 @@ int32_t lt_normal(uint32_t queue_slot, uint32_t queue_generation, const uint32_t
  * inputs: index, epoch; params: seed: u32, count: u32, first: u32, beta: bool, a: f64, b: f64; outputs: y */
 int32_t lt_sample_draws(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* Uniform numbers in low..high from Philox4x32-10 keyed by (seed, layer) of `draw`, counter = (group of four, number, 7, 0).
+ * inputs: draw; params: dtype: dtype, low: f64, high: f64, shape: u32[]; outputs: y */
+int32_t lt_uniform_draw(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Normal numbers from Philox4x32-10 keyed by (seed, layer) of `draw`, counter = (group of four, number, 7, 0), by Box and Muller's transform.
+ * inputs: draw; params: dtype: dtype, mean: f64, std: f64, shape: u32[]; outputs: y */
+int32_t lt_normal_draw(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Seed, layer and number of the next draw (i32 [3]) of a counter (i32 [4]: seed, layer, draws, draws kept), which counts it.
+ * inputs: counter; params: none; outputs: draw; writes counter */
+int32_t lt_next_draw(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Keeps a counter's draws so far; with `back` takes back those that were not kept.
+ * inputs: counter; params: back: bool; outputs: none; writes counter */
+int32_t lt_keep_draws(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Zeros with probability p, else x / (1 - p); Philox keyed by (seed, layer) of `draw`, counter = (group of four, number, 5, 0) (Srivastava 2014).
+ * inputs: x, draw; params: p: f64; outputs: y */
+int32_t lt_dropout(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Rows of the first axis as zeros with probability p, else as x / (1 - p); Philox keyed by (seed, layer) of `draw`, counter = (row, number, 6, 0) (Huang 2016).
+ * inputs: x, draw; params: p: f64; outputs: y */
+int32_t lt_stochastic_depth(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images.
  * inputs: images, index; params: seed: u32, epoch: u32, shift: u32, flip: f64; outputs: y */
 int32_t lt_image_batch(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);

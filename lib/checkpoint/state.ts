@@ -84,7 +84,8 @@ export const startingCounters: Counters = {
 
 /**
  * Everything that decides how a training goes on: `model.<path>` for parameters and buffers, `optimizer.<state>.<path>`,
- * `ema.model.<path>` where the weights are averaged, and the counters. The random numbers are functions of seed and counters, so they need no state of their own.
+ * `ema.model.<path>` where the weights are averaged, and the counters. Random numbers follow from seeds and counters: those
+ * of the data from these, those of layers from buffers of the model (`nn.RandomCounter`).
  */
 export interface State {
   /** Values by name, on the host. */

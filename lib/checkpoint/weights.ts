@@ -2,6 +2,7 @@
 import { isFloat } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { AnyModule } from "../nn/module.ts";
+import { RandomCounter } from "../nn/random_counter.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -40,7 +41,7 @@ export interface LoadedWeights {
 }
 
 /**
- * Writes a model's parameters and buffers to a safetensors file, under their paths in the model and in their own dtype. The
+ * Writes a model's parameters and buffers, without counters of random numbers, to a safetensors file, under their paths in the model and in their own dtype. The
  * file appears whole or not at all.
  *
  * @example
@@ -54,8 +55,15 @@ export interface LoadedWeights {
  * ```
  */
 export async function saveWeights(model: AnyModule, path: string): Promise<void> {
-  const named = [...await readTensors({ model })].map(([name, saved]) => [name.slice("model.".length), saved] as const);
+  const counters = countersOf(model);
+  const named = [...await readTensors({ model })].map(([name, saved]) => [name.slice("model.".length), saved] as const)
+    .filter(([path]) => !counters.has(path));
   await writeSafetensors(path, new Map(named), { metadata: { format: "libtrain-weights-1" } });
+}
+
+/** Where a model has counters of random numbers: they belong to its training, and are no weights. */
+function countersOf(model: AnyModule): Set<string> {
+  return new Set([...model.namedBuffers()].flatMap(([path, buffer]) => buffer instanceof RandomCounter ? [path] : []));
 }
 
 /** What of a file does not fit a model. */
@@ -127,8 +135,9 @@ export async function loadWeights(
   { strict = true, prefix, except }: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
   const { tensors, usual } = await readWeights(path);
-  const saved = belowPrefix(tensors, prefix ?? usual, path);
-  const live = model.state();
+  const counters = countersOf(model);
+  const saved = new Map([...belowPrefix(tensors, prefix ?? usual, path)].filter(([name]) => !counters.has(name)));
+  const live = new Map([...model.state()].filter(([path]) => !counters.has(path)));
   const before = prefixOf(saved.keys(), new Set(live.keys()));
   if (before !== undefined) {
     const whole = `${prefix ?? usual}${before}`;

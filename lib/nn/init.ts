@@ -19,6 +19,7 @@ export abstract class Init {
   /** What every draw follows from; undefined for another each time. */
   readonly seed: number | undefined;
   #stream = 0;
+  #counters = 0;
 
   /** Draws from a seed, or from new streams where none is given. */
   constructor(options: InitOptions = {}) {
@@ -48,6 +49,11 @@ export abstract class Init {
     const high = 1 / Math.sqrt(fanIn);
     if (fanIn === 0) return this.#empty(shape, options);
     return rand(shape, { ...options, ...this.#nextKey(), low: -high, high });
+  }
+
+  /** @internal The key of the next counter of random numbers: numbered by itself, so that weights do not depend on it. */
+  counterKey(): { seed?: number; stream?: number } {
+    return this.seed === undefined ? {} : { seed: this.seed, stream: this.#counters++ };
   }
 
   /** Takes a stream as a draw does, so that the layers after it are the same. */

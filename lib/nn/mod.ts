@@ -9,7 +9,9 @@ export type {
   AttentionOptions,
   BlurFilter,
   Device,
+  DropoutOptions,
   DtypeName,
+  FloatName,
   Pair,
   Pool2dOptions,
   QueueStats,
@@ -25,6 +27,8 @@ export type {
 } from "../tensor/mod.ts";
 export { type AnyModule, Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
 export { noGradOf } from "./no_grad_of.ts";
+export { Dropout, type DropoutLayerOptions, Noise, StochasticDepth } from "./dropout.ts";
+export { RandomCounter, type RandomCounterOptions } from "./random_counter.ts";
 export { replaceModules } from "./replace.ts";
 export { Init, type InitOptions, KaimingInit, UniformInit } from "./init.ts";
 export {

@@ -3,10 +3,12 @@ import { DisposedError, LateError, StateError } from "../ffi/errors.ts";
 import type { Parameter } from "../nn/module.ts";
 import { guard, hostEffect, refuseInCapture } from "../tensor/capture.ts";
 import { full } from "../tensor/create.ts";
+import { keepDraws } from "../tensor/draws.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { assertFinite } from "../tensor/ops/writing.ts";
 import { allOrNothing, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { untraced } from "../tensor/trace.ts";
 import { Freezing } from "./freezing.ts";
 import { type GroupSettings, matches, type ParameterGroup, requireMatch, type Segment, settingsOf } from "./groups.ts";
 import { requireKnown } from "./known_options.ts";
@@ -105,6 +107,7 @@ export class BoundRules implements BoundOptimizer {
     } finally {
       for (const gradient of gradients.flat()) gradient?.dispose();
     }
+    keepDraws(this.#lrTensor!.device);
     this.#steps++;
     hostEffect(() => this.#steps++);
     const version = this.#version;
@@ -223,7 +226,7 @@ export class BoundRules implements BoundOptimizer {
     if (!this.#covers(parameters)) this.#rebuild(parameters);
     const tables = this.#alive();
     if (!this.#inUse()) {
-      scope(() => noGrad(() => tables.forEach(copyWeights)));
+      untraced(() => scope(() => noGrad(() => tables.forEach(copyWeights))));
       this.#copiedAt = copyVersions(tables);
     }
     return tables;

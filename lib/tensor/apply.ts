@@ -7,6 +7,7 @@ import { gradEnabled, GraphNode, SavedTensor } from "./graph.ts";
 import { noteOp } from "./recording.ts";
 import { type RuleCall, ruleOf } from "./rules.ts";
 import { setNode, shareStorage, Tensor } from "./tensor.ts";
+import { traceOp, traceOutputs } from "./trace.ts";
 
 /** Where an op without inputs runs. */
 export interface ApplyOptions {
@@ -23,11 +24,13 @@ export function apply<Name extends OpName>(
   const device = inputs.find((input) => input !== null)?.device ?? options.device ?? defaultDevice();
   const handles = inputs.map((input, index) => input === null ? null : handleOf(name, input, index));
   noteOp(name, device, inputs);
+  traceOp(name, inputs, params);
   const { ticket, outputs } = callOp(device.handle, name, handles, params);
   if (device.debug) device.remember(ticket);
   if (ticket % STALL_CHECK === 0 && ticket > 0) device.queue.warnIfStalled();
   const tensors = outputs.map((raw) => new Tensor(device, raw));
   if (OPS[name].view) shareStorage(tensors[0]!, inputs[0]!);
+  traceOutputs(tensors);
   if (gradEnabled() && tensors.length > 0 && inputs.some((input) => input?.requiresGrad)) {
     record(name, inputs, tensors, params);
   }

@@ -5,8 +5,10 @@ import { defaultDevice, type Device } from "./device.ts";
 import { RecordedStep, runOnce, type StepResult } from "./recorded_step.ts";
 import { capturing } from "./recording.ts";
 import { ownedIn } from "./scope.ts";
+import { Steadiness } from "./steadiness.ts";
 import { Tensor } from "./tensor.ts";
 import { leavesOf, mapTensors, structureOf, type Tensors } from "./tensors.ts";
+import { Trace, traceUnder } from "./trace.ts";
 
 export type { StepMemory } from "../ffi/native.ts";
 export type { StepResult } from "./recorded_step.ts";
@@ -67,9 +69,17 @@ export interface Captured<Args extends readonly Tensors[], Result extends StepRe
 /**
  * A step that runs eagerly at its first call, is recorded at the second, and replayed by one native call from the third.
  *
- * Arguments are tensors, or arrays and plain objects of them. They are copied into fixed slots; the tensors it returns are fresh at every call and belong to the caller. What
- * else the step keeps of its tensors stays what it was when it was recorded. Reading values or setting a learning rate
- * inside is an error. New shapes, dtypes, modes or segment tables record anew.
+ * Arguments are tensors, or arrays and plain objects of them. They are copied into fixed slots; the tensors it returns are
+ * fresh at every call and belong to the caller. What else the step keeps of its tensors stays what it was when it was
+ * recorded. Reading values, setting a learning rate, or drawing by `rand()` and `randn()` inside is an error. New shapes,
+ * dtypes, modes or segment tables record anew.
+ *
+ * A replay runs the ops that were recorded, not the JavaScript around them. Random numbers come from an
+ * `nn.RandomCounter`, which counts on the device: each replay draws others, as an eager step would. The run that is
+ * recorded is compared with the one before: where its ops, their shapes, parameters or tensors from outside are others, it
+ * is not recorded; where that happens again, the step runs op by op from then on, and one warning names the op. What cannot
+ * be seen is a value of JavaScript that was the same in both runs and changes later, as in `if (step % 10 === 0)`: keep such
+ * decisions outside of the step, or pass the value as an argument.
  *
  * @example
  * ```ts
@@ -92,8 +102,9 @@ export function capture<Args extends readonly Tensors[], Result extends StepResu
 ): Captured<Args, Result> {
   if (typeof step !== "function") throw new TypeError(`capture(): Expected a function, got ${typeof step}`);
   const recordings = new Map<string, RecordedStep>();
-  const warm = new Set<string>();
+  const runs = new Map<string, Steadiness>();
   let disposed = false;
+  let warned = false;
 
   function forget(key: string): void {
     recordings.get(key)?.dispose();
@@ -108,7 +119,7 @@ export function capture<Args extends readonly Tensors[], Result extends StepResu
     if (found === undefined || found.holds()) return found;
     // What the step depends on has changed: run it once eagerly again, as new state may be made.
     forget(key);
-    warm.delete(key);
+    runs.delete(key);
     return undefined;
   }
 
@@ -118,14 +129,33 @@ export function capture<Args extends readonly Tensors[], Result extends StepResu
     const found = ready(key);
     if (found !== undefined) return found.replay([leaves])[0] as Result;
     const plain = (...tensors: Tensor[]): Result => step(...withLeaves(args, tensors));
-    if (!warm.has(key)) {
-      const result = runOnce(plain, leaves, device);
-      warm.add(key);
+    const steadiness = runs.get(key) ?? new Steadiness();
+    if (steadiness.difference !== undefined) return runOnce(plain, leaves, device);
+    if (!steadiness.steady) {
+      const run = new Trace(leaves);
+      const result = traceUnder(run, () => runOnce(plain, leaves, device));
+      runs.set(key, steadiness);
+      noteRun(steadiness, run);
       return result;
     }
-    const { made, result } = RecordedStep.record(plain, leaves, device);
-    recordings.set(key, made);
+    const { made, result, run } = RecordedStep.record(plain, leaves, device);
+    if (noteRun(steadiness, run)) recordings.set(key, made);
+    else made.dispose();
     return result;
+  }
+
+  /** Whether a run did what the one before did; warns once that a step will not be recorded. */
+  function noteRun(steadiness: Steadiness, run: Trace): boolean {
+    const same = steadiness.note(run);
+    if (steadiness.difference !== undefined && !warned) {
+      warned = true;
+      console.warn(
+        `capture(): This step is not recorded and runs op by op, as its runs differ: ${steadiness.difference}. What ` +
+          "JavaScript draws, counts or decides inside a step would freeze in a recording: draw from an nn.RandomCounter " +
+          "(nn.Dropout has one), pass what changes as an argument, or decide outside of the step",
+      );
+    }
+    return same;
   }
 
   function many(batches: readonly Readonly<Args>[], { rates }: ManyOptions = {}): Result[] {

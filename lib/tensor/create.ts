@@ -1,11 +1,12 @@
 /** New tensors. */
 import type { DtypeName } from "../ffi/codes.ts";
+import { StateError } from "../ffi/errors.ts";
 import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
 import { defaultDevice, type Device } from "./device.ts";
 import { kindOf, requireNumbers, requireOptions } from "./ops/checks.ts";
 import type { Sync } from "./scope.ts";
-import { noteDevice, refuseInCapture } from "./recording.ts";
+import { capturing, noteDevice } from "./recording.ts";
 import { Tensor } from "./tensor.ts";
 import { ARRAYS, bytesOf, type TensorData } from "./typed_arrays.ts";
 
@@ -216,11 +217,22 @@ export function withSeed<Result>(seed: number, fn: () => Sync<Result>): Result {
   }
 }
 
-/** Seed and stream of a draw; without a seed, draws of a process differ from each other and repeat from run to run. */
-function keyOf(options: RandomOptions): { seed: number; stream: number } {
+/** Seed and stream of draws; without a seed, those of a process differ from each other and repeat from run to run. */
+export function randomKey(options: Pick<RandomOptions, "seed" | "stream">): { seed: number; stream: number } {
   const { seed = unseeded.seed, stream } = options;
-  if (options.seed === undefined && stream === undefined) refuseInCapture("draw random numbers without a seed");
   return { seed, stream: stream ?? (options.seed === undefined ? ++unseeded.draws : 0) };
+}
+
+/** Key of what `rand()` and `randn()` draw; throws in a recording, where each replay would draw the same. */
+function keyOf(name: "rand" | "randn", options: RandomOptions): { seed: number; stream: number } {
+  if (capturing()) {
+    noteDevice(name, options.device ?? defaultDevice());
+    throw new StateError(
+      `${name}(): Cannot draw random numbers inside capture(), as every replay would draw the same ones: draw them by ` +
+        `${name}() of an nn.RandomCounter, which counts on the device, or pass them to the step as an argument`,
+    );
+  }
+  return randomKey(options);
 }
 
 /** Normal numbers, by default of mean 0 and standard deviation 1. */
@@ -228,7 +240,7 @@ export function randn(shape: readonly number[], options: RandomOptions & { mean?
   requireNumbers("randn", "shape", shape, "randn([…])");
   requireOptions("randn", options, "randn(shape, { seed: 0 })");
   const { dtype = "f32", mean = 0, std = 1 } = options;
-  return applyOne("normal", [], { dtype, ...keyOf(options), mean, std, shape }, options);
+  return applyOne("normal", [], { dtype, ...keyOf("randn", options), mean, std, shape }, options);
 }
 
 /** Uniform numbers in low..high, by default 0..1. */
@@ -236,5 +248,5 @@ export function rand(shape: readonly number[], options: RandomOptions & { low?: 
   requireNumbers("rand", "shape", shape, "rand([…])");
   requireOptions("rand", options, "rand(shape, { seed: 0 })");
   const { dtype = "f32", low = 0, high = 1 } = options;
-  return applyOne("uniform", [], { dtype, ...keyOf(options), low, high, shape }, options);
+  return applyOne("uniform", [], { dtype, ...keyOf("rand", options), low, high, shape }, options);
 }

@@ -2,7 +2,7 @@
 import { aliasTensor, tensorVersion } from "../ffi/native.ts";
 import { StateError } from "../ffi/errors.ts";
 import { noteGradient } from "./recording.ts";
-import { aliasOf, nodeOf, storageOf, Tensor } from "./tensor.ts";
+import { aliasOf, nodeOf, shareStorage, storageOf, Tensor } from "./tensor.ts";
 import { ownedHere, scope } from "./scope.ts";
 
 let enabled = true;
@@ -68,6 +68,7 @@ export class SavedTensor {
   constructor(tensor: Tensor, op: string, name: string) {
     const { raw, version } = aliasTensor(tensor.device.handle, tensor.handle);
     this.#tensor = Tensor.unowned(tensor.device, raw);
+    shareStorage(this.#tensor, tensor);
     this.#version = version;
     this.#op = op;
     this.#name = name;

@@ -65,6 +65,7 @@ export {
   type Pool2dOptions,
 } from "./ops/pooling.ts";
 export { adaptiveAvgPool2d, upsample2d, type UpsampleMode, type UpsampleOptions } from "./ops/resample.ts";
+export { dropout, type DropoutOptions, stochasticDepth } from "./ops/dropout.ts";
 export { sampleDraws, type SampleDrawsOptions } from "./ops/random.ts";
 export { causalSoftmax, crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
 export { concat, gatherRows, oneHot, pad, type PadOptions, stack } from "./ops/shape.ts";

@@ -15,6 +15,7 @@ import { Recording, recordUnder } from "./recording.ts";
 import { ownedIn, scope, scopeAndMade } from "./scope.ts";
 import { aliasOf, Tensor } from "./tensor.ts";
 import type { Tensors } from "./tensors.ts";
+import { Trace, traceUnder } from "./trace.ts";
 
 /** What a step may return. */
 export type StepResult = Tensors | void;
@@ -46,20 +47,24 @@ export class RecordedStep {
     this.#shape = shape;
   }
 
-  /** Records a step while it runs; gives its result too. */
+  /** Records a step while it runs; gives its result and what it did too. */
   static record<Args extends readonly Tensor[], Result extends StepResult>(
     step: (...args: Args) => Result,
     args: Args,
     device: Device,
-  ): { made: RecordedStep; result: Result } {
+  ): { made: RecordedStep; result: Result; run: Trace } {
     const queue = device.handle;
     const slots = args.map((arg) => scope(() => arg.clone()).detachFromScope());
     const outputs: Tensor[] = [];
     const own = new Recording(device, slots);
+    const run = new Trace(args, slots);
     let made: RecordedStep | undefined;
     beginCapture(queue);
     try {
-      const { result, tensors, made: inside } = recordUnder(own, () => outcomeOf(step, slots, device));
+      const { result, tensors, made: inside } = recordUnder(
+        own,
+        () => traceUnder(run, () => outcomeOf(step, slots, device)),
+      );
       // What the step did not make is another's: only handles of our own are let go of.
       for (const tensor of tensors) outputs.push(inside.includes(tensor) ? tensor : aliasOf(tensor));
       for (const output of outputs) output.detachFromScope();
@@ -68,7 +73,7 @@ export class RecordedStep {
       const shape = (fresh: Tensor[]): StepResult => rebuild(result, tensors, fresh);
       made = new RecordedStep(device, native, own, tensors.length, shape);
       // Copies, as every replay's results are: neither views of each other nor part of a graph.
-      return { made, result: shape(outputs.map(copyOf)) as Result };
+      return { made, result: shape(outputs.map(copyOf)) as Result, run };
     } catch (error) {
       if (device.queue.alive) abortCapture(queue);
       made?.dispose();
@@ -102,7 +107,7 @@ export class RecordedStep {
   }
 }
 
-/** The first call: the plain step, whose result is the caller's as every later one's. */
+/** The plain step, whose result is the caller's as that of a replay. */
 export function runOnce<Args extends readonly Tensor[], Result extends StepResult>(
   step: (...args: Args) => Result,
   args: Args,

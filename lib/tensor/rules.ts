@@ -22,6 +22,7 @@ import { batchNormEvalRule, batchNormRule } from "./ops/batch_norm.ts";
 import { groupNormRule } from "./ops/group_norm.ts";
 import { resample2dRule } from "./ops/resample.ts";
 import { avgPool2dRule, blurPoolRule, maxBlurPoolRule, maxPool2dRule } from "./ops/pooling.ts";
+import { dropoutRule, stochasticDepthRule } from "./ops/dropout.ts";
 import { squeezeExcitationRule } from "./ops/squeeze_excitation.ts";
 import { causalSoftmaxRule, crossEntropyRule, logSoftmaxRule, softmaxRule } from "./ops/softmax.ts";
 
@@ -92,6 +93,8 @@ function makeRules(): Rules {
     causal_softmax: causalSoftmaxRule,
     log_softmax: logSoftmaxRule,
     cross_entropy: crossEntropyRule,
+    dropout: dropoutRule,
+    stochastic_depth: stochasticDepthRule,
   };
 }
 

@@ -40,6 +40,9 @@ import {
  * Trains a model, by cross entropy unless another loss is given.
  *
  * Losses stay on the device and are read some steps late, at most two steps are in flight, and the event loop stays free.
+ * From the third step on, steps are recorded and replayed ({@linkcode capture}): what JavaScript draws, counts or decides in
+ * a model, loss or transform would freeze there. Random numbers are drawn by `nn.Dropout`, `nn.StochasticDepth` or an
+ * `nn.RandomCounter`; steps that are seen to differ run op by op, with one warning, and `capture: false` has all run so.
  * A loss or gradient that is not finite changes no weight and rejects with a {@linkcode NonFiniteError}; another op that
  * fails as it runs, with its {@linkcode LateError}. In both cases counters, weights and optimizer state are those before
  * the step, and device and trainer can go on.

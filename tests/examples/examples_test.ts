@@ -113,6 +113,13 @@ Deno.test("example transformer: it learns to write, the same op by op, captured,
   assertEquals(stopped.length, captured.length + 1);
 });
 
+Deno.test("example dropout: it learns, and is the same op by op, recorded and resumed", async () => {
+  const shown = await lines("dropout", "--limit", "1024", "--epochs", "2");
+  const [top1 = 0] = numbers(shown, /^loss [\d.]+, top-1 ([\d.]+) %$/);
+  assert(top1 > 70, `top-1 ${top1} %`);
+  assertEquals(shown.slice(1), ["recorded: the same bits", "resumed after 50 steps: the same bits"]);
+});
+
 Deno.test("example recipe_run: stopped at the step, gone on with, opened, and an image is told", async () => {
   const shown = await lines("recipe_run", "--limit", "1024");
   const [recipe, begun, stopped, ...rest] = shown;

@@ -175,6 +175,11 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
     { inputs: [of(2, 1, 3)], params: { shape: [2, 4, 3] } },
     { inputs: [of(1, 1)], params: { shape: [3, 1, 2] } },
   ],
+  dropout: [0, 0.3, 0.5, 1].map((p, i) => ({ inputs: [of(...SHAPES[i + 2]!), { labels: [4, 1, i] }], params: { p } })),
+  stochastic_depth: [0, 0.3, 0.5, 1].map((p, i) => ({
+    inputs: [of(...[[1], [5], [4, 3], [2, 1, 3]][i]!), { labels: [4, 1, i] }],
+    params: { p },
+  })),
   reshape: [
     { inputs: [of()], params: { shape: [1, 1] } },
     { inputs: [of(6)], params: { shape: [2, 3] } },

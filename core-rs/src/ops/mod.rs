@@ -16,6 +16,8 @@ pub mod concat;
 pub mod conv2d;
 pub mod crop_batch;
 pub mod cross_entropy;
+pub mod draw_counter;
+pub mod dropout;
 pub mod fill;
 pub mod gather_rows;
 pub mod group_norm;

@@ -142,6 +142,12 @@ export const SYMBOLS = {
   lt_uniform: OP,
   lt_normal: OP,
   lt_sample_draws: OP,
+  lt_uniform_draw: OP,
+  lt_normal_draw: OP,
+  lt_next_draw: OP,
+  lt_keep_draws: OP,
+  lt_dropout: OP,
+  lt_stochastic_depth: OP,
   lt_image_batch: OP,
   lt_crop_batch: OP,
   lt_matmul: OP,
@@ -735,6 +741,60 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  uniform_draw: {
+    symbol: "lt_uniform_draw",
+    inputs: ["draw"],
+    params: [["dtype", "dtype"], ["low", "f64"], ["high", "f64"], ["shape", "u32[]"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  normal_draw: {
+    symbol: "lt_normal_draw",
+    inputs: ["draw"],
+    params: [["dtype", "dtype"], ["mean", "f64"], ["std", "f64"], ["shape", "u32[]"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
+  next_draw: {
+    symbol: "lt_next_draw",
+    inputs: ["counter"],
+    params: [],
+    outputs: ["draw"],
+    mutates: ["counter"],
+    differentiable: false,
+    view: false,
+  },
+  keep_draws: {
+    symbol: "lt_keep_draws",
+    inputs: ["counter"],
+    params: [["back", "bool"]],
+    outputs: [],
+    mutates: ["counter"],
+    differentiable: false,
+    view: false,
+  },
+  dropout: {
+    symbol: "lt_dropout",
+    inputs: ["x", "draw"],
+    params: [["p", "f64"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
+  stochastic_depth: {
+    symbol: "lt_stochastic_depth",
+    inputs: ["x", "draw"],
+    params: [["p", "f64"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: true,
+    view: false,
+  },
   image_batch: {
     symbol: "lt_image_batch",
     inputs: ["images", "index"],
@@ -1189,6 +1249,18 @@ export interface OpParams {
   normal: { dtype: DtypeName; seed: number; stream: number; mean: number; std: number; shape: readonly number[] };
   /** [n, count] random numbers for samples (i32 [n]) in an epoch (i32 []), in 0..1 or beta(a, b): Philox keyed by (seed, epoch), counter = (sample, block, 4, first + column) */
   sample_draws: { seed: number; count: number; first: number; beta: boolean; a: number; b: number };
+  /** Uniform numbers in low..high from Philox4x32-10 keyed by (seed, layer) of `draw`, counter = (group of four, number, 7, 0) */
+  uniform_draw: { dtype: DtypeName; low: number; high: number; shape: readonly number[] };
+  /** Normal numbers from Philox4x32-10 keyed by (seed, layer) of `draw`, counter = (group of four, number, 7, 0), by Box and Muller's transform */
+  normal_draw: { dtype: DtypeName; mean: number; std: number; shape: readonly number[] };
+  /** Seed, layer and number of the next draw (i32 [3]) of a counter (i32 [4]: seed, layer, draws, draws kept), which counts it */
+  next_draw: Record<string, never>;
+  /** Keeps a counter's draws so far; with `back` takes back those that were not kept */
+  keep_draws: { back: boolean };
+  /** Zeros with probability p, else x / (1 - p); Philox keyed by (seed, layer) of `draw`, counter = (group of four, number, 5, 0) (Srivastava 2014) */
+  dropout: { p: number };
+  /** Rows of the first axis as zeros with probability p, else as x / (1 - p); Philox keyed by (seed, layer) of `draw`, counter = (row, number, 6, 0) (Huang 2016) */
+  stochastic_depth: { p: number };
   /** Rows of u8 images [n, h, w, c] as f32 in 0..1, each moved by up to `shift` pixels (zeros come in) and mirrored with probability `flip`; Philox keyed by (seed, epoch), counter = row number in images */
   image_batch: { seed: number; epoch: number; shift: number; flip: number };
   /** Images of a pixel cache (rows `index` of `table`: offset upper and lower half, height, width) cut by `mode` (0 centre, 1 random along the long side, 2 RandomResizedCrop from minScale on), resized to `size` as PIL does, mirrored with probability `flip`, in 0..1, with RandomErasing of probability `erase`; Philox keyed by (seed, epoch), counter = row number in table */

@@ -66,7 +66,7 @@ Deno.test("capture: another device inside the step is refused, also without tens
     ["affine", () => y.add(1)],
     ["fill", () => y.fill(1)],
     ["tensor", () => tensor([1], undefined, { device: other })],
-    ["normal", () => randn([1], { seed: 1, device: other })],
+    ["randn", () => randn([1], { seed: 1, device: other })],
   ];
   for (const [op, way] of ways) {
     using step = capture((x: Tensor) => (way(), x.mul(2)));

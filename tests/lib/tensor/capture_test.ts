@@ -9,6 +9,7 @@ import {
   nn,
   noGrad,
   optim,
+  rand,
   randn,
   scope,
   scoped,
@@ -238,7 +239,8 @@ Deno.test("capture: what cannot be recorded says so, and the next call works", a
       "Cannot copy host values to the device inside capture(): pass it in",
       (x) => x.add(tensor([1, 1], [2], { device })),
     ],
-    ["Cannot draw random numbers without a seed inside capture()", (x) => x.add(randn([2], { device }))],
+    ["randn(): Cannot draw random numbers inside capture()", (x) => x.add(randn([2], { device }))],
+    ["rand(): Cannot draw random numbers inside capture()", (x) => x.add(rand([2], { device, seed: calls }))],
     ["Cannot call a captured step inside capture(): call the plain function", (x) => inner(x)],
     ["from the step", (x) => {
       if (calls === 2) throw new StateError("from the step");

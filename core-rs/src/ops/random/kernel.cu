@@ -37,10 +37,16 @@ template <class T> struct alignas(4 * sizeof(T)) FourOf {
     T at[4];
 };
 
-// y is a new tensor, so it is aligned.
-template <class T, class F> __device__ __forceinline__ void draw(T *y, u64 n, u32 seed, u32 stream, F f) {
+// What tells the numbers of a counter's draw from others of the same key.
+const u32 PURPOSE = 7;
+
+// y is a new tensor, so it is aligned. With `drawn` (seed, layer, number), key and number are those of a counter's draw.
+template <class T, class F>
+__device__ __forceinline__ void draw(T *y, u64 n, const u32 *drawn, u32 seed, u32 stream, F f) {
     for (u64 group = first_index(); group * 4 < n; group += index_step()) {
-        Four numbers = f(philox(seed, stream, (u32)group, (u32)(group >> 32), 0, 0));
+        u32 low = (u32)group, high = (u32)(group >> 32);
+        Four numbers = f(drawn ? philox(drawn[0], drawn[1], low, drawn[2], PURPOSE, high)
+                               : philox(seed, stream, low, high, 0, 0));
         FourOf<T> four;
         for (u32 i = 0; i < 4; ++i) four.at[i] = narrow<T>((float)numbers.at[i]);
         if (group * 4 + 4 <= n) ((FourOf<T> *)y)[group] = four;
@@ -50,11 +56,13 @@ template <class T, class F> __device__ __forceinline__ void draw(T *y, u64 n, u3
 }
 
 #define RANDOM(T, DTYPE)                                                                                                \
-    extern "C" __global__ void uniform_##DTYPE(T *y, u64 n, u32 seed, u32 stream, double low, double length) {          \
-        draw(y, n, seed, stream, UniformOf{low, length});                                                               \
+    extern "C" __global__ void uniform_##DTYPE(T *y, u64 n, const u32 *drawn, u32 seed, u32 stream, double low,         \
+                                                 double length) {                                                       \
+        draw(y, n, drawn, seed, stream, UniformOf{low, length});                                                        \
     }                                                                                                                   \
-    extern "C" __global__ void normal_##DTYPE(T *y, u64 n, u32 seed, u32 stream, double mean, double std) {             \
-        draw(y, n, seed, stream, NormalOf{mean, std});                                                                  \
+    extern "C" __global__ void normal_##DTYPE(T *y, u64 n, const u32 *drawn, u32 seed, u32 stream, double mean,         \
+                                                double std) {                                                           \
+        draw(y, n, drawn, seed, stream, NormalOf{mean, std});                                                           \
     }
 
 RANDOM(float, f32)

@@ -1,60 +1,101 @@
 //! Random tensors from Philox keyed by (seed, stream): elements 4 i to 4 i + 3 come from group i.
 //! `uniform`: low + (high - low) u with u in 0..1; `normal`: mean + std z, z by Box and Muller's transform.
+//!
+//! `uniform_draw` and `normal_draw` take the numbers of a draw of a counter (`draw_counter`) instead, i32 [3]: seed, layer,
+//! number d. Group g then has the key (seed, layer) and the counter (g low, d, 7, g high).
 
 mod cuda;
 
+use super::draw_counter::DRAW;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
-use crate::dtype::Element;
+use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::geometry::strided::for_dtype;
-use crate::random::{group, normal_pair, unit};
+use crate::random::{group, normal_pair, philox, unit};
 use crate::runtime::record::Io;
-use crate::shape::Meta;
+use crate::shape::{Meta, Shape};
 
 /// Groups of four numbers a chunk.
 const GROUPS: usize = 1024;
 
-/// What both ops begin with.
+/// What tells the numbers of a counter's draw from others of the same key.
+const PURPOSE: u32 = 7;
+
+/// Which random numbers.
+#[derive(Clone, Copy)]
+enum Numbers {
+    /// Of a seed and a stream.
+    Keyed([u32; 2]),
+    /// Of a draw of a counter, by its key and number.
+    Drawn([u32; 2], u32),
+}
+
+impl Numbers {
+    /// The `at`th four.
+    fn group(self, at: u64) -> [u32; 4] {
+        match self {
+            Numbers::Keyed(key) => group(key, at),
+            Numbers::Drawn(key, number) => philox(key, [at as u32, number, PURPOSE, (at >> 32) as u32]),
+        }
+    }
+}
+
+/// What the ops begin with.
 struct Stream {
     meta: Meta,
-    key: [u32; 2],
+    /// Seed and stream; none where a draw is an input.
+    key: Option<[u32; 2]>,
     /// low and high, or mean and std
     range: [f64; 2],
 }
 
 impl Stream {
-    fn parse(params: &mut Params, names: [&str; 2]) -> Result<Stream> {
+    fn parse(params: &mut Params, drawn: bool, names: [&str; 2]) -> Result<Stream> {
         let dtype = params.dtype("dtype")?;
         if !dtype.is_float() {
             return Err(Error::dtype(params.op(), format!("Expected `dtype` as f32, bf16 or f64, got {dtype}")));
         }
-        let key = [params.u32("seed")? as u32, params.u32("stream")? as u32];
+        let key = if drawn { None } else { Some([params.u32("seed")? as u32, params.u32("stream")? as u32]) };
         let range = [params.f64(names[0])?, params.f64(names[1])?];
         Ok(Stream { meta: Meta::new(params.rest_shape("shape")?, dtype), key, range })
     }
 
+    fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
+        if self.key.is_none() {
+            inputs.exactly(0, Dtype::I32, Shape::new(inputs.op, &[DRAW])?)?;
+        }
+        Ok(vec![self.meta])
+    }
+
+    fn numbers(&self, io: &Io) -> Numbers {
+        self.key.map(Numbers::Keyed).unwrap_or_else(|| {
+            let draw = io.input::<i32>(0);
+            Numbers::Drawn([draw[0] as u32, draw[1] as u32], draw[2] as u32)
+        })
+    }
+
     /// Fills `y` from the numbers that `f` makes of four random ones.
-    fn run<T: Element>(&self, pool: &ThreadPool, y: &mut [T], f: impl Fn([u32; 4]) -> [f64; 4] + Sync) {
+    fn run<T: Element>(numbers: Numbers, pool: &ThreadPool, y: &mut [T], f: impl Fn([u32; 4]) -> [f64; 4] + Sync) {
         for_each_chunk_mut(pool, y, 4 * GROUPS, |chunk, y| {
             for (i, y) in y.chunks_mut(4).enumerate() {
-                let numbers = f(group(self.key, (chunk * GROUPS + i) as u64));
-                y.iter_mut().zip(numbers).for_each(|(y, number)| *y = T::from_f64(number));
+                let four = f(numbers.group((chunk * GROUPS + i) as u64));
+                y.iter_mut().zip(four).for_each(|(y, number)| *y = T::from_f64(number));
             }
         });
     }
 }
 
-/// `uniform`
-pub struct Uniform(Stream);
+/// `uniform`, and with `DRAWN` `uniform_draw`
+pub struct Uniform<const DRAWN: bool>(Stream);
 
-impl Op for Uniform {
-    const CUDA: Option<CudaKernel<Self>> = Some(cuda::uniform);
+impl<const DRAWN: bool> Op for Uniform<DRAWN> {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::uniform::<DRAWN>);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
-        let stream = Stream::parse(params, ["low", "high"])?;
+        let stream = Stream::parse(params, DRAWN, ["low", "high"])?;
         let [low, high] = stream.range;
         if low > high {
             return Err(Error::argument(params.op(), format!("Expected low <= high, got {low} and {high}")));
@@ -62,32 +103,32 @@ impl Op for Uniform {
         Ok(Uniform(stream))
     }
 
-    fn outputs(&self, _inputs: &Inputs) -> Result<Vec<Meta>> {
-        Ok(vec![self.0.meta])
+    fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
+        self.0.outputs(inputs)
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
-        for_dtype!(self.0.meta.dtype, T => self.run::<T>(&context.pool, io.output(0)));
+        for_dtype!(self.0.meta.dtype, T => self.run::<T>(self.0.numbers(io), &context.pool, io.output(0)));
         Ok(())
     }
 }
 
-impl Uniform {
-    fn run<T: Element>(&self, pool: &ThreadPool, y: &mut [T]) {
+impl<const DRAWN: bool> Uniform<DRAWN> {
+    fn run<T: Element>(&self, numbers: Numbers, pool: &ThreadPool, y: &mut [T]) {
         let [low, high] = self.0.range;
-        self.0.run(pool, y, |u| u.map(|u| low + (high - low) * unit(u)));
+        Stream::run(numbers, pool, y, |u| u.map(|u| low + (high - low) * unit(u)));
     }
 }
 
-/// `normal`
-pub struct Normal(Stream);
+/// `normal`, and with `DRAWN` `normal_draw`
+pub struct Normal<const DRAWN: bool>(Stream);
 
-impl Op for Normal {
-    const CUDA: Option<CudaKernel<Self>> = Some(cuda::normal);
+impl<const DRAWN: bool> Op for Normal<DRAWN> {
+    const CUDA: Option<CudaKernel<Self>> = Some(cuda::normal::<DRAWN>);
     const MOVES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
-        let stream = Stream::parse(params, ["mean", "std"])?;
+        let stream = Stream::parse(params, DRAWN, ["mean", "std"])?;
         if stream.range[1] < 0.0 {
             let message = format!("Expected `std` not below 0, got {}", stream.range[1]);
             return Err(Error::argument(params.op(), message));
@@ -95,20 +136,20 @@ impl Op for Normal {
         Ok(Normal(stream))
     }
 
-    fn outputs(&self, _inputs: &Inputs) -> Result<Vec<Meta>> {
-        Ok(vec![self.0.meta])
+    fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
+        self.0.outputs(inputs)
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
-        for_dtype!(self.0.meta.dtype, T => self.run::<T>(&context.pool, io.output(0)));
+        for_dtype!(self.0.meta.dtype, T => self.run::<T>(self.0.numbers(io), &context.pool, io.output(0)));
         Ok(())
     }
 }
 
-impl Normal {
-    fn run<T: Element>(&self, pool: &ThreadPool, y: &mut [T]) {
+impl<const DRAWN: bool> Normal<DRAWN> {
+    fn run<T: Element>(&self, numbers: Numbers, pool: &ThreadPool, y: &mut [T]) {
         let [mean, std] = self.0.range;
-        self.0.run(pool, y, |[u0, u1, u2, u3]| {
+        Stream::run(numbers, pool, y, |[u0, u1, u2, u3]| {
             let ([a, b], [c, d]) = (normal_pair(u0, u1), normal_pair(u2, u3));
             [a, b, c, d].map(|z| mean + std * z)
         });
@@ -118,20 +159,22 @@ impl Normal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtype::Dtype;
-    use crate::shape::Shape;
+
+    const KEYED: Numbers = Numbers::Keyed([42, 7]);
 
     fn stream(range: [f64; 2]) -> Stream {
-        Stream { meta: Meta::new(Shape::scalar(), Dtype::F32), key: [42, 7], range }
+        Stream { meta: Meta::new(Shape::scalar(), Dtype::F32), key: None, range }
     }
 
     #[test]
     fn numbers_do_not_depend_on_threads_or_length() {
         let (mut one, mut two) = (vec![0.0f32; 9001], vec![0.0f32; 9003]);
-        Uniform(stream([-1.0, 2.0])).run(&ThreadPool::new(1), &mut one);
-        Uniform(stream([-1.0, 2.0])).run(&ThreadPool::new(2), &mut two);
+        Uniform::<false>(stream([-1.0, 2.0])).run(KEYED, &ThreadPool::new(1), &mut one);
+        Uniform::<false>(stream([-1.0, 2.0])).run(KEYED, &ThreadPool::new(2), &mut two);
         assert!(one == two[..9001]);
         assert_eq!(one[8005], (-1.0 + 3.0 * unit(group([42, 7], 2001)[1])) as f32);
+        Uniform::<true>(stream([-1.0, 2.0])).run(Numbers::Drawn([42, 7], 9), &ThreadPool::new(2), &mut two);
+        assert_eq!(two[8005], (-1.0 + 3.0 * unit(philox([42, 7], [2001, 9, 7, 0])[1])) as f32);
     }
 
     #[test]
@@ -142,10 +185,10 @@ mod tests {
         };
         let mut y = vec![0.0f64; 100_000];
         // Five standard errors: 1/sqrt(n) of the deviation for the mean.
-        Normal(stream([3.0, 0.5])).run(&ThreadPool::new(2), &mut y);
+        Normal::<false>(stream([3.0, 0.5])).run(KEYED, &ThreadPool::new(2), &mut y);
         let (mean, variance) = moments(&y);
         assert!((mean - 3.0).abs() < 0.008 && (variance - 0.25).abs() < 0.006, "{mean} {variance}");
-        Uniform(stream([0.0, 1.0])).run(&ThreadPool::new(2), &mut y);
+        Uniform::<false>(stream([0.0, 1.0])).run(KEYED, &ThreadPool::new(2), &mut y);
         let (mean, variance) = moments(&y);
         assert!((mean - 0.5).abs() < 0.005 && (variance - 1.0 / 12.0).abs() < 0.002, "{mean} {variance}");
     }
