@@ -1,6 +1,7 @@
 /** Choosing element by element, and its gradient. */
-import { isFloat } from "../../ffi/codes.ts";
+import { type DtypeName, isFloat } from "../../ffi/codes.ts";
 import { applyOne } from "../apply.ts";
+import type { Device } from "../device.ts";
 import type { GradientRule } from "../rules.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
@@ -32,9 +33,10 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
     throw new TypeError(`where(): Expected \`${name}\` as a Tensor or a number, got ${kindOf(value)}`);
   }
   return scope(() => {
-    const like = [a, b].find((value) => value instanceof Tensor) ?? condition;
-    const dtype = like === condition && !isFloat(like.dtype) && like !== a && like !== b ? "f32" : like.dtype;
-    return applyOne("where", [condition, operand(a, dtype, like.device), operand(b, dtype, like.device)], {});
+    const { device } = condition;
+    const given = [a, b].find((value) => value instanceof Tensor);
+    const dtype = given?.dtype ?? (isFloat(condition.dtype) ? condition.dtype : "f32");
+    return applyOne("where", [condition, operand(a, dtype, device), operand(b, dtype, device)], {});
   });
 }
 
@@ -43,11 +45,9 @@ function operand(value: Tensor | number, dtype: DtypeName, device: Device): Tens
   if (value instanceof Tensor) return value;
   const scalar = (value: number): Tensor => applyOne("full", [], { dtype, value, shape: [] }, { device });
   if (Number.isFinite(value)) return scalar(value);
-  if (!isFloat(like.dtype)) {
-    throw new RangeError(`where(): Expected a number that ${like.dtype} can hold, got ${value}`);
-  }
+  if (!isFloat(dtype)) throw new RangeError(`where(): Expected a number that ${dtype} can hold, got ${value}`);
   // Parameters of ops are finite; a quotient need not be.
-  return fullLike(like, Math.sign(value) || 0, []).div(fullLike(like, 0, []));
+  return scalar(Math.sign(value) || 0).div(scalar(0));
 }
 
 /** What was not taken gets 0, whatever is in it. */
