@@ -1,6 +1,7 @@
 /** Choosing element by element, and its gradient. */
-import { isFloat } from "../../ffi/codes.ts";
+import { type DtypeName, isFloat } from "../../ffi/codes.ts";
 import { applyOne } from "../apply.ts";
+import type { Device } from "../device.ts";
 import type { GradientRule } from "../rules.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
@@ -11,9 +12,9 @@ import { fullLike } from "./writing.ts";
 /**
  * a where the condition is not 0, else b, element by element; the three broadcast by NumPy's rule, as PyTorch's `where`.
  *
- * The condition is what comparisons give, 0 and 1 of any dtype, and gets no gradient. a and b are tensors of one dtype, or
- * numbers, which take the other's (or, two numbers, the condition's, if it is of floats); they may be infinite. What is not taken does not
- * matter, be it NaN, and gets the gradient 0.
+ * The condition is what comparisons give, 0 and 1 of any dtype, and gets no gradient. a and b are tensors of one dtype;
+ * a number takes the dtype of the other, of two numbers that of a condition of floats, else f32, and may be infinite. What
+ * is not taken does not matter, be it NaN, and gets the gradient 0.
  *
  * @example
  * ```ts
@@ -32,20 +33,21 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
     throw new TypeError(`where(): Expected \`${name}\` as a Tensor or a number, got ${kindOf(value)}`);
   }
   return scope(() => {
-    const like = [a, b].find((value) => value instanceof Tensor) ?? condition;
-    return applyOne("where", [condition, operand(a, like), operand(b, like)], {});
+    const { device } = condition;
+    const given = [a, b].find((value) => value instanceof Tensor);
+    const dtype = given?.dtype ?? (isFloat(condition.dtype) ? condition.dtype : "f32");
+    return applyOne("where", [condition, operand(a, dtype, device), operand(b, dtype, device)], {});
   });
 }
 
-/** A tensor as it is, or a number in the dtype of another tensor. */
-function operand(value: Tensor | number, like: Tensor): Tensor {
+/** A tensor as it is, or a number in a dtype. */
+function operand(value: Tensor | number, dtype: DtypeName, device: Device): Tensor {
   if (value instanceof Tensor) return value;
-  if (Number.isFinite(value)) return fullLike(like, value, []);
-  if (!isFloat(like.dtype)) {
-    throw new RangeError(`where(): Expected a number that ${like.dtype} can hold, got ${value}`);
-  }
+  const scalar = (value: number): Tensor => applyOne("full", [], { dtype, value, shape: [] }, { device });
+  if (Number.isFinite(value)) return scalar(value);
+  if (!isFloat(dtype)) throw new RangeError(`where(): Expected a number that ${dtype} can hold, got ${value}`);
   // Parameters of ops are finite; a quotient need not be.
-  return fullLike(like, Math.sign(value) || 0, []).div(fullLike(like, 0, []));
+  return scalar(Math.sign(value) || 0).div(scalar(0));
 }
 
 /** What was not taken gets 0, whatever is in it. */

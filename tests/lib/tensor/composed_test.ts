@@ -53,12 +53,14 @@ Deno.test("where() takes numbers, infinite ones too, and keeps NaN of what is no
   using whole = tensor([1, 2], { device, dtype: "i32" });
   using chosen = where(whole, whole, 7);
   assertEquals([chosen.dtype, ...await chosen.data()], ["i32", 1, 2]);
+  using halves = where(whole, 0.5, 1.5);
+  assertEquals([halves.dtype, ...await halves.data()], ["f32", 0.5, 0.5]);
   assertThrows(
     () => where(whole, whole, Infinity),
     RangeError,
     "where(): Expected a number that i32 can hold, got Infinity",
   );
-  assertEquals(device.stats().handles, 2);
+  assertEquals(device.stats().handles, 3);
 });
 
 Deno.test("arange() counts like PyTorch's: dtype by its numbers, negative steps, nothing between equal ends", async () => {
