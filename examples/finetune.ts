@@ -24,7 +24,7 @@ async function somePhotos(): Promise<string> {
   for (const [name, file] of [["grey", "grey_progressive"], ["colour", "progressive_444"]]) {
     for (const path of [`${photos}/train/${name}`, `${photos}/val/${name}`]) {
       await Deno.mkdir(path, { recursive: true });
-      for (let copy = 0; copy < 16; copy++) await Deno.copyFile(`${images}/${file}.jpg`, `${path}/${copy}.jpg`);
+      for (let copy = 0; copy < 40; copy++) await Deno.copyFile(`${images}/${file}.jpg`, `${path}/${copy}.jpg`);
     }
   }
   return photos;
@@ -52,7 +52,7 @@ const batches = train.batches(8, { flip: 0.5, seed: 0, normalize: data.imagenetS
 using model = models.xresnet18({ ...network, classes: train.classes.length, seed: 0 });
 const body = /^(?!head)/;
 const groups = [{ match: body, lrScale: 0.1, frozen: true }];
-const how = { optimizer: optim.ranger(), schedule: optim.flatCos({ lr: 4e-3 }), groups, capture: !eager };
+const how = { optimizer: optim.ranger(), schedule: optim.flatCos({ lr: 2e-2 }), groups, capture: !eager };
 using trainer = new Trainer(model, how);
 trainer.on("epochBegin", ({ epoch }) => trainer.optimizer.configure({ match: body, frozen: epoch === 1 }));
 trainer.on("epochEnd", ({ epoch, trainLoss }) => console.log(`epoch ${epoch}: loss ${trainLoss.toFixed(4)}`));

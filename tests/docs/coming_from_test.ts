@@ -7,11 +7,20 @@ const text = Deno.readTextFileSync(new URL("../../docs/coming_from.md", import.m
 
 /** What a first word of a call stands for where it is no export. */
 function receivers(): Readonly<Record<string, object>> {
-  const { nn, Tensor, Trainer, optim, recipe } = libtrain;
+  const { data, nn, Tensor, Trainer, optim, recipe } = libtrain;
   using model = new nn.Linear(1, 1);
   using opt = optim.adamw().bind(model);
   using loss = model.weight.sum();
-  return { x: Tensor.prototype, loss, model, opt, trainer: Trainer.prototype, trained: recipe.Trained.prototype };
+  using train = data.fromArrays({ images: new Uint8Array(4), labels: [0], imageShape: [2, 2, 1], classes: 1 });
+  return {
+    x: Tensor.prototype,
+    loss,
+    train,
+    model,
+    opt,
+    trainer: Trainer.prototype,
+    trained: recipe.Trained.prototype,
+  };
 }
 
 /** Whether a dotted name, as `nn.Conv2d` or `x.reshape`, leads to something. */
