@@ -6,6 +6,7 @@ export const exampleNames = [
   "recipe_run",
   "own_network",
   "own_optimizer",
+  "gan",
   "worker",
   "loop",
   "new_op",

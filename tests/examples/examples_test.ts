@@ -287,6 +287,13 @@ Deno.test("example own_optimizer: op by op, recorded and stopped in between it c
   }
 });
 
+Deno.test("example gan: two optimizers in one step, op by op, recorded and gone on with from a copy of the state", async () => {
+  const shown = await lines("gan");
+  const [, mean = NaN] = /^op by op: mean ([\d.]+), deviation [\d.]+$/.exec(shown[0]!)?.map(Number) ?? [];
+  assert(Math.abs(mean - 3) < 0.75, shown.join("\n"));
+  assertEquals(shown.slice(1), ["recorded", "stopped"].map((how) => shown[0]!.replace("op by op", how)));
+});
+
 Deno.test("example worker: ten Workers leave the threads and the memory of the first", async () => {
   const shown = await lines("worker");
   const steps = numbers(shown, /^worker \d+: (\d+) steps; \d+ threads, \d+ MiB$/);
