@@ -49,5 +49,6 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
 } from "../tensor/mod.ts";

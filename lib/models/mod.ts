@@ -17,6 +17,7 @@ export type {
   TypedArrayOf,
 } from "../tensor/mod.ts";
 export type {
+  AnyModule,
   BatchNorm2d,
   Buffer,
   Conv2d,

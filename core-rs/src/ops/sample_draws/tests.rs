@@ -67,7 +67,10 @@ fn beta_numbers_follow_the_distribution() {
         // Five standard errors: the deviation is at most 1/2, the fourth moment about the mean at most 1/16.
         assert!((mean - a / (a + b)).abs() < 5.0 * (wanted / 1e5).sqrt(), "{a} {b}: {mean}");
         assert!((variance - wanted).abs() < 0.003, "{a} {b}: {variance}, expected {wanted}");
-        assert!(below.iter().zip(cdf).all(|(found, wanted)| (found - wanted).abs() < 0.008), "{a} {b}: {below:?}, {cdf:?}");
+        assert!(
+            below.iter().zip(cdf).all(|(found, wanted)| (found - wanted).abs() < 0.008),
+            "{a} {b}: {below:?}, {cdf:?}"
+        );
     }
 }
 
