@@ -49,6 +49,7 @@ export type {
   Tensor,
   TensorData,
   TensorMethods,
+  Tensors,
   TypedArrayOf,
   VarianceOptions,
 } from "../tensor/mod.ts";

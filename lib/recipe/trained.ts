@@ -5,6 +5,7 @@ import { type State, writeTensors } from "../checkpoint/state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { StateError } from "../ffi/errors.ts";
 import { modelRegistry } from "../models/registry.ts";
+import { lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
 import { configOf } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
@@ -241,7 +242,7 @@ export class Trained implements Disposable, AsyncDisposable {
     const batches = validBatches({ validBs: bs ?? validBs, transforms, dtype: this.dtype }, set);
     let predictions: Predictions | undefined;
     const result = await measure(this.model, batches, {
-      ...this.#measuredBy(),
+      ...this.#measuredBy(options),
       dtype: this.dtype,
       signal,
       onProgress: (done) => options.onMeasured?.(done, batches.samples),
@@ -254,12 +255,18 @@ export class Trained implements Disposable, AsyncDisposable {
     return result;
   }
 
-  /** Loss and metrics of the training; of weights that were imported, cross entropy. */
-  #measuredBy(): Pick<EvaluateOptions, "loss" | "metrics"> {
+  /** Loss and metrics of the training; cross entropy for weights that were imported, or a loss that is not registered. */
+  #measuredBy({ onWarning }: EvaluateRunOptions): Pick<EvaluateOptions, "loss" | "metrics"> {
     const { loss, metrics = [] } = this.config;
-    const [missing] = unregistered({ loss, metrics });
+    const [missing] = unregistered({ metrics });
     if (missing !== undefined) throw new NotRegisteredHereError(this.path, missing.kind, missing.name);
-    return { loss: loss === undefined ? undefined : buildLoss({ loss }), metrics: buildMetrics(metrics) };
+    const own = { metrics: buildMetrics(metrics) };
+    if (loss === undefined) return own;
+    if (lossRegistry.has(loss.name)) return { ...own, loss: buildLoss({ loss }) };
+    onWarning?.(
+      `Run "${this.path}" uses the loss "${loss.name}", which is not registered here: it is measured by cross entropy`,
+    );
+    return own;
   }
 
   /** Lets go of the model, and of the device that was opened for it. */

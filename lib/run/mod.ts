@@ -17,6 +17,7 @@ export type {
   SafeArrays,
   SafeDtype,
   SafeTensor,
+  SamplerConfig,
   State,
 } from "../checkpoint/mod.ts";
 export type { BatchesConfig, CropKind, ImageDtype, Normalization } from "../data/mod.ts";

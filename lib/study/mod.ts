@@ -49,6 +49,7 @@ export type {
   OpenOptions,
   PrepareProgress,
   ReadOptions,
+  TargetKind,
 } from "../data/mod.ts";
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {

@@ -69,8 +69,8 @@ export async function inEvaluation<Result>(model: AnyModule, body: () => Promise
   }
 }
 
-/** Batches to measure with. */
-type Measured<In extends Tensors, Targets extends Tensors> =
+/** Batches to measure with, one pass over them. */
+export type MeasuredBatches<In extends Tensors, Targets extends Tensors> =
   | AsyncIterable<TrainingBatch<In, Targets>>
   | Iterable<TrainingBatch<In, Targets>>
   | BatchSource<In, Targets>;
@@ -94,18 +94,18 @@ type Measured<In extends Tensors, Targets extends Tensors> =
  */
 export async function evaluate(
   model: Module,
-  batches: Measured<Tensor, Tensor>,
+  batches: MeasuredBatches<Tensor, Tensor>,
   options?: EvaluateOptions & { loss?: undefined },
 ): Promise<ClassEvaluation>;
 /** Measures a model by a loss of the script's own. */
 export async function evaluate<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
   model: Module<In, Out>,
-  batches: Measured<In, Targets>,
+  batches: MeasuredBatches<In, Targets>,
   options?: EvaluateOptions<In, Out, Targets>,
 ): Promise<Evaluation>;
 export async function evaluate<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
   model: Module<In, Out>,
-  batches: Measured<In, Targets>,
+  batches: MeasuredBatches<In, Targets>,
   options: EvaluateOptions<In, Out, Targets> = {},
 ): Promise<Evaluation> {
   const { metrics = {}, onPredictions, onProgress, signal } = options;

@@ -5,7 +5,13 @@
  */
 export { NonFiniteError } from "./diagnose.ts";
 export { type Predictions } from "./predictions.ts";
-export { type ClassEvaluation, evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+export {
+  type ClassEvaluation,
+  evaluate,
+  type EvaluateOptions,
+  type Evaluation,
+  type MeasuredBatches,
+} from "./evaluate.ts";
 export type {
   BatchEnd,
   EpochBegin,

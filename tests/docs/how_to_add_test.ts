@@ -67,7 +67,17 @@ function helpOf(flag: string, help: string): string {
 Deno.test("how to add: the files that take a row in this repository have the table that is named", () => {
   const rows = [...text.matchAll(/^\| .* \| `(\w+): .*` +\| `(\w+)` in `(lib\/[\w/]+\.ts)` +\|$/gm)];
   const registered = rows.map(([, name]) => name);
-  const all = ["settings", "models", "losses", "schedules", "optimizers", "transforms", "dataSets", "presets"];
+  const all = [
+    "settings",
+    "models",
+    "losses",
+    "metrics",
+    "schedules",
+    "optimizers",
+    "transforms",
+    "dataSets",
+    "presets",
+  ];
   assertEquals(registered, all);
   for (const [, , table, path] of rows) {
     const source = Deno.readTextFileSync(new URL(path!, root));
@@ -174,6 +184,43 @@ Deno.test("how to add an optimizer: trained by its name, recorded or not, resume
   assertStringIncludes(wrong.err, "Expected settings that adagrad has, eps, wd, got --mom: leave it out");
 });
 
+Deno.test("how to add a metric: it is in metrics.csv, in the result, and measured again where it is registered", async () => {
+  using folder = tempFolder();
+  const [script = ""] = writeFiles(files, folder.path, ["my_metric.ts"]);
+  const args = ["--register", script, "--metrics", "confidence", ...short, "--out", folder.path];
+  const result = await train(...args);
+  const trained = runOf(result);
+  assertEquals(configOf(trained).metrics, ["confidence"]);
+  const { metrics: { confidence }, trainMetrics } = JSON.parse(result.out);
+  assert(confidence > 0.1 && confidence < 1 && trainMetrics.confidence > 0.1, result.out);
+  const [title = "", row = ""] = Deno.readTextFileSync(join(trained, "metrics.csv")).split("\n");
+  assertEquals(title.split(",").slice(-3), ["trainConfidence", "confidence", "confidenceEma"]);
+  assertEquals(row.split(",").slice(-3), [`${trainMetrics.confidence}`, `${confidence}`, ""]);
+
+  const evaluate = (...more: string[]): Promise<Ran> =>
+    run("evaluate", "tasks/evaluate.ts", trained, "--json", ...more);
+  const known = await evaluate("--register", script);
+  assertEquals([known.code, JSON.parse(known.out).metrics], [0, { confidence }], known.err);
+  const unknown = await evaluate();
+  assertStringIncludes(unknown.err, 'uses the metric "confidence", which is not registered here');
+  const wrong = await train("--metrics", "sureness", ...short);
+  assertStringIncludes(wrong.err, "error: Expected --metrics to be some of ");
+});
+
+Deno.test("how to add a batch transform: it trains with and without mixup, and is refused where it differs", async () => {
+  using folder = tempFolder();
+  const [script = ""] = writeFiles(files, folder.path, ["my_transform.ts"]);
+  const args = ["--register", script, "--brightness", "0.2", ...short, "--out", folder.path];
+  const plain = runOf(await train(...args));
+  assertEquals(configOf(plain).transforms["brightness"], { amount: 0.2 });
+  const mixed = await train(...args, "--mixup", "0.4", "--clip-norm", "1", "--accumulate", "2", "--seed", "1");
+  const { transforms, clipNorm, accumulate } = configOf(runOf(mixed));
+  assertEquals([transforms["mixup"], clipNorm, accumulate], [{ alpha: 0.4 }, 1, 2]);
+  assertEquals(JSON.parse(mixed.out).steps, 1);
+  const refused = await train("--resume", plain, "--register", script, "--brightness", "0.3");
+  assertMatch(refused.err, /was started with brightness 0.2, now 0.3: pass --force to go on anyway\n$/);
+});
+
 Deno.test("how to add a batch transform, a data set, a preset: one script trains them, with an optimizer's settings by name", async () => {
   using folder = tempFolder();
   const [script = ""] = writeFiles(files, folder.path, ["my_parts.ts"]);
@@ -210,6 +257,8 @@ Deno.test("how to add: every file in the text is one that is tried here", () => 
     "my_setting.ts",
     "my_model.ts",
     "my_loss.ts",
+    "my_metric.ts",
+    "my_transform.ts",
     "my_schedule.ts",
     "my_optimizer.ts",
     "my_parts.ts",
