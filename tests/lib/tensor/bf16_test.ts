@@ -188,10 +188,8 @@ Deno.test("bf16: the largest of equal values share a gradient, as in f32", async
 
 Deno.test("bf16: a captured step gives the eager one's bits, and asks the system for no memory once it is warm", async () => {
   using device = new Device("cpu", { threads: 2 });
-  const step = (x: Tensor): Tensor => {
-    const w = randn([64, 64], { dtype: "bf16", device, seed: 5, std: 0.1 });
-    return mish(matmul(x, w)).add(x).mean(0);
-  };
+  using w = randn([64, 64], { dtype: "bf16", device, seed: 5, std: 0.1 });
+  const step = (x: Tensor): Tensor => mish(matmul(x, w)).add(x).mean(0);
   using captured = capture(step);
   const eager = scoped(step);
   let before = 0;

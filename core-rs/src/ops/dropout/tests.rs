@@ -49,15 +49,15 @@ fn the_share_kept_is_right_and_draws_are_independent() {
         let draws =
             [DRAW_7, Draw { number: 8, ..DRAW_7 }, Draw { key: [42, 4], ..DRAW_7 }, Draw { key: [43, 3], ..DRAW_7 }]
                 .map(|draw| mask(p, draw));
-        // Three standard errors.
-        let near = |count: usize, share: f64| {
-            (count as f64 - n as f64 * share).abs() < 3.0 * (n as f64 * share * (1.0 - share)).sqrt()
+        let errors = |count: usize, share: f64| {
+            (count as f64 - n as f64 * share).abs() / (n as f64 * share * (1.0 - share)).sqrt()
         };
         for (i, draw) in draws.iter().enumerate() {
-            assert!(near(draw.iter().filter(|&&kept| kept).count(), 1.0 - p), "{p}, {i}");
+            assert!(errors(draw.iter().filter(|&&kept| kept).count(), 1.0 - p) < 3.0, "{p}, {i}");
             for other in &draws[..i] {
                 let both = draw.iter().zip(other).filter(|&(&a, &b)| a && b).count();
-                assert!(near(both, (1.0 - p) * (1.0 - p)), "{p}, {i}: {both}");
+                // Of eighteen pairs one may well be beyond three standard errors.
+                assert!(errors(both, (1.0 - p) * (1.0 - p)) < 4.0, "{p}, {i}: {both}");
             }
         }
     }

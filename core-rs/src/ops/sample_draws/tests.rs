@@ -78,7 +78,7 @@ fn beta_numbers_follow_the_distribution() {
 fn beta_numbers_of_extreme_shapes_stay_numbers() {
     let index: Vec<i32> = (0..2000).collect();
     // Of a tiny shape every number is at one of the ends, half of them at each.
-    let y = numbers(&op(Distribution::Beta([1e-4, 1e-4])), &index, 0, 1);
+    let y = numbers(&op(Distribution::Beta([1e-6, 1e-6])), &index, 0, 1);
     assert!(y.iter().all(|&y| !(0.01..0.99).contains(&y) && (0.0..=1.0).contains(&y)));
     assert!((850..1150).contains(&y.iter().filter(|&&y| y > 0.5).count()));
     let y = numbers(&op(Distribution::Beta([1e6, 1e6])), &index, 0, 1);
