@@ -16,7 +16,7 @@ Deno.test("check() names the place that is wrong, what it must be and what it is
     [{ model: { pool: "blur" } }, "model.pool", 'to be one of max, maxblur, avg, got "blur"'],
     [{ model: { wobble: 1 } }, "model.wobble", "got `model.wobble`: leave it out"],
     [{ model: { name: "vgg" } }, "model.name", 'got "vgg"'],
-    [{ optimizer: { name: "lamb" } }, "optimizer.name", 'to be one of ranger, adamw, sgd, got "lamb"'],
+    [{ optimizer: { name: "lamb" } }, "optimizer.name", 'to be one of ranger, adamw, sgd, rmsprop, muon, got "lamb"'],
     [{ schedule: { name: "flat", lr: 1 } }, "schedule.name", "to be one of flatCos, oneCycle"],
     [{ loss: { name: "mse" } }, "loss.name", 'got "mse"'],
     [{ loss: { labelSmoothing: 2 } }, "loss.labelSmoothing", "from 0 to 1, got 2"],
