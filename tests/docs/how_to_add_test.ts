@@ -158,7 +158,7 @@ Deno.test("how to add a network, a loss, a schedule: trained by name, and the ru
     `Run "${trained}" uses the model "plain", which is not registered here: register it before opening the run, ` +
     "say with --register and the script that registers it";
   assertEquals([unknown.err, JSON.parse(unknown.out)], [`error: ${line}\n`, { error: line, exitCode: 2 }]);
-  const known = await evaluate("--register", scripts[0]!);
+  const known = await evaluate(...register);
   assertEquals([known.code, JSON.parse(known.out).n], [0, 64], known.err);
 
   const resumed = await train("--resume", trained, "--power", "2");

@@ -197,7 +197,14 @@ Deno.test("summary: layers of noise are there, without parameters, and nothing i
   using device = new Device("cpu", { threads: 1 });
   using model = new Small(device);
   const row = nn.summaryRows(model, [3, 4]).find(({ kind }) => kind === "Dropout");
-  assertEquals(row, { path: "dropout", kind: "Dropout", outputShape: [3, 8], parameters: 0, macs: 0 });
+  assertEquals(row, {
+    path: "dropout",
+    kind: "Dropout",
+    outputShape: [3, 8],
+    outputShapes: [[3, 8]],
+    parameters: 0,
+    macs: 0,
+  });
   assertEquals([...await model.dropout!.counter.data()], [0, 0, 0, 0]);
   assertNotEquals(model.training, false);
 });
