@@ -149,22 +149,25 @@ pub(super) fn backward(
         *dweight = (0..s.n).map(|n| of(n)[channel] * f64::from(rstd[unit(n, channel)])).sum::<f64>() as f32;
         *dbias = (0..s.n).map(|n| of(n)[c + channel]).sum::<f64>() as f32;
     }
-    // dx = scale dy + product (x - mean) + shift, the last two one value a sample and group.
+    // Of a sample and group: mean g, and rstd mean (g xhat).
     let shared = |n: usize, group: usize| {
         let (sums, rstd) = (&sums[n * 2 * c..], f64::from(rstd[n * s.groups + group]));
         let mean_of = |sums: &[f64]| {
             let channels = group * s.size..(group + 1) * s.size;
             channels.map(|channel| f64::from(weight[channel]) * sums[channel]).sum::<f64>() / s.count() as f64
         };
-        ((-mean_of(sums) * rstd.powi(3)) as f32, (-mean_of(&sums[c..]) * rstd) as f32)
+        (mean_of(&sums[c..]) as f32, (mean_of(sums) * rstd.powi(2)) as f32)
     };
     plan.write(context, s, dx, |n, range, dx| {
         let of_groups: Vec<_> = (0..s.groups).map(|group| shared(n, group)).collect();
-        let mean = rows.widen(|channel| mean[unit(n, channel)]);
-        let scale = rows.widen(|channel| weight[channel] * rstd[unit(n, channel)]);
-        let product = rows.widen(|channel| of_groups[channel / s.size].0);
-        let shift = rows.widen(|channel| of_groups[channel / s.size].1);
-        write_dx(context.isa, &dy[range.clone()], &x[range], [&mean, &scale, &product, &shift], dx);
+        let k = [
+            rows.widen(|channel| mean[unit(n, channel)]),
+            rows.widen(|channel| rstd[unit(n, channel)]),
+            rows.widen(|channel| weight[channel]),
+            rows.widen(|channel| of_groups[channel / s.size].0),
+            rows.widen(|channel| of_groups[channel / s.size].1),
+        ];
+        write_dx(context.isa, &dy[range.clone()], &x[range], &k, dx);
     });
 }
 
@@ -191,14 +194,16 @@ multiversion! {
 }
 
 multiversion! {
-    /// `k`: mean, scale, product, shift, each over a wide row.
-    fn write_dx<A>(dy: &[f32], x: &[f32], k: [&[f32]; 4], dx: &mut [f32]) {
-        let [mean, scale, product, shift] = k;
+    /// `dx = rstd (weight dy - plain - (x - mean) product)`; `k`: mean, rstd, weight, plain, product, each over a wide row.
+    fn write_dx<A>(dy: &[f32], x: &[f32], k: &[Vec<f32>; 5], dx: &mut [f32]) {
+        let [mean, rstd, weight, plain, product] = k;
         let width = mean.len();
         for ((dy, x), dx) in dy.chunks(width).zip(x.chunks(width)).zip(dx.chunks_mut(width)) {
-            let k = mean.iter().zip(scale).zip(product.iter().zip(shift));
-            for ((dx, (&dy, &x)), ((&mean, &scale), (&product, &shift))) in dx.iter_mut().zip(dy.iter().zip(x)).zip(k) {
-                *dx = A::madd(dy, scale, A::madd(x - mean, product, shift));
+            let k = mean.iter().zip(rstd).zip(weight.iter().zip(plain).zip(product));
+            for ((dx, (&dy, &x)), ((&mean, &rstd), ((&weight, &plain), &product))) in
+                dx.iter_mut().zip(dy.iter().zip(x)).zip(k)
+            {
+                *dx = rstd * (A::madd(mean - x, product, dy * weight) - plain);
             }
         }
     }
