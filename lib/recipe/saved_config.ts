@@ -26,6 +26,12 @@ export function recipeOf(
 /** What runs of before a setting have of it. */
 const before: Readonly<Record<string, unknown>> = { clipNorm: null, accumulate: 1, metrics: [] };
 
+/** A configuration with what it is too old for. */
+function withNew(saved: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const missing = Object.entries(before).filter(([name]) => !Object.hasOwn(saved, name));
+  return { ...saved, ...Object.fromEntries(missing) };
+}
+
 /** Refuses a configuration that this version cannot train. */
 function checked(folder: string, saved: Readonly<Record<string, unknown>>): RunConfig {
   if (saved["script"] === true) {
@@ -33,7 +39,7 @@ function checked(folder: string, saved: Readonly<Record<string, unknown>>): RunC
       `Cannot go on with run "${folder}": a script made it: run that script again, with \`resume\` of recipe.createRun()`,
     );
   }
-  const config = { ...before, ...saved };
+  const config = withNew(saved);
   const [missing] = unregistered(config);
   if (missing !== undefined) throw new NotRegisteredHereError(folder, missing.kind, missing.name);
   try {
@@ -76,7 +82,7 @@ export async function savedConfig(
     if (!(error instanceof JsonFileError)) throw error;
   }
   if (copy === undefined) return { config, copy: "lost" };
-  const edited = differences(config, { ...before, ...copy });
+  const edited = differences(config, withNew(copy));
   if (edited.length > 0 && !force) throw new EditedConfigError(folder, edited);
   return { config, copy: edited.length > 0 ? "lost" : "there" };
 }

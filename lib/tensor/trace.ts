@@ -10,8 +10,11 @@ export class Trace {
 
   /** `copies`: what a recording puts in the place of the arguments, which the step may also know from outside. */
   constructor(args: readonly Tensor[], copies: readonly Tensor[] = []) {
-    const named = (arg: Tensor, index: number): [number, string] => [storageOf(arg), `argument ${index}`];
-    this.#sources = new Map([...args.map(named), ...copies.map(named)]);
+    // One tensor may be several arguments, each with a copy of its own: it bears the name of the first.
+    const storages = args.map(storageOf);
+    const nameOf = (index: number): string => `argument ${storages.indexOf(storages[index]!)}`;
+    const named = (storage: number, index: number): [number, string] => [storage, nameOf(index)];
+    this.#sources = new Map([...storages.map(named), ...copies.map(storageOf).map(named)]);
   }
 
   /** Notes a call: its inputs by where they come from, dtype and shape, and its parameters. */

@@ -47,11 +47,13 @@ async function hold(mib: number): Promise<number[]> {
   const step = capture((x: Tensor) => x.matmul(weight).sum());
   const input = full([512, 512], 1, { device: other });
   const large = full([mib, 1 << 18], 1, { device: other });
-  const rows = large.mul(2).sum([1]);
+  const doubled = large.mul(2);
+  const rows = doubled.sum([1]);
+  const sum = rows.sum();
   // The first call runs, the second is recorded, the third replays.
   const sums = [step(input), step(input), step(input)];
-  held.push(other, step, weight, input, large, rows, sums);
-  return [await rows.sum().item(), await sums[2]!.item(), other.stats().handles];
+  held.push(other, step, weight, input, large, doubled, rows, sum, sums);
+  return [await sum.item(), await sums[2]!.item(), other.stats().handles];
 }
 
 async function toil(rounds: number): Promise<number[]> {
