@@ -1,13 +1,18 @@
 /** On what results were measured. */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { deviceInfo, recipe } from "../../mod.ts";
 import { codeVersion } from "../../lib/run/code_version.ts";
 import { readJson } from "../../lib/io/json_file.ts";
 import { isEmulated, type PartContext } from "./part.ts";
 
-/** What `tools/gpu_pack.ts` writes beside what it packs: a machine without git asks it for the commit. */
-function packFile(): string {
-  return join(Deno.env.get("GPU_PACK") ?? fromFileUrl(new URL("../../.cache/gpu", import.meta.url)), "part1/pack.json");
+/** A version of the code as `tools/gpu_pack.ts` writes it beside what it packs. */
+type Packed = Awaited<ReturnType<typeof codeVersion>>;
+
+/** The code that was packed, which is what runs where `tools/gpu_check.sh` runs it: what git says there may be older. */
+async function packedVersion(): Promise<Packed | undefined> {
+  const folder = Deno.env.get("GPU_PACK");
+  if (folder === undefined) return undefined;
+  return await readJson(join(folder, "part1/pack.json"), { advice: "pack again" }) as Packed | undefined;
 }
 
 /** Facts of a result's machine and code. */
@@ -47,11 +52,7 @@ async function driverVersion(): Promise<string | null> {
 export async function machine(context: Pick<PartContext, "device">): Promise<Machine> {
   const { cpu, cuda } = deviceInfo();
   const facts = recipe.cpuFacts();
-  const own = await codeVersion();
-  const packed = own.commit === null
-    ? await readJson(packFile(), { advice: "pack again" }) as typeof own | undefined
-    : undefined;
-  const { commit, dirty } = packed ?? own;
+  const { commit, dirty } = await packedVersion() ?? await codeVersion();
   const gpu = context.device === "cuda" ? cuda.gpus[0] : undefined;
   return {
     date: new Date().toISOString().slice(0, 10),

@@ -18,8 +18,12 @@ static SOURCE: Source = Source { name: "batch_norm", text: include_str!("kernel.
 const SUM_BLOCKS: usize = 528;
 const WRITE_BLOCKS: usize = 1056;
 
-/// Rows that a thread should have at least where its block leaves sums behind.
-const LEAST_ROWS: usize = 8;
+/// Rows that a thread should have at least: where its block leaves sums behind, and where it writes.
+const LEAST_ROWS: usize = 4;
+const LEAST_WRITTEN: usize = 2;
+
+/// Bytes that a thread moves at a time where it can: `Few` of `kernel.cu`.
+const ACCESS: usize = 8;
 
 /// Threads side by side on channels, at most.
 const MOST_ACROSS: usize = 32;
@@ -69,10 +73,11 @@ struct Launches<'a> {
 }
 
 impl<'a> Launches<'a> {
-    /// `tensors` are those that are accessed 16 bytes at a time where all allow it.
+    /// `tensors` are those that are accessed several values at a time where all allow it.
     fn new(io: &CudaIo, cuda: &'a CudaContext, settings: Settings, x: Meta, tensors: &[DevicePointer]) -> Launches<'a> {
         let row_bytes = x.shape.last() * x.dtype.size();
-        let wide = row_bytes.is_multiple_of(16) && tensors.iter().all(|pointer| pointer.is_multiple_of(16));
+        let wide = row_bytes.is_multiple_of(ACCESS)
+            && tensors.iter().all(|pointer| pointer.is_multiple_of(ACCESS as DevicePointer));
         Launches { op: io.name(), cuda, settings, x, wide }
     }
 
@@ -86,7 +91,7 @@ impl<'a> Launches<'a> {
 
     /// Blocks for all rows and channels, about `most` at most, whose threads have `least` rows where there are enough.
     fn layout(&self, most: usize, least: usize) -> (Sizes, Grid) {
-        let step = if self.wide { 16 / self.x.dtype.size() } else { 1 };
+        let step = if self.wide { ACCESS / self.x.dtype.size() } else { 1 };
         let across = self.channels().div_ceil(step).next_power_of_two().min(MOST_ACROSS);
         let below = THREADS as usize / across;
         let tiles = self.channels().div_ceil(across * step);
@@ -129,7 +134,7 @@ impl<'a> Launches<'a> {
     }
 
     fn normalise(&self, x: DevicePointer, of: Vectors, residual: DevicePointer, y: DevicePointer) -> Result<()> {
-        let (sizes, grid) = self.layout(WRITE_BLOCKS, 1);
+        let (sizes, grid) = self.layout(WRITE_BLOCKS, LEAST_WRITTEN);
         let arguments = args![x, of, residual, y, sizes];
         self.cuda.launch(self.op, &SOURCE, &self.kernel("normalise"), grid, &arguments)
     }
@@ -189,7 +194,7 @@ fn gradients(settings: Settings, batch: bool, io: &CudaIo, cuda: &CudaContext) -
     if !batch {
         return Ok(());
     }
-    let (sizes, grid) = launches.layout(WRITE_BLOCKS, 1);
+    let (sizes, grid) = launches.layout(WRITE_BLOCKS, LEAST_WRITTEN);
     let name = launches.kernel("write_dx");
     if dresidual != 0 && meta.dtype == Dtype::F32 {
         // dz is there already, and exactly; in bf16 it was rounded.

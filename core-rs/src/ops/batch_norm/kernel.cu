@@ -1,6 +1,7 @@
 // Batch normalisation of rows of c channels; mod.rs has the formulas. Threads lie side by side on channels, N of them
-// each where 16-byte accesses are possible, and below each other on rows: a thread keeps its channels, and with them what
-// it knows of them, while the grid sweeps through the rows.
+// each where 8-byte accesses are possible, and below each other on rows: a thread keeps its channels, and with them what
+// it knows of them, while the grid sweeps through the rows. Wider accesses would unroll the activations so often that
+// fetching their code takes longer than the memory accesses of most layers.
 //
 // Sums over rows are kept in double a thread, added up a block in the order of its threads, and go to `partial`
 // [blocks of rows][2][c]; another launch adds those up in their order. How rows are shared follows from the shape alone.
@@ -14,7 +15,7 @@ struct Sizes {
     u32 tiles, blocks;
     u32 activation;
     float eps;
-    // Whether 16-byte accesses are possible: c is a multiple of their size, and every tensor is aligned.
+    // Whether 8-byte accesses are possible: c is a multiple of their size, and every tensor is aligned.
     u32 wide;
 };
 
@@ -53,7 +54,12 @@ template <u32 BATCH, class Take> __device__ __forceinline__ void for_rows(const 
 }
 
 // Rows that a thread has in hand at a time: more take more registers than their memory accesses in flight are worth.
-template <u32 N> __device__ constexpr u32 batch() { return N > 4 ? 2 : 4; }
+template <u32 N> __device__ constexpr u32 batch() { return N > 2 ? 2 : 4; }
+
+// Values of 8 bytes.
+template <class T> struct Few {
+    static const u32 SIZE = 8 / sizeof(T);
+};
 
 // One activation for all values, so that what is asked for each is asked once.
 #define FOR_EACH_ACTIVATION(CASE) CASE(RELU) CASE(MISH) CASE(SILU) CASE(GELU) CASE(SIGMOID) CASE(TANH)
@@ -320,7 +326,7 @@ __device__ void write_dx(const Sizes &s, const Reads<T> &from, const Vectors &of
 #define KERNELS(T, DTYPE)                                                                                            \
     extern "C" __global__ void __launch_bounds__(256)                                                                \
         batch_norm_statistics_##DTYPE(const T *x, double *partial, Sizes s) {                                        \
-        if (s.wide) statistics<Pack<T>::SIZE>(s, x, partial);                                                        \
+        if (s.wide) statistics<Few<T>::SIZE>(s, x, partial);                                                        \
         else statistics<1>(s, x, partial);                                                                           \
     }                                                                                                                \
     extern "C" __global__ void batch_norm_finish_statistics_##DTYPE(const T *x, const double *partial, float *mean, \
@@ -329,19 +335,19 @@ __device__ void write_dx(const Sizes &s, const Reads<T> &from, const Vectors &of
     }                                                                                                                \
     extern "C" __global__ void __launch_bounds__(256)                                                                \
         batch_norm_normalise_##DTYPE(const T *x, Vectors of, const T *residual, T *y, Sizes s) {                     \
-        if (s.wide) normalise<Pack<T>::SIZE>(s, x, of, residual, y);                                                 \
+        if (s.wide) normalise<Few<T>::SIZE>(s, x, of, residual, y);                                                 \
         else normalise<1>(s, x, of, residual, y);                                                                    \
     }                                                                                                                \
-    extern "C" __global__ void __launch_bounds__(256, 2)                                                             \
+    extern "C" __global__ void __launch_bounds__(256)                                                                \
         batch_norm_gradient_sums_##DTYPE(const T *dy, const T *x, const T *residual, Vectors of, T *dz, T *dx,       \
                                          double *partial, Sizes s) {                                                 \
-        if (s.wide) gradient_sums<Pack<T>::SIZE>(s, Reads<T>{dy, x, residual}, of, dz, dx, partial);                 \
+        if (s.wide) gradient_sums<Few<T>::SIZE>(s, Reads<T>{dy, x, residual}, of, dz, dx, partial);                 \
         else gradient_sums<1>(s, Reads<T>{dy, x, residual}, of, dz, dx, partial);                                    \
     }                                                                                                                \
-    extern "C" __global__ void __launch_bounds__(256, 2)                                                             \
+    extern "C" __global__ void __launch_bounds__(256)                                                                \
         batch_norm_write_dx_##DTYPE(const T *dy, const T *x, const T *residual, Vectors of, const float *dweight,    \
                                     const float *dbias, T *dx, Sizes s) {                                            \
-        if (s.wide) write_dx<Pack<T>::SIZE>(s, Reads<T>{dy, x, residual}, of, dweight, dbias, dx);                   \
+        if (s.wide) write_dx<Few<T>::SIZE>(s, Reads<T>{dy, x, residual}, of, dweight, dbias, dx);                   \
         else write_dx<1>(s, Reads<T>{dy, x, residual}, of, dweight, dbias, dx);                                      \
     }
 

@@ -1,10 +1,11 @@
-//! Squeeze-and-excitation on the GPU: what `kernel.cu` is launched with. Three launches forward: means, gates, y; four
-//! backward: sums of dy x, gradients of the hidden layer, those of the weights, dx.
+//! Squeeze-and-excitation on the GPU: what `kernel.cu` is launched with. Four launches forward: means, hidden layer, gates,
+//! y; five backward: sums of dy x, gradients of the hidden layer, of the means and of the weights, dx. One launch for what
+//! lies between the pixels would have a block an image, which leaves most of a large GPU idle.
 
 use super::{Sizes, SqueezeExcitation, SqueezeExcitationBackward};
 use crate::cuda::images::{below_2_31, move_in_packs};
 use crate::cuda::io::DevicePointer;
-use crate::cuda::launch::{Argument, Grid, MOST_ROWS, THREADS};
+use crate::cuda::launch::{Argument, Grid, MOST_ROWS};
 use crate::cuda::nvrtc::Source;
 use crate::cuda::{CudaContext, CudaIo, args};
 use crate::dtype::Dtype;
@@ -16,6 +17,12 @@ static SOURCE: Source = Source { name: "squeeze_excitation", text: include_str!(
 
 /// `LANES` and `DEEP` of `kernel.cu`: threads of a block that sums over pixels.
 const SUMS: [u32; 3] = [8, 32, 1];
+
+/// `WARP_SIZE` and `DEEP` of `kernel.cu`: threads of a block that sums over channels.
+const CHANNELS: [u32; 3] = [32, 32, 1];
+
+/// `IMAGES` of `kernel.cu`.
+const IMAGES: usize = 4;
 
 /// As `Sizes` of `kernel.cu`.
 #[derive(Clone, Copy)]
@@ -62,9 +69,20 @@ impl<'a> Launches<'a> {
         Grid { blocks: [tiles as u32, self.sizes.n.min(MOST_ROWS) as u32, 1], threads: SUMS, shared: 0 }
     }
 
-    /// A block an image, with room for its channels and hidden channels.
-    fn images(&self) -> Grid {
-        Grid::line(self.sizes.n, THREADS).with_shared(4 * (self.sizes.c + self.sizes.r) as u32)
+    /// Images that share what is read of the weights.
+    fn groups(&self) -> usize {
+        self.sizes.n.div_ceil(IMAGES)
+    }
+
+    /// A warp for each of `channels` of a group of images.
+    fn warps(&self, channels: usize) -> Grid {
+        Grid::elements(32 * self.groups() * channels)
+    }
+
+    /// Blocks that each sum some hidden channels over the channels of a group of images.
+    fn hidden(&self) -> Grid {
+        let (tiles, groups) = (self.sizes.r.div_ceil(CHANNELS[0] as usize), self.groups().min(MOST_ROWS));
+        Grid { blocks: [tiles as u32, groups as u32, 1], threads: CHANNELS, shared: 0 }
     }
 
     fn kernel(&self, name: &str) -> String {
@@ -81,8 +99,12 @@ pub fn forward(op: &SqueezeExcitation, io: &CudaIo, cuda: &CudaContext) -> Resul
         return Ok(());
     }
     cuda.launch(name, &SOURCE, &launches.kernel("means"), launches.sums(), &args![x, pooled, given])?;
-    let gates = &args![pooled, w1, b1, w2, b2, hidden, gate, given];
-    cuda.launch(name, &SOURCE, "squeeze_excitation_gates", launches.images(), gates)?;
+    let Sizes { n, c, r, .. } = launches.sizes;
+    let activated = cuda.scratch(name, 4 * n * r)?;
+    let layer = &args![pooled, w1, b1, hidden, activated, given];
+    cuda.launch(name, &SOURCE, "squeeze_excitation_hidden", launches.warps(r), layer)?;
+    let gates = &args![activated, w2, b2, gate, given];
+    cuda.launch(name, &SOURCE, "squeeze_excitation_gates", launches.warps(c), gates)?;
     cuda.launch_pixels(&SOURCE, io, given.wide != 0, &args![x, gate, y, given])
 }
 
@@ -96,9 +118,11 @@ pub fn backward(op: &SqueezeExcitationBackward, io: &CudaIo, cuda: &CudaContext)
     let [dpooled, dhidden] = [1, 2].map(|parts| dz + (4 * parts * s.n * s.c) as u64);
     let activated = dhidden + (4 * s.n * s.r) as u64;
     if s.n > 0 {
-        cuda.launch(name, &SOURCE, &launches.kernel("sums"), launches.sums(), &args![dy, x, dz, given])?;
-        let hiddens = &args![w1, w2, hidden, gate, dz, dpooled, dhidden, activated, given];
-        cuda.launch(name, &SOURCE, "squeeze_excitation_backward_hidden", launches.images(), hiddens)?;
+        cuda.launch(name, &SOURCE, &launches.kernel("sums"), launches.sums(), &args![dy, x, gate, dz, given])?;
+        let layer = &args![w2, hidden, dz, dhidden, activated, given];
+        cuda.launch(name, &SOURCE, "squeeze_excitation_backward_hidden", launches.hidden(), layer)?;
+        let (means, grid) = (&args![w1, dhidden, dpooled, given], Grid::elements(launches.groups() * s.c));
+        cuda.launch(name, &SOURCE, "squeeze_excitation_backward_means", grid, means)?;
     }
     let grid = Grid::elements(2 * s.r * s.c + s.r + s.c);
     let weights = &args![pooled, dz, dhidden, activated, dw1, db1, dw2, db2, given];

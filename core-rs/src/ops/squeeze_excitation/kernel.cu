@@ -10,9 +10,9 @@ struct Sizes {
 // Threads of a block that sums over pixels: side by side on channels, below each other on pixels.
 const u32 LANES = 8, DEEP = 32;
 
-// The sum of x, or of dy x, over the pixels of an image, times `factor`: [n, c].
+// The mean of x over the pixels of an image, or the sum of dy x times the slope of the sigmoid that gave the gate: [n, c].
 template <bool PRODUCT, u32 N, class T>
-__device__ __forceinline__ void sum_pixels(const T *x, const T *dy, float *to, const Sizes &s, float factor) {
+__device__ __forceinline__ void sum_pixels(const T *x, const T *dy, const float *gate, float *to, const Sizes &s) {
     __shared__ float room[DEEP][LANES * N];
     u32 first = blockIdx.x * LANES * N, c = first + threadIdx.x * N, pixels = s.h * s.w;
     u32 thread = threadIdx.y * LANES + threadIdx.x;
@@ -35,15 +35,16 @@ __device__ __forceinline__ void sum_pixels(const T *x, const T *dy, float *to, c
         if (thread < LANES * N && first + thread < s.c) {
             float total = 0.0f;
             for (u32 i = 0; i < DEEP; ++i) total += room[i][thread];
-            to[(u64)image * s.c + first + thread] = total * factor;
+            u64 at = (u64)image * s.c + first + thread;
+            to[at] = PRODUCT ? total * gate[at] * (1.0f - gate[at]) : total * (1.0f / (float)pixels);
         }
     }
 }
 
 template <bool PRODUCT, class T>
-__device__ __forceinline__ void sums(const T *x, const T *dy, float *to, const Sizes &s, float factor) {
-    if (s.wide) sum_pixels<PRODUCT, Pack<T>::SIZE>(x, dy, to, s, factor);
-    else sum_pixels<PRODUCT, 1>(x, dy, to, s, factor);
+__device__ __forceinline__ void sums(const T *x, const T *dy, const float *gate, float *to, const Sizes &s) {
+    if (s.wide) sum_pixels<PRODUCT, Pack<T>::SIZE>(x, dy, gate, to, s);
+    else sum_pixels<PRODUCT, 1>(x, dy, gate, to, s);
 }
 
 // to = from gate, or from gate + shift, with a value of both for each image and channel.
@@ -70,58 +71,95 @@ __device__ __forceinline__ void scaled(const T *from, const float *gate, const f
     else scale_pixels<SHIFT, 1>(from, gate, shift, to, s);
 }
 
-extern __shared__ float shared[];
+// Images that a weight serves once it was read.
+const u32 IMAGES = 4;
 
-// A block an image: hidden, then gates.
-extern "C" __global__ void squeeze_excitation_gates(const float *pooled, const float *w1, const float *b1, const float *w2,
-                                                    const float *b2, float *hidden, float *gate, Sizes s) {
-    u64 image = blockIdx.x;
-    float *means = shared, *activated = shared + s.c;
-    for (u32 c = threadIdx.x; c < s.c; c += blockDim.x) means[c] = pooled[image * s.c + c];
-    __syncthreads();
-    u32 lane = threadIdx.x % WARP_SIZE;
-    for (u32 r = threadIdx.x / WARP_SIZE; r < s.r; r += blockDim.x / WARP_SIZE) {
-        float sum = 0.0f;
-        for (u32 c = lane; c < s.c; c += WARP_SIZE) sum += w1[(u64)r * s.c + c] * means[c];
-        sum = warp_sum(sum) + b1[r];
-        if (lane == 0) hidden[image * s.r + r] = sum, activated[r] = activate(s.activation, sum);
-    }
-    __syncthreads();
-    for (u32 c = threadIdx.x; c < s.c; c += blockDim.x) {
-        float sum = 0.0f;
-        for (u32 r = 0; r < s.r; ++r) sum += w2[(u64)c * s.r + r] * activated[r];
-        gate[image * s.c + c] = sigmoid_of(sum + b2[c]);
+__device__ __forceinline__ u64 image_groups(const Sizes &s) { return ((u64)s.n + IMAGES - 1) / IMAGES; }
+
+// A warp a hidden channel of some images.
+extern "C" __global__ void squeeze_excitation_hidden(const float *pooled, const float *w1, const float *b1, float *hidden,
+                                                     float *activated, Sizes s) {
+    u32 lane = threadIdx.x % WARP_SIZE, warps = blockDim.x / WARP_SIZE;
+    u64 first = (u64)blockIdx.x * warps + threadIdx.x / WARP_SIZE, step = (u64)gridDim.x * warps;
+    for (u64 i = first; i < image_groups(s) * s.r; i += step) {
+        u32 r = (u32)(i % s.r), image = (u32)(i / s.r) * IMAGES;
+        float sum[IMAGES] = {};
+#pragma unroll 4
+        for (u32 c = lane; c < s.c; c += WARP_SIZE) {
+            float weight = w1[(u64)r * s.c + c];
+            for (u32 k = 0; k < IMAGES; ++k)
+                if (image + k < s.n) sum[k] += weight * pooled[(u64)(image + k) * s.c + c];
+        }
+        for (u32 k = 0; k < IMAGES; ++k) {
+            float total = warp_sum(sum[k]) + b1[r];
+            u64 at = (u64)(image + k) * s.r + r;
+            if (lane == 0 && image + k < s.n) hidden[at] = total, activated[at] = activate(s.activation, total);
+        }
     }
 }
 
-// A block an image: `dz` holds the sums of dy x and becomes what it says; then the gradients of the hidden layer and of the
-// means, and the activations of the hidden layer.
-extern "C" __global__ void squeeze_excitation_backward_hidden(const float *w1, const float *w2, const float *hidden,
-                                                              const float *gate, float *dz, float *dpooled, float *dhidden,
-                                                              float *activated, Sizes s) {
-    u64 image = blockIdx.x;
-    float *gates = shared, *slopes = shared + s.c;
-    for (u32 c = threadIdx.x; c < s.c; c += blockDim.x) {
-        float g = gate[image * s.c + c], d = dz[image * s.c + c] * g * (1.0f - g);
-        gates[c] = d, dz[image * s.c + c] = d;
-    }
-    __syncthreads();
-    u32 lane = threadIdx.x % WARP_SIZE;
-    for (u32 r = threadIdx.x / WARP_SIZE; r < s.r; r += blockDim.x / WARP_SIZE) {
-        float sum = 0.0f;
-        for (u32 c = lane; c < s.c; c += WARP_SIZE) sum += w2[(u64)c * s.r + r] * gates[c];
-        float h = hidden[image * s.r + r];
-        sum = warp_sum(sum) * activation_slope(s.activation, h);
-        if (lane == 0) {
-            slopes[r] = sum, dhidden[image * s.r + r] = sum;
-            activated[image * s.r + r] = activate(s.activation, h);
+// A warp a channel of some images.
+extern "C" __global__ void squeeze_excitation_gates(const float *activated, const float *w2, const float *b2, float *gate,
+                                                    Sizes s) {
+    u32 lane = threadIdx.x % WARP_SIZE, warps = blockDim.x / WARP_SIZE;
+    u64 first = (u64)blockIdx.x * warps + threadIdx.x / WARP_SIZE, step = (u64)gridDim.x * warps;
+    for (u64 i = first; i < image_groups(s) * s.c; i += step) {
+        u32 c = (u32)(i % s.c), image = (u32)(i / s.c) * IMAGES;
+        float sum[IMAGES] = {};
+        for (u32 r = lane; r < s.r; r += WARP_SIZE) {
+            float weight = w2[(u64)c * s.r + r];
+            for (u32 k = 0; k < IMAGES; ++k)
+                if (image + k < s.n) sum[k] += weight * activated[(u64)(image + k) * s.r + r];
+        }
+        for (u32 k = 0; k < IMAGES; ++k) {
+            float total = warp_sum(sum[k]) + b2[c];
+            if (lane == 0 && image + k < s.n) gate[(u64)(image + k) * s.c + c] = sigmoid_of(total);
         }
     }
-    __syncthreads();
-    for (u32 c = threadIdx.x; c < s.c; c += blockDim.x) {
-        float sum = 0.0f;
-        for (u32 r = 0; r < s.r; ++r) sum += w1[(u64)r * s.c + c] * slopes[r];
-        dpooled[image * s.c + c] = sum / (float)(s.h * s.w);
+}
+
+// The gradient of hidden channels, side by side, of some images, with the channels shared by the rows of a block; and the
+// activations of the hidden layer.
+extern "C" __global__ void squeeze_excitation_backward_hidden(const float *w2, const float *hidden, const float *dz,
+                                                              float *dhidden, float *activated, Sizes s) {
+    __shared__ float room[IMAGES][DEEP][WARP_SIZE];
+    u32 r = blockIdx.x * WARP_SIZE + threadIdx.x;
+    for (u64 group = blockIdx.y; group < image_groups(s); group += gridDim.y) {
+        u32 image = (u32)group * IMAGES, mine = image + threadIdx.y;
+        float sum[IMAGES] = {};
+        if (r < s.r) {
+#pragma unroll 4
+            for (u32 c = threadIdx.y; c < s.c; c += DEEP) {
+                float weight = w2[(u64)c * s.r + r];
+                for (u32 k = 0; k < IMAGES; ++k)
+                    if (image + k < s.n) sum[k] += weight * dz[(u64)(image + k) * s.c + c];
+            }
+        }
+        __syncthreads();
+        for (u32 k = 0; k < IMAGES; ++k) room[k][threadIdx.y][threadIdx.x] = sum[k];
+        __syncthreads();
+        if (threadIdx.y >= IMAGES || mine >= s.n || r >= s.r) continue;
+        float total = 0.0f;
+        for (u32 y = 0; y < DEEP; ++y) total += room[threadIdx.y][y][threadIdx.x];
+        u64 at = (u64)mine * s.r + r;
+        dhidden[at] = total * activation_slope(s.activation, hidden[at]);
+        activated[at] = activate(s.activation, hidden[at]);
+    }
+}
+
+// The gradient of the means: a thread a channel of some images.
+extern "C" __global__ void squeeze_excitation_backward_means(const float *w1, const float *dhidden, float *dpooled, Sizes s) {
+    for (u64 i = first_index(); i < image_groups(s) * s.c; i += index_step()) {
+        u32 c = (u32)(i % s.c), image = (u32)(i / s.c) * IMAGES;
+        float sum[IMAGES] = {};
+#pragma unroll 4
+        for (u32 r = 0; r < s.r; ++r) {
+            float weight = w1[(u64)r * s.c + c];
+            for (u32 k = 0; k < IMAGES; ++k)
+                if (image + k < s.n) sum[k] += weight * dhidden[(u64)(image + k) * s.r + r];
+        }
+        for (u32 k = 0; k < IMAGES; ++k)
+            if (image + k < s.n) dpooled[(u64)(image + k) * s.c + c] = sum[k] / (float)(s.h * s.w);
     }
 }
 
@@ -160,13 +198,14 @@ extern "C" __global__ void squeeze_excitation_backward_weights(const float *pool
 
 #define KERNELS(T, DTYPE)                                                                                              \
     extern "C" __global__ void squeeze_excitation_means_##DTYPE(const T *x, float *pooled, Sizes s) {                  \
-        sums<false, T>(x, nullptr, pooled, s, 1.0f / (float)(s.h * s.w));                                              \
+        sums<false, T>(x, nullptr, nullptr, pooled, s);                                                                \
     }                                                                                                                  \
     extern "C" __global__ void squeeze_excitation_##DTYPE(const T *x, const float *gate, T *y, Sizes s) {              \
         scaled<false>(x, gate, nullptr, y, s);                                                                         \
     }                                                                                                                  \
-    extern "C" __global__ void squeeze_excitation_backward_sums_##DTYPE(const T *dy, const T *x, float *dgate, Sizes s) { \
-        sums<true>(x, dy, dgate, s, 1.0f);                                                                             \
+    extern "C" __global__ void squeeze_excitation_backward_sums_##DTYPE(const T *dy, const T *x, const float *gate,    \
+                                                                        float *dz, Sizes s) {                          \
+        sums<true>(x, dy, gate, dz, s);                                                                                \
     }                                                                                                                  \
     extern "C" __global__ void squeeze_excitation_backward_##DTYPE(const T *dy, const float *gate, const float *dpooled, \
                                                                    T *dx, Sizes s) {                                   \
