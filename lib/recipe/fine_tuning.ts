@@ -1,6 +1,6 @@
 /** Weights that a training begins with: which file, what is left out, and how what was taken is trained. */
 import { Checkpoints } from "../checkpoint/checkpoints.ts";
-import { leftOutBy } from "../checkpoint/except.ts";
+import { isIn, leftOutBy } from "../checkpoint/except.ts";
 import { importFastai } from "../checkpoint/fastai.ts";
 import { readSafetensors } from "../checkpoint/safetensors.ts";
 import { loadWeights } from "../checkpoint/weights.ts";
@@ -26,7 +26,7 @@ export function fineTuning(
     return { groups: [], follow: () => {} };
   }
   const except = exceptOf(weights) ?? [];
-  const match = (path: string): boolean => !except.some((part) => path === part || path.startsWith(`${part}.`));
+  const match = (path: string): boolean => !except.some((part) => isIn(part, path));
   let frozen = freeze > 0;
   const follow = (trainer: Trainer): void =>
     void trainer.on("epochBegin", ({ epoch }) => {
