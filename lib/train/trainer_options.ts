@@ -68,6 +68,8 @@ export interface TrainerConfig {
   readonly optimizer: OptimizerConfig;
   /** The schedule with its settings. */
   readonly schedule: ScheduleConfig;
+  /** Share of the target spread over all classes; null with a loss of the script's own. */
+  readonly labelSmoothing: number | null;
   /** The largest norm that all gradients have together; null for any. */
   readonly clipNorm: number | null;
   /** Batches an optimizer step. */
@@ -82,11 +84,16 @@ export interface TrainerConfig {
 
 /** What of a trainer's options a run's configuration keeps. */
 export function trainerConfig<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
-  { optimizer, schedule, clipNorm, accumulate, ema, capture, dtype }: TrainerOptions<In, Out, Targets>,
+  { optimizer, schedule, loss, labelSmoothing = 0, clipNorm, accumulate, ema, capture, dtype }: TrainerOptions<
+    In,
+    Out,
+    Targets
+  >,
 ): TrainerConfig {
   return {
     optimizer: optimizer.config,
     schedule: schedule.config,
+    labelSmoothing: loss === undefined ? labelSmoothing : null,
     clipNorm: clipNorm ?? null,
     accumulate: accumulate ?? 1,
     ema: ema ?? null,
