@@ -7,8 +7,8 @@ import { kindOf } from "../tensor/ops/checks.ts";
  */
 export type Except = RegExp | string | readonly (RegExp | string)[];
 
-/** Whether a pattern or a part's path has a name. */
-function has(part: RegExp | string, name: string): boolean {
+/** Whether a name is in what a pattern or a part's path stands for. */
+export function isIn(part: RegExp | string, name: string): boolean {
   if (typeof part === "string") return name === part || name.startsWith(`${part}.`);
   // search() and not test(), which goes on from where a pattern with the flag g matched last.
   return name.search(part) >= 0;
@@ -30,7 +30,7 @@ export function leftOutBy(op: string, except: Except | undefined, names: Iterabl
         `${op}(): Expected \`except\` as a pattern, a part's path or a list of these, got ${kindOf(part)}`,
       );
     }
-    if (known.some((name) => has(part, name))) continue;
+    if (known.some((name) => isIn(part, name))) continue;
     const tops = [...new Set(known.map((name) => name.split(".", 1)[0]!))];
     const shown = tops.slice(0, 8).map((name) => `"${name}"`).join(", ");
     throw new RangeError(
@@ -39,7 +39,7 @@ export function leftOutBy(op: string, except: Except | undefined, names: Iterabl
       }, which matches none: their parts are ${shown}${tops.length > 8 ? ` and ${tops.length - 8} more` : ""}`,
     );
   }
-  return (...own) => own.some((name) => name !== null && parts.some((part) => has(part as RegExp | string, name)));
+  return (...own) => own.some((name) => name !== null && parts.some((part) => isIn(part as RegExp | string, name)));
 }
 
 /** The parts that names belong to, where they are few: what to give as `except`; undefined for many. */

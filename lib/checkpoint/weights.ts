@@ -41,8 +41,8 @@ export interface LoadedWeights {
 }
 
 /**
- * Writes a model's parameters and buffers, without counters of random numbers, to a safetensors file, under their paths in the model and in their own dtype. The
- * file appears whole or not at all.
+ * Writes a model's parameters and buffers, without counters of random numbers, to a safetensors file, under their paths in
+ * the model and in their own dtype. The file appears whole or not at all.
  *
  * @example
  * ```ts

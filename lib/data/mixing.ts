@@ -1,9 +1,9 @@
 /** Batch transforms that mix pairs of samples, and their targets with them. */
-import { full } from "../tensor/create.ts";
+import { arange } from "../tensor/create.ts";
 import { isFloat } from "../ffi/codes.ts";
-import type { Device } from "../tensor/device.ts";
+import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import { sampleDraws } from "../tensor/ops/random.ts";
-import { concat, gatherRows, inDtype, oneHot } from "../tensor/ops/shape.ts";
+import { gatherRows, inDtype, oneHot } from "../tensor/ops/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { share } from "./checks.ts";
 import type { BatchTransform, TransformContext, TransformInput } from "./transform.ts";
@@ -52,7 +52,7 @@ interface Mix {
  * ```
  */
 export function mixup(options: MixOptions): BatchTransform {
-  requireOptions("mixup", options);
+  requireMix("mixup", options);
   return (batch, context) => {
     const { inputs } = batch;
     requireFloats("mixup", inputs);
@@ -80,7 +80,7 @@ export function mixup(options: MixOptions): BatchTransform {
  * ```
  */
 export function cutmix(options: MixOptions): BatchTransform {
-  requireOptions("cutmix", options);
+  requireMix("cutmix", options);
   return (batch, context) => {
     const { inputs } = batch;
     requireFloats("cutmix", inputs);
@@ -92,9 +92,7 @@ export function cutmix(options: MixOptions): BatchTransform {
     const [n = 0, height = 0, width = 0] = inputs.shape;
     const side = kept.affine(-1, 1).sqrt();
     const centres = drawsOf(inputs, drawn, 3);
-    const inside = [height, width].map((size, axis) =>
-      insideOf(centres.slice([0, axis], [n, 1]), side, placesUpTo(size, inputs))
-    );
+    const inside = [height, width].map((size, axis) => insideOf(centres.slice([0, axis], [n, 1]), side, size));
     const box = inside[0]!.reshape([n, height, 1, 1]).mul(inside[1]!.reshape([n, 1, width, 1]));
     const cut = (values: Tensor, part: Tensor): Tensor =>
       values.mul(part.affine(-1, 1)).add(gatherRows(values, partner).mul(part));
@@ -104,7 +102,10 @@ export function cutmix(options: MixOptions): BatchTransform {
   };
 }
 
-function requireOptions(caller: string, { alpha, probability = 1, classes = 1 }: MixOptions): void {
+function requireMix(caller: string, options: MixOptions): void {
+  requireOptions(caller, options, `${caller}({ alpha: 0.4 })`);
+  requireKnownOptions(caller, options, ["alpha", "probability", "classes"]);
+  const { alpha, probability = 1, classes = 1 } = options;
   if (!(Number.isFinite(alpha) && alpha > 0)) {
     throw new RangeError(`${caller}(): Expected \`alpha\` above 0, got ${alpha}: leave the transform out for none`);
   }
@@ -171,17 +172,11 @@ function sharesOf(
 }
 
 /** 1 where a place along an axis is in a box, else 0: [n, size]. `centres` are 0 to 1, `side` the box's share of the axis. */
-function insideOf(centres: Tensor, side: Tensor, places: Tensor): Tensor {
-  const size = places.shape[1]!;
+function insideOf(centres: Tensor, side: Tensor, size: number): Tensor {
+  const { dtype, device } = centres;
+  const places = arange(size, { dtype, device }).reshape([1, size]);
   const whole = (values: Tensor): Tensor => values.to("i32").to(values.dtype);
   const [centre, half] = [whole(centres.mul(size)), whole(side.mul(size / 2))];
   const from = places.greater(centre.sub(half).sub(0.5));
   return from.mul(places.greater(centre.add(half).sub(0.5)).affine(-1, 1));
-}
-
-/** The numbers 0 … size - 1 as [1, size], by ops alone: a recording takes no values of the host. */
-function placesUpTo(size: number, { dtype, device }: { dtype: Tensor["dtype"]; device: Device }): Tensor {
-  let places = full([1, 1], 0, { dtype, device });
-  while (places.shape[1]! < size) places = concat([places, places.add(places.shape[1]!)], 1);
-  return places.slice([0, 0], [1, size]);
 }

@@ -49,7 +49,7 @@ export class LineFile {
    * whose column is gone is left out. For cells without commas.
    */
   async retitle(columns: readonly string[]): Promise<void> {
-    const [title = "", ...rows] = (await textOf(this.path)).split("\n");
+    const [title = "", ...rows] = (await textOf(this.path) || "\n").split("\n");
     if (title === columns.join()) return;
     const before = title.split(",");
     const moved = rows.map((row) => {

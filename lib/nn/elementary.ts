@@ -28,7 +28,17 @@ export class Flatten extends Module {
   }
 }
 
-/** Leaky ReLU as a layer: x where x > 0, else negativeSlope · x, by default 0.01 x (Maas 2013). */
+/**
+ * Leaky ReLU as a layer: x where x > 0, else negativeSlope · x, by default 0.01 x (Maas 2013).
+ *
+ * @example
+ * ```ts
+ * import { nn, tensor } from "@libtrain/libtrain";
+ *
+ * using y = new nn.LeakyReLU({ negativeSlope: 0.5 }).forward(tensor([-2, 3]));
+ * console.log(await y.data()); // Float32Array [-1, 3]
+ * ```
+ */
 export class LeakyReLU extends Module {
   /** What negative values are multiplied by. */
   readonly negativeSlope: number;

@@ -154,7 +154,8 @@ export interface DistillationOptions {
  * What a student loses to a teacher (Hinton 2015): temperature² · KL(softmax(teacher / temperature) ‖ softmax(student /
  * temperature)), of logits [.., classes], summed over the classes, the mean over the rest; a scalar.
  *
- * The factor keeps the gradients' size when the temperature changes, so that the loss adds to one of labels. The teacher gets no gradient.
+ * The factor keeps the gradients' size when the temperature changes, so that the loss adds to one of labels. The teacher
+ * gets no gradient.
  *
  * @example
  * ```ts
@@ -182,14 +183,20 @@ export function distillationLoss(student: Tensor, teacher: Tensor, options: Dist
   });
 }
 
-/** output - target */
-function difference(op: string, output: Tensor, target: Tensor): Tensor {
-  const [a, b] = comparable(op, "output", output, target);
+/** output - target, of one shape, in the dtype to compute in. */
+export function difference(op: string, output: Tensor, target: Tensor, other = "target"): Tensor {
+  const [a, b] = comparable(op, "output", output, target, other);
   return a.sub(b);
 }
 
 /** Both in the dtype to compute in, f32 for bf16; throws where shapes or dtypes do not go together. */
-function comparable(op: string, name: string, output: Tensor, target: Tensor, other = "target"): [Tensor, Tensor] {
+export function comparable(
+  op: string,
+  name: string,
+  output: Tensor,
+  target: Tensor,
+  other = "target",
+): [Tensor, Tensor] {
   requireTensor(op, name, output);
   requireTensor(op, other, target);
   checkFloat(op, output);

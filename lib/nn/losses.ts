@@ -2,6 +2,7 @@
 import { type JsonOptions, Registry } from "../registry/registry.ts";
 import { full } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
 import { crossEntropy as crossEntropyOf } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
@@ -81,10 +82,10 @@ export function measuredBy<In extends Tensors, Out extends Tensors, Targets exte
  * ```
  */
 export function crossEntropyLoss(options: CrossEntropyOptions = {}): (output: Tensor, batch: LossTargets) => Tensor {
+  requireOptions("crossEntropyLoss", options, "crossEntropyLoss({ labelSmoothing: 0.1 })");
+  requireKnownOptions("crossEntropyLoss", options, ["labelSmoothing", "weights"]);
   const { labelSmoothing = 0, weights } = options;
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new RangeError(`crossEntropyLoss(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
-  }
+  requireLabelSmoothing("crossEntropyLoss", labelSmoothing);
   requireWeights(weights);
   const loss = (logits: Tensor, batch: LossTargets): Tensor => {
     const target = "targets" in batch ? batch.targets : batch.labels;
@@ -93,6 +94,12 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): (output: Te
   };
   crossEntropies.add(loss);
   return loss;
+}
+
+/** Refuses what is no share of the target. */
+export function requireLabelSmoothing(caller: string, share: number): void {
+  if (share >= 0 && share <= 1) return;
+  throw new RangeError(`${caller}(): Expected \`labelSmoothing\` from 0 to 1, got ${share}`);
 }
 
 function requireWeights(weights: readonly number[] | undefined): void {
@@ -123,11 +130,10 @@ function weightedTarget(
   return noGrad(() =>
     scope(() => {
       const row = concat(weights.map((weight) => full([1], weight, { dtype, device: logits.device })));
-      const labels = target.dtype === "i32";
-      const shares = labels ? oneHot(target, { classes, dtype }) : target;
+      const shares = sharesOf(logits, target);
       const smoothed = shares.affine(1 - labelSmoothing, labelSmoothing / classes).mul(row);
       // Labels are averaged by their weights, and cross entropy divides by n.
-      return labels ? smoothed.mul(n).div(shares.mul(row).sum()) : smoothed;
+      return target.rank === 1 ? smoothed.mul(n).div(shares.mul(row).sum()) : smoothed;
     })
   );
 }
@@ -142,9 +148,7 @@ function sharesOf(output: Tensor, labels: Tensor, labelSmoothing = 0): Tensor {
 
 /** Each class as a question of its own (Wightman 2021): binary cross entropy of its logit. */
 function binaryLoss({ labelSmoothing = 0 }: CrossEntropyOptions = {}): Loss {
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new RangeError(`bceWithLogits(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
-  }
+  requireLabelSmoothing("bceWithLogits", labelSmoothing);
   return (logits, { labels }) => scope(() => bceWithLogits(logits, sharesOf(logits, labels, labelSmoothing)));
 }
 

@@ -1,7 +1,9 @@
 /** Metrics: what a model is measured by beside its loss. */
 import { Registry } from "../registry/registry.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
+import { comparable, difference } from "./loss_functions.ts";
 import type { Loss, LossBatch } from "./losses.ts";
 
 /** A number that is measured: a scalar, the mean over the batch, of a model's output and what it should have been. */
@@ -15,19 +17,57 @@ export type Metric<In extends Tensors = Tensor, Out extends Tensors = Tensor, Ta
 export type Metrics<In extends Tensors = Tensor, Out extends Tensors = Tensor, Targets extends Tensors = Tensor> =
   Readonly<Record<string, Metric<In, Out, Targets>>>;
 
-/** The mean of |output - targets| over all values. */
+/**
+ * The mean of |output - targets| over all values; a scalar. Both have one shape: nothing broadcasts, as [n, 1] and [n] would
+ * to [n, n].
+ *
+ * @example
+ * ```ts
+ * import { nn, tensor } from "@libtrain/libtrain";
+ *
+ * using error = nn.meanAbsoluteError(tensor([[1, 2]]), { targets: tensor([[4, 2]]) });
+ * console.log(await error.item()); // 1.5
+ * ```
+ */
 export function meanAbsoluteError(output: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
-  return output.sub(targets).abs().mean();
+  return scope(() => difference("meanAbsoluteError", output, targets, "targets").abs().mean());
 }
 
-/** The root of the mean of (output - targets)² over a batch; of several batches the mean of these. */
+/**
+ * The root of the mean of (output - targets)² over a batch; of several batches the mean of these. Both have one shape.
+ *
+ * @example
+ * ```ts
+ * import { nn, tensor } from "@libtrain/libtrain";
+ *
+ * using error = nn.rootMeanSquareError(tensor([[1, 2]]), { targets: tensor([[4, 6]]) });
+ * console.log((await error.item()).toFixed(3)); // 3.536
+ * ```
+ */
 export function rootMeanSquareError(output: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
-  return output.sub(targets).pow(2).mean().sqrt();
+  return scope(() => {
+    const wrong = difference("rootMeanSquareError", output, targets, "targets");
+    return wrong.mul(wrong).mean().sqrt();
+  });
 }
 
-/** The share of labels that are told rightly, 0 to 1: logits [n, classes] above 0 where targets are 1, and only there. */
+/**
+ * The share of labels that are told rightly, 0 to 1: logits [n, classes] above 0 where targets, of the same shape, are 1, and
+ * only there.
+ *
+ * @example
+ * ```ts
+ * import { nn, tensor } from "@libtrain/libtrain";
+ *
+ * using share = nn.labelAccuracy(tensor([[2, -1, 3, -2]]), { targets: tensor([[1, 0, 0, 0]]) });
+ * console.log(await share.item()); // 0.75
+ * ```
+ */
 export function labelAccuracy(logits: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
-  return logits.greater(0).equal(targets.greater(0.5)).mean();
+  return scope(() => {
+    const [own, wanted] = comparable("labelAccuracy", "logits", logits, targets, "targets");
+    return own.greater(0).equal(wanted.greater(0.5)).mean();
+  });
 }
 
 /** Makes a metric. */

@@ -1,9 +1,9 @@
 /** Normalisation that looks at one example alone: layer norm and group norm. */
 import { ones, zeros } from "../tensor/create.ts";
-import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
-import { groupNorm, layerNorm } from "../tensor/ops/group_norm.ts";
+import { kindOf, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { groupNorm, layerNorm, requireLastAxes } from "../tensor/ops/group_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { requireCounts } from "./checks.ts";
+import { requireChannels, requireCounts } from "./checks.ts";
 import { Module, type ModuleOptions, Parameter } from "./module.ts";
 
 /** Options of {@linkcode LayerNorm} and {@linkcode GroupNorm}. */
@@ -64,6 +64,8 @@ export class LayerNorm extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { shape, weight, bias, eps } = this;
+    requireTensor("LayerNorm", "x", x);
+    requireLastAxes(`LayerNorm(${shape.length === 1 ? shape[0] : `[${shape.join(", ")}]`})`, x, shape);
     return layerNorm(x, { shape, weight, bias, eps });
   }
 }
@@ -111,12 +113,7 @@ export class GroupNorm extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { groups, channels, weight, bias, eps } = this;
-    if (x.shape.at(-1) !== channels) {
-      throw new TypeError(
-        `GroupNorm(${groups}, ${channels}): Expected \`x\` with a last axis of ${channels} (channels), got shape ` +
-          `[${x.shape.join(", ")}]`,
-      );
-    }
+    requireChannels("GroupNorm", `GroupNorm(${groups}, ${channels})`, x, channels);
     return groupNorm(x, { groups, weight, bias, eps });
   }
 }

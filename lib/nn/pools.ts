@@ -112,7 +112,17 @@ export class MaxBlurPool2d extends Module {
   }
 }
 
-/** The mean of the pixels that each result overlaps, to one size whatever the image's: [n, h, w, c] to [n, height, width, c]. */
+/**
+ * The mean of the pixels that each result overlaps, to one size whatever the image's: [n, h, w, c] to [n, height, width, c].
+ *
+ * @example
+ * ```ts
+ * import { nn, zeros } from "@libtrain/libtrain";
+ *
+ * using y = new nn.AdaptiveAvgPool2d({ size: 2 }).forward(zeros([1, 7, 5, 3]));
+ * console.log(y.shape); // [1, 2, 2, 3]
+ * ```
+ */
 export class AdaptiveAvgPool2d extends Module {
   /** Height and width of the result. */
   readonly size: readonly [height: number, width: number];

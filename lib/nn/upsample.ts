@@ -4,13 +4,23 @@ import { convTranspose2d } from "../tensor/ops/conv_transpose2d.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
 import { requireUpsample, upsample2d, type UpsampleOptions } from "../tensor/ops/resample.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { requireCounts } from "./checks.ts";
+import { requireCounts, requireImages } from "./checks.ts";
 import { UniformInit } from "./init.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Module, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
 
-/** Images of another size, by repeated pixels or bilinear: [n, h, w, c] to [n, height, width, c]. */
+/**
+ * Images of another size, by repeated pixels or bilinear: [n, h, w, c] to [n, height, width, c].
+ *
+ * @example
+ * ```ts
+ * import { nn, zeros } from "@libtrain/libtrain";
+ *
+ * using y = new nn.Upsample({ scale: 2, mode: "bilinear" }).forward(zeros([1, 4, 4, 3]));
+ * console.log(y.shape); // [1, 8, 8, 3]
+ * ```
+ */
 export class Upsample extends Module {
   /** Size or scale, and mode. */
   readonly options: UpsampleOptions;
@@ -99,6 +109,8 @@ export class ConvTranspose2d extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { stride, padding, outputPadding, groups } = this;
+    const [inChannels = 0, , , channels = 0] = this.weight.shape;
+    requireImages("ConvTranspose2d", `ConvTranspose2d(${inChannels}, ${channels * groups})`, x, inChannels);
     const bias = this.bias && forInput(this.bias, x);
     return convTranspose2d(x, forInput(this.weight, x), { stride, padding, outputPadding, groups, bias });
   }

@@ -11,9 +11,9 @@ import { Tensor } from "../tensor/tensor.ts";
 const eps = 1e-6;
 
 /** Checks the largest norm that gradients may have. */
-export function requireClipNorm(caller: string, max: number): number {
-  if (Number.isFinite(max) && max > 0) return max;
-  throw new RangeError(`${caller}(): Expected a largest norm above 0, got ${max}`);
+export function requireClipNorm(caller: string, name: string, max: number): void {
+  if (Number.isFinite(max) && max > 0) return;
+  throw new RangeError(`${caller}(): Expected \`${name}\`, the largest norm, above 0, got ${max}`);
 }
 
 /**
@@ -41,7 +41,7 @@ export function requireClipNorm(caller: string, max: number): number {
  * @param max The largest norm, above 0.
  */
 export function clipGradNorm(target: AnyModule | Iterable<AnyModule | Tensor>, max: number): Tensor {
-  requireClipNorm("clipGradNorm", max);
+  requireClipNorm("clipGradNorm", "max", max);
   const leaves = leavesIn(target).filter(({ grad }) => grad !== null);
   const [first] = leaves;
   if (first === undefined) {

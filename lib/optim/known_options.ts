@@ -1,10 +1,10 @@
 /** Options objects whose every name must be known: one that is not would be a setting without effect. */
+import { requireKnownOptions } from "../tensor/ops/checks.ts";
 
 const rate = "the learning rate is the schedule's, or that of bind(model, { lr }) and of `lr` of what it returns";
 
 /** Other libraries' names for what has another one here. */
 const elsewhere: Readonly<Record<string, string>> = {
-  lr: rate,
   learningRate: rate,
   learning_rate: rate,
   momentum: "it is called mom here",
@@ -24,13 +24,7 @@ export function requireKnown(op: string, options: object, known: readonly string
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`${op}(): Expected options as an object, got ${options}`);
   }
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || known.includes(name) || name === "name" && value === op) continue;
-    const hint = name === "lr" && known.includes("lrScale")
-      ? "lrScale multiplies the learning rate here"
-      : elsewhere[name];
-    throw new TypeError(
-      `${op}(): Expected options among ${known.join(", ")}, got \`${name}\`${hint === undefined ? "" : `: ${hint}`}`,
-    );
-  }
+  const { name, ...others } = options as { name?: unknown };
+  const lr = known.includes("lrScale") ? "lrScale multiplies the learning rate here" : rate;
+  requireKnownOptions(op, name === op ? others : options, known, { ...elsewhere, lr });
 }

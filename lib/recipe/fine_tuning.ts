@@ -1,8 +1,7 @@
 /** Weights that a training begins with: which file, what is left out, and how what was taken is trained. */
 import { Checkpoints } from "../checkpoint/checkpoints.ts";
-import { leftOutBy } from "../checkpoint/except.ts";
-import { importFastai } from "../checkpoint/fastai.ts";
-import { readSafetensors } from "../checkpoint/safetensors.ts";
+import { isIn, leftOutBy } from "../checkpoint/except.ts";
+import { importFastai, readStateDict } from "../checkpoint/fastai.ts";
 import { loadWeights } from "../checkpoint/weights.ts";
 import { StateError } from "../ffi/errors.ts";
 import { sha256Of } from "../io/sha256.ts";
@@ -26,7 +25,7 @@ export function fineTuning(
     return { groups: [], follow: () => {} };
   }
   const except = exceptOf(weights) ?? [];
-  const match = (path: string): boolean => !except.some((part) => path === part || path.startsWith(`${part}.`));
+  const match = (path: string): boolean => !except.some((part) => isIn(part, path));
   let frozen = freeze > 0;
   const follow = (trainer: Trainer): void =>
     void trainer.on("epochBegin", ({ epoch }) => {
@@ -74,8 +73,7 @@ export async function takeWeights({ weights }: Pick<Recipe, "weights">, model: M
   try {
     // By the model's paths alone, which say later what is frozen.
     leftOutBy("", except, live.keys());
-    const { tensors } = await readSafetensors(path);
-    const names = [...tensors.keys()];
+    const names = [...(await readStateDict(path)).keys()];
     const own = names.some((name) => live.has(name)) || !("fastaiEntries" in model);
     if (names.some((name) => name.startsWith("model."))) await loadWeights(model, path, { except, prefix: "model." });
     else if (own) await loadWeights(model, path, { except });

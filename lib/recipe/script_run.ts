@@ -1,4 +1,5 @@
 /** Runs that a script trains, which commands open as they open those of recipes. */
+import type { DtypeName } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { State } from "../checkpoint/state.ts";
 import type { Batches } from "../data/dataset.ts";
@@ -14,7 +15,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import type { Trainer } from "../train/trainer.ts";
-import type { Module } from "../nn/module.ts";
+import type { Module, Parameter } from "../nn/module.ts";
 import { buildModel, type ModelChoice } from "./build.ts";
 import { checkModel } from "./check.ts";
 import { differences } from "./differences.ts";
@@ -122,8 +123,8 @@ export async function createRun(trainer: Trainer, options: CreateRunOptions): Pr
   const { batches, folder, resume = false, force = false } = options;
   requireClasses(batches);
   checkModel(options.model);
-  const device = trainer.model.namedParameters().values().next().value!.device;
-  const config = await configFor(trainer, device, options);
+  const { device, dtype } = firstOf(trainer);
+  const config = await configFor(trainer, { device: device.kind, dtype }, options);
   await requireTwin(config, trainer.model, device);
   if (resume && folder === undefined) {
     throw new TypeError("createRun(): Expected `folder` with `resume`, got none: give the run's folder");
@@ -152,14 +153,13 @@ function requireClasses({ dataset: { classes } }: Batches): void {
 
 async function configFor(
   trainer: Trainer,
-  device: Device,
+  own: { device: Device["kind"]; dtype: DtypeName },
   { model, batches, data }: CreateRunOptions,
 ): Promise<ScriptConfig> {
   const { classes, imageShape, length, names, source = null } = batches.dataset;
   const { dataset: _, dtype: images, batchSize: bs, seed, shuffle: _shuffle, dropLast: _last, ...transforms } =
     batches.config;
   const { dtype, ...trained } = trainer.config;
-  const own = trainer.model.namedParameters().values().next().value!.dtype;
   const { commit } = await codeVersion();
   return {
     script: true,
@@ -171,8 +171,8 @@ async function configFor(
     transforms,
     bs,
     seed,
-    dtype: (dtype ?? (own === "f64" ? "f64" : images)) as ComputeDtype,
-    device: device.kind,
+    dtype: (dtype ?? (own.dtype === "f64" ? "f64" : images)) as ComputeDtype,
+    device: own.device,
     classes,
     imageShape,
     samples: { train: length },
@@ -213,7 +213,7 @@ async function reopened(
       options.onWarning?.(`${found.damage}. Going on from the one before it, "${found.path}"`);
     }
   }
-  const record = await recordOf(config, deviceOf(trainer), options);
+  const record = await recordOf(config, firstOf(trainer).device, options);
   const { folder: runFolder } = await RunFolder.open(folder, record, saved);
   const state: State | undefined = found?.state;
   if (state !== undefined) trainer.load(state);
@@ -226,8 +226,9 @@ async function reopened(
   return new ScriptRun(runFolder, { resume: state !== undefined, force, lock });
 }
 
-function deviceOf({ model }: Trainer): Device {
-  return model.namedParameters().values().next().value!.device;
+/** A parameter of the trainer's model, which says where and in what dtype it is. */
+function firstOf({ model }: Trainer): Parameter {
+  return model.namedParameters().values().next().value!;
 }
 
 /**

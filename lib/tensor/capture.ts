@@ -139,8 +139,11 @@ export function capture<Args extends readonly Tensors[], Result extends StepResu
       return result;
     }
     const { made, result, run } = RecordedStep.record(plain, leaves, device);
-    if (noteRun(steadiness, run)) recordings.set(key, made);
-    else made.dispose();
+    if (noteRun(steadiness, run)) {
+      recordings.set(key, made);
+      // What the runs did is of no more use.
+      runs.delete(key);
+    } else made.dispose();
     return result;
   }
 

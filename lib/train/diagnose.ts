@@ -48,18 +48,18 @@ function probe(tensors: Tensors): Tensor[] {
   );
 }
 
+/** A value to look at, and in which of the batches it is. */
 interface Probe {
   what: string;
   value: Tensor;
+  batch: number;
 }
 
-/** Notes every tensor of a value. */
-function note(probes: Probe[], what: string, tensors: Tensors): void {
-  for (const value of probe(tensors)) probes.push({ what, value });
-}
+/** Takes the values of a batch, as they come. */
+type Note = (what: string, tensors: Tensors) => void;
 
 /** Puts a forward that takes notes before each module's own; the function returned takes them away. */
-function observe(model: AnyModule, probes: Probe[]): () => void {
+function observe(model: AnyModule, note: Note): () => void {
   const undo: (() => void)[] = [];
   for (const [path, module] of model.modules()) {
     const own = Object.getOwnPropertyDescriptor(module, "forward");
@@ -72,7 +72,7 @@ function observe(model: AnyModule, probes: Probe[]): () => void {
       configurable: true,
       value: (...args: unknown[]): Tensors => {
         const y = forward(...args);
-        note(probes, `the output of ${name}`, y);
+        note(`the output of ${name}`, y);
         return y;
       },
     });
@@ -80,32 +80,19 @@ function observe(model: AnyModule, probes: Probe[]): () => void {
   return () => undo.forEach((restore) => restore());
 }
 
-/** How a batch is run again. */
-interface Replayed<In extends Tensors> {
-  /** The loss of the inputs, through the model. */
-  loss(inputs: In): Tensor;
-}
-
 /** Enqueues forward and backward of a batch in the model's present mode, and notes every value on the way. */
-function replay<In extends Tensors>(
-  model: AnyModule,
-  inputs: In,
-  { loss: lossOf }: Replayed<In>,
-  probes: Probe[],
-): void {
-  note(probes, "a value of the images", inputs);
-  for (const [path, parameter] of model.namedParameters()) {
-    note(probes, `the parameter "${path}"`, parameter);
-  }
-  const restore = observe(model, probes);
+function replay(model: AnyModule, inputs: Tensors, lossOf: () => Tensor, note: Note): void {
+  note("a value of the images", inputs);
+  for (const [path, parameter] of model.namedParameters()) note(`the parameter "${path}"`, parameter);
+  const restore = observe(model, note);
   try {
     scope(() => {
-      const loss = lossOf(inputs);
-      note(probes, "the loss", loss);
+      const loss = lossOf();
+      note("the loss", loss);
       loss.backward();
     });
     for (const [path, { grad }] of [...model.namedParameters()].reverse()) {
-      if (grad !== null) note(probes, `the gradient of "${path}"`, grad);
+      if (grad !== null) note(`the gradient of "${path}"`, grad);
     }
   } finally {
     restore();
@@ -114,9 +101,9 @@ function replay<In extends Tensors>(
 }
 
 /** The first probe that is not finite; those that were skipped after a late error cannot be read. */
-async function firstOf(probes: readonly Probe[]): Promise<string | undefined> {
+async function firstOf(probes: readonly Probe[]): Promise<Pick<Probe, "what" | "batch"> | undefined> {
   try {
-    for (const { what, value } of probes) if (!Number.isFinite(await value.item())) return what;
+    for (const { what, value, batch } of probes) if (!Number.isFinite(await value.item())) return { what, batch };
   } catch (error) {
     if (!(error instanceof StateError)) throw error;
   }
@@ -124,22 +111,27 @@ async function firstOf(probes: readonly Probe[]): Promise<string | undefined> {
 }
 
 /**
- * Runs a batch again, module by module, and says what is not finite first: the images, a parameter, a module's output, the
- * loss or a gradient; undefined where all is finite, as far as it runs: an op may fail again. The device goes on
- * afterwards, and parameters and buffers are left as they were.
+ * Runs the batches of a step again, module by module, and says what is not finite first, and in which of them: the images, a
+ * parameter, a module's output, the loss or a gradient; undefined where all is finite, as far as it runs: an op may fail
+ * again. One goes after the other, as in the step, so that layers draw what they drew there. The device goes on afterwards,
+ * and parameters and buffers are left as they were.
  */
-export async function firstNonFinite<In extends Tensors>(
+export async function firstNonFinite<Batch extends { readonly inputs: Tensors }>(
   model: AnyModule,
-  inputs: In,
-  how: Replayed<In>,
-): Promise<string | undefined> {
-  const { device } = leavesOf(inputs)[0]!;
+  batches: readonly Batch[],
+  lossOf: (batch: Batch) => Tensor,
+): Promise<{ what: string; batch: number } | undefined> {
+  const { device } = leavesOf(batches[0]!.inputs)[0]!;
   const buffers = [...model.namedBuffers().values()];
   const kept = noGrad(() => scope(() => buffers.map((buffer) => buffer.clone()))).map((copy) => copy.detachFromScope());
   const probes: Probe[] = [];
   try {
     try {
-      replay(model, inputs, how, probes);
+      batches.forEach((each, batch) =>
+        replay(model, each.inputs, () => lossOf(each), (what, tensors) => {
+          for (const value of probe(tensors)) probes.push({ what, value, batch });
+        })
+      );
     } finally {
       if (await lateError(device) !== undefined) await device.recover();
       buffers.forEach((buffer, place) => buffer.assign(kept[place]!));

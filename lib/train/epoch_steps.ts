@@ -178,14 +178,10 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
     { epoch, step }: Position,
     { batches }: StepInFlight<In, Targets>,
   ): Promise<NonFiniteError | undefined> {
-    const parts = this.#parts;
-    for (const batch of batches) {
-      const where = await firstNonFinite(parts.model, batch.inputs, {
-        loss: (inputs) => parts.step.lossOf({ ...batch, inputs }),
-      });
-      if (where === undefined) continue;
-      return new NonFiniteError({ epoch: epoch + 1, step: step + 1, index: batch.index, where }, { cause });
-    }
-    return undefined;
+    const { model, step: own } = this.#parts;
+    const found = await firstNonFinite(model, batches, (batch) => own.lossOf(batch));
+    if (found === undefined) return undefined;
+    const at = { epoch: epoch + 1, step: step + 1, index: batches[found.batch]!.index, where: found.what };
+    return new NonFiniteError(at, { cause });
   }
 }

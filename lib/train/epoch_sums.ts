@@ -24,7 +24,8 @@ export class EpochSums implements Disposable {
     if (seen === 0) this.#begin([]);
     else {
       this.#begin(Object.keys(named));
-      this.#meter.sums.splice(0, Infinity, ...Object.values(named));
+      // JSON holds null for what is no finite number.
+      this.#meter.sums.splice(0, Infinity, ...Object.values(named).map((sum: number | null) => sum ?? NaN));
     }
     this.#meter.samples = seen;
   }

@@ -25,7 +25,7 @@ export function emaColumn(name: string): string {
 
 /** Refuses metrics that are no functions, and names that could not be columns or are taken. */
 export function requireMetrics(caller: string, metrics: Readonly<Record<string, unknown>>): void {
-  const taken = new Set<string>([...metricColumns, "n", "correct"]);
+  const taken = new Set<string>([...metricColumns, "n", ...counts]);
   for (const [name, metric] of Object.entries(metrics)) {
     if (typeof metric !== "function") {
       throw new TypeError(`${caller}(): Expected the metric "${name}" as a function, got ${typeof metric}`);
@@ -33,12 +33,14 @@ export function requireMetrics(caller: string, metrics: Readonly<Record<string, 
     if (!/^[A-Za-z_]\w*$/.test(name)) {
       throw new TypeError(`${caller}(): Expected a metric's name of letters, digits and _, got "${name}"`);
     }
-    for (const column of columnsOf([name])) {
-      if (!taken.has(column)) taken.add(column);
-      else {throw new TypeError(
-          `${caller}(): Expected a name that is free for a metric, got "${name}": "${column}" is taken`,
-        );}
+    const columns = columnsOf([name]);
+    const twice = columns.find((column) => taken.has(column));
+    if (twice !== undefined) {
+      throw new TypeError(
+        `${caller}(): Expected a name that is free for a metric, got "${name}": "${twice}" is taken`,
+      );
     }
+    for (const column of columns) taken.add(column);
   }
 }
 

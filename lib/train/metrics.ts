@@ -1,5 +1,5 @@
 /** What is measured of a model's answers, and sums of it that do not make the script wait. */
-import { tensor, zeros } from "../tensor/create.ts";
+import { arange, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -24,9 +24,7 @@ export function countTopK(logits: Tensor, labels: Tensor, k: number): Tensor {
       // NaN of an infinite logit.
       const limits = oneHot(labels, { classes, dtype: logits.dtype }).sub(0.5).div(zeros([1], logits));
       const own = logits.minimum(limits).max(1, { keepDims: true });
-      const places = tensor(Int32Array.from({ length: classes }, (_, place) => place), [1, classes], {
-        device: logits.device,
-      });
+      const places = arange(classes, { device: logits.device }).reshape([1, classes]);
       const later = places.greater(labels.reshape([n, 1])).to(logits.dtype);
       const beaten = own.greater(logits).add(own.equal(logits).mul(later)).sum(1);
       return beaten.greater(classes - k - 0.5).sum();

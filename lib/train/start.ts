@@ -13,6 +13,8 @@ export interface Asked {
   readonly force?: boolean;
   /** Batches a step; by default 1. */
   readonly accumulate?: number;
+  /** The names of the script's own metrics; by default none. */
+  readonly metrics?: readonly string[];
 }
 
 /** Steps of an optimizer for some batches of an epoch. */
@@ -30,7 +32,7 @@ function samplerOf(train: BatchSource<Tensors, Tensors>, accumulate: number): Sa
 export function startingPoint(
   at: Counters,
   train: BatchSource<Tensors, Tensors>,
-  { epochs, resume = false, force = false, accumulate = 1 }: Asked,
+  { epochs, resume = false, force = false, accumulate = 1, metrics = [] }: Asked,
 ): Counters {
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new RangeError(`fit(): Expected \`epochs\` as a whole number from 1, got ${epochs}`);
@@ -39,8 +41,9 @@ export function startingPoint(
   const sampler = samplerOf(train, accumulate);
   const begun = at.epochs > 0;
   if (begun && (resume || at.epoch < at.epochs)) {
-    if (force) return forced(at, train, { epochs, accumulate, sampler });
+    if (force) return { ...forced(at, train, { epochs, accumulate, sampler }), metricSums: sumsOf(at, metrics) };
     requireSame({ ...at.sampler, epochs: at.epochs }, { ...sampler, epochs });
+    requireMetrics(at, metrics);
     requirePosition(at, train);
     return at;
   }
@@ -75,6 +78,25 @@ function requireSame(begun: Readonly<Record<string, unknown>>, now: Readonly<Rec
     `fit(): Expected ${field} ${shown(begun[field])}, with which this training was begun, got ${shown(now[field])}: ` +
       `give the same, or make a new Trainer to begin anew`,
   );
+}
+
+/** Sums of metrics over the epoch under way hold for these metrics alone. */
+function requireMetrics({ seen, metricSums = {} }: Counters, metrics: readonly string[]): void {
+  const begun = Object.keys(metricSums);
+  if (seen === 0 || begun.join() === metrics.join()) return;
+  const list = (names: readonly string[]): string => names.join(", ") || "none";
+  throw new StateError(
+    `fit(): Expected the metrics with which this epoch was begun, ${list(begun)}, got ${
+      list(metrics)
+    }: give the same, or ` +
+      "pass `force` to leave out of this epoch's means what is new",
+  );
+}
+
+/** Sums of the epoch under way for other metrics: no number for those that were not measured from its beginning. */
+function sumsOf({ metricSums = {} }: Counters, metrics: readonly string[]): Counters["metricSums"] {
+  if (metrics.length === 0) return undefined;
+  return Object.fromEntries(metrics.map((name) => [name, metricSums[name] ?? NaN]));
 }
 
 /** Whether two settings are the same, lists and objects by what is in them. */

@@ -89,33 +89,33 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
 
   /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module<In, Out>, options: TrainerOptions<In, Out, Targets>) {
-    const { optimizer, schedule, groups, ema, clipNorm, accumulate = 1, seed, metrics = {} } = options;
+    const { schedule, clipNorm, accumulate = 1, seed, metrics = {} } = options;
     this.#loss = lossOf(options);
     requireMetrics("Trainer", metrics);
-    if (clipNorm !== undefined) requireClipNorm("Trainer", clipNorm);
+    if (clipNorm !== undefined) requireClipNorm("Trainer", "clipNorm", clipNorm);
     this.#metrics = metrics;
     this.#accumulate = requireAccumulate(accumulate);
     this.#options = options;
     this.config = trainerConfig(options);
     this.model = model;
-    this.optimizer = optimizer.bind(model, { groups });
-    this.optimizer.prepare();
-    this.ema = ema === undefined ? undefined : new Ema(model, { decay: ema });
+    const { optimizer, ema } = boundTo(model, options);
+    this.optimizer = optimizer;
+    this.ema = ema;
     this.#device = model.namedParameters().values().next().value!.device;
     this.#step = new TrainingStep({
       model,
-      optimizer: this.optimizer,
+      optimizer,
       loss: this.#loss,
       metrics,
       transformBatch: options.transformBatch,
       clipNorm,
-      ema: this.ema,
+      ema,
       capture: options.capture ?? true,
       dtype: options.dtype,
     });
     this.#steps = new EpochSteps({
       model,
-      optimizer: this.optimizer,
+      optimizer,
       step: this.#step,
       schedule,
       sums: this.#sums,
@@ -165,13 +165,15 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
    *
    * A training that was stopped, or whose state was loaded, goes on where it was, and must be given the same epochs and
    * batches: a data set's, an array, or an iterable with at({ epoch, batch }); another iterable is refused then, as it could
-   * give others. Steps are not cut: it stops, and is saved, between two of them. Once it is over, the next `fit()` begins a new one with the weights as they are.
+   * give others. Steps are not cut: it stops, and is saved, between two of them. Once it is over, the next `fit()` begins a
+   * new one with the weights as they are.
    */
   async fit(train: BatchSource<In, Targets>, options: FitOptions<In, Targets>): Promise<FitResult> {
     if (this.#fitting) {
       throw new StateError("fit(): Expected one training at a time, got a second call: await the first");
     }
-    const at = startingPoint(this.#at, train, { ...options, accumulate: this.#accumulate });
+    const metrics = Object.keys(this.#metrics);
+    const at = startingPoint(this.#at, train, { ...options, accumulate: this.#accumulate, metrics });
     if (at !== this.#at) {
       this.#at = { ...at };
       this.#sums.restart(this.#at);
@@ -318,5 +320,20 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
       if (signal?.aborted && error === signal.reason) return undefined;
       throw error;
     }
+  }
+}
+
+/** Optimizer and average of a model; where one cannot be made, neither is left. */
+function boundTo<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
+  model: Module<In, Out>,
+  { optimizer, groups, ema }: TrainerOptions<In, Out, Targets>,
+): { optimizer: BoundOptimizer; ema: Ema | undefined } {
+  const bound = optimizer.bind(model, { groups });
+  try {
+    bound.prepare();
+    return { optimizer: bound, ema: ema === undefined ? undefined : new Ema(model, { decay: ema }) };
+  } catch (error) {
+    bound.dispose();
+    throw error;
   }
 }

@@ -1,7 +1,7 @@
 import type { BatchSource } from "../data/batch_source.ts";
 import type { BatchTransform } from "../data/transform.ts";
 import type { FloatName } from "../ffi/codes.ts";
-import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
+import { crossEntropyLoss, type Loss, requireLabelSmoothing } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
 import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
@@ -68,6 +68,8 @@ export interface TrainerConfig {
   readonly optimizer: OptimizerConfig;
   /** The schedule with its settings. */
   readonly schedule: ScheduleConfig;
+  /** Share of the target spread over all classes; null with a loss of the script's own. */
+  readonly labelSmoothing: number | null;
   /** The largest norm that all gradients have together; null for any. */
   readonly clipNorm: number | null;
   /** Batches an optimizer step. */
@@ -82,11 +84,16 @@ export interface TrainerConfig {
 
 /** What of a trainer's options a run's configuration keeps. */
 export function trainerConfig<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
-  { optimizer, schedule, clipNorm, accumulate, ema, capture, dtype }: TrainerOptions<In, Out, Targets>,
+  { optimizer, schedule, loss, labelSmoothing = 0, clipNorm, accumulate, ema, capture, dtype }: TrainerOptions<
+    In,
+    Out,
+    Targets
+  >,
 ): TrainerConfig {
   return {
     optimizer: optimizer.config,
     schedule: schedule.config,
+    labelSmoothing: loss === undefined ? labelSmoothing : null,
     clipNorm: clipNorm ?? null,
     accumulate: accumulate ?? 1,
     ema: ema ?? null,
@@ -121,11 +128,9 @@ export function lossOf<In extends Tensors, Out extends Tensors, Targets extends 
   { loss, labelSmoothing }: TrainerOptions<In, Out, Targets>,
 ): Loss<In, Out, Targets> {
   if (loss === undefined) {
-    if (labelSmoothing === undefined || labelSmoothing >= 0 && labelSmoothing <= 1) {
-      // A model of several outputs has no logits, and the first step says so.
-      return crossEntropyLoss({ labelSmoothing }) as unknown as Loss<In, Out, Targets>;
-    }
-    throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
+    if (labelSmoothing !== undefined) requireLabelSmoothing("Trainer", labelSmoothing);
+    // A model of several outputs has no logits, and the first step says so.
+    return crossEntropyLoss({ labelSmoothing }) as unknown as Loss<In, Out, Targets>;
   }
   if (typeof loss !== "function") throw new TypeError(`Trainer(): Expected \`loss\` as a function, got ${typeof loss}`);
   if (labelSmoothing === undefined) return loss;

@@ -52,11 +52,18 @@ const elsewhere: Readonly<Record<string, string>> = {
   is_causal: "it is called causal here",
 };
 
-/** Throws where options have a name that is not known, and so would have no effect. */
-export function requireKnownOptions(op: string, options: object, known: readonly string[]): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    const hint = elsewhere[name];
+/**
+ * Throws where options have a name that is not known, and so would have no effect; `names` tells what it may be called here.
+ */
+export function requireKnownOptions(
+  op: string,
+  options: object,
+  known: readonly string[],
+  names: Readonly<Record<string, string>> = elsewhere,
+): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || known.includes(name)) continue;
+    const hint = Object.hasOwn(names, name) ? names[name] : undefined;
     throw new TypeError(
       `${op}(): Expected options among ${known.join(", ")}, got \`${name}\`${hint === undefined ? "" : `: ${hint}`}`,
     );

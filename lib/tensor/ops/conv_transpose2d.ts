@@ -11,7 +11,10 @@ export interface ConvTranspose2dOptions {
   stride?: Pair;
   /** Pixels cut off around the result; by default 0. */
   padding?: Pair;
-  /** Rows and columns more at the end of the result, below the stride: which of the sizes that a convolution of this stride would take to `x`. By default 0. */
+  /**
+   * Rows and columns more at the end of the result, below the stride: which of the sizes that a convolution of this stride
+   * would take to `x`. By default 0.
+   */
   outputPadding?: Pair;
   /** Groups of channels that see only themselves; by default 1. */
   groups?: number;

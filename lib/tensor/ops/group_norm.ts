@@ -3,6 +3,7 @@ import { apply } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
 import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { channelsFirst } from "./conv2d.ts";
 
 /** What the values are scaled and shifted by once they are normalised. */
 export interface NormOptions {
@@ -45,11 +46,7 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   requireKnownOptions("layerNorm", options, ["shape", "weight", "bias", "eps"]);
   const shape = options.shape ?? x.shape.slice(-1);
   const rank = shape.length;
-  if (rank === 0 || rank > x.rank || shape.some((size, axis) => size !== x.shape[x.rank - rank + axis])) {
-    throw new TypeError(
-      `layerNorm(): Expected \`x\` [.., ${shape.join(", ") || "features"}], got shape [${x.shape.join(", ")}]`,
-    );
-  }
+  requireLastAxes("layerNorm()", x, shape);
   const size = product(shape), rows = product(x.shape.slice(0, x.rank - rank));
   for (const name of ["weight", "bias"] as const) requireShape("layerNorm", name, options[name], shape);
   const [weight, bias] = [options.weight, options.bias].map((vector) => vector && rank > 1 ? flat(vector) : vector);
@@ -89,6 +86,16 @@ export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
   }
   for (const name of ["weight", "bias"] as const) requireShape("groupNorm", name, options[name], [channels]);
   return normalized(x, groups, options);
+}
+
+/** Throws where the last axes are not those of a shape; `made` is the function, or the layer as it was made. */
+export function requireLastAxes(made: string, x: Tensor, shape: readonly number[]): void {
+  const lead = x.rank - shape.length;
+  if (shape.length > 0 && lead >= 0 && shape.every((size, axis) => size === x.shape[lead + axis])) return;
+  throw new TypeError(
+    `${made}: Expected \`x\` [.., ${shape.join(", ") || "features"}], got shape [${x.shape.join(", ")}]` +
+      (shape.length === 1 ? channelsFirst(x, shape[0]!) : ""),
+  );
 }
 
 function normalized(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: NormOptions): Tensor {

@@ -35,3 +35,15 @@ Deno.test("LineFile: keep() takes away rows and a line that was cut off, never t
   await assertRejects(() => file.keep(() => false), Error, "What was there before is unchanged");
   assertEquals(await Deno.readTextFile(path), "head\n5\n");
 });
+
+Deno.test("LineFile: retitle() moves cells to their columns, and begins a file that is not there with a whole line", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "a.csv");
+  const file = new LineFile(path);
+  await file.retitle(["a", "b"]);
+  await file.add("1,2\n");
+  assertEquals(await Deno.readTextFile(path), "a,b\n1,2\n");
+  await file.retitle(["b", "c", "a"]);
+  await file.add("3,4,5\n");
+  assertEquals(await Deno.readTextFile(path), "b,c,a\n2,,1\n3,4,5\n");
+});

@@ -23,6 +23,11 @@ for (const kind of ["labels", "shares"]) {
   }
 }
 
+Deno.test("crossEntropyLoss: options that it has not are refused, as they would have no effect", () => {
+  const other = { label_smoothing: 0.1 } as nn.CrossEntropyOptions;
+  assertThrows(() => nn.crossEntropyLoss(other), TypeError, "got `label_smoothing`: it is called labelSmoothing here");
+});
+
 Deno.test("crossEntropyLoss: weights that cannot be are refused", () => {
   using device = new Device("cpu", { threads: 1 });
   assertThrows(() => nn.crossEntropyLoss({ weights: [1, -1] }), RangeError, "one finite number from 0 a class");

@@ -78,5 +78,10 @@ Deno.test("norms: what does not fit is told", () => {
   );
   assertThrows(() => new nn.GroupNorm(4, 6), RangeError, "GroupNorm(): Expected channels that 4 groups divide, got 6");
   using layer = new nn.GroupNorm(2, 8, { device });
-  assertThrows(() => layer.forward(x), TypeError, "GroupNorm(2, 8): Expected `x` with a last axis of 8 (channels)");
+  assertThrows(() => layer.forward(x), TypeError, "GroupNorm(2, 8): Expected `x` with 8 channels in its last axis");
+  using images = zeros([2, 8, 5, 5], { device });
+  const first = "got shape [2, 8, 5, 5], which looks like channels first: transpose([0, 2, 3, 1]) moves them last";
+  assertThrows(() => layer.forward(images), TypeError, first);
+  using norm = new nn.LayerNorm(8, { device });
+  assertThrows(() => norm.forward(images), TypeError, `LayerNorm(8): Expected \`x\` [.., 8], ${first}`);
 });

@@ -55,6 +55,7 @@ Deno.test("transposed convolution: what does not fit is told", () => {
   using x = zeros([2, 3, 4, 6], { device });
   using weight = zeros([6, 3, 3, 2], { device });
   using other = zeros([2, 3, 3, 6], { device });
+  using layer = new nn.ConvTranspose2d(4, 6, { device });
   const cases: [() => unknown, new () => Error, string][] = [
     [
       () => convTranspose2d(x, weight, { outputPadding: 1 }),
@@ -72,6 +73,11 @@ Deno.test("transposed convolution: what does not fit is told", () => {
       () => new nn.ConvTranspose2d(4, 6, { groups: 4 }),
       RangeError,
       "Expected channels that 4 groups divide, got 4 and 6",
+    ],
+    [
+      () => layer.forward(x),
+      TypeError,
+      "ConvTranspose2d(4, 6): Expected `x` as [n, h, w, 4], got shape",
     ],
   ];
   for (const [call, type, text] of cases) assertThrows(call, type as ErrorConstructor, text);

@@ -52,7 +52,7 @@ Deno.test("clipGradNorm: no gradients, a wrong norm and a wrong target are refus
   using device = new Device("cpu", { threads: 1 });
   using model = new nn.Linear(1, 1, { device });
   assertThrows(() => optim.clipGradNorm(model, 1), TypeError, "Expected gradients, got none");
-  assertThrows(() => optim.clipGradNorm(model, NaN), RangeError, "Expected a largest norm above 0, got NaN");
+  assertThrows(() => optim.clipGradNorm(model, NaN), RangeError, "Expected `max`, the largest norm, above 0, got NaN");
   assertThrows(
     () => optim.clipGradNorm([3 as unknown as Tensor], 1),
     TypeError,

@@ -8,6 +8,7 @@ import {
   nn,
   recipe,
   type SafeTensor,
+  SafetensorsError,
   saveWeights,
   type State,
   type Tensor,
@@ -135,6 +136,10 @@ Deno.test("weights: what does not fit is told in settings before there is a fold
     `Expected \`weights.from\` as a run's folder, a checkpoint or a file of weights, got "${folder.path}/none", which is ` +
       "not there",
   );
+  const archive = join(folder.path, "body.pth");
+  await Deno.writeFile(archive, Uint8Array.of(80, 75, 3, 4, ...new Array(60).fill(0)));
+  const ofTorch = recipe.train(made({ from: archive }), { out }).result;
+  await assertRejects(() => ofTorch, SafetensorsError, "got one of torch.save. Convert it with");
   await assertRejects(() => Deno.stat(out), Deno.errors.NotFound);
   const streams = keptStreams();
   const args = [

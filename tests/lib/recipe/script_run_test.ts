@@ -23,6 +23,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
 
 interface Script extends Partial<recipe.CreateRunOptions> {
   lr?: number;
+  labelSmoothing?: number;
   seed?: number;
   capture?: boolean;
   dtype?: "bf16";
@@ -31,7 +32,7 @@ interface Script extends Partial<recipe.CreateRunOptions> {
 
 /** What a script does: four steps an epoch, two epochs, the body frozen in the first. */
 async function script(
-  { lr = 4e-3, seed = 0, capture, dtype, watch, ...how }: Script,
+  { lr = 4e-3, labelSmoothing, seed = 0, capture, dtype, watch, ...how }: Script,
 ): Promise<{ state: string; result: FitResult; folder: string; resumed: boolean }> {
   using device = new Device("cpu", { threads: 1 });
   const { train, valid } = await data.mnist({ limit: 64, device });
@@ -41,6 +42,7 @@ async function script(
     optimizer: optim.ranger({ k: 3 }),
     schedule: optim.flatCos({ lr }),
     groups: [{ match: /^(?!head)/, frozen: true, lrScale: 0.5 }],
+    labelSmoothing,
     ema: 0.9,
     capture,
     dtype,
@@ -142,6 +144,11 @@ Deno.test("createRun(): what is not as it was is refused, a folder that is taken
     () => script({ ...resumed, lr: 1e-2 }),
     recipe.ChangedSettingsError,
     `Run "${path}" was started with schedule.lr 0.004, now 0.01: pass \`force\` to go on anyway`,
+  );
+  await assertRejects(
+    () => script({ ...resumed, labelSmoothing: 0.1 }),
+    recipe.ChangedSettingsError,
+    "was started with labelSmoothing 0, now 0.1",
   );
   await assertRejects(() => script({ folder: path }), Error, "it holds ");
   assertEquals((await script({ ...resumed, lr: 1e-2, force: true })).state, state);

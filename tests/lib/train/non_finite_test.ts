@@ -142,9 +142,10 @@ Deno.test("firstNonFinite: a loss that is infinite with finite gradients is the 
   using images = tensor([[1]], undefined, { device });
   using labels = tensor([1], undefined, { dtype: "i32", device });
   const { handles } = device.stats();
-  const where = await firstNonFinite(model, images, { loss: (images) => crossEntropy(model.forward(images), labels) });
+  const lossOf = (): Tensor => crossEntropy(model.forward(images), labels);
+  const where = await firstNonFinite(model, [{ inputs: images }], lossOf);
   assertEquals([where, device.queue.failed(), device.stats().handles, model.weight.grad], [
-    "the loss",
+    { what: "the loss", batch: 0 },
     false,
     handles,
     null,
@@ -160,10 +161,54 @@ Deno.test("firstNonFinite: an op that fails as it runs leaves device, buffers an
   const buffers = (): Promise<number[][]> =>
     Promise.all([...model.namedBuffers().values()].map(async (buffer) => [...await buffer.data()]));
   const before = await buffers();
-  const where = await firstNonFinite(model, images, { loss: (images) => crossEntropy(model.forward(images), labels) });
+  const lossOf = (): Tensor => crossEntropy(model.forward(images), labels);
+  const where = await firstNonFinite(model, [{ inputs: images }], lossOf);
   assertEquals([where, device.queue.failed(), device.stats().handles], [undefined, false, handles]);
   assertEquals(await buffers(), before);
   assertEquals([...model.namedParameters().values()].map(({ grad }) => grad), [null, null]);
+});
+
+/** Grows beyond all numbers where its dropout keeps a value. */
+class Growing extends nn.Module {
+  readonly dropout: nn.Dropout;
+  readonly weight: nn.Parameter;
+
+  constructor(device: Device, seed: number) {
+    super();
+    this.dropout = new nn.Dropout({ p: 0.5, seed, device });
+    this.weight = nn.Parameter.of(tensor([[1e30]], undefined, { device }));
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.dropout.forward(x).mul(this.weight);
+  }
+}
+
+Deno.test("NonFiniteError: of batches that a step takes together it names the one, under the masks that each had", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using small = tensor([[1]], undefined, { device });
+  using large = tensor([[1e20]], undefined, { device });
+  const batches = [{ inputs: small, index: [7] }, { inputs: large, index: [9] }];
+  let [failed, passed] = [0, 0];
+  for (let seed = 0; seed < 12; seed++) {
+    using model = new Growing(device, seed);
+    using trainer = new Trainer(model, {
+      optimizer: optim.sgd(),
+      schedule: optim.constant({ lr: 0 }),
+      loss: (output) => output.mean(),
+      accumulate: 2,
+    });
+    const error = await trainer.fit(batches, { epochs: 1 }).then(() => undefined, (error: unknown) => error);
+    if (error === undefined) passed++;
+    else {
+      failed++;
+      assertEquals(error instanceof NonFiniteError && [[...error.index], error.where], [
+        [9],
+        "the output of the model (Growing)",
+      ]);
+    }
+  }
+  assertEquals([failed > 1, passed > 1], [true, true], `${failed} failed, ${passed} passed`);
 });
 
 /** Takes two logits from the values of an image [1, 2, 1], which are 0 or 1: their difference has no f32. */

@@ -205,7 +205,16 @@ Deno.test("Trainer: batches that are fewer than their length, none or without in
     TypeError,
     'name that is free for a metric, got "loss"',
   );
-  assertThrows(() => start(model, { clipNorm: 0 }), RangeError, "Expected a largest norm above 0, got 0");
+  assertThrows(
+    () => start(model, { metrics: { correct5: sumError } }),
+    TypeError,
+    'name that is free for a metric, got "correct5"',
+  );
+  assertThrows(
+    () => start(model, { clipNorm: 0 }),
+    RangeError,
+    "Expected `clipNorm`, the largest norm, above 0, got 0",
+  );
   assertThrows(() => start(model, { accumulate: 1.5 }), RangeError, "`accumulate` as a whole number from 1, got 1.5");
 });
 

@@ -48,3 +48,20 @@ Deno.test("startingPoint: another batch size or seed is refused, naming both", (
     "Expected seed 0, with",
   );
 });
+
+Deno.test("startingPoint: in the middle of an epoch the metrics must be those that it was begun with, unless forced", () => {
+  using device = new Device("cpu", { threads: 1 });
+  using set = tinyData(device, 8);
+  const batches = set.batches(4);
+  const at = { ...stopped(batches), seen: 4, metricSums: { old: 3 } };
+  assertEquals(startingPoint(at, batches, { epochs: 2, metrics: ["old"] }), at);
+  assertThrows(
+    () => startingPoint(at, batches, { epochs: 2, metrics: ["old", "fresh"] }),
+    StateError,
+    "Expected the metrics with which this epoch was begun, old, got old, fresh: give the same, or pass `force`",
+  );
+  const { metricSums } = startingPoint(at, batches, { epochs: 2, metrics: ["old", "fresh"], force: true });
+  assertEquals(metricSums, { old: 3, fresh: NaN });
+  const edge = { ...at, seen: 0, batch: 0, metricSums: undefined };
+  assertEquals(startingPoint(edge, batches, { epochs: 2, metrics: ["fresh"] }), edge);
+});

@@ -187,6 +187,11 @@ Deno.test("Trainer: what cannot be used is refused", async () => {
     RangeError,
     "Expected `labelSmoothing` from 0 to 1, got 2",
   );
+  const { handles } = device.stats();
+  const frozen = [{ match: /bias/, frozen: true }];
+  assertThrows(() => tinyTrainer(model, { groups: frozen, ema: 2 }), RangeError, "Expected `decay` from 0 to below 1");
+  assertEquals(device.stats().handles, handles);
+  assert([...model.namedParameters().values()].every(({ requiresGrad }) => requiresGrad));
   using trainer = tinyTrainer(model);
   await assertRejects(() => trainer.fit(train.batches(8), { epochs: 0 }), RangeError, "Expected `epochs`");
   const first = trainer.fit(train.batches(8), { epochs: 1 });
