@@ -2,6 +2,7 @@
 import { full } from "../tensor/create.ts";
 import { isFloat } from "../ffi/codes.ts";
 import type { Device } from "../tensor/device.ts";
+import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import { sampleDraws } from "../tensor/ops/random.ts";
 import { concat, gatherRows, inDtype, oneHot } from "../tensor/ops/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -52,13 +53,13 @@ interface Mix {
  * ```
  */
 export function mixup(options: MixOptions): BatchTransform {
-  requireOptions("mixup", options);
+  checkOptions("mixup", options);
   return (batch, context) => {
     const { inputs } = batch;
     requireFloats("mixup", inputs);
     const { kept, partner } = mixOf(inputs, options, { ...context, first: draws.mixup });
     const mixed = (values: Tensor): Tensor => {
-      const part = kept.reshape([kept.shape[0]!, ...values.shape.slice(1).map(() => 1)]);
+      const part = inDtype(kept, values.dtype).reshape([kept.shape[0]!, ...values.shape.slice(1).map(() => 1)]);
       return values.mul(part).add(gatherRows(values, partner).mul(part.affine(-1, 1)));
     };
     return { inputs: mixed(inputs), targets: mixed(sharesOf("mixup", batch, options, context)) };
@@ -80,7 +81,7 @@ export function mixup(options: MixOptions): BatchTransform {
  * ```
  */
 export function cutmix(options: MixOptions): BatchTransform {
-  requireOptions("cutmix", options);
+  checkOptions("cutmix", options);
   return (batch, context) => {
     const { inputs } = batch;
     requireFloats("cutmix", inputs);
@@ -104,7 +105,10 @@ export function cutmix(options: MixOptions): BatchTransform {
   };
 }
 
-function requireOptions(caller: string, { alpha, probability = 1, classes = 1 }: MixOptions): void {
+function checkOptions(caller: string, options: MixOptions): void {
+  requireOptions(caller, options, `${caller}({ alpha: 0.4 })`);
+  requireKnownOptions(caller, options, ["alpha", "probability", "classes"]);
+  const { alpha, probability = 1, classes = 1 } = options;
   if (!(Number.isFinite(alpha) && alpha > 0)) {
     throw new RangeError(`${caller}(): Expected \`alpha\` above 0, got ${alpha}: leave the transform out for none`);
   }
@@ -115,7 +119,7 @@ function requireOptions(caller: string, { alpha, probability = 1, classes = 1 }:
 }
 
 function requireFloats(caller: string, inputs: unknown): asserts inputs is Tensor {
-  if (inputs instanceof Tensor && isFloat(inputs.dtype)) return;
+  if (inputs instanceof Tensor && (inputs.dtype === "f32" || inputs.dtype === "f64")) return;
   const got = inputs instanceof Tensor ? inputs.dtype : "several tensors";
   throw new TypeError(
     `${caller}(): Expected inputs as one tensor of f32 or f64, got ${got}: mix them in a transform of your own`,

@@ -1,6 +1,6 @@
 /** Normalisation that looks at one example alone: layer norm and group norm. */
 import { ones, zeros } from "../tensor/create.ts";
-import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
+import { kindOf, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { groupNorm, layerNorm } from "../tensor/ops/group_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireCounts } from "./checks.ts";
@@ -111,6 +111,7 @@ export class GroupNorm extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { groups, channels, weight, bias, eps } = this;
+    requireTensor("GroupNorm", "x", x);
     if (x.shape.at(-1) !== channels) {
       throw new TypeError(
         `GroupNorm(${groups}, ${channels}): Expected \`x\` with a last axis of ${channels} (channels), got shape ` +

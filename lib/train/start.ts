@@ -1,6 +1,6 @@
 /** Where a training begins, or goes on. */
 import { type Counters, type SamplerConfig, startingCounters } from "../checkpoint/state.ts";
-import { type BatchSource, canPosition } from "../data/batch_source.ts";
+import { type BatchSource, canPosition, requireIterable } from "../data/batch_source.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -13,6 +13,8 @@ export interface Asked {
   readonly force?: boolean;
   /** Batches a step; by default 1. */
   readonly accumulate?: number;
+  /** The script's own metrics; by default none. */
+  readonly metrics?: readonly string[];
 }
 
 /** Steps of an optimizer for some batches of an epoch. */
@@ -30,15 +32,17 @@ function samplerOf(train: BatchSource<Tensors, Tensors>, accumulate: number): Sa
 export function startingPoint(
   at: Counters,
   train: BatchSource<Tensors, Tensors>,
-  { epochs, resume = false, force = false, accumulate = 1 }: Asked,
+  { epochs, resume = false, force = false, accumulate = 1, metrics = [] }: Asked,
 ): Counters {
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new RangeError(`fit(): Expected \`epochs\` as a whole number from 1, got ${epochs}`);
   }
+  requireIterable("fit", train);
   requireLength(train);
   const sampler = samplerOf(train, accumulate);
   const begun = at.epochs > 0;
   if (begun && (resume || at.epoch < at.epochs)) {
+    requireMetrics(at, metrics);
     if (force) return forced(at, train, { epochs, accumulate, sampler });
     requireSame({ ...at.sampler, epochs: at.epochs }, { ...sampler, epochs });
     requirePosition(at, train);
@@ -64,6 +68,17 @@ function requirePosition(at: Counters, train: BatchSource<Tensors, Tensors>): vo
   throw new StateError(
     `fit(): Expected batches with at({ epoch, batch }) to go on exactly, in epoch ${at.epoch + 1} after ${at.batch} ` +
       "batches, got an iterable without: give it that method, or pass `force` to begin a new pass over it and leave out as many",
+  );
+}
+
+/** A mean over an epoch is of all of it: what was measured in its first part must be in the rest. */
+function requireMetrics({ seen, metricSums = {} }: Counters, metrics: readonly string[]): void {
+  const [begun, now] = [Object.keys(metricSums).sort(), [...metrics].sort()];
+  if (seen === 0 || String(begun) === String(now)) return;
+  throw new StateError(
+    `fit(): Expected metrics ${begun.join(", ") || "none"}, with which this epoch was begun, got ${
+      now.join(", ") || "none"
+    }: give the same until it is over`,
   );
 }
 

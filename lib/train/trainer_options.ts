@@ -4,9 +4,11 @@ import type { FloatName } from "../ffi/codes.ts";
 import { crossEntropyLoss, type Loss } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
+import { requireKnown } from "../optim/known_options.ts";
 import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
 import type { Schedule, ScheduleConfig } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
+import { kindOf, requireFunction } from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -80,6 +82,41 @@ export interface TrainerConfig {
   readonly dtype: FloatName | null;
 }
 
+/** The names of the options. */
+const names: readonly (keyof TrainerOptions)[] = [
+  "optimizer",
+  "schedule",
+  "groups",
+  "loss",
+  "labelSmoothing",
+  "metrics",
+  "transformBatch",
+  "seed",
+  "clipNorm",
+  "accumulate",
+  "capture",
+  "dtype",
+  "ema",
+];
+
+/** Refuses options that are none of a trainer's, which would have no effect, and those of another type. */
+export function requireTrainerOptions(options: object): void {
+  requireKnown("Trainer", options, names);
+  const { optimizer, schedule, transformBatch, seed } = options as Readonly<Record<string, unknown>>;
+  for (
+    const [name, value, method, say] of [
+      ["optimizer", optimizer, "bind", "optim.adamw()"],
+      ["schedule", schedule, "over", "optim.cosine({ lr: 1e-3 })"],
+    ] as const
+  ) {
+    if (typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function") continue;
+    throw new TypeError(`Trainer(): Expected \`${name}\`, say ${say}, got ${kindOf(value)}`);
+  }
+  if (transformBatch !== undefined) requireFunction("Trainer", "transformBatch", transformBatch);
+  if (seed === undefined || Number.isInteger(seed) && (seed as number) >= 0 && (seed as number) < 2 ** 32) return;
+  throw new RangeError(`Trainer(): Expected \`seed\` as a whole number from 0 to 2^32 - 1, got ${kindOf(seed)}`);
+}
+
 /** What of a trainer's options a run's configuration keeps. */
 export function trainerConfig<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
   { optimizer, schedule, clipNorm, accumulate, ema, capture, dtype }: TrainerOptions<In, Out, Targets>,
@@ -116,18 +153,30 @@ export interface FitOptions<In extends Tensors = Tensor, Targets extends Tensors
   force?: boolean;
 }
 
+/** The names of the options of a fit. */
+export const fitOptions: readonly (keyof FitOptions)[] = [
+  "epochs",
+  "valid",
+  "signal",
+  "runFolder",
+  "saveEvery",
+  "resume",
+  "force",
+];
+
 /** The loss of some options: cross entropy, or one of the script's own. */
 export function lossOf<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
   { loss, labelSmoothing }: TrainerOptions<In, Out, Targets>,
 ): Loss<In, Out, Targets> {
   if (loss === undefined) {
-    if (labelSmoothing === undefined || labelSmoothing >= 0 && labelSmoothing <= 1) {
+    const smooths = typeof labelSmoothing === "number" && labelSmoothing >= 0 && labelSmoothing <= 1;
+    if (labelSmoothing === undefined || smooths) {
       // A model of several outputs has no logits, and the first step says so.
       return crossEntropyLoss({ labelSmoothing }) as unknown as Loss<In, Out, Targets>;
     }
-    throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${labelSmoothing}`);
+    throw new RangeError(`Trainer(): Expected \`labelSmoothing\` from 0 to 1, got ${kindOf(labelSmoothing)}`);
   }
-  if (typeof loss !== "function") throw new TypeError(`Trainer(): Expected \`loss\` as a function, got ${typeof loss}`);
+  requireFunction("Trainer", "loss", loss);
   if (labelSmoothing === undefined) return loss;
   throw new TypeError(
     "Trainer(): Expected `loss` or `labelSmoothing`, got both: give the loss with its smoothing, say " +

@@ -2,7 +2,7 @@
 import { apply } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireKnownOptions, requireNumbers, requireOptions, requireTensor } from "./checks.ts";
 
 /** What the values are scaled and shifted by once they are normalised. */
 export interface NormOptions {
@@ -43,7 +43,8 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   requireTensor("layerNorm", "x", x);
   requireOptions("layerNorm", options, "layerNorm(x, { weight, bias })");
   requireKnownOptions("layerNorm", options, ["shape", "weight", "bias", "eps"]);
-  const shape = options.shape ?? x.shape.slice(-1);
+  const { shape = x.shape.slice(-1) } = options;
+  requireNumbers("layerNorm", "shape", shape, "shape: […]");
   const rank = shape.length;
   if (rank === 0 || rank > x.rank || shape.some((size, axis) => size !== x.shape[x.rank - rank + axis])) {
     throw new TypeError(

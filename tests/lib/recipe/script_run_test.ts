@@ -203,3 +203,14 @@ Deno.test("createRun(): bf16, and a network of one's own that is registered", as
   await assertRejects(() => opened.evaluate(), recipe.SettingError, "did not say which data it is of");
   assertEquals((await opened.evaluate({ data: "mnist" })).n > 0, true);
 });
+
+Deno.test("createRun names what is no trainer and no batches", async () => {
+  const createRun = recipe.createRun as (...args: unknown[]) => Promise<unknown>;
+  await assertRejects(() => createRun(3, {}), TypeError, "createRun(): Expected a Trainer, got 3");
+  using device = new Device("cpu", { threads: 1 });
+  using model = models.mnistNet({ seed: 0, device });
+  using trainer = new Trainer(model, { optimizer: optim.sgd(), schedule: optim.constant({ lr: 1e-3 }) });
+  await assertRejects(() => createRun(trainer), TypeError, "createRun(): Expected options, got undefined");
+  const options = { model: { name: "mnistNet" } };
+  await assertRejects(() => createRun(trainer, options), TypeError, "Expected `batches` of a data set, got undefined");
+});
