@@ -91,7 +91,8 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): (output: Te
   }
   requireWeights(weights);
   const loss = (logits: Tensor, batch: LossTargets): Tensor => {
-    const { labels, targets: target = labels } = (batch ?? {}) as LossBatch;
+    const given = (batch ?? {}) as LossBatch;
+    const target = given.targets ?? given.labels;
     requireTensor("crossEntropy", "logits", logits);
     requireTensor("crossEntropy", "target", target);
     if (weights === undefined) return crossEntropyOf(logits, target, { labelSmoothing });

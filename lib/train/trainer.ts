@@ -100,9 +100,9 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     this.#metrics = metrics;
     this.#accumulate = requireAccumulate(accumulate);
     this.#options = options;
-    this.config = trainerConfig(options);
     this.model = model;
     this.optimizer = optimizer.bind(model, { groups });
+    this.config = trainerConfig(options);
     this.optimizer.prepare();
     this.ema = ema === undefined ? undefined : new Ema(model, { decay: ema });
     this.#device = model.namedParameters().values().next().value!.device;

@@ -50,7 +50,8 @@ export interface TrainerOptions<
   clipNorm?: number;
   /**
    * Batches an optimizer step, from 1; by default 1. The gradient is the mean over all of their samples, so that without
-   * batch norm it is that of one large batch; what is left at an epoch's end is a step of its own.
+   * batch norm it is that of one large batch; what is left at an epoch's end is a step of its own. A loss that divides by
+   * something else than the samples, as cross entropy of labels with weights does, is averaged over the batches as it is.
    */
   accumulate?: number;
   /** Whether each step is recorded once and then replayed by one native call; by default true. */
@@ -70,6 +71,12 @@ export interface TrainerConfig {
   readonly optimizer: OptimizerConfig;
   /** The schedule with its settings. */
   readonly schedule: ScheduleConfig;
+  /** Settings for some of the parameters, their patterns and functions as text. */
+  readonly groups: readonly (Omit<ParameterGroup, "match"> & { readonly match: string })[];
+  /** Share of the target spread over all classes; null for a loss of the script's own. */
+  readonly labelSmoothing: number | null;
+  /** By what a batch transform of the script's own draws, null for the batches' seed; null where there is none. */
+  readonly transformBatch: { readonly seed: number | null } | null;
   /** The largest norm that all gradients have together; null for any. */
   readonly clipNorm: number | null;
   /** Batches an optimizer step. */
@@ -119,11 +126,16 @@ export function requireTrainerOptions(options: object): void {
 
 /** What of a trainer's options a run's configuration keeps. */
 export function trainerConfig<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
-  { optimizer, schedule, clipNorm, accumulate, ema, capture, dtype }: TrainerOptions<In, Out, Targets>,
+  options: TrainerOptions<In, Out, Targets>,
 ): TrainerConfig {
+  const { optimizer, schedule, groups = [], loss, labelSmoothing = 0, transformBatch, seed = null } = options;
+  const { clipNorm, accumulate, ema, capture, dtype } = options;
   return {
     optimizer: optimizer.config,
     schedule: schedule.config,
+    groups: groups.map((group) => ({ ...group, match: `${group.match}` })),
+    labelSmoothing: loss === undefined ? labelSmoothing : null,
+    transformBatch: transformBatch === undefined ? null : { seed },
     clipNorm: clipNorm ?? null,
     accumulate: accumulate ?? 1,
     ema: ema ?? null,

@@ -1,7 +1,18 @@
 /** Runs that scripts train, opened as those of recipes. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { data, Device, type FitResult, models, nn, optim, recipe, StateError, Trainer } from "../../../mod.ts";
+import {
+  data,
+  Device,
+  type FitResult,
+  models,
+  nn,
+  optim,
+  recipe,
+  StateError,
+  Trainer,
+  type TrainerOptions,
+} from "../../../mod.ts";
 import { runCommand } from "../../../lib/cli/command.ts";
 import { evaluateCommand } from "../../../tasks/evaluate.ts";
 import { trainCommand } from "../../../tasks/train.ts";
@@ -26,12 +37,13 @@ interface Script extends Partial<recipe.CreateRunOptions> {
   seed?: number;
   capture?: boolean;
   dtype?: "bf16";
+  more?: Partial<TrainerOptions>;
   watch?(trainer: Trainer, run: recipe.ScriptRun): void;
 }
 
 /** What a script does: four steps an epoch, two epochs, the body frozen in the first. */
 async function script(
-  { lr = 4e-3, seed = 0, capture, dtype, watch, ...how }: Script,
+  { lr = 4e-3, seed = 0, capture, dtype, more, watch, ...how }: Script,
 ): Promise<{ state: string; result: FitResult; folder: string; resumed: boolean }> {
   using device = new Device("cpu", { threads: 1 });
   const { train, valid } = await data.mnist({ limit: 64, device });
@@ -44,6 +56,7 @@ async function script(
     ema: 0.9,
     capture,
     dtype,
+    ...more,
   });
   trainer.on("epochBegin", ({ epoch }) => {
     if (epoch === 2) trainer.optimizer.configure({ match: /^(?!head)/, frozen: false });
@@ -143,6 +156,15 @@ Deno.test("createRun(): what is not as it was is refused, a folder that is taken
     recipe.ChangedSettingsError,
     `Run "${path}" was started with schedule.lr 0.004, now 0.01: pass \`force\` to go on anyway`,
   );
+  const others: [Partial<TrainerOptions>, string][] = [
+    [{ labelSmoothing: 0.1 }, "labelSmoothing 0, now 0.1"],
+    [{ loss: (output) => output.mean() }, "labelSmoothing 0, now null"],
+    [{ groups: [{ match: /^(?!head)/, frozen: true }] }, "groups ["],
+    [{ transformBatch: data.mixup({ alpha: 1 }), seed: 7 }, "now 7"],
+  ];
+  for (const [more, message] of others) {
+    await assertRejects(() => script({ ...resumed, more }), recipe.ChangedSettingsError, message);
+  }
   await assertRejects(() => script({ folder: path }), Error, "it holds ");
   assertEquals((await script({ ...resumed, lr: 1e-2, force: true })).state, state);
   await assertRejects(
