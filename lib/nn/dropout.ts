@@ -22,7 +22,8 @@ export abstract class Noise extends Module {
   constructor(options: DropoutLayerOptions = {}) {
     super();
     requireOptions(new.target.name, options, `new ${new.target.name}({ p: 0.5 })`);
-    requireKnownOptions(new.target.name, options, ["p", "seed", "stream", "init", "device"]);
+    // What a model hands to all of its layers has a dtype too.
+    requireKnownOptions(new.target.name, options, ["p", "seed", "stream", "init", "device", "dtype"]);
     this.p = options.p ?? 0.5;
     this.counter = RandomCounter.make(options);
   }

@@ -214,7 +214,10 @@ Deno.test("layers of noise and counters refuse options that they have not", () =
   using device = new Device("cpu", { threads: 1 });
   using counter = nn.RandomCounter.make({ seed: 0, device });
   const cases: [() => unknown, string][] = [
-    [() => new nn.Dropout(wrong({ rate: 0.1 })), "Dropout(): Expected options among p, seed, stream, init, device"],
+    [
+      () => new nn.Dropout(wrong({ rate: 0.1 })),
+      "Dropout(): Expected options among p, seed, stream, init, device, dtype",
+    ],
     [() => new nn.StochasticDepth(wrong({ P: 0.1 })), "StochasticDepth(): Expected options among p,"],
     [() => nn.RandomCounter.make(wrong(null)), "RandomCounter(): Expected options, got null"],
     [() => counter.rand([2], wrong({ min: 1 })), "rand(): Expected options among low, high, dtype, got `min`"],
