@@ -40,8 +40,8 @@ export interface Counters {
   readonly lossSum: number;
   /** Correct answers of the epoch so far; null where the targets are no classes. */
   readonly correct: number | null;
-  /** Sums of the script's own metrics over the samples of the epoch so far; not set where there are none. */
-  readonly metricSums?: Readonly<Record<string, number>>;
+  /** Sums of the script's own metrics over the samples of the epoch so far, in files null for NaN; not set where there are none. */
+  readonly metricSums?: Readonly<Record<string, number | null>>;
   /** Samples of the epoch so far. */
   readonly seen: number;
   /** Time of all steps. */

@@ -1,7 +1,8 @@
 /** Where a training takes its batches from: a data set's, or any iterable of a script. */
 import type { Device } from "../tensor/device.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, mapTensors, type Tensors } from "../tensor/tensors.ts";
 
 /**
@@ -52,6 +53,15 @@ export function canPosition<In extends Tensors, Targets extends Tensors>(source:
   return Array.isArray(source) || typeof (source as Partial<Positioned<In, Targets>>).at === "function";
 }
 
+/** Throws where batches cannot be gone through. */
+export function requireIterable(caller: string, batches: unknown): void {
+  const given = Object(batches ?? {}) as Readonly<Record<PropertyKey, unknown>>;
+  if ([Symbol.asyncIterator, Symbol.iterator, "at"].some((name) => typeof given[name] === "function")) return;
+  throw new TypeError(
+    `${caller}(): Expected batches as an array, an iterable or batches() of a data set, got ${kindOf(batches)}`,
+  );
+}
+
 /** One epoch from one of its batches on; what cannot be positioned begins a new one, of which those before are passed over. */
 export async function* passOver<In extends Tensors, Targets extends Tensors>(
   source: BatchSource<In, Targets>,
@@ -82,9 +92,11 @@ export function sampleBatch<In extends Tensors, Targets extends Tensors>(
   batch: TrainingBatch<In, Targets>,
   from: number,
 ): SampleBatch<In, Targets> {
-  const { inputs = batch.images, targets = batch.labels } = batch;
+  const { inputs = batch?.images, targets = batch?.labels } = batch ?? {};
   if (inputs === undefined) {
-    const got = Object.keys(batch).join(", ") || "none of them";
+    const got = typeof batch === "object" && batch !== null && !(batch instanceof Tensor) && !Array.isArray(batch)
+      ? Object.keys(batch).join(", ") || "none of them"
+      : kindOf(batch);
     throw new TypeError(
       `${caller}(): Expected batches with \`inputs\` and \`targets\`, or images and labels, got ${got}`,
     );

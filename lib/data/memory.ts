@@ -2,6 +2,7 @@
 import { applyOne } from "../tensor/apply.ts";
 import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
+import { kindOf, requireNumbers, requireOptions } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { channelsLast, whole } from "./checks.ts";
@@ -51,7 +52,12 @@ export interface DatasetOptions {
  * ```
  */
 export function fromArrays(arrays: Arrays, options: DatasetOptions = {}): Dataset {
+  requireOptions("fromArrays", arrays, "fromArrays({ images, labels, imageShape, classes })");
   const { images, labels, imageShape } = arrays;
+  requireNumbers("fromArrays", "imageShape", imageShape, "imageShape: […]");
+  if (!(images instanceof Uint8Array)) {
+    throw new TypeError(`fromArrays(): Expected \`images\` as a Uint8Array, got ${kindOf(images)}`);
+  }
   channelsLast("fromArrays", imageShape);
   const size = imageShape.reduce((product, side) => product * side, 1);
   const n = labels?.length ?? images.length / size;

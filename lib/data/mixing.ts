@@ -58,7 +58,7 @@ export function mixup(options: MixOptions): BatchTransform {
     requireFloats("mixup", inputs);
     const { kept, partner } = mixOf(inputs, options, { ...context, first: draws.mixup });
     const mixed = (values: Tensor): Tensor => {
-      const part = kept.reshape([kept.shape[0]!, ...values.shape.slice(1).map(() => 1)]);
+      const part = inDtype(kept, values.dtype).reshape([kept.shape[0]!, ...values.shape.slice(1).map(() => 1)]);
       return values.mul(part).add(gatherRows(values, partner).mul(part.affine(-1, 1)));
     };
     return { inputs: mixed(inputs), targets: mixed(sharesOf("mixup", batch, options, context)) };
@@ -116,7 +116,7 @@ function requireMix(caller: string, options: MixOptions): void {
 }
 
 function requireFloats(caller: string, inputs: unknown): asserts inputs is Tensor {
-  if (inputs instanceof Tensor && isFloat(inputs.dtype)) return;
+  if (inputs instanceof Tensor && (inputs.dtype === "f32" || inputs.dtype === "f64")) return;
   const got = inputs instanceof Tensor ? inputs.dtype : "several tensors";
   throw new TypeError(
     `${caller}(): Expected inputs as one tensor of f32 or f64, got ${got}: mix them in a transform of your own`,

@@ -2,6 +2,7 @@
 import { DataError } from "../ffi/errors.ts";
 import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
+import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import { whole } from "./checks.ts";
 import type { Dataset } from "./dataset.ts";
@@ -69,12 +70,14 @@ export async function fromSamples(
   samples: Iterable<Sample> | AsyncIterable<Sample>,
   options: SamplesOptions,
 ): Promise<Dataset> {
+  requireOptions("fromSamples", options, "fromSamples(samples, { size: 128 })");
   const { size, training = false, device = defaultDevice() } = options;
   whole("fromSamples", "size", size, 1, 4096);
   const images: RawImage[] = [];
   const answers: Omit<Sample, "image">[] = [];
-  for await (const { image, ...answer } of samples) {
+  for await (const sample of samples) {
     const at = answers.length;
+    const { image, ...answer } = (sample ?? {}) as Sample;
     images.push(image instanceof Uint8Array ? await pixelsOf(image, at, options) : checkImage(image, at));
     answers.push(answer);
   }
@@ -115,6 +118,11 @@ async function pixelsOf(
 }
 
 function checkImage(image: RawImage, at: number): RawImage {
+  if (!Array.isArray(image?.shape) || !(image.data instanceof Uint8Array)) {
+    throw new TypeError(
+      `fromSamples(): Expected image ${at} as the bytes of a file or as { data, shape }, got ${kindOf(image)}`,
+    );
+  }
   const [height, width, channels] = image.shape;
   const sides = [height, width].every((side) => Number.isInteger(side) && side >= 1 && side <= 16_384);
   if (!sides || channels !== 3 || image.data.length !== height * width * 3) {

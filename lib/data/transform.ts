@@ -1,4 +1,5 @@
 /** Batch transforms: what a training batch goes through inside the step. */
+import { kindOf } from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -53,7 +54,11 @@ export function transformed<In extends Tensors, Targets extends Tensors>(
   transform: BatchTransform<In, Targets>,
   context: TransformContext,
 ): Pick<TransformInput<In, Targets>, "inputs" | "targets"> {
-  const made = transform({ inputs, images: inputs, targets, labels: targets }, context);
+  const made: TransformOutput<In, Targets> = transform({ inputs, images: inputs, targets, labels: targets }, context);
+  if (typeof made !== "object" || made === null || made instanceof Promise) {
+    const got = made instanceof Promise ? "a promise" : kindOf(made);
+    throw new TypeError(`Expected the batch transform to give { inputs, targets }, or one of them, got ${got}`);
+  }
   // One that returns `{ ...batch, images }` has changed the one name and handed the other on.
   const changed = <Value>(before: Value, ...names: (Value | undefined)[]): Value =>
     names.find((value) => value !== undefined && value !== before) ?? before;

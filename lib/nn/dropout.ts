@@ -1,6 +1,6 @@
 /** Layers of noise: in training mode alone. */
 import { dropout, type DropoutOptions, requireShare, stochasticDepth } from "../tensor/ops/dropout.ts";
-import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { requireKnownOptions, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { guard } from "../tensor/recording.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
@@ -22,6 +22,8 @@ export abstract class Noise extends Module {
   constructor(options: DropoutLayerOptions = {}) {
     super();
     requireOptions(new.target.name, options, `new ${new.target.name}({ p: 0.5 })`);
+    // What a model hands to all of its layers has a dtype too.
+    requireKnownOptions(new.target.name, options, ["p", "seed", "stream", "init", "device", "dtype"]);
     this.p = options.p ?? 0.5;
     this.counter = RandomCounter.make(options);
   }

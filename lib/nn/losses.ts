@@ -1,8 +1,9 @@
 /** Losses: what a training makes small. */
 import { type JsonOptions, Registry } from "../registry/registry.ts";
+import type { FloatName } from "../ffi/codes.ts";
 import { full } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { requireKnownOptions, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
 import { crossEntropy as crossEntropyOf } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
@@ -88,7 +89,10 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): (output: Te
   requireLabelSmoothing("crossEntropyLoss", labelSmoothing);
   requireWeights(weights);
   const loss = (logits: Tensor, batch: LossTargets): Tensor => {
-    const target = "targets" in batch ? batch.targets : batch.labels;
+    const given = (batch ?? {}) as LossBatch;
+    const target = given.targets ?? given.labels;
+    requireTensor("crossEntropy", "logits", logits);
+    requireTensor("crossEntropy", "target", target);
     if (weights === undefined) return crossEntropyOf(logits, target, { labelSmoothing });
     return crossEntropyOf(logits, weightedTarget(logits, target, { labelSmoothing, weights }));
   };
@@ -139,10 +143,12 @@ function weightedTarget(
 }
 
 /** What each class should have: labels i32 [n] as one-hot rows, spread by label smoothing; rows [n, classes] as they are. */
-function sharesOf(output: Tensor, labels: Tensor, labelSmoothing = 0): Tensor {
+export function sharesOf(output: Tensor, labels: Tensor, labelSmoothing = 0): Tensor {
   const [, classes = 0] = output.shape;
-  const dtype = output.dtype === "bf16" ? "f32" : output.dtype;
-  const shares = labels.rank === 1 ? oneHot(labels, { classes, dtype }) : labels;
+  const dtype = output.dtype === "bf16" ? "f32" : output.dtype as FloatName;
+  const shares = output.rank === 2 && labels.rank === 1 && labels.dtype === "i32"
+    ? oneHot(labels, { classes, dtype })
+    : labels;
   return labelSmoothing === 0 ? shares : shares.affine(1 - labelSmoothing, labelSmoothing / classes);
 }
 

@@ -113,6 +113,7 @@ export class GroupNorm extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { groups, channels, weight, bias, eps } = this;
+    requireTensor("GroupNorm", "x", x);
     requireChannels("GroupNorm", `GroupNorm(${groups}, ${channels})`, x, channels);
     return groupNorm(x, { groups, weight, bias, eps });
   }

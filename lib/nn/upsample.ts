@@ -1,5 +1,5 @@
 /** Layers that make images larger: upsampling, and transposed convolution. */
-import { requireOptions } from "../tensor/ops/checks.ts";
+import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { convTranspose2d } from "../tensor/ops/conv_transpose2d.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
 import { requireUpsample, upsample2d, type UpsampleOptions } from "../tensor/ops/resample.ts";
@@ -109,6 +109,7 @@ export class ConvTranspose2d extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { stride, padding, outputPadding, groups } = this;
+    requireTensor("ConvTranspose2d", "x", x);
     const [inChannels = 0, , , channels = 0] = this.weight.shape;
     requireImages("ConvTranspose2d", `ConvTranspose2d(${inChannels}, ${channels * groups})`, x, inChannels);
     const bias = this.bias && forInput(this.bias, x);

@@ -61,9 +61,15 @@ export function clipGradNorm(target: AnyModule | Iterable<AnyModule | Tensor>, m
   );
 }
 
+function isIterable(target: unknown): boolean {
+  return typeof target === "object" && target !== null && Symbol.iterator in target;
+}
+
 /** Parameters, each once. */
 function leavesIn(target: AnyModule | Iterable<AnyModule | Tensor>): Tensor[] {
-  const given: unknown[] = target instanceof Module ? [target] : [...target];
+  const given: unknown[] = target instanceof Module || target instanceof Tensor || !isIterable(target)
+    ? [target]
+    : [...target];
   const leaves = given.flatMap((each) => {
     if (each instanceof Module) return [...each.namedParameters().values()] as Tensor[];
     if (each instanceof Tensor) return [each];

@@ -105,7 +105,10 @@ export function defineOptimizer<
 }
 
 function requireDefinition(
-  { name, states = [], copies = [], update, takes }: OptimizerDefinition<string, Record<string, OptionValue>>,
+  { name, states = [], copies = [], limits = {}, update, takes }: OptimizerDefinition<
+    string,
+    Record<string, OptionValue>
+  >,
 ): void {
   const refuse = (what: string, got: unknown): never => {
     throw new TypeError(`defineOptimizer(): Expected ${what}, got ${got}`);
@@ -115,6 +118,13 @@ function requireDefinition(
   }
   if (typeof update !== "function") refuse("`update` as a function", typeof update);
   if (takes !== undefined && typeof takes !== "function") refuse("`takes` as a function", typeof takes);
+  for (const [field, list] of Object.entries({ states, copies })) {
+    if (!Array.isArray(list)) refuse(`\`${field}\` as an array of names`, kindOf(list));
+  }
+  for (const [option, limit] of Object.entries(limits)) {
+    const two = Array.isArray(limit) && limit.length === 2 && limit.every((end) => typeof end === "number");
+    if (!two) refuse(`\`limits.${option}\` as two numbers`, kindOf(limit));
+  }
   states.forEach((state, index) => {
     if (!/^[a-zA-Z]\w*$/.test(state)) refuse("`states` as names of letters and digits", JSON.stringify(state));
     if (states.indexOf(state) !== index) refuse("`states` with different names", `"${state}" twice`);

@@ -60,15 +60,28 @@ export function requirePattern(op: string, match: unknown): void {
   throw new TypeError(`${op}(): Expected \`match\` as a pattern or a function, got ${kindOf(match)}`);
 }
 
+/** Throws where a group sets what cannot be. */
+function requireSettings(op: string, group: ParameterGroup): void {
+  for (const name of ["lrScale", "wd"] as const) {
+    const value = group[name];
+    if (value === undefined || Number.isFinite(value) && value >= 0) continue;
+    throw new RangeError(`${op}(): Expected a group's \`${name}\` as a number from 0, got ${kindOf(value)}`);
+  }
+  if (group.frozen === undefined || typeof group.frozen === "boolean") return;
+  throw new TypeError(`${op}(): Expected a group's \`frozen\` as true or false, got ${kindOf(group.frozen)}`);
+}
+
 /** Throws where a group applies to no parameter: it would be a setting without effect. */
 export function requireMatch(
   op: string,
   groups: readonly ParameterGroup[],
   parameters: ReadonlyMap<string, Parameter>,
 ): void {
+  if (!Array.isArray(groups)) throw new TypeError(`${op}(): Expected \`groups\` as an array, got ${kindOf(groups)}`);
   const open = new Map(parameters);
   for (const group of groups) {
     requireKnown(op, group, ["match", "lrScale", "wd", "frozen"]);
+    requireSettings(op, group);
     requirePattern(op, group.match);
     const matched = [...parameters].filter(([path, parameter]) => matches(group, path, parameter));
     if (matched.length === 0) {

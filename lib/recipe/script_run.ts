@@ -10,11 +10,12 @@ import { configOf, isRun, loadRun } from "../run/saved_run.ts";
 import type { Device } from "../tensor/device.ts";
 import { randn } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
-import type { Trainer } from "../train/trainer.ts";
+import { Trainer } from "../train/trainer.ts";
 import type { Module, Parameter } from "../nn/module.ts";
 import { buildModel, type ModelChoice } from "./build.ts";
 import { checkModel } from "./check.ts";
@@ -120,6 +121,8 @@ export class ScriptRun implements Disposable {
  * ```
  */
 export async function createRun(trainer: Trainer, options: CreateRunOptions): Promise<ScriptRun> {
+  if (!(trainer instanceof Trainer)) throw new TypeError(`createRun(): Expected a Trainer, got ${kindOf(trainer)}`);
+  requireOptions("createRun", options, 'createRun(trainer, { model: { name: "mnistNet" }, batches })');
   const { batches, folder, resume = false, force = false } = options;
   requireClasses(batches);
   checkModel(options.model);
@@ -144,7 +147,11 @@ interface ScriptConfig extends ModelChoice {
 }
 
 /** Predictions and measurements are of classes. */
-function requireClasses({ dataset: { classes } }: Batches): void {
+function requireClasses(batches: Batches): void {
+  const classes: readonly string[] | undefined = batches?.dataset?.classes;
+  if (classes === undefined) {
+    throw new TypeError(`createRun(): Expected \`batches\` of a data set, got ${kindOf(batches)}`);
+  }
   if (classes.length > 0) return;
   throw new TypeError(
     "createRun(): Expected batches of images with classes, got some without: RunFolder.create() keeps other trainings",

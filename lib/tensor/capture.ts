@@ -162,8 +162,16 @@ export function capture<Args extends readonly Tensors[], Result extends StepResu
   }
 
   function many(batches: readonly Readonly<Args>[], { rates }: ManyOptions = {}): Result[] {
-    if (rates !== undefined && rates.lr.length !== batches.length) {
-      throw new RangeError(`many(): Expected a rate for each of ${batches.length} steps, got ${rates.lr.length}`);
+    const given: unknown = batches;
+    if (!Array.isArray(given) || !given.every(Array.isArray)) {
+      throw new TypeError("many(): Expected an array with the list of arguments of each step, say [[x1], [x2]]");
+    }
+    if (rates !== undefined && rates.lr?.length !== batches.length) {
+      throw new RangeError(
+        `many(): Expected \`rates.lr\` with a rate for each of ${batches.length} steps, got ${
+          rates.lr?.length ?? "none"
+        }`,
+      );
     }
     const all = batches.map((args) => leavesOf(args, "capture", "arguments"));
     const keys = all.map((leaves, place) => (deviceOf(leaves), keyOf(batches[place]!, leaves)));

@@ -1,5 +1,6 @@
 /** What an epoch's steps have come to so far. */
 import type { Counters } from "../checkpoint/state.ts";
+import { StateError } from "../ffi/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { StepLoss } from "./events.ts";
 import { counts } from "./measures.ts";
@@ -22,20 +23,18 @@ export class EpochSums implements Disposable {
     const named = { loss: lossSum, ...(correct === null ? {} : { correct }), ...metricSums };
     // Before the first step it is not known what there is to sum.
     if (seen === 0) this.#begin([]);
-    else {
-      this.#begin(Object.keys(named));
-      // JSON holds null for what is no finite number.
-      this.#meter.sums.splice(0, Infinity, ...Object.values(named).map((sum: number | null) => sum ?? NaN));
-    }
-    this.#meter.samples = seen;
+    else this.#begin(Object.keys(named), Object.values(named), seen);
   }
 
-  #begin(names: readonly string[]): void {
+  #begin(names: readonly string[], sums: readonly (number | null)[] = [], samples = 0): void {
     this.#meter.dispose();
     this.#names = names;
     const told = (values: readonly number[], n: number): void =>
       this.#losses.read(Object.fromEntries(names.map((name, place) => [name, values[place]!])), n);
     this.#meter = new Meter(names.map((name) => counts.has(name)), told);
+    // JSON has no NaN, and writes null.
+    this.#meter.sums.splice(0, sums.length, ...sums.map((sum) => sum ?? NaN));
+    this.#meter.samples = samples;
   }
 
   /** Steps whose values it has taken. */
@@ -51,7 +50,21 @@ export class EpochSums implements Disposable {
   /** Takes the values of a step of `n` samples, which are enqueued. */
   async add(values: Tensor, n: number, names: readonly string[]): Promise<void> {
     if (this.#names.length === 0) this.#begin(names);
+    else if (String(names) !== String(this.#names)) this.#reorder(names, values);
     await this.#meter.add(values, n);
+  }
+
+  /** Sums the values in another order from here on: a training that goes on may name its metrics in another one. */
+  #reorder(names: readonly string[], values: Tensor): void {
+    const sums = new Map(this.#names.map((name, place) => [name, this.#meter.sums[place]!]));
+    if (this.#meter.batches > 0 || names.length !== sums.size || !names.every((name) => sums.has(name))) {
+      values.dispose();
+      throw new StateError(
+        `fit(): Expected each step of an epoch to measure ${this.#names.join(", ")}, as those before, got ` +
+          `${names.join(", ")}: give all batches targets of one kind`,
+      );
+    }
+    this.#begin(names, names.map((name) => sums.get(name)!), this.#meter.samples);
   }
 
   /** The mean of a value over the samples read so far; null before the first, and for a value that there is not. */

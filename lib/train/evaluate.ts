@@ -1,18 +1,27 @@
 /** Measuring a model. */
-import { type BatchSource, deviceOf, type SampleBatch, sampleBatch, type TrainingBatch } from "../data/batch_source.ts";
+import {
+  type BatchSource,
+  deviceOf,
+  requireIterable,
+  type SampleBatch,
+  sampleBatch,
+  type TrainingBatch,
+} from "../data/batch_source.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import { crossEntropyLoss, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { type AnyModule, Module } from "../nn/module.ts";
+import { requireKnown } from "../optim/known_options.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { kindOf, requireFunction } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
-import { classesOf, counts, type Measures, measuresOf, packed, requireMetrics } from "./measures.ts";
+import { classesOf, counts, type Measures, measuresOf, packed, requireMetrics, scalarOf } from "./measures.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 import { PredictionCollector, type Predictions } from "./predictions.ts";
@@ -56,6 +65,9 @@ export interface EvaluateOptions<
   /** What the model computes in, say bf16; by default what the inputs come in. */
   dtype?: FloatName;
 }
+
+/** The names of the options. */
+const evaluateOptions = ["loss", "metrics", "signal", "onProgress", "onPredictions", "dtype"];
 
 /** Runs something with every module in evaluation mode, and puts each back into its own mode afterwards. */
 export async function inEvaluation<Result>(model: AnyModule, body: () => Promise<Result>): Promise<Result> {
@@ -108,7 +120,11 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
   batches: MeasuredBatches<In, Targets>,
   options: EvaluateOptions<In, Out, Targets> = {},
 ): Promise<Evaluation> {
+  requireKnown("evaluate", options, evaluateOptions);
   const { metrics = {}, onPredictions, onProgress, signal } = options;
+  if (!(model instanceof Module)) throw new TypeError(`evaluate(): Expected a model, got ${kindOf(model)}`);
+  requireIterable("evaluate", batches);
+  if (options.loss !== undefined) requireFunction("evaluate", "loss", options.loss);
   const loss = measuredBy(options.loss ?? crossEntropyLoss() as unknown as Loss<In, Out, Targets>);
   requireMetrics("evaluate", metrics);
   let device: Device | undefined;
@@ -171,7 +187,7 @@ function measured<In extends Tensors, Out extends Tensors, Targets extends Tenso
       const classes = classesOf(output, targets, isCrossEntropy(loss));
       if (kept !== undefined) kept.add(requireClasses(output, classes), classes!, index);
       const all: Measures = [
-        ["loss", loss(output, batch)],
+        ["loss", scalarOf("the loss", loss(output, batch))],
         ...(classes === undefined ? [] : accuracies(output as Tensor, classes)),
         ...measuresOf(metrics, output, batch),
       ];

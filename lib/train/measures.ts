@@ -3,6 +3,7 @@ import type { LossBatch } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { metricColumns } from "../run/run_folder.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { concat } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -25,6 +26,9 @@ export function emaColumn(name: string): string {
 
 /** Refuses metrics that are no functions, and names that could not be columns or are taken. */
 export function requireMetrics(caller: string, metrics: Readonly<Record<string, unknown>>): void {
+  if (typeof metrics !== "object" || metrics === null || Array.isArray(metrics)) {
+    throw new TypeError(`${caller}(): Expected \`metrics\` as functions by their names, got ${kindOf(metrics)}`);
+  }
   const taken = new Set<string>([...metricColumns, "n", ...counts]);
   for (const [name, metric] of Object.entries(metrics)) {
     if (typeof metric !== "function") {
@@ -66,11 +70,21 @@ export function measuresOf<In extends Tensors, Out extends Tensors, Targets exte
   batch: LossBatch<In, Targets>,
 ): Measures {
   return Object.entries(metrics).map(([name, metric]) => {
-    const value: unknown = metric(output, batch);
-    if (value instanceof Tensor && value.size === 1) return [name, value];
-    const got = value instanceof Tensor ? `shape [${value.shape.join(", ")}]` : typeof value;
-    throw new TypeError(`Expected the metric "${name}" to give a scalar, the mean over the batch, got ${got}`);
+    return [name, scalarOf(`the metric "${name}"`, metric(output, batch))];
   });
+}
+
+/** What a script's function of a batch has given; throws where it is no scalar. */
+export function scalarOf(what: string, value: unknown): Tensor {
+  if (value instanceof Tensor && value.size === 1) return value;
+  const got = value instanceof Tensor
+    ? `shape [${value.shape.join(", ")}]`
+    : value instanceof Promise
+    ? "a promise"
+    : typeof value === "number"
+    ? `the number ${value}`
+    : kindOf(value);
+  throw new TypeError(`Expected ${what} to give a scalar tensor, the mean over the batch, got ${got}`);
 }
 
 /** Values in one tensor, f32 [count], outside the graph. */

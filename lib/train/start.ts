@@ -1,6 +1,6 @@
 /** Where a training begins, or goes on. */
 import { type Counters, type SamplerConfig, startingCounters } from "../checkpoint/state.ts";
-import { type BatchSource, canPosition } from "../data/batch_source.ts";
+import { type BatchSource, canPosition, requireIterable } from "../data/batch_source.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -37,6 +37,7 @@ export function startingPoint(
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new RangeError(`fit(): Expected \`epochs\` as a whole number from 1, got ${epochs}`);
   }
+  requireIterable("fit", train);
   requireLength(train);
   const sampler = samplerOf(train, accumulate);
   const begun = at.epochs > 0;
@@ -83,7 +84,7 @@ function requireSame(begun: Readonly<Record<string, unknown>>, now: Readonly<Rec
 /** Sums of metrics over the epoch under way hold for these metrics alone. */
 function requireMetrics({ seen, metricSums = {} }: Counters, metrics: readonly string[]): void {
   const begun = Object.keys(metricSums);
-  if (seen === 0 || begun.join() === metrics.join()) return;
+  if (seen === 0 || begun.toSorted().join() === metrics.toSorted().join()) return;
   const list = (names: readonly string[]): string => names.join(", ") || "none";
   throw new StateError(
     `fit(): Expected the metrics with which this epoch was begun, ${list(begun)}, got ${

@@ -14,6 +14,7 @@ import type { Metrics } from "../nn/metrics.ts";
 import type { Module } from "../nn/module.ts";
 import { requireClipNorm } from "../optim/clip.ts";
 import { Ema } from "../optim/ema.ts";
+import { requireKnown } from "../optim/known_options.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import type { RunFolder } from "../run/run_folder.ts";
 import type { Device } from "../tensor/device.ts";
@@ -29,8 +30,10 @@ import { startingPoint } from "./start.ts";
 import { TrainingStep } from "./step.ts";
 import {
   type FitOptions,
+  fitOptions,
   lossOf,
   requireAccumulate,
+  requireTrainerOptions,
   type TrainerConfig,
   trainerConfig,
   type TrainerOptions,
@@ -89,6 +92,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
 
   /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module<In, Out>, options: TrainerOptions<In, Out, Targets>) {
+    requireTrainerOptions(options);
     const { schedule, clipNorm, accumulate = 1, seed, metrics = {} } = options;
     this.#loss = lossOf(options);
     requireMetrics("Trainer", metrics);
@@ -96,11 +100,11 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     this.#metrics = metrics;
     this.#accumulate = requireAccumulate(accumulate);
     this.#options = options;
-    this.config = trainerConfig(options);
     this.model = model;
     const { optimizer, ema } = boundTo(model, options);
     this.optimizer = optimizer;
     this.ema = ema;
+    this.config = trainerConfig(options);
     this.#device = model.namedParameters().values().next().value!.device;
     this.#step = new TrainingStep({
       model,
@@ -172,6 +176,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     if (this.#fitting) {
       throw new StateError("fit(): Expected one training at a time, got a second call: await the first");
     }
+    requireKnown("fit", options, fitOptions);
     const metrics = Object.keys(this.#metrics);
     const at = startingPoint(this.#at, train, { ...options, accumulate: this.#accumulate, metrics });
     if (at !== this.#at) {

@@ -4,9 +4,11 @@ import type { FloatName } from "../ffi/codes.ts";
 import { crossEntropyLoss, type Loss, requireLabelSmoothing } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
+import { requireKnown } from "../optim/known_options.ts";
 import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
 import type { Schedule, ScheduleConfig } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
+import { kindOf, requireFunction } from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -48,7 +50,8 @@ export interface TrainerOptions<
   clipNorm?: number;
   /**
    * Batches an optimizer step, from 1; by default 1. The gradient is the mean over all of their samples, so that without
-   * batch norm it is that of one large batch; what is left at an epoch's end is a step of its own.
+   * batch norm it is that of one large batch; what is left at an epoch's end is a step of its own. A loss that divides by
+   * something else than the samples, as cross entropy of labels with weights does, is averaged over the batches as it is.
    */
   accumulate?: number;
   /** Whether each step is recorded once and then replayed by one native call; by default true. */
@@ -68,8 +71,12 @@ export interface TrainerConfig {
   readonly optimizer: OptimizerConfig;
   /** The schedule with its settings. */
   readonly schedule: ScheduleConfig;
-  /** Share of the target spread over all classes; null with a loss of the script's own. */
+  /** Settings for some of the parameters, their patterns and functions as text. */
+  readonly groups: readonly (Omit<ParameterGroup, "match"> & { readonly match: string })[];
+  /** Share of the target spread over all classes; null for a loss of the script's own. */
   readonly labelSmoothing: number | null;
+  /** By what a batch transform of the script's own draws, null for the batches' seed; null where there is none. */
+  readonly transformBatch: { readonly seed: number | null } | null;
   /** The largest norm that all gradients have together; null for any. */
   readonly clipNorm: number | null;
   /** Batches an optimizer step. */
@@ -82,18 +89,53 @@ export interface TrainerConfig {
   readonly dtype: FloatName | null;
 }
 
+/** The names of the options. */
+const names: readonly (keyof TrainerOptions)[] = [
+  "optimizer",
+  "schedule",
+  "groups",
+  "loss",
+  "labelSmoothing",
+  "metrics",
+  "transformBatch",
+  "seed",
+  "clipNorm",
+  "accumulate",
+  "capture",
+  "dtype",
+  "ema",
+];
+
+/** Refuses options that are none of a trainer's, which would have no effect, and those of another type. */
+export function requireTrainerOptions(options: object): void {
+  requireKnown("Trainer", options, names);
+  const { optimizer, schedule, transformBatch, seed } = options as Readonly<Record<string, unknown>>;
+  for (
+    const [name, value, method, say] of [
+      ["optimizer", optimizer, "bind", "optim.adamw()"],
+      ["schedule", schedule, "over", "optim.cosine({ lr: 1e-3 })"],
+    ] as const
+  ) {
+    if (typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function") continue;
+    throw new TypeError(`Trainer(): Expected \`${name}\`, say ${say}, got ${kindOf(value)}`);
+  }
+  if (transformBatch !== undefined) requireFunction("Trainer", "transformBatch", transformBatch);
+  if (seed === undefined || Number.isInteger(seed) && (seed as number) >= 0 && (seed as number) < 2 ** 32) return;
+  throw new RangeError(`Trainer(): Expected \`seed\` as a whole number from 0 to 2^32 - 1, got ${kindOf(seed)}`);
+}
+
 /** What of a trainer's options a run's configuration keeps. */
 export function trainerConfig<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
-  { optimizer, schedule, loss, labelSmoothing = 0, clipNorm, accumulate, ema, capture, dtype }: TrainerOptions<
-    In,
-    Out,
-    Targets
-  >,
+  options: TrainerOptions<In, Out, Targets>,
 ): TrainerConfig {
+  const { optimizer, schedule, groups = [], loss, labelSmoothing = 0, transformBatch, seed = null } = options;
+  const { clipNorm, accumulate, ema, capture, dtype } = options;
   return {
     optimizer: optimizer.config,
     schedule: schedule.config,
+    groups: groups.map((group) => ({ ...group, match: `${group.match}` })),
     labelSmoothing: loss === undefined ? labelSmoothing : null,
+    transformBatch: transformBatch === undefined ? null : { seed },
     clipNorm: clipNorm ?? null,
     accumulate: accumulate ?? 1,
     ema: ema ?? null,
@@ -123,6 +165,17 @@ export interface FitOptions<In extends Tensors = Tensor, Targets extends Tensors
   force?: boolean;
 }
 
+/** The names of the options of a fit. */
+export const fitOptions: readonly (keyof FitOptions)[] = [
+  "epochs",
+  "valid",
+  "signal",
+  "runFolder",
+  "saveEvery",
+  "resume",
+  "force",
+];
+
 /** The loss of some options: cross entropy, or one of the script's own. */
 export function lossOf<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
   { loss, labelSmoothing }: TrainerOptions<In, Out, Targets>,
@@ -132,7 +185,7 @@ export function lossOf<In extends Tensors, Out extends Tensors, Targets extends 
     // A model of several outputs has no logits, and the first step says so.
     return crossEntropyLoss({ labelSmoothing }) as unknown as Loss<In, Out, Targets>;
   }
-  if (typeof loss !== "function") throw new TypeError(`Trainer(): Expected \`loss\` as a function, got ${typeof loss}`);
+  requireFunction("Trainer", "loss", loss);
   if (labelSmoothing === undefined) return loss;
   throw new TypeError(
     "Trainer(): Expected `loss` or `labelSmoothing`, got both: give the loss with its smoothing, say " +

@@ -22,6 +22,12 @@ export function requireNumbers(op: string, name: string, value: unknown, example
   throw new TypeError(`${op}(): Expected \`${name}\` as an array of numbers, got ${kindOf(value)}: write ${given}`);
 }
 
+/** Throws where an argument is no function. */
+export function requireFunction(op: string, name: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new TypeError(`${op}(): Expected \`${name}\` as a function, got ${kindOf(value)}`);
+}
+
 /** Throws where options that must be given are none. */
 export function requireOptions(op: string, value: unknown, example: string): asserts value is object {
   if (typeof value === "object" && value !== null) return;

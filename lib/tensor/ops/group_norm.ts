@@ -2,7 +2,7 @@
 import { apply } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireKnownOptions, requireNumbers, requireOptions, requireTensor } from "./checks.ts";
 import { channelsFirst } from "./conv2d.ts";
 
 /** What the values are scaled and shifted by once they are normalised. */
@@ -44,7 +44,8 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   requireTensor("layerNorm", "x", x);
   requireOptions("layerNorm", options, "layerNorm(x, { weight, bias })");
   requireKnownOptions("layerNorm", options, ["shape", "weight", "bias", "eps"]);
-  const shape = options.shape ?? x.shape.slice(-1);
+  const { shape = x.shape.slice(-1) } = options;
+  requireNumbers("layerNorm", "shape", shape, "shape: […]");
   const rank = shape.length;
   requireLastAxes("layerNorm()", x, shape);
   const size = product(shape), rows = product(x.shape.slice(0, x.rank - rank));

@@ -173,3 +173,33 @@ Deno.test("mixup and cutmix: what cannot be is refused", () => {
   );
   for (const each of [images, labels, index]) each.dispose();
 });
+
+Deno.test("mixup and cutmix: f64 inputs with f32 targets, and what they refuse", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using images = tensor(Float64Array.of(0, 1, 2, 3), [4, 1, 1, 1], { device });
+  using targets = tensor([[0], [1], [2], [3]], undefined, { device });
+  using index = tensor(Int32Array.of(0, 1, 2, 3), [4], { device });
+  using epoch = tensor(Int32Array.of(0), [], { device });
+  const batch = { inputs: images, images, targets, labels: targets };
+  const context = { seed: 0, epoch, index, classes: undefined };
+  for (const transform of [data.mixup({ alpha: 1 }), data.cutmix({ alpha: 1 })]) {
+    const [inputs, shares] = scope(() => {
+      const made = transform(batch, context);
+      return [made.inputs!, made.targets!];
+    });
+    // Each answer is the image's own grey, and stays so.
+    const [greys, answers] = [await inputs!.data(), await shares!.data()];
+    greys.forEach((grey, place) => assertAlmostEquals(answers[place]!, grey, 1e-6));
+    inputs!.dispose();
+    shares!.dispose();
+  }
+  const wrong = (value: unknown): never => value as never;
+  // Draws of eight bits would be equal too often.
+  using coarse = scope(() => images.to("bf16"));
+  const mix = data.mixup({ alpha: 1 });
+  const given = { ...batch, inputs: coarse, images: coarse };
+  assertThrows(() => scope(() => void mix(given, context)), TypeError, "one tensor of f32 or f64, got bf16");
+  assertThrows(() => data.mixup(wrong(undefined)), TypeError, "mixup(): Expected options, got undefined");
+  const options = { alpha: 1, prob: 0.5 };
+  assertThrows(() => data.cutmix(options), TypeError, "Expected options among alpha, probability, classes, got `prob`");
+});

@@ -186,3 +186,20 @@ Deno.test("fromSamples: any number of labels, and values to predict", async () =
     "Expected 1 values a sample, got 2 for image 1",
   );
 });
+
+Deno.test("fromSamples and fromArrays name arguments of another type", async () => {
+  const wrong = (value: unknown): never => value as never;
+  const image = "fromSamples(): Expected image 0 as the bytes of a file or as { data, shape }, got";
+  const cases: [() => unknown, string][] = [
+    [() => data.fromSamples([], wrong(undefined)), "fromSamples(): Expected options, got undefined"],
+    [() => data.fromSamples([wrong(null)], { size: 8 }), `${image} undefined`],
+    [() => data.fromSamples([{ image: wrong(3), label: 0 }], { size: 8 }), `${image} 3`],
+    [() => data.fromArrays(wrong(undefined)), "fromArrays(): Expected options, got undefined"],
+    [
+      () => data.fromArrays(wrong({ images: [0], imageShape: [1, 1, 1] })),
+      "Expected `images` as a Uint8Array, got [0]",
+    ],
+    [() => data.fromArrays(wrong({ images: new Uint8Array(1), imageShape: 1 })), "`imageShape` as an array of numbers"],
+  ];
+  for (const [call, message] of cases) await assertRejects(() => Promise.try(call), TypeError, message);
+});

@@ -1,6 +1,6 @@
 /** What layers say of arguments that cannot be right. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { Device, models, nn, scope, zeros } from "../../../mod.ts";
+import { Device, layerNorm, models, nn, scope, zeros } from "../../../mod.ts";
 
 const wrong = (value: unknown): never => value as never;
 
@@ -111,4 +111,20 @@ Deno.test("layers reject sizes that are none, and modules that are none", () => 
     RangeError,
     'Activation(): Expected `act` as one of none, relu, mish, silu, gelu, sigmoid, tanh, got "swish"',
   );
+});
+
+Deno.test("GroupNorm, ConvTranspose2d and layerNorm() name arguments of another type", () => {
+  using device = new Device("cpu", { threads: 1 });
+  using norm = new nn.GroupNorm(1, 2, { device });
+  using conv = new nn.ConvTranspose2d(1, 1, { device });
+  using x = zeros([2, 4], { device });
+  const cases: [() => unknown, string][] = [
+    [() => norm.forward(wrong(undefined)), "GroupNorm(): Expected `x` as a Tensor, got undefined"],
+    [() => conv.forward(wrong(3)), "ConvTranspose2d(): Expected `x` as a Tensor, got 3"],
+    [
+      () => layerNorm(x, wrong({ shape: 4 })),
+      "layerNorm(): Expected `shape` as an array of numbers, got 4: write shape: [4]",
+    ],
+  ];
+  for (const [call, message] of cases) assertThrows(call, TypeError, message);
 });

@@ -208,3 +208,20 @@ Deno.test("summary: layers of noise are there, without parameters, and nothing i
   assertEquals([...await model.dropout!.counter.data()], [0, 0, 0, 0]);
   assertNotEquals(model.training, false);
 });
+
+Deno.test("layers of noise and counters refuse options that they have not", () => {
+  const wrong = (value: unknown): never => value as never;
+  using device = new Device("cpu", { threads: 1 });
+  using counter = nn.RandomCounter.make({ seed: 0, device });
+  const cases: [() => unknown, string][] = [
+    [
+      () => new nn.Dropout(wrong({ rate: 0.1 })),
+      "Dropout(): Expected options among p, seed, stream, init, device, dtype",
+    ],
+    [() => new nn.StochasticDepth(wrong({ P: 0.1 })), "StochasticDepth(): Expected options among p,"],
+    [() => nn.RandomCounter.make(wrong(null)), "RandomCounter(): Expected options, got null"],
+    [() => counter.rand([2], wrong({ min: 1 })), "rand(): Expected options among low, high, dtype, got `min`"],
+    [() => counter.randn([2], wrong(null)), "randn(): Expected options, got null"],
+  ];
+  for (const [call, message] of cases) assertThrows(call, TypeError, message);
+});

@@ -42,3 +42,23 @@ Deno.test("crossEntropyLoss: weights that cannot be are refused", () => {
   );
   assert(loss.length === 2);
 });
+
+Deno.test("crossEntropyLoss refuses options that it has not, which would have no effect, and names what is no tensor", () => {
+  const wrong = (value: unknown): never => value as never;
+  const cases: [() => unknown, string][] = [
+    [() => nn.crossEntropyLoss(wrong({ label_smoothing: 0.1 })), "got `label_smoothing`: it is called labelSmoothing"],
+    [
+      () => nn.crossEntropyLoss(wrong({ weight: [1, 2] })),
+      "Expected options among labelSmoothing, weights, got `weight`",
+    ],
+    [() => nn.crossEntropyLoss(wrong(null)), "crossEntropyLoss(): Expected options, got null"],
+    [() => nn.crossEntropyLoss({ weights: [1, 2] })(wrong(3), wrong({})), "Expected `logits` as a Tensor, got 3"],
+  ];
+  for (const [call, message] of cases) assertThrows(call, TypeError, message);
+  using device = new Device("cpu", { threads: 1 });
+  using logits = tensor([[1, 2]], undefined, { device });
+  for (const weights of [undefined, [1, 2]]) {
+    const loss = nn.crossEntropyLoss({ weights });
+    assertThrows(() => loss(logits, wrong(undefined)), TypeError, "Expected `target` as a Tensor, got undefined");
+  }
+});

@@ -61,3 +61,23 @@ Deno.test("optimizers and schedules take their own configs again", () => {
   const schedule = optim.flatCos({ lr: 0.5, start: 0.25 });
   assertEquals(optim.flatCos(schedule.config as never).config, schedule.config);
 });
+
+Deno.test("defineOptimizer(), bind() and clipGradNorm() name fields of another type", () => {
+  using device = new Device("cpu", { threads: 1 });
+  using model = new nn.Linear(2, 1, { device });
+  const define = (fields: object): unknown =>
+    optim.defineOptimizer(wrong({ name: "own", update: () => {}, ...fields }));
+  const bind = (group: object): unknown =>
+    optim.adamw().bind(model, wrong({ groups: [{ match: /weight/, ...group }] }));
+  const cases: readonly [() => unknown, string][] = [
+    [() => define({ states: "momentum" }), 'defineOptimizer(): Expected `states` as an array of names, got "momentum"'],
+    [() => define({ states: ["a"], copies: "a" }), 'Expected `copies` as an array of names, got "a"'],
+    [() => define({ options: { a: 1 }, limits: { a: 1 } }), "Expected `limits.a` as two numbers, got 1"],
+    [() => optim.adamw().bind(model, wrong({ groups: 3 })), "bind(): Expected `groups` as an array, got 3"],
+    [() => bind({ lrScale: "2" }), 'bind(): Expected a group\'s `lrScale` as a number from 0, got "2"'],
+    [() => bind({ wd: NaN }), "bind(): Expected a group's `wd` as a number from 0, got NaN"],
+    [() => bind({ frozen: 1 }), "bind(): Expected a group's `frozen` as true or false, got 1"],
+    [() => optim.clipGradNorm(wrong(3), 1), "clipGradNorm(): Expected a module, modules or parameters, got 3"],
+  ];
+  for (const [call, message] of cases) assertThrows(call, Error, message);
+});

@@ -1,7 +1,18 @@
 /** Runs that scripts train, opened as those of recipes. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { data, Device, type FitResult, models, nn, optim, recipe, StateError, Trainer } from "../../../mod.ts";
+import {
+  data,
+  Device,
+  type FitResult,
+  models,
+  nn,
+  optim,
+  recipe,
+  StateError,
+  Trainer,
+  type TrainerOptions,
+} from "../../../mod.ts";
 import { runCommand } from "../../../lib/cli/command.ts";
 import { evaluateCommand } from "../../../tasks/evaluate.ts";
 import { trainCommand } from "../../../tasks/train.ts";
@@ -23,16 +34,16 @@ async function copyFolder(from: string, to: string): Promise<void> {
 
 interface Script extends Partial<recipe.CreateRunOptions> {
   lr?: number;
-  labelSmoothing?: number;
   seed?: number;
   capture?: boolean;
   dtype?: "bf16";
+  more?: Partial<TrainerOptions>;
   watch?(trainer: Trainer, run: recipe.ScriptRun): void;
 }
 
 /** What a script does: four steps an epoch, two epochs, the body frozen in the first. */
 async function script(
-  { lr = 4e-3, labelSmoothing, seed = 0, capture, dtype, watch, ...how }: Script,
+  { lr = 4e-3, seed = 0, capture, dtype, more, watch, ...how }: Script,
 ): Promise<{ state: string; result: FitResult; folder: string; resumed: boolean }> {
   using device = new Device("cpu", { threads: 1 });
   const { train, valid } = await data.mnist({ limit: 64, device });
@@ -42,10 +53,10 @@ async function script(
     optimizer: optim.ranger({ k: 3 }),
     schedule: optim.flatCos({ lr }),
     groups: [{ match: /^(?!head)/, frozen: true, lrScale: 0.5 }],
-    labelSmoothing,
     ema: 0.9,
     capture,
     dtype,
+    ...more,
   });
   trainer.on("epochBegin", ({ epoch }) => {
     if (epoch === 2) trainer.optimizer.configure({ match: /^(?!head)/, frozen: false });
@@ -145,11 +156,15 @@ Deno.test("createRun(): what is not as it was is refused, a folder that is taken
     recipe.ChangedSettingsError,
     `Run "${path}" was started with schedule.lr 0.004, now 0.01: pass \`force\` to go on anyway`,
   );
-  await assertRejects(
-    () => script({ ...resumed, labelSmoothing: 0.1 }),
-    recipe.ChangedSettingsError,
-    "was started with labelSmoothing 0, now 0.1",
-  );
+  const others: [Partial<TrainerOptions>, string][] = [
+    [{ labelSmoothing: 0.1 }, "labelSmoothing 0, now 0.1"],
+    [{ loss: (output) => output.mean() }, "labelSmoothing 0, now null"],
+    [{ groups: [{ match: /^(?!head)/, frozen: true }] }, "groups ["],
+    [{ transformBatch: data.mixup({ alpha: 1 }), seed: 7 }, "now 7"],
+  ];
+  for (const [more, message] of others) {
+    await assertRejects(() => script({ ...resumed, more }), recipe.ChangedSettingsError, message);
+  }
   await assertRejects(() => script({ folder: path }), Error, "it holds ");
   assertEquals((await script({ ...resumed, lr: 1e-2, force: true })).state, state);
   await assertRejects(
@@ -209,4 +224,15 @@ Deno.test("createRun(): bf16, and a network of one's own that is registered", as
   using opened = await recipe.open(own.folder, { device: "cpu", threads: 1 });
   await assertRejects(() => opened.evaluate(), recipe.SettingError, "did not say which data it is of");
   assertEquals((await opened.evaluate({ data: "mnist" })).n > 0, true);
+});
+
+Deno.test("createRun names what is no trainer and no batches", async () => {
+  const createRun = recipe.createRun as (...args: unknown[]) => Promise<unknown>;
+  await assertRejects(() => createRun(3, {}), TypeError, "createRun(): Expected a Trainer, got 3");
+  using device = new Device("cpu", { threads: 1 });
+  using model = models.mnistNet({ seed: 0, device });
+  using trainer = new Trainer(model, { optimizer: optim.sgd(), schedule: optim.constant({ lr: 1e-3 }) });
+  await assertRejects(() => createRun(trainer), TypeError, "createRun(): Expected options, got undefined");
+  const options = { model: { name: "mnistNet" } };
+  await assertRejects(() => createRun(trainer, options), TypeError, "Expected `batches` of a data set, got undefined");
 });

@@ -114,3 +114,21 @@ Deno.test("capture: a device that is disposed inside the step", () => {
   step(x).dispose();
   assertThrows(() => step(x), DisposedError, "Cannot use a device after it was disposed");
 });
+
+Deno.test("many() names steps and rates of another form", () => {
+  using device = new Device("cpu", { threads: 1 });
+  using x = tensor([1], undefined, { device });
+  using step = capture((value: Tensor) => value.add(1));
+  const wrong = (value: unknown): never => value as never;
+  assertThrows(
+    () => step.many(wrong(3)),
+    TypeError,
+    "many(): Expected an array with the list of arguments of each step",
+  );
+  assertThrows(() => step.many(wrong([x])), TypeError, "many(): Expected an array with the list of arguments");
+  assertThrows(
+    () => step.many([[x]], { rates: wrong({}) }),
+    RangeError,
+    "Expected `rates.lr` with a rate for each of 1",
+  );
+});

@@ -15,6 +15,7 @@ import {
   tensor,
   Trainer,
   type TrainerOptions,
+  zeros,
 } from "../../../mod.ts";
 import { tempFolder } from "../../temp_folder.ts";
 import { fingerprint, tinyData, tinyModel, tinyTrainer } from "./tiny.ts";
@@ -245,4 +246,146 @@ Deno.test("Trainer: classes keep their accuracy beside own metrics, and the epoc
   const { trainTop1, trainMetrics } = await trainer.fit(train.batches(8, { seed: 3 }), { epochs: 1 });
   assert(trainTop1 !== null && Number.isFinite(trainMetrics["confidence"]));
   assertEquals(seen, Array.from({ length: 2 }, () => ({ seed: 3, classes: 4, shape: [8], epoch: [] })));
+});
+
+Deno.test("Trainer: a step that throws in the script's own code leaves no gradient to the next step", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using train = pairs(device, [4, 4, 4]);
+  const whole = async (fails?: Partial<TrainerOptions<Pair, Answer, Answer>>): Promise<string> => {
+    using model = new Arithmetic(device);
+    if (fails !== undefined) {
+      using first = start(model, fails);
+      await assertRejects(() => first.fit(train.batches, { epochs: 1 }), Error, "of the script");
+      assert([...model.namedParameters().values()].every(({ grad }) => grad === null));
+    }
+    using trainer = start(model);
+    await trainer.fit(train.batches, { epochs: 1 });
+    return fingerprint(await trainer.state());
+  };
+  const wanted = await whole();
+  const fail = (): never => {
+    throw new Error("of the script");
+  };
+  assertEquals(await whole({ metrics: { sumError: fail } }), wanted);
+  let calls = 0;
+  const second: typeof loss = (output, batch) => ++calls === 2 ? fail() : loss(output, batch);
+  assertEquals(await whole({ loss: second, accumulate: 2, capture: false }), wanted);
+});
+
+Deno.test("Trainer: an epoch goes on with metrics in another order, and refuses others, whose means would be of a part of it", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using train = pairs(device, [4, 4, 4]);
+  const large: typeof sumError = (output, batch) => sumError(output, batch).mul(1000);
+  using model = new Arithmetic(device);
+  using whole = start(model, { metrics: { sumError, large } });
+  const stop = new AbortController();
+  whole.on("batchEnd", () => stop.abort());
+  await whole.fit(train.batches, { epochs: 1, signal: stop.signal });
+  const state = await whole.state();
+  const result = async (metrics: nn.Metrics<Pair, Answer, Answer>): Promise<unknown> => {
+    using again = new Arithmetic(device);
+    using trainer = start(again, { metrics });
+    trainer.load(state);
+    const { trainLoss, trainMetrics } = await trainer.fit(train.batches, { epochs: 1 });
+    return { trainLoss, trainMetrics };
+  };
+  const wanted = await result({ sumError, large });
+  assertEquals(await result({ large, sumError }), wanted);
+  const unlike: nn.Metrics<Pair, Answer, Answer>[] = [{ sumError }, { sumError, large, third: sumError }, {}];
+  for (const others of unlike) {
+    await assertRejects(() => result(others), StateError, "fit(): Expected metrics large, sumError, with which");
+  }
+});
+
+Deno.test("Trainer: a metric that was not finite before a stop stays so in the epoch's mean, through a file's null", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using train = pairs(device, [4, 4]);
+  let calls = 0;
+  const metrics: nn.Metrics<Pair, Answer, Answer> = {
+    once: ({ sum }) => ++calls === 1 ? sum.mul(0).log().sum() : sum.mean(),
+  };
+  using model = new Arithmetic(device);
+  using first = start(model, { metrics, capture: false });
+  const stop = new AbortController();
+  first.on("batchEnd", () => stop.abort());
+  await first.fit(train.batches, { epochs: 1, signal: stop.signal });
+  const { tensors, counters } = await first.state();
+  using second = start(model, { metrics, capture: false });
+  second.load({ tensors, counters: JSON.parse(JSON.stringify(counters)) });
+  assertEquals((await second.fit(train.batches, { epochs: 1 })).trainMetrics, { once: null });
+});
+
+Deno.test("Trainer: batches whose targets change their kind within an epoch are refused, as their values have no common mean", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using model = new nn.Linear(2, 3, { device });
+  using inputs = zeros([2, 2], { device });
+  using labels = zeros([2], { device, dtype: "i32" });
+  using values = zeros([2, 3], { device });
+  using trainer = new Trainer(model, {
+    optimizer: optim.sgd(),
+    schedule: optim.constant({ lr: 1e-2 }),
+    loss: (output) => output.pow(2).mean(),
+  });
+  const batches = [{ inputs, targets: labels }, { inputs, targets: values }];
+  await assertRejects(
+    () => trainer.fit(batches, { epochs: 1 }),
+    StateError,
+    "Expected each step of an epoch to measure loss, correct, as those before, got loss",
+  );
+});
+
+Deno.test("Trainer, fit and evaluate name what is wrong with their arguments", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using train = pairs(device, [4]);
+  using model = new Arithmetic(device);
+  const wrong = (value: unknown): never => value as never;
+  const options: [object, string][] = [
+    [{ clipnorm: 1 }, "Trainer(): Expected options among optimizer, schedule,"],
+    [{ optimizer: "sgd" }, 'Trainer(): Expected `optimizer`, say optim.adamw(), got "sgd"'],
+    [{ schedule: 0.1 }, "Trainer(): Expected `schedule`, say optim.cosine({ lr: 1e-3 }), got 0.1"],
+    [{ loss: 3 }, "Trainer(): Expected `loss` as a function, got 3"],
+    [{ transformBatch: 3 }, "Trainer(): Expected `transformBatch` as a function, got 3"],
+    [{ metrics: null }, "Trainer(): Expected `metrics` as functions by their names, got null"],
+    [{ metrics: { correct5: sumError } }, 'free for a metric, got "correct5": "correct5" is taken'],
+    [{ groups: 3 }, "bind(): Expected `groups` as an array, got 3"],
+  ];
+  for (const [given, message] of options) assertThrows(() => start(model, wrong(given)), TypeError, message);
+  assertThrows(() => start(model, { seed: -1 }), RangeError, "`seed` as a whole number from 0 to 2^32 - 1, got -1");
+  const steps: [object, string][] = [
+    [{ loss: () => undefined }, "Expected the loss to give a scalar tensor, the mean over the batch, got undefined"],
+    [{ loss: () => 3 }, "Expected the loss to give a scalar tensor, the mean over the batch, got the number 3"],
+    [{ loss: () => Promise.resolve() }, "mean over the batch, got a promise"],
+    [{ loss: ({ sum }: Answer) => sum }, "mean over the batch, got shape [4, 1]"],
+    [{ transformBatch: () => undefined }, "Expected the batch transform to give { inputs, targets }, or one of them"],
+  ];
+  for (const [given, message] of steps) {
+    using trainer = start(model, wrong(given));
+    await assertRejects(() => trainer.fit(train.batches, { epochs: 1 }), TypeError, message);
+  }
+  const batches: [unknown, string][] = [
+    [undefined, "fit(): Expected batches as an array, an iterable or batches() of a data set, got undefined"],
+    [{ length: 1 }, "fit(): Expected batches as an array, an iterable or batches() of a data set, got an object"],
+    [[undefined], "fit(): Expected batches with `inputs` and `targets`, or images and labels, got undefined"],
+    [[[1, 2]], "fit(): Expected batches with `inputs` and `targets`, or images and labels, got [1, 2]"],
+  ];
+  for (const [given, message] of batches) {
+    using trainer = start(model);
+    await assertRejects(() => trainer.fit(wrong(given), { epochs: 1 }), TypeError, message);
+  }
+  using trainer = start(model);
+  await assertRejects(
+    () => trainer.fit(train.batches, wrong({ epochs: 1, validation: [] })),
+    TypeError,
+    "`validation`",
+  );
+  const measured: [unknown[], string][] = [
+    [[undefined, train.batches], "evaluate(): Expected a model, got undefined"],
+    [[model, undefined], "evaluate(): Expected batches as an array"],
+    [[model, train.batches, { loss: 3 }], "evaluate(): Expected `loss` as a function, got 3"],
+    [[model, train.batches, { metric: {} }], "evaluate(): Expected options among loss, metrics,"],
+    [[model, train.batches, { loss: () => undefined }], "Expected the loss to give a scalar tensor"],
+  ];
+  for (const [given, message] of measured) {
+    await assertRejects(() => (evaluate as (...args: unknown[]) => Promise<unknown>)(...given), TypeError, message);
+  }
 });
