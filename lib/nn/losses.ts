@@ -8,7 +8,7 @@ import { concat, oneHot } from "../tensor/ops/shape.ts";
 import { crossEntropy as crossEntropyOf } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import { bceWithLogits, mseLoss } from "./loss_functions.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
 /** A batch as losses and metrics see it: what the model was given, and what it should have answered. */
@@ -144,6 +144,7 @@ function weightedTarget(
 
 /** What each class should have: labels i32 [n] as one-hot rows, spread by label smoothing; rows [n, classes] as they are. */
 export function sharesOf(output: Tensor, labels: Tensor, labelSmoothing = 0): Tensor {
+  if (!(output instanceof Tensor && labels instanceof Tensor)) return labels;
   const [, classes = 0] = output.shape;
   const dtype = output.dtype === "bf16" ? "f32" : output.dtype as FloatName;
   const shares = output.rank === 2 && labels.rank === 1 && labels.dtype === "i32"

@@ -12,6 +12,7 @@ import {
   StateError,
   type Tensor,
   tensor,
+  upsample2d,
 } from "../../mod.ts";
 import { batch, startTraining, stateHash } from "../support/mnist_steps.ts";
 import { PlainModel } from "../support/plain_model.ts";
@@ -249,4 +250,24 @@ Deno.test("cuda graphs (emulated): a convolutional network by single replays and
   const eager = await trainedNetwork(Array(8).fill(0), "");
   assertEquals((await trainedNetwork(Array(8).fill(1), eager.plan)).found, eager.found);
   assertEquals((await trainedNetwork([1, 3, 4], eager.plan)).found, eager.found);
+});
+
+Deno.test("cuda graphs (emulated): a step that resamples to many sizes is one launch, and the eager one bit for bit", async () => {
+  const sizes = Array.from({ length: 70 }, (_, i) => i + 2);
+  const run = (x: Tensor): Tensor => {
+    const all = sizes.map((size) => upsample2d(x, { size: [size, 1], mode: "bilinear" }).mul(1 / size));
+    return all.map((y) => y.sum()).reduce((sum, each) => sum.add(each));
+  };
+  using device = new Device("cuda");
+  using step = capture(run);
+  const eager = scoped(run);
+  for (let i = 0; i < 4; i++) {
+    using x = tensor([1, 2 + i, -3, 5], [1, 2, 1, 2], { device });
+    using computed = eager(x);
+    const wanted = await computed.data();
+    const before = device.stats().launches;
+    using got = step(x);
+    assertEquals(await got.data(), wanted);
+    if (i >= 2) assertEquals(device.stats().launches - before, 1);
+  }
 });

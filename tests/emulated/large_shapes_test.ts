@@ -158,6 +158,67 @@ const viewed: Case = {
   offset: 3,
 };
 
+/** Samples, positions, groups and channels a group: units for a warp and for a block, one and many blocks that sum. */
+const GROUP_NORMS: readonly (readonly [n: number, positions: number, groups: number, size: number])[] = [
+  [700, 1, 1, 33],
+  [3, 1, 1, 3001],
+  [2, 600, 4, 5],
+  [1, 35, 32, 2],
+  [3, 7, 1, 640],
+];
+
+const groupNorms: Case[] = GROUP_NORMS.flatMap(([n, positions, groups, size]) => {
+  const shape = positions === 1 ? [n, groups * size] : [n, positions, groups * size];
+  const [x, dy, weight] = [normal(1, ...shape), normal(6, ...shape), wide(positive(normal(2, groups * size)))];
+  const statistics = [wide(normal(4, n, groups)), wide(positive(normal(5, n, groups)))];
+  const bias = wide(normal(3, groups * size));
+  return [0, 3].flatMap((offset): Case[] => [
+    {
+      op: "group_norm",
+      inputs: [x, weight, bias],
+      params: { groups, eps: 1e-5 },
+      launches: 1,
+      dtypes: both,
+      tolerance: 1e-5,
+      offset,
+    },
+    {
+      op: "group_norm_backward",
+      inputs: [dy, x, ...statistics, weight],
+      params: { groups },
+      launches: 3,
+      dtypes: both,
+      tolerance: 1e-4,
+      offset,
+    },
+  ]);
+});
+
+/** Images, and the size that they get: many terms a result, many results a source, channels in packs or not. */
+const RESAMPLED: readonly (readonly [image: number[], height: number, width: number])[] = [
+  [[2, 120, 70, 8], 1, 1],
+  [[1, 3, 2, 5], 200, 90],
+  [[3, 31, 17, 64], 9, 40],
+];
+
+const resampled: Case[] = RESAMPLED.flatMap(([image, height, width]) =>
+  [0, 1, 2].flatMap((rule) => {
+    const [n = 0, h = 0, w = 0, c = 0] = image;
+    const common = { launches: 1, dtypes: both, tolerance: 1e-5, offset: 3 };
+    const scales = { rule, scaleH: 0, scaleW: 0 };
+    return [
+      { op: "resample2d", inputs: [normal(1, ...image)], params: { height, width, ...scales }, ...common },
+      {
+        op: "resample2d_backward",
+        inputs: [normal(2, n, height, width, c)],
+        params: { height: h, width: w, ...scales },
+        ...common,
+        tolerance: 1e-4,
+      },
+    ] satisfies Case[];
+  })
+);
+
 /** Shapes, axes, and launches: 2 where few outputs have many elements. */
 const FOLDS: readonly (readonly [shape: number[], axes: number[], launches: number])[] = [
   [[50_001], [], 2],
@@ -172,8 +233,8 @@ const FOLDS: readonly (readonly [shape: number[], axes: number[], launches: numb
   [[3, 2500, 2, 7], [1, 3], 2],
 ];
 
-const folds: Case[] = FOLDS.flatMap(([shape, axes, launches]) =>
-  (["sum", "mean", "max"] as const).flatMap((op) =>
+const folds: Case[] = FOLDS.flatMap(([shape, axes, launches], i) =>
+  (["sum", "mean", i % 2 === 0 ? "max" : "min"] as const).flatMap((op) =>
     (op === "sum" ? [0, 1] : [0]).map((offset) => ({
       op,
       inputs: [normal(1, ...shape)],
@@ -196,6 +257,7 @@ const rows: Case[] = [[300, 10], [9, 1024], [5, 3001]].flatMap(([count = 0, clas
   return [
     { op: "softmax", inputs: [x], params: {}, launches: 1, dtypes: both },
     { op: "log_softmax", inputs: [x], params: {}, launches: 1, dtypes: both },
+    { op: "causal_softmax", inputs: [x], params: {}, launches: 1, dtypes: both },
     { op: "softmax_backward", inputs: [probabilities, y], params: {}, launches: 1, dtypes: both },
     { op: "log_softmax_backward", inputs: [logs, y], params: {}, launches: 1, dtypes: both, tolerance: 1e-5 },
     ...[labels, weights].flatMap((target) =>
@@ -262,6 +324,8 @@ const groups: Readonly<Record<string, readonly Case[]>> = {
   "batch normalisation": norms(),
   "batch normalisation far from 0": farMean,
   "batch normalisation of a view": [viewed],
+  "group normalisation": groupNorms,
+  resampling: resampled,
   reductions: folds,
   "softmax and cross entropy": rows,
   "optimizer steps": optimizers,

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Scratch grows by at least this much, bytes.
 const SCRATCH_STEP: usize = 8 << 20;
-/// Tables kept; the oldest goes first. A step has one for each optimizer.
-const TABLES: usize = 64;
+/// Tables kept; the oldest goes first. A step has one for each optimizer, and one for each size and direction that it
+/// resamples images to; all of them have to be here when it is recorded as a graph.
+const TABLES: usize = 256;
 
 /// The backend's own device memory.
 #[derive(Default)]

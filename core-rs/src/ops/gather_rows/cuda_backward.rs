@@ -27,7 +27,7 @@ pub fn forward(op: &GatherRowsBackward, io: &CudaIo, cuda: &CudaContext) -> Resu
     let limit = op.rows.min(1 << 31) as u32;
     let fault = cuda.faults.within(io.name(), op.rows as u32, describe);
     let kernel = format!("gather_rows_backward_{}", dtable.dtype);
-    let (each, count, width) = (each as u32, count as u64, width as u64);
+    let (rows, each, count, width) = (op.rows as u64, each as u32, count as u64, width as u64);
     let (index, dy, dtable) = (io.input(0), io.input(1), io.output(0));
-    cuda.launch(io.name(), &SOURCE, &kernel, grid, &args![index, dy, dtable, limit, each, count, width, fault])
+    cuda.launch(io.name(), &SOURCE, &kernel, grid, &args![index, dy, dtable, rows, limit, each, count, width, fault])
 }

@@ -39,9 +39,10 @@ extern "C" __global__ void gather_rows_check(const int *index, u32 rows, u32 cou
 const u32 COLUMNS = 128, MOST_ROWS = 16, TILE = 1024;
 
 // A block has `each` rows and a thread for each of their columns; it goes through the whole index for them. Sums are double.
+// Numbers are below `limit`; a table may have more rows than that, which are 0.
 template <class T>
-__device__ __forceinline__ void gather_rows_backward(const int *index, const T *dy, T *dtable, u32 rows, u32 each, u64 count,
-                                                     u64 width, const Fault &fault) {
+__device__ __forceinline__ void gather_rows_backward(const int *index, const T *dy, T *dtable, u64 rows, u32 limit, u32 each,
+                                                     u64 count, u64 width, const Fault &fault) {
     __shared__ int tile[TILE];
     __shared__ double totals[MOST_ROWS][COLUMNS];
     for (u64 first = (u64)blockIdx.x * each; first < rows; first += (u64)gridDim.x * each) {
@@ -53,7 +54,7 @@ __device__ __forceinline__ void gather_rows_backward(const int *index, const T *
                 __syncthreads();
                 for (u32 i = threadIdx.x; i < here; i += COLUMNS) {
                     tile[i] = index[from + i];
-                    if (first == 0 && left == 0 && (u32)tile[i] >= rows) raise_fault(fault, (u32)(from + i), (u32)tile[i]);
+                    if (first == 0 && left == 0 && (u32)tile[i] >= limit) raise_fault(fault, (u32)(from + i), (u32)tile[i]);
                 }
                 __syncthreads();
                 if (column >= width) continue;
@@ -71,8 +72,8 @@ __device__ __forceinline__ void gather_rows_backward(const int *index, const T *
 #define GATHER_BACKWARD(T, DTYPE)                                                                                       \
     extern "C" __global__ void __launch_bounds__(128)                                                                   \
         gather_rows_backward_##DTYPE(const int *__restrict__ index, const T *__restrict__ dy, T *__restrict__ dtable,   \
-                                     u32 rows, u32 each, u64 count, u64 width, Fault fault) {                           \
-        gather_rows_backward(index, dy, dtable, rows, each, count, width, fault);                                       \
+                                     u64 rows, u32 limit, u32 each, u64 count, u64 width, Fault fault) {                \
+        gather_rows_backward(index, dy, dtable, rows, limit, each, count, width, fault);                                \
     }
 
 GATHER_BACKWARD(float, f32)

@@ -35,7 +35,7 @@ impl Argument for Given {}
 
 impl Given {
     fn new(op: &'static str, s: &Sizes, eps: f64, by_block: bool) -> Result<Given> {
-        let [positions, groups, count] = below_2_31(op, [s.positions, s.groups, s.count()])?;
+        let [positions, groups, count, _] = below_2_31(op, [s.positions, s.groups, s.count(), s.channels()])?;
         let units = (s.n * s.groups) as u64;
         let (by_block, size) = (u32::from(by_block), Divisor::new(s.size));
         Ok(Given { units, positions, groups, count, by_block, size, eps: eps as f32 })

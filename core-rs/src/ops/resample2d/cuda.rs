@@ -1,6 +1,7 @@
 //! Resampling on the GPU: what `kernel.cu` is launched with. The sums of both axes are a table that is uploaded once.
 
 use super::cpu::axis;
+use super::rule::Line;
 use super::{Plan, Resample2d, Resample2dBackward};
 use crate::cpu::separable::Axis;
 use crate::cuda::images::{below_2_31, in_packs};
@@ -29,18 +30,19 @@ impl Argument for Sizes {}
 
 pub(super) fn forward(op: &Resample2d, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let plan = op.0.forward(io.name(), io.meta(0))?;
-    launch(&plan, [axis(&plan.rows), axis(&plan.columns)], io, cuda)
+    launch(&plan, axis, io, cuda)
 }
 
 pub(super) fn backward(op: &Resample2dBackward, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     let plan = op.0.backward(io.name(), io.meta(0))?;
-    launch(&plan, [axis(&plan.rows).transposed(), axis(&plan.columns).transposed()], io, cuda)
+    launch(&plan, |line| axis(line).transposed(), io, cuda)
 }
 
-fn launch(plan: &Plan, [rows, columns]: [Axis; 2], io: &CudaIo, cuda: &CudaContext) -> Result<()> {
+fn launch(plan: &Plan, axis: impl Fn(&Line) -> Axis, io: &CudaIo, cuda: &CudaContext) -> Result<()> {
     if io.output_meta(0).shape.is_empty() {
         return Ok(());
     }
+    let (rows, columns) = (axis(&plan.rows), axis(&plan.columns));
     let mut table = words(&rows);
     let start = table.len();
     table.extend(words(&columns));

@@ -28,6 +28,9 @@ const CHUNK: usize = 256;
 /// The most attempts at a gamma number. One in twenty fails at worst, so the last is never reached.
 const ATTEMPTS: u32 = 64;
 
+/// The least `a` and `b` of a beta number: below it the logarithms of both gamma numbers may be -infinity.
+const LEAST_SHAPE: f64 = 1e-300;
+
 enum Distribution {
     Uniform,
     Beta([f64; 2]),
@@ -52,8 +55,8 @@ impl Op for SampleDraws {
         }
         let beta = params.bool("beta")?;
         let shapes = [params.f64("a")?, params.f64("b")?];
-        if beta && shapes.iter().any(|&shape| shape <= 0.0) {
-            let message = format!("Expected `a` and `b` above 0, got {} and {}", shapes[0], shapes[1]);
+        if beta && shapes.iter().any(|&shape| shape < LEAST_SHAPE) {
+            let message = format!("Expected `a` and `b` from {LEAST_SHAPE:e}, got {} and {}", shapes[0], shapes[1]);
             return Err(Error::argument(params.op(), message));
         }
         let distribution = if beta { Distribution::Beta(shapes) } else { Distribution::Uniform };

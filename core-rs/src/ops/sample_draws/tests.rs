@@ -81,6 +81,8 @@ fn beta_numbers_of_extreme_shapes_stay_numbers() {
     let y = numbers(&op(Distribution::Beta([1e-6, 1e-6])), &index, 0, 1);
     assert!(y.iter().all(|&y| !(0.01..0.99).contains(&y) && (0.0..=1.0).contains(&y)));
     assert!((850..1150).contains(&y.iter().filter(|&&y| y > 0.5).count()));
+    let y = numbers(&op(Distribution::Beta([LEAST_SHAPE; 2])), &index, 0, 1);
+    assert!(y.iter().all(|&y| y == 0.0 || y == 1.0), "{y:?}");
     let y = numbers(&op(Distribution::Beta([1e6, 1e6])), &index, 0, 1);
     assert!(y.iter().all(|&y| (y - 0.5).abs() < 0.003));
 }
@@ -94,7 +96,7 @@ fn parameters_are_checked() {
     for (values, text) in [
         ([0.0, 0.0, 0.0, 0.0, 0.0, 0.0], "Expected `count` as a whole number from 1"),
         ([0.0, 2.0, 4294967294.0, 0.0, 0.0, 0.0], "Expected `first` + `count` below 2^32"),
-        ([0.0, 1.0, 0.0, 1.0, 0.0, 2.0], "Expected `a` and `b` above 0, got 0 and 2"),
+        ([0.0, 1.0, 0.0, 1.0, 0.0, 2.0], "Expected `a` and `b` from 1e-300, got 0 and 2"),
         ([0.0, 1.0, 0.0, 1.0, 1.0, f64::NAN], "Expected `b` as a finite number"),
     ] {
         assert!(refused(&values).contains(text), "{}", refused(&values));

@@ -22,29 +22,31 @@ pub fn run(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &Cuda
     if !(at.image | at.weight | at.result).is_multiple_of(ALIGNMENT) {
         return direct::run(op, convolution, at, cuda);
     }
-    let forced = std::env::var(FORCED).unwrap_or_default();
-    let known = match forced.as_str() {
-        "" => cuda.plan.convolution(convolution),
-        _ => cuda.plan.own_convolution(convolution),
-    };
-    let engine = match known {
+    let engine = match cuda.plan.own_convolution(convolution) {
         Some(engine) => engine,
-        None => {
-            cuda.refuse_choosing_while_capturing(op, convolution)?;
-            let engine = choose(op, convolution, at, cuda, &forced)?;
-            match forced.as_str() {
-                "" => cuda.plan.choose_convolution(*convolution, engine),
-                _ => {
-                    cuda.plan.force_convolution(*convolution, engine);
-                    engine
-                }
-            }
-        }
+        None => first_choice(op, convolution, at, cuda)?,
     };
     if run_by(engine, op, convolution, at, cuda)? {
         return Ok(());
     }
     Err(Error::unsupported(op, format!("The plan's choice cannot compute this: {engine} for {convolution}")))
+}
+
+/// The choice for a convolution that this queue meets for the first time; only here is the environment asked.
+fn first_choice(op: &'static str, convolution: &Convolution, at: Tensors, cuda: &CudaContext) -> Result<Engine> {
+    let forced = std::env::var(FORCED).unwrap_or_default();
+    if forced.is_empty()
+        && let Some(engine) = cuda.plan.convolution(convolution)
+    {
+        return Ok(engine);
+    }
+    cuda.refuse_choosing_while_capturing(op, convolution)?;
+    let engine = choose(op, convolution, at, cuda, &forced)?;
+    if forced.is_empty() {
+        return Ok(cuda.plan.choose_convolution(*convolution, engine));
+    }
+    cuda.plan.force_convolution(*convolution, engine);
+    Ok(engine)
 }
 
 /// False where the engine cannot compute it.
