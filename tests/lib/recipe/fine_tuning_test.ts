@@ -7,7 +7,6 @@ import {
   models,
   nn,
   recipe,
-  type SafeTensor,
   SafetensorsError,
   saveWeights,
   type State,

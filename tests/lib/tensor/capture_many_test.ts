@@ -231,7 +231,11 @@ Deno.test("many: what does not fit is refused, and nothing is left behind", asyn
   const rates = (lr: number[], of = optimizer): { rates: { optimizer: typeof of; lr: number[] } } => ({
     rates: { optimizer: of, lr },
   });
-  assertThrows(() => step.many(args, rates([1, 1])), RangeError, "many(): Expected `rates.lr` with a rate for each of 3 steps, got 2");
+  assertThrows(
+    () => step.many(args, rates([1, 1])),
+    RangeError,
+    "many(): Expected `rates.lr` with a rate for each of 3 steps, got 2",
+  );
   assertThrows(() => step.many(args, rates([1, NaN, 1])), RangeError, "Expected a learning rate from 0, got NaN");
   assertThrows(() => step.many(args, rates([1, 1, 1], stranger)), RangeError, "optimizer that the step uses");
   assertEquals([await model.read("bias"), optimizer.lr], [bias, 1], "nothing was enqueued");

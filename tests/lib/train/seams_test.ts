@@ -293,7 +293,11 @@ Deno.test("Trainer: an epoch goes on with metrics in another order, and refuses 
   assertEquals(await result({ large, sumError }), wanted);
   const unlike: nn.Metrics<Pair, Answer, Answer>[] = [{ sumError }, { sumError, large, third: sumError }, {}];
   for (const others of unlike) {
-    await assertRejects(() => result(others), StateError, "fit(): Expected the metrics with which this epoch was begun, sumError, large, got");
+    await assertRejects(
+      () => result(others),
+      StateError,
+      "fit(): Expected the metrics with which this epoch was begun, sumError, large, got",
+    );
   }
 });
 
