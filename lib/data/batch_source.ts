@@ -1,8 +1,10 @@
 /** Where a training takes its batches from: a data set's, or any iterable of a script. */
 import type { Device } from "../tensor/device.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, mapTensors, type Tensors } from "../tensor/tensors.ts";
+import type { Dataset } from "./dataset.ts";
 
 /**
  * Some samples to train on or to measure with. `inputs` is what the model takes, `targets` what it should answer, where
@@ -41,6 +43,19 @@ export type BatchSource<In extends Tensors = Tensor, Targets extends Tensors = T
     /** What they come from; its classes are told to batch transforms. */
     readonly dataset?: { readonly classes: readonly string[] };
   };
+
+/** Throws where something gives no batches, say a data set that was not cut into them. */
+export function requireBatches(caller: string, name: string, value: unknown): void {
+  const given = value as Partial<Iterable<unknown> & AsyncIterable<unknown> & Dataset> | null | undefined;
+  if (typeof (given?.[Symbol.asyncIterator] ?? given?.[Symbol.iterator]) === "function") return;
+  const set = typeof given?.batches === "function";
+  throw new TypeError(
+    `${caller}(): Expected \`${name}\` as batches, got ${
+      set ? `a data set of ${given.length} samples` : kindOf(value)
+    }: ` +
+      "write .batches(size) of a data set, say .batches(32)",
+  );
+}
 
 /** Batches from any place on. */
 interface Positioned<In extends Tensors, Targets extends Tensors> {

@@ -4,7 +4,7 @@ import { full } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
-import { crossEntropy as crossEntropyOf } from "../tensor/ops/softmax.ts";
+import { crossEntropy as crossEntropyOf, requireLogits } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import { bceWithLogits, mseLoss } from "./loss_functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -90,6 +90,7 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): (output: Te
   const loss = (logits: Tensor, batch: LossTargets): Tensor => {
     const target = "targets" in batch ? batch.targets : batch.labels;
     if (weights === undefined) return crossEntropyOf(logits, target, { labelSmoothing });
+    requireLogits("crossEntropy", logits);
     return crossEntropyOf(logits, weightedTarget(logits, target, { labelSmoothing, weights }));
   };
   crossEntropies.add(loss);

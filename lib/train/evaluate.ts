@@ -1,5 +1,12 @@
 /** Measuring a model. */
-import { type BatchSource, deviceOf, type SampleBatch, sampleBatch, type TrainingBatch } from "../data/batch_source.ts";
+import {
+  type BatchSource,
+  deviceOf,
+  requireBatches,
+  type SampleBatch,
+  sampleBatch,
+  type TrainingBatch,
+} from "../data/batch_source.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
 import { crossEntropyLoss, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
@@ -9,6 +16,7 @@ import { Backpressure } from "../tensor/backpressure.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
@@ -56,6 +64,15 @@ export interface EvaluateOptions<
   /** What the model computes in, say bf16; by default what the inputs come in. */
   dtype?: FloatName;
 }
+
+const optionNames = [
+  "loss",
+  "metrics",
+  "signal",
+  "onProgress",
+  "onPredictions",
+  "dtype",
+] as const satisfies readonly (keyof EvaluateOptions)[];
 
 /** Runs something with every module in evaluation mode, and puts each back into its own mode afterwards. */
 export async function inEvaluation<Result>(model: AnyModule, body: () => Promise<Result>): Promise<Result> {
@@ -108,6 +125,9 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
   batches: MeasuredBatches<In, Targets>,
   options: EvaluateOptions<In, Out, Targets> = {},
 ): Promise<Evaluation> {
+  requireBatches("evaluate", "batches", batches);
+  requireOptions("evaluate", options, "evaluate(model, batches, { loss })");
+  requireKnownOptions("evaluate", options, optionNames);
   const { metrics = {}, onPredictions, onProgress, signal } = options;
   const loss = measuredBy(options.loss ?? crossEntropyLoss() as unknown as Loss<In, Out, Targets>);
   requireMetrics("evaluate", metrics);

@@ -7,7 +7,7 @@ import {
   type State,
   writeTensors,
 } from "../checkpoint/state.ts";
-import { type BatchSource, passOver } from "../data/batch_source.ts";
+import { type BatchSource, passOver, requireBatches } from "../data/batch_source.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Loss } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
@@ -31,6 +31,8 @@ import {
   type FitOptions,
   lossOf,
   requireAccumulate,
+  requireFitOptions,
+  requireTrainerOptions,
   type TrainerConfig,
   trainerConfig,
   type TrainerOptions,
@@ -89,6 +91,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
 
   /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module<In, Out>, options: TrainerOptions<In, Out, Targets>) {
+    requireTrainerOptions(options);
     const { schedule, clipNorm, accumulate = 1, seed, metrics = {} } = options;
     this.#loss = lossOf(options);
     requireMetrics("Trainer", metrics);
@@ -172,6 +175,9 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     if (this.#fitting) {
       throw new StateError("fit(): Expected one training at a time, got a second call: await the first");
     }
+    requireBatches("fit", "train", train);
+    requireFitOptions(options);
+    if (options.valid !== undefined) requireBatches("fit", "valid", options.valid);
     const metrics = Object.keys(this.#metrics);
     const at = startingPoint(this.#at, train, { ...options, accumulate: this.#accumulate, metrics });
     if (at !== this.#at) {
