@@ -4,6 +4,7 @@ import { StateError } from "../ffi/errors.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { RandomCounter } from "../nn/random_counter.ts";
 import { tensor } from "../tensor/create.ts";
+import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
@@ -29,6 +30,14 @@ export interface LoadWeightsOptions {
    */
   prefix?: string;
 }
+
+/** Other libraries' names for what has another one here. */
+const elsewhere: Readonly<Record<string, string>> = {
+  exclude: "it is called except here",
+  skip: "it is called except here",
+  ignore: "it is called except here",
+  map_location: "a model keeps its device",
+};
 
 /** What {@linkcode loadWeights} could not load, by the model's paths; all empty where everything fitted. */
 export interface LoadedWeights {
@@ -132,8 +141,11 @@ function describe(
 export async function loadWeights(
   model: AnyModule,
   path: string,
-  { strict = true, prefix, except }: LoadWeightsOptions = {},
+  options: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
+  requireOptions("loadWeights", options, 'loadWeights(model, path, { except: "head" })');
+  requireKnownOptions("loadWeights", options, ["strict", "prefix", "except"], elsewhere);
+  const { strict = true, prefix, except } = options;
   const { tensors, usual } = await readWeights(path);
   const counters = countersOf(model);
   const saved = new Map([...belowPrefix(tensors, prefix ?? usual, path)].filter(([name]) => !counters.has(name)));

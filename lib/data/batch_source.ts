@@ -4,6 +4,7 @@ import { kindOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, mapTensors, type Tensors } from "../tensor/tensors.ts";
+import type { Dataset } from "./dataset.ts";
 
 /**
  * Some samples to train on or to measure with. `inputs` is what the model takes, `targets` what it should answer, where
@@ -43,6 +44,23 @@ export type BatchSource<In extends Tensors = Tensor, Targets extends Tensors = T
     readonly dataset?: { readonly classes: readonly string[] };
   };
 
+/** Throws where something gives no batches, say a data set that was not cut into them. */
+export function requireBatches(caller: string, name: string, value: unknown): void {
+  const given = value as
+    | Partial<Iterable<unknown> & AsyncIterable<unknown> & Positioned<Tensor, Tensor> & Dataset>
+    | null;
+  if ([given?.[Symbol.asyncIterator], given?.[Symbol.iterator], given?.at].some((way) => typeof way === "function")) {
+    return;
+  }
+  const set = typeof given?.batches === "function";
+  throw new TypeError(
+    `${caller}(): Expected \`${name}\` as batches, got ${
+      set ? `a data set of ${given.length} samples` : kindOf(value)
+    }: ` +
+      "write .batches(size) of a data set, say .batches(32)",
+  );
+}
+
 /** Batches from any place on. */
 interface Positioned<In extends Tensors, Targets extends Tensors> {
   at(position: { epoch: number; batch?: number }): AsyncIterable<TrainingBatch<In, Targets>>;
@@ -51,15 +69,6 @@ interface Positioned<In extends Tensors, Targets extends Tensors> {
 /** Whether an epoch can be entered anywhere, and is then the same again. */
 export function canPosition<In extends Tensors, Targets extends Tensors>(source: BatchSource<In, Targets>): boolean {
   return Array.isArray(source) || typeof (source as Partial<Positioned<In, Targets>>).at === "function";
-}
-
-/** Throws where batches cannot be gone through. */
-export function requireIterable(caller: string, batches: unknown): void {
-  const given = Object(batches ?? {}) as Readonly<Record<PropertyKey, unknown>>;
-  if ([Symbol.asyncIterator, Symbol.iterator, "at"].some((name) => typeof given[name] === "function")) return;
-  throw new TypeError(
-    `${caller}(): Expected batches as an array, an iterable or batches() of a data set, got ${kindOf(batches)}`,
-  );
 }
 
 /** One epoch from one of its batches on; what cannot be positioned begins a new one, of which those before are passed over. */

@@ -5,6 +5,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { gatherRows, inDtype } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { requireBatchOptions } from "./batch_options.ts";
 import { share, whole } from "./checks.ts";
 import { Batch, type Batches, type BatchesConfig, type BatchOptions, type Dataset } from "./dataset.ts";
 import { shuffledOrder } from "./order.ts";
@@ -73,6 +74,7 @@ export abstract class DeviceDataset implements Dataset {
 
   /** The data set in batches of `size`. */
   batches(size: number, options: BatchOptions = {}): Batches {
+    requireBatchOptions(options);
     const { seed = 0, shuffle = this.training, epoch = 0, from = 0, dtype = "f32" } = options;
     const dropLast = options.dropLast ?? shuffle;
     whole("batches", "size", size, 1, this.length);

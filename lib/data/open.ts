@@ -6,6 +6,7 @@ import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
+import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { share, whole } from "./checks.ts";
@@ -37,6 +38,43 @@ export interface OpenOptions extends ReadOptions, FindOptions {
   reserve?: number;
 }
 
+const optionNames = [
+  "size",
+  "keep",
+  "limit",
+  "device",
+  "reserve",
+  "cache",
+  "strict",
+  "maxUnreadable",
+  "threads",
+  "maxBytes",
+  "signal",
+  "onWarning",
+  "onProgress",
+  "onDownload",
+] as const satisfies readonly (keyof OpenOptions)[];
+
+const ofBatches = "it is an option of batches(): train.batches(32, { seed: 0 })";
+
+/** Other libraries' names for what has another one here, or is asked elsewhere. */
+const elsewhere: Readonly<Record<string, string>> = {
+  imageSize: "it is called size here",
+  image_size: "it is called size here",
+  img_size: "it is called size here",
+  resize: "it is called size here",
+  batchSize: "a data set is cut into batches by train.batches(32)",
+  batch_size: "a data set is cut into batches by train.batches(32)",
+  seed: ofBatches,
+  flip: ofBatches,
+  crop: ofBatches,
+  shuffle: ofBatches,
+  normalize: ofBatches,
+  num_workers: "it is called threads here",
+  numWorkers: "it is called threads here",
+  root: "the path is the argument before the options",
+};
+
 /**
  * A training and a validation set from a folder with `train/` and `val/`, one folder a class in each, from a `.tgz` or
  * `.tar` of one, or by a name: imagenette2, imagewoof2, and both with -320 or -160.
@@ -59,8 +97,8 @@ export interface OpenOptions extends ReadOptions, FindOptions {
  * ```
  */
 export async function open(nameOrPath: string, options: OpenOptions): Promise<Splits> {
-  const { size, keep = "size" } = options;
   checkOptions("open", options);
+  const { size, keep = "size" } = options;
   const source = await findArchive(nameOrPath, options);
   const prepared = await prepare(source, { trainSize: keep === "source" ? 0 : size, validSize: size }, options);
   const train = await openPart(nameOrPath, prepared, "train", options);
@@ -99,6 +137,8 @@ export function checkSizes(caller: string, { size, keep = "size" }: Pick<OpenOpt
 }
 
 function checkOptions(caller: string, options: OpenOptions): void {
+  requireOptions(caller, options, `data.${caller}(path, { size: 128 }), height and width of the images in a batch`);
+  requireKnownOptions(caller, options, optionNames, elsewhere);
   const { limit = 1, reserve = 0, maxUnreadable = 0 } = options;
   checkSizes(caller, options);
   whole(caller, "limit", limit, 1, Infinity);

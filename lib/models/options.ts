@@ -2,7 +2,7 @@
 import type { ActivationName } from "../ffi/codes.ts";
 import { KaimingInit } from "../nn/init.ts";
 import type { LayerOptions } from "../nn/layers.ts";
-import { requireOptions } from "../tensor/ops/checks.ts";
+import { moduleOptions, requireLayerOptions } from "../nn/known_options.ts";
 import type { ModuleOptions } from "../nn/module.ts";
 
 /** The kinds of {@linkcode PoolKind}. */
@@ -59,12 +59,40 @@ export interface XResNetOptions extends ModuleOptions {
   seed?: number;
 }
 
+const optionNames = [
+  "classes",
+  "inChannels",
+  "act",
+  "pool",
+  "stem",
+  "stemStride",
+  "stemPool",
+  "widths",
+  "widen",
+  "blocks",
+  "expansion",
+  "groups",
+  "form",
+  "baseWidth",
+  "sa",
+  "sym",
+  "reduction",
+  "zeroGamma",
+  "seed",
+  ...moduleOptions,
+] as const satisfies readonly (keyof XResNetOptions)[];
+
 /** Options with nothing left open, and `widths` already widened. */
 export type Filled = Required<Omit<XResNetOptions, "seed" | "device" | "dtype">> & LayerOptions;
 
+/** What of the options every layer takes. */
+export function partsOf({ init, device, dtype }: Filled): LayerOptions {
+  return { init, device, dtype };
+}
+
 /** The options without those that are undefined, which would hide a default. */
 export function withoutUndefined<Options extends object>(options: Options): Options {
-  requireOptions("XResNet", options, "{ classes: 10 }");
+  requireLayerOptions("XResNet", options, { known: optionNames, example: "{ classes: 10 }" });
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 

@@ -6,7 +6,7 @@ import { Module } from "../nn/module.ts";
 import { AvgPool2d, MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
 import { SimpleSelfAttention } from "../nn/self_attention.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Filled, PoolKind } from "./options.ts";
+import { type Filled, partsOf, type PoolKind } from "./options.ts";
 
 /** Where a block stands. */
 export interface BlockPlace {
@@ -37,24 +37,25 @@ export class ResBlock extends Module {
   constructor(place: BlockPlace, options: Filled) {
     super();
     const { from, width, stride, attention } = place;
-    const { act, expansion, groups, zeroGamma, reduction } = options;
+    const { act, expansion, groups, zeroGamma, reduction, sym } = options;
+    const parts = partsOf(options);
     const out = width * expansion;
     const [first, second] = innerWidths(width, options);
     const fused = reduction === 0 && !attention;
-    const last = { ...options, act: fused ? act : "none" as const, zeroWeight: zeroGamma };
+    const last = { ...parts, act: fused ? act : "none" as const, zeroWeight: zeroGamma };
     this.act = act;
     this.convs = expansion === 1
       ? [
-        new ConvNorm(from, second, { ...options, kernel: 3, stride, groups }),
+        new ConvNorm(from, second, { ...parts, act, kernel: 3, stride, groups }),
         new ConvNorm(second, out, { ...last, kernel: 3, groups: 1 }),
       ]
       : [
-        new ConvNorm(from, first, { ...options, kernel: 1, groups: 1 }),
-        new ConvNorm(first, second, { ...options, kernel: 3, stride, groups }),
+        new ConvNorm(from, first, { ...parts, act, kernel: 1, groups: 1 }),
+        new ConvNorm(first, second, { ...parts, act, kernel: 3, stride, groups }),
         new ConvNorm(second, out, { ...last, kernel: 1, groups: 1 }),
       ];
-    this.squeeze = reduction > 0 ? new SqueezeExcitation(out, options) : null;
-    this.attention = attention ? new SimpleSelfAttention(out, options) : null;
+    this.squeeze = reduction > 0 ? new SqueezeExcitation(out, { ...parts, act, reduction }) : null;
+    this.attention = attention ? new SimpleSelfAttention(out, { ...parts, sym }) : null;
     this.shortcut = from !== out || stride !== 1 ? new Shortcut({ from, out, stride }, options) : null;
   }
 
@@ -83,9 +84,10 @@ export class Shortcut extends Module {
   constructor(channels: { from: number; out: number; stride: number }, options: Filled) {
     super();
     const { from, out, stride } = channels;
+    const { device, dtype } = options;
     this.pool = stride === 1 ? null : shortcutPool(options.pool, stride);
-    this.conv = from === out ? null : new Conv2d(from, out, { ...options, kernel: 1, groups: 1, bias: false });
-    this.norm = from === out ? null : new BatchNorm2d(out, { ...options, act: "none" });
+    this.conv = from === out ? null : new Conv2d(from, out, { ...partsOf(options), kernel: 1, bias: false });
+    this.norm = from === out ? null : new BatchNorm2d(out, { device, dtype });
   }
 
   /** The result for one batch. */

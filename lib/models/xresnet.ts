@@ -6,7 +6,7 @@ import { Module } from "../nn/module.ts";
 import { MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fastaiEntries } from "./fastai.ts";
-import { withDefaults, type XResNetOptions } from "./options.ts";
+import { partsOf, withDefaults, type XResNetOptions } from "./options.ts";
 import { ResBlock } from "./res_block.ts";
 
 /**
@@ -39,8 +39,8 @@ export class XResNet extends Module implements FastaiNames {
     const { stem, widths, blocks, expansion } = filled;
     this.stem = stem.map((width, index) =>
       new ConvNorm(index === 0 ? filled.inChannels : stem[index - 1]!, width, {
-        ...filled,
-        groups: 1,
+        ...partsOf(filled),
+        act: filled.act,
         kernel: 3,
         stride: index === 0 ? filled.stemStride : 1,
       })
@@ -62,7 +62,7 @@ export class XResNet extends Module implements FastaiNames {
         return made;
       })
     );
-    this.head = new Linear(from, filled.classes, filled);
+    this.head = new Linear(from, filled.classes, partsOf(filled));
   }
 
   /** Every tensor of the state dict of fastai's XResNet of the same options. */

@@ -1,9 +1,10 @@
 /** Attention of a sequence to itself, in several heads. */
 import { type AttentionOptions, scaledDotProductAttention } from "../tensor/ops/attention.ts";
-import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { requireKnownOptions, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { requireCounts } from "./checks.ts";
 import { UniformInit } from "./init.ts";
+import { layerOptions, requireLayerOptions } from "./known_options.ts";
 import { type LayerOptions, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -48,7 +49,10 @@ export class MultiHeadAttention extends Module {
   constructor(features: number, heads: number, options: MultiHeadAttentionOptions = {}) {
     super();
     requireCounts("MultiHeadAttention", { features, heads });
-    requireOptions("MultiHeadAttention", options, "new MultiHeadAttention(64, 4, { causal: true })");
+    requireLayerOptions("MultiHeadAttention", options, {
+      known: ["causal", "bias", ...layerOptions],
+      example: "new MultiHeadAttention(64, 4, { causal: true })",
+    });
     if (heads === 0 || features % heads !== 0) {
       throw new RangeError(`MultiHeadAttention(): Expected features that ${heads} heads divide, got ${features}`);
     }
@@ -60,8 +64,16 @@ export class MultiHeadAttention extends Module {
   }
 
   /** The result for one batch; a mask as {@linkcode scaledDotProductAttention} takes it, for [n, heads, length, length]. */
-  override forward(x: Tensor, options: Pick<AttentionOptions, "mask"> = {}): Tensor {
+  override forward(x: Tensor, options: Pick<AttentionOptions, "mask"> = {}, ...others: []): Tensor {
     const features = this.query.weight.shape[1]!;
+    if (options instanceof Tensor || others.length > 0) {
+      throw new TypeError(
+        `MultiHeadAttention(${features}, ${this.heads}): Expected \`x\` alone, to which queries, keys and values are layers ` +
+          "of its own, got more: scaledDotProductAttention(q, k, v) attends to others",
+      );
+    }
+    requireOptions("MultiHeadAttention", options, "forward(x, { mask })");
+    requireKnownOptions("MultiHeadAttention", options, ["mask"]);
     requireTensor("MultiHeadAttention", "x", x);
     if (x.rank !== 3 || x.shape[2] !== features) {
       throw new TypeError(

@@ -1,11 +1,12 @@
 /** Modules made of others. */
 import { ACTIVATION_CODES, type ActivationName } from "../ffi/codes.ts";
-import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { squeezeExcitation } from "../tensor/ops/squeeze_excitation.ts";
 import { affine, unary } from "../tensor/ops/unary.ts";
 import { ownedHere, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireCounts, requireForward, requireImages } from "./checks.ts";
+import { layerOptions, requireLayerOptions } from "./known_options.ts";
 import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, type LayerOptions, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -92,9 +93,14 @@ export class ConvNorm extends Module {
   /** Makes the parameters. */
   constructor(inChannels: number, outChannels: number, options: ConvNormOptions = {}) {
     super();
-    requireOptions("ConvNorm", options, "new ConvNorm(3, 16, { stride: 2 })");
-    this.conv = new Conv2d(inChannels, outChannels, { ...options, bias: false });
-    this.norm = new BatchNorm2d(outChannels, options);
+    requireLayerOptions("ConvNorm", options, {
+      known: ["kernel", "stride", "padding", "groups", "act", "zeroWeight", ...layerOptions],
+      example: "new ConvNorm(3, 16, { stride: 2 })",
+    });
+    const { act, zeroWeight, ...conv } = options;
+    const { device, dtype } = options;
+    this.conv = new Conv2d(inChannels, outChannels, { ...conv, bias: false });
+    this.norm = new BatchNorm2d(outChannels, { act, zeroWeight, device, dtype });
   }
 
   /** With a residual, act(norm(conv(x)) + residual). */
@@ -116,16 +122,20 @@ export class SqueezeExcitation extends Module {
   constructor(channels: number, options: LayerOptions & { reduction?: number; act?: ActivationName } = {}) {
     super();
     requireCounts("SqueezeExcitation", { channels });
-    requireOptions("SqueezeExcitation", options, "new SqueezeExcitation(64, { reduction: 16 })");
-    const hidden = Math.ceil(Math.floor(channels / (options.reduction ?? 16)) / 8) * 8;
+    requireLayerOptions("SqueezeExcitation", options, {
+      known: ["reduction", "act", ...layerOptions],
+      example: "new SqueezeExcitation(64, { reduction: 16 })",
+    });
+    const { reduction = 16, act = "relu", ...linear } = options;
+    const hidden = Math.ceil(Math.floor(channels / reduction) / 8) * 8;
     if (hidden === 0) {
       throw new RangeError(
-        `SqueezeExcitation(): Expected at least ${options.reduction ?? 16} channels, got ${channels}`,
+        `SqueezeExcitation(): Expected at least ${reduction} channels, got ${channels}`,
       );
     }
-    this.act = options.act ?? "relu";
-    this.reduce = new Linear(channels, hidden, options);
-    this.expand = new Linear(hidden, channels, options);
+    this.act = act;
+    this.reduce = new Linear(channels, hidden, linear);
+    this.expand = new Linear(hidden, channels, linear);
   }
 
   /** The result for one batch. */

@@ -1,8 +1,9 @@
 /** Layers of noise: in training mode alone. */
 import { dropout, type DropoutOptions, requireShare, stochasticDepth } from "../tensor/ops/dropout.ts";
-import { requireKnownOptions, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { requireTensor } from "../tensor/ops/checks.ts";
 import { guard } from "../tensor/recording.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { requireLayerOptions } from "./known_options.ts";
 import { Module } from "./module.ts";
 import { RandomCounter, type RandomCounterOptions } from "./random_counter.ts";
 
@@ -21,9 +22,11 @@ export abstract class Noise extends Module {
   /** Makes the counter. */
   constructor(options: DropoutLayerOptions = {}) {
     super();
-    requireOptions(new.target.name, options, `new ${new.target.name}({ p: 0.5 })`);
     // What a model hands to all of its layers has a dtype too.
-    requireKnownOptions(new.target.name, options, ["p", "seed", "stream", "init", "device", "dtype"]);
+    requireLayerOptions(new.target.name, options, {
+      known: ["p", "seed", "stream", "init", "device", "dtype"],
+      example: `new ${new.target.name}({ p: 0.5 })`,
+    });
     this.p = options.p ?? 0.5;
     this.counter = RandomCounter.make(options);
   }

@@ -1,7 +1,8 @@
 /** Layers without parameters that change the shape, or single values. */
-import { kindOf, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { kindOf, requireTensor } from "../tensor/ops/checks.ts";
 import { leakyRelu } from "../tensor/ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { requireLayerOptions } from "./known_options.ts";
 import { Module } from "./module.ts";
 
 /**
@@ -19,6 +20,13 @@ import { Module } from "./module.ts";
  * ```
  */
 export class Flatten extends Module {
+  /** Takes no settings. */
+  constructor(...none: []) {
+    super();
+    if (none.length === 0) return;
+    throw new TypeError("Flatten(): Expected no arguments, got some: it makes a row of all axes but the first");
+  }
+
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     requireTensor("Flatten", "x", x);
@@ -46,7 +54,10 @@ export class LeakyReLU extends Module {
   /** Takes its settings. */
   constructor(options: { negativeSlope?: number } = {}) {
     super();
-    requireOptions("LeakyReLU", options, "new LeakyReLU({ negativeSlope: 0.2 })");
+    requireLayerOptions("LeakyReLU", options, {
+      known: ["negativeSlope"],
+      example: "new LeakyReLU({ negativeSlope: 0.2 })",
+    });
     this.negativeSlope = options.negativeSlope ?? 0.01;
     if (!Number.isFinite(this.negativeSlope)) {
       throw new RangeError(

@@ -1,9 +1,10 @@
 /** Vectors that are learnt for numbers: words, characters, positions, categories. */
-import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { requireTensor } from "../tensor/ops/checks.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireCounts } from "./checks.ts";
 import { UniformInit } from "./init.ts";
+import { layerOptions, requireLayerOptions } from "./known_options.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Module, Parameter } from "./module.ts";
 
@@ -37,7 +38,10 @@ export class Embedding extends Module {
   constructor(count: number, features: number, options: EmbeddingOptions = {}) {
     super();
     requireCounts("Embedding", { count, features });
-    requireOptions("Embedding", options, "new Embedding(65, 32, { std: 0.02 })");
+    requireLayerOptions("Embedding", options, {
+      known: ["std", ...layerOptions],
+      example: "new Embedding(65, 32, { std: 0.02 })",
+    });
     const { std = 1 } = options;
     if (!(std >= 0 && std < Infinity)) throw new RangeError(`Embedding(): Expected \`std\` from 0, got ${std}`);
     const init = options.init ?? new UniformInit();

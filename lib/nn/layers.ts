@@ -4,11 +4,11 @@ import { ones, zeros } from "../tensor/create.ts";
 import { batchNorm } from "../tensor/ops/batch_norm.ts";
 import { conv2d } from "../tensor/ops/conv2d.ts";
 import { linear } from "../tensor/ops/matmul.ts";
-import { requireOptions } from "../tensor/ops/checks.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireChannels, requireCounts, requireFeatures, requireImages } from "./checks.ts";
 import { type Init, UniformInit } from "./init.ts";
+import { layerOptions, moduleOptions, requireLayerOptions } from "./known_options.ts";
 import { Buffer, Module, type ModuleOptions, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
 
@@ -53,7 +53,10 @@ export class Conv2d extends Module {
   constructor(inChannels: number, outChannels: number, options: Conv2dLayerOptions = {}) {
     super();
     requireCounts("Conv2d", { inChannels, outChannels });
-    requireOptions("Conv2d", options, "new Conv2d(3, 16, { stride: 2 })");
+    requireLayerOptions("Conv2d", options, {
+      known: ["kernel", "stride", "padding", "groups", "bias", ...layerOptions],
+      example: "new Conv2d(3, 16, { stride: 2 })",
+    });
     const [kh, kw] = pair("Conv2d", "kernel", options.kernel ?? 3);
     this.stride = pair("Conv2d", "stride", options.stride ?? 1);
     this.padding = pair("Conv2d", "padding", options.padding ?? [(kh - 1) >> 1, (kw - 1) >> 1]);
@@ -105,7 +108,10 @@ export class Linear extends Module {
   constructor(inFeatures: number, outFeatures: number, options: LayerOptions & { bias?: boolean } = {}) {
     super();
     requireCounts("Linear", { inFeatures, outFeatures });
-    requireOptions("Linear", options, "new Linear(64, 10, { bias: false })");
+    requireLayerOptions("Linear", options, {
+      known: ["bias", ...layerOptions],
+      example: "new Linear(64, 10, { bias: false })",
+    });
     const init = options.init ?? new UniformInit();
     this.weight = Parameter.of(init.weight([outFeatures, inFeatures], inFeatures, options));
     this.bias = options.bias ?? true ? Parameter.of(init.bias([outFeatures], inFeatures, options)) : null;
@@ -154,7 +160,10 @@ export class BatchNorm2d extends Module {
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
     super();
     requireCounts("BatchNorm2d", { channels });
-    requireOptions("BatchNorm2d", options, "new BatchNorm2d(16, { eps: 1e-3 })");
+    requireLayerOptions("BatchNorm2d", options, {
+      known: ["eps", "momentum", "act", "zeroWeight", ...moduleOptions],
+      example: "new BatchNorm2d(16, { eps: 1e-3 })",
+    });
     this.eps = options.eps ?? 1e-5;
     this.momentum = options.momentum ?? 0.1;
     this.act = options.act ?? "none";

@@ -5,7 +5,7 @@ import { full } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { requireKnownOptions, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
-import { crossEntropy as crossEntropyOf } from "../tensor/ops/softmax.ts";
+import { crossEntropy as crossEntropyOf, requireLogits } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import { bceWithLogits, mseLoss } from "./loss_functions.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -94,6 +94,7 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): (output: Te
     requireTensor("crossEntropy", "logits", logits);
     requireTensor("crossEntropy", "target", target);
     if (weights === undefined) return crossEntropyOf(logits, target, { labelSmoothing });
+    requireLogits("crossEntropy", logits);
     return crossEntropyOf(logits, weightedTarget(logits, target, { labelSmoothing, weights }));
   };
   crossEntropies.add(loss);

@@ -1,9 +1,10 @@
 /** Normalisation that looks at one example alone: layer norm and group norm. */
 import { ones, zeros } from "../tensor/create.ts";
-import { kindOf, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { kindOf, requireTensor } from "../tensor/ops/checks.ts";
 import { groupNorm, layerNorm, requireLastAxes } from "../tensor/ops/group_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireChannels, requireCounts } from "./checks.ts";
+import { moduleOptions, requireLayerOptions } from "./known_options.ts";
 import { Module, type ModuleOptions, Parameter } from "./module.ts";
 
 /** Options of {@linkcode LayerNorm} and {@linkcode GroupNorm}. */
@@ -55,7 +56,10 @@ export class LayerNorm extends Module {
     if (sizes.length === 0 || sizes.some((size) => !Number.isInteger(size) || (size as number) < 1)) {
       throw new TypeError(`LayerNorm(): Expected \`shape\` as a size from 1 or some, got ${kindOf(shape)}`);
     }
-    requireOptions("LayerNorm", options, "new LayerNorm(64, { eps: 1e-6 })");
+    requireLayerOptions("LayerNorm", options, {
+      known: ["eps", "affine", "bias", ...moduleOptions],
+      example: "new LayerNorm(64, { eps: 1e-6 })",
+    });
     this.shape = sizes as readonly number[];
     this.eps = options.eps ?? 1e-5;
     [this.weight, this.bias] = affineOf(this.shape, options);
@@ -100,7 +104,10 @@ export class GroupNorm extends Module {
   constructor(groups: number, channels: number, options: NormLayerOptions = {}) {
     super();
     requireCounts("GroupNorm", { groups, channels });
-    requireOptions("GroupNorm", options, "new GroupNorm(4, 16, { eps: 1e-6 })");
+    requireLayerOptions("GroupNorm", options, {
+      known: ["eps", "affine", "bias", ...moduleOptions],
+      example: "new GroupNorm(4, 16, { eps: 1e-6 })",
+    });
     if (groups === 0 || channels % groups !== 0) {
       throw new RangeError(`GroupNorm(): Expected channels that ${groups} groups divide, got ${channels}`);
     }

@@ -9,10 +9,10 @@ import {
   maxPool2d,
   type Pool2dOptions,
 } from "../tensor/ops/pooling.ts";
-import { requireOptions } from "../tensor/ops/checks.ts";
 import { adaptiveAvgPool2d, sizeOf } from "../tensor/ops/resample.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { requireLayerOptions } from "./known_options.ts";
 import { Module } from "./module.ts";
 
 /** The largest value of each window. */
@@ -23,7 +23,10 @@ export class MaxPool2d extends Module {
   /** Takes its settings. */
   constructor(options: Pool2dOptions) {
     super();
-    requireOptions("MaxPool2d", options, "new MaxPool2d({ kernel: 2 })");
+    requireLayerOptions("MaxPool2d", options, {
+      known: ["kernel", "stride", "padding", "ceilMode"],
+      example: "new MaxPool2d({ kernel: 2 })",
+    });
     this.options = options;
   }
 
@@ -46,7 +49,10 @@ export class AvgPool2d extends Module {
   /** Takes its settings. */
   constructor(options: Pool2dOptions & { countIncludePad?: boolean }) {
     super();
-    requireOptions("AvgPool2d", options, "new AvgPool2d({ kernel: 2 })");
+    requireLayerOptions("AvgPool2d", options, {
+      known: ["kernel", "stride", "padding", "ceilMode", "countIncludePad"],
+      example: "new AvgPool2d({ kernel: 2 })",
+    });
     this.options = options;
   }
 
@@ -73,7 +79,10 @@ export class BlurPool2d extends Module {
   /** Takes its settings. */
   constructor(options: BlurPoolOptions = {}) {
     super();
-    requireOptions("BlurPool2d", options, "new BlurPool2d({ stride: 2 })");
+    requireLayerOptions("BlurPool2d", options, {
+      known: ["filter", "stride", "padding"],
+      example: "new BlurPool2d({ stride: 2 })",
+    });
     this.stride = options.stride ?? 2;
     this.filter = options.filter ?? "tri3";
     this.padding = options.padding ?? "zeros";
@@ -99,7 +108,10 @@ export class MaxBlurPool2d extends Module {
   /** Takes its settings. */
   constructor(options: BlurPoolOptions & { kernel?: number } = {}) {
     super();
-    requireOptions("MaxBlurPool2d", options, "new MaxBlurPool2d({ stride: 2 })");
+    requireLayerOptions("MaxBlurPool2d", options, {
+      known: ["kernel", "filter", "stride", "padding"],
+      example: "new MaxBlurPool2d({ stride: 2 })",
+    });
     this.kernel = options.kernel ?? 2;
     this.stride = options.stride ?? 2;
     this.filter = options.filter ?? "tri3";
@@ -130,7 +142,10 @@ export class AdaptiveAvgPool2d extends Module {
   /** Takes its settings. */
   constructor(options: { size: Pair }) {
     super();
-    requireOptions("AdaptiveAvgPool2d", options, "new AdaptiveAvgPool2d({ size: 1 })");
+    requireLayerOptions("AdaptiveAvgPool2d", options, {
+      known: ["size"],
+      example: "new AdaptiveAvgPool2d({ size: 1 })",
+    });
     this.size = sizeOf("AdaptiveAvgPool2d", options.size);
   }
 

@@ -1,10 +1,10 @@
 /** Self-attention over the pixels of an image, in fastai's simple form. */
 import { requireCounts } from "./checks.ts";
-import { requireOptions } from "../tensor/ops/checks.ts";
 import { zeros } from "../tensor/create.ts";
 import { defineOp } from "../tensor/define_op.ts";
 import { matmul } from "../tensor/ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { layerOptions, requireLayerOptions } from "./known_options.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Module, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -33,8 +33,12 @@ export class SimpleSelfAttention extends Module {
   constructor(channels: number, options: SelfAttentionOptions = {}) {
     super();
     requireCounts("SimpleSelfAttention", { channels });
-    requireOptions("SimpleSelfAttention", options, "new SimpleSelfAttention(64, { sym: true })");
-    this.conv = new SpectralLinear(channels, channels, { ...options, symmetric: options.sym });
+    requireLayerOptions("SimpleSelfAttention", options, {
+      known: ["sym", ...layerOptions],
+      example: "new SimpleSelfAttention(64, { sym: true })",
+    });
+    const { sym, ...others } = options;
+    this.conv = new SpectralLinear(channels, channels, { ...others, symmetric: sym });
     // fastai excepts biases and batch norms from weight decay, and this is neither.
     this.gamma = Parameter.of(zeros([1], options), { decays: true });
   }

@@ -8,6 +8,7 @@ import { sumTo } from "../tensor/ops/reduce.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { KaimingInit } from "./init.ts";
+import { layerOptions, requireLayerOptions } from "./known_options.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Buffer, Module, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -115,7 +116,10 @@ export class SpectralLinear extends Module {
   constructor(inFeatures: number, outFeatures: number, options: SpectralLinearOptions = {}) {
     super();
     requireCounts("SpectralLinear", { inFeatures, outFeatures });
-    requireOptions("SpectralLinear", options, "new SpectralLinear(64, 64, { symmetric: true })");
+    requireLayerOptions("SpectralLinear", options, {
+      known: ["symmetric", ...layerOptions],
+      example: "new SpectralLinear(64, 64, { symmetric: true })",
+    });
     this.symmetric = options.symmetric ?? false;
     if (this.symmetric && inFeatures !== outFeatures) {
       throw new RangeError(

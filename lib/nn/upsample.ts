@@ -1,11 +1,12 @@
 /** Layers that make images larger: upsampling, and transposed convolution. */
-import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { requireTensor } from "../tensor/ops/checks.ts";
 import { convTranspose2d } from "../tensor/ops/conv_transpose2d.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
 import { requireUpsample, upsample2d, type UpsampleOptions } from "../tensor/ops/resample.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireCounts, requireImages } from "./checks.ts";
 import { UniformInit } from "./init.ts";
+import { layerOptions, requireLayerOptions } from "./known_options.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Module, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -28,6 +29,10 @@ export class Upsample extends Module {
   /** Takes its settings. */
   constructor(options: UpsampleOptions) {
     super();
+    requireLayerOptions("Upsample", options, {
+      known: ["size", "scale", "mode"],
+      example: "new Upsample({ scale: 2 })",
+    });
     requireUpsample("Upsample", options);
     this.options = options;
   }
@@ -88,7 +93,10 @@ export class ConvTranspose2d extends Module {
   constructor(inChannels: number, outChannels: number, options: ConvTranspose2dLayerOptions = {}) {
     super();
     requireCounts("ConvTranspose2d", { inChannels, outChannels });
-    requireOptions("ConvTranspose2d", options, "new ConvTranspose2d(16, 8, { kernel: 2, stride: 2 })");
+    requireLayerOptions("ConvTranspose2d", options, {
+      known: ["kernel", "stride", "padding", "outputPadding", "groups", "bias", ...layerOptions],
+      example: "new ConvTranspose2d(16, 8, { kernel: 2, stride: 2 })",
+    });
     const [kh, kw] = pair("ConvTranspose2d", "kernel", options.kernel ?? 3);
     this.stride = pair("ConvTranspose2d", "stride", options.stride ?? 1);
     this.padding = pair("ConvTranspose2d", "padding", options.padding ?? 0);

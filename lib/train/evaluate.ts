@@ -2,7 +2,7 @@
 import {
   type BatchSource,
   deviceOf,
-  requireIterable,
+  requireBatches,
   type SampleBatch,
   sampleBatch,
   type TrainingBatch,
@@ -12,12 +12,11 @@ import { LateError, StateError } from "../ffi/errors.ts";
 import { crossEntropyLoss, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { type AnyModule, Module } from "../nn/module.ts";
-import { requireKnown } from "../optim/known_options.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { kindOf, requireFunction } from "../tensor/ops/checks.ts";
+import { kindOf, requireFunction, requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
@@ -66,8 +65,14 @@ export interface EvaluateOptions<
   dtype?: FloatName;
 }
 
-/** The names of the options. */
-const evaluateOptions = ["loss", "metrics", "signal", "onProgress", "onPredictions", "dtype"];
+const optionNames = [
+  "loss",
+  "metrics",
+  "signal",
+  "onProgress",
+  "onPredictions",
+  "dtype",
+] as const satisfies readonly (keyof EvaluateOptions)[];
 
 /** Runs something with every module in evaluation mode, and puts each back into its own mode afterwards. */
 export async function inEvaluation<Result>(model: AnyModule, body: () => Promise<Result>): Promise<Result> {
@@ -120,10 +125,11 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
   batches: MeasuredBatches<In, Targets>,
   options: EvaluateOptions<In, Out, Targets> = {},
 ): Promise<Evaluation> {
-  requireKnown("evaluate", options, evaluateOptions);
+  requireBatches("evaluate", "batches", batches);
+  requireOptions("evaluate", options, "evaluate(model, batches, { loss })");
+  requireKnownOptions("evaluate", options, optionNames);
   const { metrics = {}, onPredictions, onProgress, signal } = options;
   if (!(model instanceof Module)) throw new TypeError(`evaluate(): Expected a model, got ${kindOf(model)}`);
-  requireIterable("evaluate", batches);
   if (options.loss !== undefined) requireFunction("evaluate", "loss", options.loss);
   const loss = measuredBy(options.loss ?? crossEntropyLoss() as unknown as Loss<In, Out, Targets>);
   requireMetrics("evaluate", metrics);

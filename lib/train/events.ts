@@ -1,4 +1,5 @@
 /** What a training tells while it runs. */
+import { kindOf, nearest } from "../tensor/ops/checks.ts";
 import type { Evaluation } from "./evaluate.ts";
 
 /** A training begins, or goes on. */
@@ -163,6 +164,17 @@ export interface TrainerEvents {
   readonly fitEnd: FitResult;
 }
 
+const eventNames: readonly (keyof TrainerEvents)[] = [
+  "fitBegin",
+  "epochBegin",
+  "batchEnd",
+  "losses",
+  "evaluateBatch",
+  "evaluateEnd",
+  "epochEnd",
+  "fitEnd",
+];
+
 /** Called at an event; the training waits for a promise that it returns. */
 export type Listener<Name extends keyof TrainerEvents> = (event: TrainerEvents[Name]) => void | Promise<void>;
 
@@ -172,6 +184,16 @@ export class Listeners {
 
   /** Adds one; the function returned takes it away again. */
   add<Name extends keyof TrainerEvents>(name: Name, listener: Listener<Name>): () => void {
+    if (!eventNames.includes(name)) {
+      const near = nearest(String(name), eventNames);
+      throw new TypeError(
+        `on(): Expected an event among ${eventNames.join(", ")}, got ${kindOf(name)}` +
+          (near === undefined ? "" : `: it may be ${near} that is meant`),
+      );
+    }
+    if (typeof listener !== "function") {
+      throw new TypeError(`on(): Expected \`listener\` as a function, got ${kindOf(listener)}`);
+    }
     const list = this.#lists.get(name) ?? new Set();
     this.#lists.set(name, list);
     list.add(listener as unknown as Listener<keyof TrainerEvents>);

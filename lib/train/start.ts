@@ -1,6 +1,6 @@
 /** Where a training begins, or goes on. */
 import { type Counters, type SamplerConfig, startingCounters } from "../checkpoint/state.ts";
-import { type BatchSource, canPosition, requireIterable } from "../data/batch_source.ts";
+import { type BatchSource, canPosition } from "../data/batch_source.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -37,7 +37,6 @@ export function startingPoint(
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new RangeError(`fit(): Expected \`epochs\` as a whole number from 1, got ${epochs}`);
   }
-  requireIterable("fit", train);
   requireLength(train);
   const sampler = samplerOf(train, accumulate);
   const begun = at.epochs > 0;

@@ -7,14 +7,13 @@ import {
   type State,
   writeTensors,
 } from "../checkpoint/state.ts";
-import { type BatchSource, passOver } from "../data/batch_source.ts";
+import { type BatchSource, passOver, requireBatches } from "../data/batch_source.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Loss } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import type { Module } from "../nn/module.ts";
 import { requireClipNorm } from "../optim/clip.ts";
 import { Ema } from "../optim/ema.ts";
-import { requireKnown } from "../optim/known_options.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import type { RunFolder } from "../run/run_folder.ts";
 import type { Device } from "../tensor/device.ts";
@@ -30,9 +29,9 @@ import { startingPoint } from "./start.ts";
 import { TrainingStep } from "./step.ts";
 import {
   type FitOptions,
-  fitOptions,
   lossOf,
   requireAccumulate,
+  requireFitOptions,
   requireTrainerOptions,
   type TrainerConfig,
   trainerConfig,
@@ -176,7 +175,9 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     if (this.#fitting) {
       throw new StateError("fit(): Expected one training at a time, got a second call: await the first");
     }
-    requireKnown("fit", options, fitOptions);
+    requireBatches("fit", "train", train);
+    requireFitOptions(options);
+    if (options.valid !== undefined) requireBatches("fit", "valid", options.valid);
     const metrics = Object.keys(this.#metrics);
     const at = startingPoint(this.#at, train, { ...options, accumulate: this.#accumulate, metrics });
     if (at !== this.#at) {

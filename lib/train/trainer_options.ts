@@ -4,11 +4,10 @@ import type { FloatName } from "../ffi/codes.ts";
 import { crossEntropyLoss, type Loss, requireLabelSmoothing } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
-import { requireKnown } from "../optim/known_options.ts";
 import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
 import type { Schedule, ScheduleConfig } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
-import { kindOf, requireFunction } from "../tensor/ops/checks.ts";
+import { kindOf, requireFunction, requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -65,6 +64,112 @@ export interface TrainerOptions<
   ema?: number;
 }
 
+const trainerNames = [
+  "optimizer",
+  "schedule",
+  "groups",
+  "loss",
+  "labelSmoothing",
+  "metrics",
+  "transformBatch",
+  "seed",
+  "clipNorm",
+  "accumulate",
+  "capture",
+  "dtype",
+  "ema",
+] as const satisfies readonly (keyof TrainerOptions)[];
+
+const clip = "it is called clipNorm here";
+const accumulation = "it is called accumulate here";
+const rate = "the learning rate is the schedule's: schedule: optim.flatCos({ lr: 8e-3 })";
+const decay = "weight decay is the optimizer's: optimizer: optim.adamw({ wd: 1e-2 })";
+const ofFit = "it is an option of fit()";
+const validation = "it is called valid, and an option of fit()";
+
+/** Other libraries' names for what a trainer calls otherwise, or takes elsewhere. */
+const trainerElsewhere: Readonly<Record<string, string>> = {
+  clip_grad: clip,
+  clipGrad: clip,
+  clip_norm: clip,
+  max_grad_norm: clip,
+  maxGradNorm: clip,
+  gradientClipVal: clip,
+  gradient_clip_val: clip,
+  accumulate_grad_batches: accumulation,
+  accumulateGradBatches: accumulation,
+  gradientAccumulation: accumulation,
+  gradient_accumulation_steps: accumulation,
+  label_smoothing: "it is called labelSmoothing here",
+  loss_fn: "it is called loss here",
+  lossFn: "it is called loss here",
+  loss_func: "it is called loss here",
+  criterion: "it is called loss here",
+  opt: "it is called optimizer here",
+  scheduler: "it is called schedule here",
+  lrScheduler: "it is called schedule here",
+  lr: rate,
+  learningRate: rate,
+  learning_rate: rate,
+  wd: decay,
+  weightDecay: decay,
+  weight_decay: decay,
+  precision: 'it is called dtype here, say dtype: "bf16"',
+  amp: 'it is dtype: "bf16" here',
+  fp16: 'it is dtype: "bf16" here',
+  bf16: 'it is dtype: "bf16" here',
+  emaDecay: "it is called ema here",
+  ema_decay: "it is called ema here",
+  transform: "it is called transformBatch here",
+  callbacks: "trainer.on(event, listener) is told what happens",
+  device: "a training is where the model is: give the model its device",
+  epochs: ofFit,
+  maxEpochs: "it is called epochs, and an option of fit()",
+  max_epochs: "it is called epochs, and an option of fit()",
+  valid: ofFit,
+  validation,
+  signal: ofFit,
+  runFolder: ofFit,
+};
+
+const fitNames = [
+  "epochs",
+  "valid",
+  "signal",
+  "runFolder",
+  "saveEvery",
+  "resume",
+  "force",
+] as const satisfies readonly (keyof FitOptions)[];
+
+const valid = "it is called valid here";
+const ofTrainer = "it is an option of new Trainer()";
+
+/** Other libraries' names for what `fit()` calls otherwise. */
+const fitElsewhere: Readonly<Record<string, string>> = {
+  validation: valid,
+  validationData: valid,
+  validation_data: valid,
+  validSet: valid,
+  val: valid,
+  val_dataloaders: valid,
+  nEpochs: "it is called epochs here",
+  n_epochs: "it is called epochs here",
+  maxEpochs: "it is called epochs here",
+  max_epochs: "it is called epochs here",
+  callbacks: "trainer.on(event, listener) is told what happens",
+  batchSize: "it is the data set's: train.batches(32)",
+  batch_size: "it is the data set's: train.batches(32)",
+  checkpoint: "runFolder keeps the state",
+  ...Object.fromEntries(trainerNames.map((name) => [name, ofTrainer])),
+};
+
+/** Throws where options of a training are none, or one is not known. */
+export function requireFitOptions(options: object): void {
+  requireOptions("fit", options, "fit(train, { epochs: 5 })");
+  requireKnownOptions("fit", options, fitNames, fitElsewhere);
+}
+
 /** What a run's configuration keeps of how a trainer trains. */
 export interface TrainerConfig {
   /** The optimizer with its settings. */
@@ -89,26 +194,14 @@ export interface TrainerConfig {
   readonly dtype: FloatName | null;
 }
 
-/** The names of the options. */
-const names: readonly (keyof TrainerOptions)[] = [
-  "optimizer",
-  "schedule",
-  "groups",
-  "loss",
-  "labelSmoothing",
-  "metrics",
-  "transformBatch",
-  "seed",
-  "clipNorm",
-  "accumulate",
-  "capture",
-  "dtype",
-  "ema",
-];
-
 /** Refuses options that are none of a trainer's, which would have no effect, and those of another type. */
 export function requireTrainerOptions(options: object): void {
-  requireKnown("Trainer", options, names);
+  requireOptions(
+    "Trainer",
+    options,
+    "new Trainer(model, { optimizer: optim.ranger(), schedule: optim.flatCos({ lr: 8e-3 }) })",
+  );
+  requireKnownOptions("Trainer", options, trainerNames, trainerElsewhere);
   const { optimizer, schedule, transformBatch, seed } = options as Readonly<Record<string, unknown>>;
   for (
     const [name, value, method, say] of [
@@ -164,17 +257,6 @@ export interface FitOptions<In extends Tensors = Tensor, Targets extends Tensors
    */
   force?: boolean;
 }
-
-/** The names of the options of a fit. */
-export const fitOptions: readonly (keyof FitOptions)[] = [
-  "epochs",
-  "valid",
-  "signal",
-  "runFolder",
-  "saveEvery",
-  "resume",
-  "force",
-];
 
 /** The loss of some options: cross entropy, or one of the script's own. */
 export function lossOf<In extends Tensors, Out extends Tensors, Targets extends Tensors>(

@@ -72,10 +72,12 @@ function floats(values: ArrayLike<number>, shape: readonly number[], dtype: "f32
 /** The network with its stored first weights. */
 export function networkOf(stored: StoredTraining, dtype: "f32" | "f64", device: Device): models.XResNet {
   const { stages, activation, ...options } = stored.settings.network;
-  const { batchNorm } = stored.settings;
+  const { eps, momentum } = stored.settings.batchNorm;
+  if (eps !== 1e-5 || momentum !== 0.1) {
+    throw new Error(`Expected batch norms of the defaults, 1e-5 and 0.1, got ${eps} and ${momentum}`);
+  }
   const model = new models.XResNet({
     ...options,
-    ...batchNorm,
     widths: stages,
     act: activation,
     form: "resnext",

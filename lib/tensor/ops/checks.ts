@@ -69,9 +69,42 @@ export function requireKnownOptions(
 ): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue;
-    const hint = Object.hasOwn(names, name) ? names[name] : undefined;
+    const near = nearest(name, known);
+    const hint = Object.hasOwn(names, name)
+      ? names[name]
+      : near === undefined
+      ? undefined
+      : `it may be ${near} that is meant`;
     throw new TypeError(
       `${op}(): Expected options among ${known.join(", ")}, got \`${name}\`${hint === undefined ? "" : `: ${hint}`}`,
     );
   }
+}
+
+/** The known name that few letters tell from another one; undefined where none is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const wanted = plain(name);
+  const [best] = known
+    .map((candidate) => ({ candidate, edits: editsBetween(wanted, plain(candidate)) }))
+    .sort((a, b) => a.edits - b.edits);
+  // A third of the letters: more would name what has nothing to do with it.
+  return best !== undefined && best.edits <= Math.floor(wanted.length / 3) ? best.candidate : undefined;
+}
+
+/** Without what tells snake_case from camelCase. */
+function plain(name: string): string {
+  return name.replaceAll(/[_-]/g, "").toLowerCase();
+}
+
+/** Letters to put in, leave out or replace (Levenshtein 1966). */
+function editsBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (letter === b[j] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
 }

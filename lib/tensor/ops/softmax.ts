@@ -4,8 +4,17 @@ import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
 
+/** An axis that is asked for would not be the one taken. */
+function requireAlone(op: string, others: readonly unknown[]): void {
+  if (others.length === 0) return;
+  throw new TypeError(
+    `${op}(): Expected \`x\` alone, got ${others.length} more: it is over the last axis, to which transpose() moves another`,
+  );
+}
+
 /** exp(x) / Σ exp(x) over the last axis. */
-export function softmax(x: Tensor): Tensor {
+export function softmax(x: Tensor, ...none: []): Tensor {
+  requireAlone("softmax", none);
   return applyOne("softmax", [x], {});
 }
 
@@ -22,13 +31,15 @@ export function softmax(x: Tensor): Tensor {
  * console.log(await y.data()); // Float32Array [1, 0, 0.5, 0.5]
  * ```
  */
-export function causalSoftmax(x: Tensor): Tensor {
+export function causalSoftmax(x: Tensor, ...none: []): Tensor {
+  requireAlone("causalSoftmax", none);
   requireTensor("causalSoftmax", "x", x);
   return applyOne("causal_softmax", [x], {});
 }
 
 /** x - log Σ exp(x) over the last axis. */
-export function logSoftmax(x: Tensor): Tensor {
+export function logSoftmax(x: Tensor, ...none: []): Tensor {
+  requireAlone("logSoftmax", none);
   return applyOne("log_softmax", [x], {});
 }
 
@@ -42,6 +53,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmo
   requireTensor("crossEntropy", "target", target);
   requireOptions("crossEntropy", options, "crossEntropy(logits, target, { labelSmoothing: 0.1 })");
   requireKnownOptions("crossEntropy", options, ["labelSmoothing"]);
+  requireLogits("crossEntropy", logits);
   if (logits.rank === 2 && target.rank === 1 && target.dtype !== "i32") {
     throw new TypeError(
       `crossEntropy(): Expected labels [n] of dtype i32, got ${target.dtype}: make them with { dtype: "i32" }, or call ` +
@@ -49,6 +61,17 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmo
     );
   }
   return applyOne("cross_entropy", [logits, target], { labelSmoothing: options.labelSmoothing ?? 0 });
+}
+
+/** Throws where logits have more axes than one row a sample, say one a place of a sequence. */
+export function requireLogits(op: string, logits: Tensor): void {
+  if (logits.rank <= 2) return;
+  const shape = logits.shape.join(", ");
+  const classes = logits.shape.at(-1)!;
+  throw new TypeError(
+    `${op}(): Expected \`logits\` as [n, classes], got shape [${shape}]: reshape([-1, ${classes}]) makes rows of it, and ` +
+      "reshape([-1]) one label a row",
+  );
 }
 
 export const softmaxRule: GradientRule<"softmax"> = {

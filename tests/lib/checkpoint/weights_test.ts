@@ -23,11 +23,11 @@ class Net extends nn.Module {
   readonly norm: nn.BatchNorm2d;
   readonly head: nn.Linear;
 
-  constructor(options: nn.ModuleOptions & { classes?: number }) {
+  constructor({ classes = 3, ...options }: nn.ModuleOptions & { classes?: number }) {
     super();
     this.conv = new nn.Conv2d(1, 4, options);
     this.norm = new nn.BatchNorm2d(4, options);
-    this.head = new nn.Linear(4, options.classes ?? 3, options);
+    this.head = new nn.Linear(4, classes, options);
   }
 
   override forward(x: Tensor): Tensor {
