@@ -12,7 +12,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
-import { classesOf, counts, type Measures, measuresOf, packed, requireMetrics } from "./measures.ts";
+import { classesOf, counts, lossValue, type Measures, measuresOf, packed, requireMetrics } from "./measures.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 import { PredictionCollector, type Predictions } from "./predictions.ts";
@@ -171,7 +171,7 @@ function measured<In extends Tensors, Out extends Tensors, Targets extends Tenso
       const classes = classesOf(output, targets, isCrossEntropy(loss));
       if (kept !== undefined) kept.add(requireClasses(output, classes), classes!, index);
       const all: Measures = [
-        ["loss", loss(output, batch)],
+        ["loss", lossValue("evaluate", loss, output, batch)],
         ...(classes === undefined ? [] : accuracies(output as Tensor, classes)),
         ...measuresOf(metrics, output, batch),
       ];

@@ -1,8 +1,9 @@
 /** What is measured of a batch beside its loss: accuracy of classes, and a script's own metrics. */
-import type { LossBatch } from "../nn/losses.ts";
+import type { Loss, LossBatch } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { metricColumns } from "../run/run_folder.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { concat } from "../tensor/ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -71,6 +72,25 @@ export function measuresOf<In extends Tensors, Out extends Tensors, Targets exte
     const got = value instanceof Tensor ? `shape [${value.shape.join(", ")}]` : typeof value;
     throw new TypeError(`Expected the metric "${name}" to give a scalar, the mean over the batch, got ${got}`);
   });
+}
+
+/** The loss of a batch; refuses what is no scalar. */
+export function lossValue<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
+  caller: string,
+  loss: Loss<In, Out, Targets>,
+  output: Out,
+  batch: LossBatch<In, Targets>,
+): Tensor {
+  const value: unknown = loss(output, batch);
+  if (value instanceof Tensor && value.size === 1) return value;
+  const wanted = `${caller}(): Expected \`loss\` to give a scalar Tensor`;
+  if (value instanceof Tensor) {
+    throw new TypeError(`${wanted}, got shape [${value.shape.join(", ")}]: the mean over the batch, say by mean()`);
+  }
+  if (value instanceof Promise) throw new TypeError(`${wanted}, got a promise: it cannot be async`);
+  if (value === undefined) throw new TypeError(`${wanted}, got nothing: is there a return?`);
+  const cure = typeof value === "number" ? ": a number has no gradient, so compute it by ops" : "";
+  throw new TypeError(`${wanted}, got ${kindOf(value)}${cure}`);
 }
 
 /** Values in one tensor, f32 [count], outside the graph. */

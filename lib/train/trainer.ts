@@ -31,6 +31,7 @@ import {
   type FitOptions,
   lossOf,
   requireAccumulate,
+  requireRules,
   type TrainerConfig,
   trainerConfig,
   type TrainerOptions,
@@ -90,6 +91,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
   /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module<In, Out>, options: TrainerOptions<In, Out, Targets>) {
     const { schedule, clipNorm, accumulate = 1, seed, metrics = {} } = options;
+    requireRules(options);
     this.#loss = lossOf(options);
     requireMetrics("Trainer", metrics);
     if (clipNorm !== undefined) requireClipNorm("Trainer", "clipNorm", clipNorm);

@@ -7,6 +7,7 @@ import type { ParameterGroup } from "../optim/groups.ts";
 import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
 import type { Schedule, ScheduleConfig } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -121,6 +122,23 @@ export interface FitOptions<In extends Tensors = Tensor, Targets extends Tensors
    * was, at the same place; by default it refuses.
    */
   force?: boolean;
+}
+
+/** Refuses what is no optimizer or schedule: one that is missing, a function that was not called, a bare rate. */
+export function requireRules({ optimizer, schedule }: { optimizer: unknown; schedule: unknown }): void {
+  requireMade("optimizer", optimizer, { method: "bind", example: "optim.adamw()" });
+  requireMade("schedule", schedule, { method: "over", example: "optim.cosine({ lr: 1e-3 })" });
+}
+
+function requireMade(name: string, value: unknown, { method, example }: { method: string; example: string }): void {
+  // A function has a bind() of its own.
+  const made = typeof value === "object" && (value as Record<string, unknown> | null)?.[method];
+  if (typeof made === "function") return;
+  const wanted = `Trainer(): Expected \`${name}\`, say ${example}`;
+  if (value === undefined) throw new TypeError(`${wanted}, got none`);
+  if (typeof value === "function") throw new TypeError(`${wanted}, got a function: call it`);
+  const cure = name === "schedule" && typeof value === "number" ? `: optim.constant({ lr: ${value} }) keeps it` : "";
+  throw new TypeError(`${wanted}, got ${kindOf(value)}${cure}`);
 }
 
 /** The loss of some options: cross entropy, or one of the script's own. */
