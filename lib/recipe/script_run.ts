@@ -144,7 +144,15 @@ interface ScriptConfig extends ModelChoice {
 }
 
 /** Predictions and measurements are of classes. */
-function requireClasses({ dataset: { classes } }: Batches): void {
+function requireClasses(batches: Partial<Batches> | undefined): void {
+  const classes = batches?.dataset?.classes;
+  if (classes === undefined || batches?.config === undefined) {
+    throw new TypeError(
+      `createRun(): Expected \`batches\` as a data set gives them, say train.batches(32), got ${
+        Array.isArray(batches) ? "an array" : batches === undefined ? "none" : "others"
+      }: data.fromArrays() makes a data set of arrays, and RunFolder.create() keeps other trainings`,
+    );
+  }
   if (classes.length > 0) return;
   throw new TypeError(
     "createRun(): Expected batches of images with classes, got some without: RunFolder.create() keeps other trainings",
@@ -156,7 +164,7 @@ async function configFor(
   own: { device: Device["kind"]; dtype: DtypeName },
   { model, batches, data }: CreateRunOptions,
 ): Promise<ScriptConfig> {
-  const { classes, imageShape, length, names, source = null } = batches.dataset;
+  const { classes, imageShape, length, names, source = null, targets = "classes" } = batches.dataset;
   const { dataset: _, dtype: images, batchSize: bs, seed, shuffle: _shuffle, dropLast: _last, ...transforms } =
     batches.config;
   const { dtype, ...trained } = trainer.config;
@@ -174,6 +182,7 @@ async function configFor(
     dtype: (dtype ?? (own.dtype === "f64" ? "f64" : images)) as ComputeDtype,
     device: own.device,
     classes,
+    ...(targets === "classes" ? {} : { targets }),
     imageShape,
     samples: { train: length },
     source,

@@ -2,13 +2,15 @@
 import { type BatchSource, deviceOf, type SampleBatch, sampleBatch, type TrainingBatch } from "../data/batch_source.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
-import { crossEntropyLoss, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
+import { crossEntropyLoss, isBinary, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { type AnyModule, Module } from "../nn/module.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { softmax } from "../tensor/ops/softmax.ts";
+import { sigmoid } from "../tensor/ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
@@ -113,7 +115,7 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
   requireMetrics("evaluate", metrics);
   let device: Device | undefined;
   const body = async (): Promise<Evaluation> => {
-    using kept = onPredictions === undefined ? undefined : new PredictionCollector();
+    using kept = onPredictions === undefined ? undefined : new PredictionCollector(isBinary(loss) ? sigmoid : softmax);
     let sums: { names: readonly string[]; meter: Meter } | undefined;
     let backpressure: Backpressure | undefined;
     let done = 0;
