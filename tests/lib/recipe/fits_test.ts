@@ -1,5 +1,12 @@
 /** Losses and metrics of a recipe that are not for what its data are to be answered with. */
-import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { data, type Device, nn, optim, recipe, Trainer } from "../../../mod.ts";
 import { runCommand } from "../../../lib/cli/command.ts";
 import { trainCommand } from "../../../tasks/train.ts";
