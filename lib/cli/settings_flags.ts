@@ -42,6 +42,7 @@ function flagOf(setting: recipe.Setting, usual: string | number | undefined): Fl
     case "name":
       return { kind: "string", help, placeholder: placeholder ?? choices.join("|") };
     case "names":
+      return { kind: "string", help: choices.length === 0 ? help : `${help}: ${choices.join(", ")}`, placeholder };
     case "text":
     case "numbers":
     case "normalize":

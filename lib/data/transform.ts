@@ -1,6 +1,6 @@
 /** Batch transforms: what a training batch goes through inside the step. */
 import { kindOf } from "../tensor/ops/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
 /** What a batch transform works on. */
@@ -54,11 +54,8 @@ export function transformed<In extends Tensors, Targets extends Tensors>(
   transform: BatchTransform<In, Targets>,
   context: TransformContext,
 ): Pick<TransformInput<In, Targets>, "inputs" | "targets"> {
-  const made: TransformOutput<In, Targets> = transform({ inputs, images: inputs, targets, labels: targets }, context);
-  if (typeof made !== "object" || made === null || made instanceof Promise) {
-    const got = made instanceof Promise ? "a promise" : kindOf(made);
-    throw new TypeError(`Expected the batch transform to give { inputs, targets }, or one of them, got ${got}`);
-  }
+  const made = transform({ inputs, images: inputs, targets, labels: targets }, context);
+  requireOutput(made);
   // One that returns `{ ...batch, images }` has changed the one name and handed the other on.
   const changed = <Value>(before: Value, ...names: (Value | undefined)[]): Value =>
     names.find((value) => value !== undefined && value !== before) ?? before;
@@ -66,4 +63,18 @@ export function transformed<In extends Tensors, Targets extends Tensors>(
     inputs: changed(inputs, made.inputs, made.images),
     targets: changed(targets, made.targets, made.labels),
   };
+}
+
+const outputNames = ["inputs", "images", "targets", "labels"];
+
+/** Refuses what is no batch: a tensor alone would say nothing, and the batch would stay as it was. */
+function requireOutput(made: unknown): void {
+  const wanted = "Expected `transformBatch` to give { inputs, targets } or { images, labels }, what changed of them";
+  if (typeof made !== "object" || made === null || made instanceof Tensor || Array.isArray(made)) {
+    const cure = made === undefined ? ": is there a return?" : made instanceof Tensor ? ": give { inputs: it }" : "";
+    throw new TypeError(`${wanted}, got ${made === undefined ? "nothing" : kindOf(made)}${cure}`);
+  }
+  if (made instanceof Promise) throw new TypeError(`${wanted}, got a promise: it cannot be async`);
+  const strange = Object.keys(made).find((name) => !outputNames.includes(name));
+  if (strange !== undefined) throw new TypeError(`${wanted}, got \`${strange}\``);
 }

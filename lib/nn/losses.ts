@@ -53,6 +53,14 @@ export function isCrossEntropy(loss: object): boolean {
   return crossEntropies.has(loss);
 }
 
+/** Those made of binary cross entropy. */
+const binaryLosses = new WeakSet<object>();
+
+/** Whether a loss asks for each class by itself, so that its probability is the sigmoid of its logit. */
+export function isBinary(loss: object): boolean {
+  return binaryLosses.has(loss);
+}
+
 /** What a model that is trained by a loss is measured by: the loss itself, or plain cross entropy. */
 export function measuredBy<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
   loss: Loss<In, Out, Targets>,
@@ -157,7 +165,10 @@ export function sharesOf(output: Tensor, labels: Tensor, labelSmoothing = 0): Te
 /** Each class as a question of its own (Wightman 2021): binary cross entropy of its logit. */
 function binaryLoss({ labelSmoothing = 0 }: CrossEntropyOptions = {}): Loss {
   requireLabelSmoothing("bceWithLogits", labelSmoothing);
-  return (logits, { labels }) => scope(() => bceWithLogits(logits, sharesOf(logits, labels, labelSmoothing)));
+  const loss: Loss = (logits, { labels }) =>
+    scope(() => bceWithLogits(logits, sharesOf(logits, labels, labelSmoothing)));
+  binaryLosses.add(loss);
+  return loss;
 }
 
 /** The squared distance of the outputs themselves from 1 for the class and 0 for the others (Hui and Belkin 2021). */

@@ -79,3 +79,10 @@ export const metricRegistry: Registry<MetricBuilder> = new Registry<MetricBuilde
   rootMeanSquareError: { build: () => rootMeanSquareError, options: [] },
   labelAccuracy: { build: () => labelAccuracy, options: [] },
 });
+
+/** What targets the toolkit's own metrics are for. */
+export const metricTargets: ReadonlyMap<string, "labels" | "values"> = new Map([
+  ["meanAbsoluteError", "values"],
+  ["rootMeanSquareError", "values"],
+  ["labelAccuracy", "labels"],
+]);

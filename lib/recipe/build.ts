@@ -2,6 +2,7 @@
 import { StateError } from "../ffi/errors.ts";
 import type { Batches, BatchOptions, Dataset } from "../data/dataset.ts";
 import { transformRegistry } from "../data/registry.ts";
+import type { TargetKind } from "../data/targets.ts";
 import { type BatchTransform, transformed, type TransformInput } from "../data/transform.ts";
 import { type ModelContext, modelRegistry } from "../models/registry.ts";
 import { type Loss, lossRegistry } from "../nn/losses.ts";
@@ -18,6 +19,7 @@ import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
 import { ownTransforms } from "./check.ts";
+import { metricThatFails, requireLossFits } from "./fits.ts";
 import { fineTuning } from "./fine_tuning.ts";
 import { masterDtype } from "./dtype.ts";
 import { SettingError } from "./errors.ts";
@@ -96,22 +98,26 @@ function requireMade(name: string, made: unknown, { device, dtype }: ModelContex
 
 /**
  * Refuses a network that does not take the images, or does not answer with a logit a class, before anything is trained: it
- * is run once, in evaluation, on an image of zeros.
+ * is run once, in evaluation, on an image of zeros. What it answers is given to the metrics, which must be for the targets.
  */
 export async function requireFit(
-  choice: ModelChoice & Pick<Recipe, "loss">,
+  choice: ModelChoice & Pick<Recipe, "loss" | "metrics">,
   model: Module,
-  device: Device,
+  { device, targets }: { device: Device; targets: TargetKind },
 ): Promise<void> {
   const { model: { name }, imageShape = [], classes, dtype } = choice;
   const count = typeof classes === "number" ? classes : classes.length;
+  requireLossFits(choice.loss, { count, targets });
   let shape: readonly number[];
+  let wrongMetric: SettingError | undefined;
   try {
     // The modes that its builder set stay: a part may be frozen in evaluation.
     shape = await inEvaluation(model, () =>
       Promise.resolve(scope(() => {
         const images = zeros([1, ...imageShape], { device, dtype: masterDtype(dtype) });
-        return [...noGrad(() => logitsOf(model, images, dtype)).shape];
+        const output = noGrad(() => logitsOf(model, images, dtype));
+        wrongMetric = metricThatFails(buildMetrics(choice.metrics), { output, images, targets, count });
+        return [...output.shape];
       })));
   } catch (error) {
     throw new SettingError(
@@ -120,14 +126,15 @@ export async function requireFit(
       { cause: error },
     );
   }
-  if (
-    !["crossEntropy", "bceWithLogits", "mse"].includes(choice.loss.name) || shape.length === 2 && shape[1] === count
-  ) return;
-  throw new SettingError(
-    "model.name",
-    `Expected the \`model.name\` ${name} to answer with ${count} logits an image, got [${shape.join(", ")}]: pass ` +
-      "`classes` on",
-  );
+  const named = ["crossEntropy", "bceWithLogits", "mse"].includes(choice.loss.name);
+  if (named && !(shape.length === 2 && shape[1] === count)) {
+    throw new SettingError(
+      "model.name",
+      `Expected the \`model.name\` ${name} to answer with ${count} logits an image, got [${shape.join(", ")}]: pass ` +
+        "`classes` on",
+    );
+  }
+  if (wrongMetric !== undefined) throw wrongMetric;
 }
 
 /** What a builder made, if it is a function, or has the method that such a thing has; a StateError otherwise. */

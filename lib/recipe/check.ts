@@ -127,7 +127,7 @@ function checkOptions(section: string, { name, ...options }: Recipe["model"], re
   const path = `${section}.${strange}`;
   throw new SettingError(
     path,
-    `Expected settings that ${name} has, ${known.join(", ") || "none"}, got \`${path}\`: leave it out`,
+    `Expected settings that ${name} has, ${known.join(", ") || "none beside its name"}, got \`${path}\`: leave it out`,
   );
 }
 

@@ -1,12 +1,14 @@
 /** What images show, by a trained model. */
 import { decodeImage, type DecodeOptions } from "../data/decode.ts";
 import { normalize } from "../data/normalize.ts";
+import type { TargetKind } from "../data/targets.ts";
 import { DataError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { slice } from "../tensor/ops/shape.ts";
 import { softmax } from "../tensor/ops/softmax.ts";
+import { sigmoid } from "../tensor/ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { logitsOf } from "../train/precision.ts";
@@ -14,7 +16,7 @@ import { checkSetting } from "./check.ts";
 import { masterDtype } from "./dtype.ts";
 import { RecipeError, SettingError } from "./errors.ts";
 import { normalizeOf } from "./normalize.ts";
-import type { ComputeDtype, NormalizeRecipe } from "./recipe.ts";
+import type { ComputeDtype, Named, NormalizeRecipe } from "./recipe.ts";
 import { settingAt } from "./settings.ts";
 
 /** How much of a prediction to give. */
@@ -31,7 +33,10 @@ export interface Guess {
   readonly label: number;
   /** Its name, or its place where the names are not known. */
   readonly class: string;
-  /** 0 to 1 */
+  /**
+   * 0 to 1. Those of all classes add up to 1; where each class was trained as a question of its own, by the loss
+   * `bceWithLogits` or on several labels an image, each is answered by itself.
+   */
   readonly probability: number;
 }
 
@@ -54,7 +59,14 @@ interface Predictor {
   readonly config: {
     readonly imageShape?: readonly number[];
     readonly transforms?: { readonly normalize?: NormalizeRecipe | null };
+    readonly loss?: Named;
+    readonly targets?: TargetKind;
   };
+}
+
+/** Whether each class was a question of its own: by the loss, or in a script, whose loss has no name, by the targets. */
+function isEachByItself({ loss, targets }: Predictor["config"]): boolean {
+  return loss === undefined ? targets === "labels" : loss.name === "bceWithLogits";
 }
 
 async function bytesOf(image: string | Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
@@ -99,7 +111,7 @@ function likeliest(probabilities: ArrayLike<number>, classes: readonly string[],
 
 /** What images show, in their order. */
 export async function predictImages(
-  { path, model, device, dtype, classes, size: own, config: { imageShape, transforms } }: Predictor,
+  { path, model, device, dtype, classes, size: own, config }: Predictor,
   images: readonly (string | Uint8Array<ArrayBuffer>)[],
   { size = own, top = 3 }: PredictOptions,
 ): Promise<Prediction[]> {
@@ -112,6 +124,8 @@ export async function predictImages(
   checkSetting(settingAt("size")!, size);
   const files: Uint8Array<ArrayBuffer>[] = [];
   for (const image of images) files.push(await bytesOf(image));
+  const { imageShape, transforms } = config;
+  const byItself = isEachByItself(config);
   const statistics = normalizeOf(transforms?.normalize);
   const options = { size, channels: imageShape?.[2] ?? 3, dtype: masterDtype(dtype) };
   const predictions: Prediction[] = [];
@@ -121,7 +135,8 @@ export async function predictImages(
     using probabilities = noGrad(() =>
       scope(() => {
         const batch = prepared(pixels, options);
-        return softmax(logitsOf(model, statistics === undefined ? batch : normalize(batch, statistics), dtype));
+        const logits = logitsOf(model, statistics === undefined ? batch : normalize(batch, statistics), dtype);
+        return byItself ? sigmoid(logits) : softmax(logits);
       })
     );
     const values = await probabilities.data();

@@ -1,5 +1,6 @@
 /** A training as plain JSON: data, network, optimizer and everything else that decides what it comes to. */
 import type { DataSource } from "../data/dataset.ts";
+import type { TargetKind } from "../data/targets.ts";
 import type { Json, JsonOptions } from "../registry/registry.ts";
 
 /** Something by its registered name, with its own options beside it. */
@@ -174,6 +175,8 @@ export interface RunConfig extends Recipe {
   readonly device: "cpu" | "cuda";
   /** The classes' names. */
   readonly classes: readonly string[];
+  /** What the images are to be answered with; not set for one class an image. */
+  readonly targets?: TargetKind;
   /** [h, w, c] of the images. */
   readonly imageShape: readonly [number, number, number];
   /** Images to train on, and to measure with. */

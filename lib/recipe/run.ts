@@ -29,6 +29,7 @@ import {
 } from "./errors.ts";
 import { type Emit, type Ready, trainerEvents } from "./events.ts";
 import { takeWeights, weightsSum } from "./fine_tuning.ts";
+import { requireClassTargets } from "./fits.ts";
 import { cpuFacts } from "./machine.ts";
 import type { ComputeDtype, Recipe, RecipeChanges, RunConfig } from "./recipe.ts";
 import { recipeOf, savedConfig } from "./saved_config.ts";
@@ -221,11 +222,14 @@ async function trainOn(
   using train = sets.train;
   using valid = sets.valid;
   requireSplits(recipe.data.name, sets, device);
+  const { targets = "classes" } = train;
+  requireClassTargets(recipe.data.name, targets);
   const { model: cpu, isa } = cpuFacts();
   const version = await codeVersion();
   const { classes, imageShape, source = null } = train;
   const samples = { train: train.length, valid: valid.length };
-  const facts = { device: device.kind, classes, imageShape, source, samples, isa, commit: version.commit };
+  const kind = targets === "classes" ? {} : { targets };
+  const facts = { ...kind, device: device.kind, classes, imageShape, source, samples, isa, commit: version.commit };
   const config: RunConfig = { ...chosen, ...facts, ...(weightsSha256 === undefined ? {} : { weightsSha256 }) };
   if (resumed !== undefined) {
     resumed.changed = requireSame(resumed.saved.path, resumed.config, config, resumed.force).length > 0;
@@ -233,7 +237,7 @@ async function trainOn(
   using model = buildModel(config, device);
   if (!begun) await takeWeights(recipe, model);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
-  await requireFit(config, model, device);
+  await requireFit(config, model, { device, targets });
   using trainer = buildTrainer(config, model);
   // Nothing is saved yet: it ends as if it had not begun.
   options.signal?.throwIfAborted();

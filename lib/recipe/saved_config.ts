@@ -11,6 +11,7 @@ import type { Recipe, RunConfig } from "./recipe.ts";
 export function recipeOf(
   {
     classes: _,
+    targets: _targets,
     imageShape: _shape,
     samples: _samples,
     source: _source,

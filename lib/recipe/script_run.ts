@@ -147,10 +147,14 @@ interface ScriptConfig extends ModelChoice {
 }
 
 /** Predictions and measurements are of classes. */
-function requireClasses(batches: Batches): void {
-  const classes: readonly string[] | undefined = batches?.dataset?.classes;
-  if (classes === undefined) {
-    throw new TypeError(`createRun(): Expected \`batches\` of a data set, got ${kindOf(batches)}`);
+function requireClasses(batches: Partial<Batches> | undefined): void {
+  const classes = batches?.dataset?.classes;
+  if (classes === undefined || batches?.config === undefined) {
+    throw new TypeError(
+      `createRun(): Expected \`batches\` as a data set gives them, say train.batches(32), got ${
+        Array.isArray(batches) ? "an array" : batches === undefined ? "none" : "others"
+      }: data.fromArrays() makes a data set of arrays, and RunFolder.create() keeps other trainings`,
+    );
   }
   if (classes.length > 0) return;
   throw new TypeError(
@@ -163,7 +167,7 @@ async function configFor(
   own: { device: Device["kind"]; dtype: DtypeName },
   { model, batches, data }: CreateRunOptions,
 ): Promise<ScriptConfig> {
-  const { classes, imageShape, length, names, source = null } = batches.dataset;
+  const { classes, imageShape, length, names, source = null, targets = "classes" } = batches.dataset;
   const { dataset: _, dtype: images, batchSize: bs, seed, shuffle: _shuffle, dropLast: _last, ...transforms } =
     batches.config;
   const { dtype, ...trained } = trainer.config;
@@ -181,6 +185,7 @@ async function configFor(
     dtype: (dtype ?? (own.dtype === "f64" ? "f64" : images)) as ComputeDtype,
     device: own.device,
     classes,
+    ...(targets === "classes" ? {} : { targets }),
     imageShape,
     samples: { train: length },
     source,

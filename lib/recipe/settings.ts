@@ -57,7 +57,7 @@ const rows: Setting[] = [
     kind: "number",
     above: 0,
     max: 1,
-    help: "Share of the steps after which it falls, again and again (stepDecay)",
+    help: "Share of the steps after which it falls, again and again (stepDecay; 1/3 unless given)",
   },
   {
     path: "schedule.milestones",
@@ -66,14 +66,14 @@ const rows: Setting[] = [
     min: 0,
     max: 1,
     placeholder: "shares",
-    help: "Shares of the steps at which it falls, say 0.5,0.75 (multiStepDecay)",
+    help: "Shares of the steps at which it falls, from low to high (multiStepDecay; 0.5,0.75 unless given)",
   },
   {
     path: "schedule.gamma",
     flag: "gamma",
     kind: "number",
     min: 0,
-    help: "What it is multiplied by where it falls (stepDecay, multiStepDecay)",
+    help: "What it is multiplied by where it falls (stepDecay, multiStepDecay; 0.1 unless given)",
   },
   {
     path: "optimizer.name",

@@ -9,7 +9,7 @@ import {
 } from "../data/batch_source.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, StateError } from "../ffi/errors.ts";
-import { crossEntropyLoss, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
+import { crossEntropyLoss, isBinary, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { type AnyModule, Module } from "../nn/module.ts";
 import { Backpressure } from "../tensor/backpressure.ts";
@@ -17,10 +17,12 @@ import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { kindOf, requireFunction, requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { softmax } from "../tensor/ops/softmax.ts";
+import { sigmoid } from "../tensor/ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
-import { classesOf, counts, type Measures, measuresOf, packed, requireMetrics, scalarOf } from "./measures.ts";
+import { classesOf, counts, lossValue, type Measures, measuresOf, packed, requireMetrics } from "./measures.ts";
 import { countTop1, countTopK, Meter } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 import { PredictionCollector, type Predictions } from "./predictions.ts";
@@ -135,7 +137,7 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
   requireMetrics("evaluate", metrics);
   let device: Device | undefined;
   const body = async (): Promise<Evaluation> => {
-    using kept = onPredictions === undefined ? undefined : new PredictionCollector();
+    using kept = onPredictions === undefined ? undefined : new PredictionCollector(isBinary(loss) ? sigmoid : softmax);
     let sums: { names: readonly string[]; meter: Meter } | undefined;
     let backpressure: Backpressure | undefined;
     let done = 0;
@@ -193,7 +195,7 @@ function measured<In extends Tensors, Out extends Tensors, Targets extends Tenso
       const classes = classesOf(output, targets, isCrossEntropy(loss));
       if (kept !== undefined) kept.add(requireClasses(output, classes), classes!, index);
       const all: Measures = [
-        ["loss", scalarOf("the loss", loss(output, batch))],
+        ["loss", lossValue("evaluate", loss, output, batch)],
         ...(classes === undefined ? [] : accuracies(output as Tensor, classes)),
         ...measuresOf(metrics, output, batch),
       ];

@@ -1,5 +1,5 @@
 /** What is measured of a batch beside its loss: accuracy of classes, and a script's own metrics. */
-import type { LossBatch } from "../nn/losses.ts";
+import type { Loss, LossBatch } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { metricColumns } from "../run/run_folder.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -75,7 +75,7 @@ export function measuresOf<In extends Tensors, Out extends Tensors, Targets exte
 }
 
 /** What a script's function of a batch has given; throws where it is no scalar. */
-export function scalarOf(what: string, value: unknown): Tensor {
+function scalarOf(what: string, value: unknown): Tensor {
   if (value instanceof Tensor && value.size === 1) return value;
   const got = value instanceof Tensor
     ? `shape [${value.shape.join(", ")}]`
@@ -85,6 +85,25 @@ export function scalarOf(what: string, value: unknown): Tensor {
     ? `the number ${value}`
     : kindOf(value);
   throw new TypeError(`Expected ${what} to give a scalar tensor, the mean over the batch, got ${got}`);
+}
+
+/** The loss of a batch; refuses what is no scalar. */
+export function lossValue<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
+  caller: string,
+  loss: Loss<In, Out, Targets>,
+  output: Out,
+  batch: LossBatch<In, Targets>,
+): Tensor {
+  const value: unknown = loss(output, batch);
+  if (value instanceof Tensor && value.size === 1) return value;
+  const wanted = `${caller}(): Expected \`loss\` to give a scalar Tensor`;
+  if (value instanceof Tensor) {
+    throw new TypeError(`${wanted}, got shape [${value.shape.join(", ")}]: the mean over the batch, say by mean()`);
+  }
+  if (value instanceof Promise) throw new TypeError(`${wanted}, got a promise: it cannot be async`);
+  if (value === undefined) throw new TypeError(`${wanted}, got nothing: is there a return?`);
+  const cure = typeof value === "number" ? ": a number has no gradient, so compute it by ops" : "";
+  throw new TypeError(`${wanted}, got ${kindOf(value)}${cure}`);
 }
 
 /** Values in one tensor, f32 [count], outside the graph. */

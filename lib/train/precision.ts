@@ -1,6 +1,7 @@
 /** A model's answers in a dtype of the caller's choice. */
 import { type FloatName, isFloat } from "../ffi/codes.ts";
 import type { Module } from "../nn/module.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { inDtype } from "../tensor/ops/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mapTensors, type Tensors } from "../tensor/tensors.ts";
@@ -18,5 +19,14 @@ export function logitsOf<In extends Tensors, Out extends Tensors>(
   const output = model.forward(given);
   // A tensor of the usual kind stays the one that it is.
   if (output instanceof Tensor && output.dtype !== "bf16") return output;
+  requireOutput(model, output);
   return mapTensors(output, (y) => y.dtype === "bf16" ? inDtype(y, "f32") : y);
+}
+
+/** Refuses what is neither a tensor nor several of them. */
+function requireOutput(model: object, output: unknown): void {
+  if (typeof output === "object" && output !== null && !(output instanceof Promise)) return;
+  const wanted = `Expected forward() of ${model.constructor.name} to give a Tensor, or several in arrays and objects`;
+  if (output instanceof Promise) throw new TypeError(`${wanted}, got a promise: it cannot be async`);
+  throw new TypeError(`${wanted}, got ${output === undefined ? "nothing: is there a return?" : kindOf(output)}`);
 }

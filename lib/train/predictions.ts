@@ -1,6 +1,5 @@
 /** Every single answer of a model. */
 import { concat } from "../tensor/ops/shape.ts";
-import { softmax } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -12,7 +11,7 @@ export interface Predictions {
   readonly labels: Int32Array;
   /** The classes with the largest logits. */
   readonly predicted: Int32Array;
-  /** Probabilities of those classes, 0 to 1. */
+  /** Probabilities of those classes, 0 to 1; each by itself where the loss is the registered `bceWithLogits`. */
   readonly probability: Float32Array;
 }
 
@@ -20,12 +19,18 @@ export interface Predictions {
 export class PredictionCollector implements Disposable {
   readonly #batches: Tensor[] = [];
   readonly #index: number[] = [];
+  readonly #probabilities: (logits: Tensor) => Tensor;
+
+  /** Takes what makes probabilities of logits [n, classes]. */
+  constructor(probabilities: (logits: Tensor) => Tensor) {
+    this.#probabilities = probabilities;
+  }
 
   /** Takes those of a batch: logits [n, classes], labels i32 [n], and the samples' numbers. */
   add(logits: Tensor, labels: Tensor, index: Int32Array): void {
     const n = index.length;
     const row = (values: Tensor): Tensor => values.to("f32").reshape([1, n]);
-    const kept = scope(() => concat([row(labels), row(logits.argmax()), row(softmax(logits).max(1))], 0));
+    const kept = scope(() => concat([row(labels), row(logits.argmax()), row(this.#probabilities(logits).max(1))], 0));
     this.#batches.push(kept.detachFromScope());
     // One by one: a batch may have more samples than a call takes arguments.
     for (const sample of index) this.#index.push(sample);

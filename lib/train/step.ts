@@ -15,7 +15,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { scope, scopeAndMade } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, type Tensors } from "../tensor/tensors.ts";
-import { classesOf, counts, type Measures, measuresOf, packed, scalarOf } from "./measures.ts";
+import { classesOf, counts, lossValue, type Measures, measuresOf, packed } from "./measures.ts";
 import { countTop1 } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 
@@ -147,7 +147,7 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
     const parts = this.#changed({ inputs, targets: targets as Targets }, index);
     const batch = { ...parts, images: parts.inputs, labels: parts.targets, ...(index && { index }) };
     const output = logitsOf(model, batch.inputs, dtype);
-    return { output, loss: scalarOf("the loss", loss(output, batch)), batch };
+    return { output, loss: lossValue("Trainer", loss, output, batch), batch };
   }
 
   #changed(

@@ -32,6 +32,7 @@ import {
   lossOf,
   requireAccumulate,
   requireFitOptions,
+  requireRules,
   requireTrainerOptions,
   type TrainerConfig,
   trainerConfig,
@@ -93,6 +94,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
   constructor(model: Module<In, Out>, options: TrainerOptions<In, Out, Targets>) {
     requireTrainerOptions(options);
     const { schedule, clipNorm, accumulate = 1, seed, metrics = {} } = options;
+    requireRules(options);
     this.#loss = lossOf(options);
     requireMetrics("Trainer", metrics);
     if (clipNorm !== undefined) requireClipNorm("Trainer", "clipNorm", clipNorm);

@@ -202,16 +202,7 @@ export function requireTrainerOptions(options: object): void {
     "new Trainer(model, { optimizer: optim.ranger(), schedule: optim.flatCos({ lr: 8e-3 }) })",
   );
   requireKnownOptions("Trainer", options, trainerNames, trainerElsewhere);
-  const { optimizer, schedule, transformBatch, seed } = options as Readonly<Record<string, unknown>>;
-  for (
-    const [name, value, method, say] of [
-      ["optimizer", optimizer, "bind", "optim.adamw()"],
-      ["schedule", schedule, "over", "optim.cosine({ lr: 1e-3 })"],
-    ] as const
-  ) {
-    if (typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function") continue;
-    throw new TypeError(`Trainer(): Expected \`${name}\`, say ${say}, got ${kindOf(value)}`);
-  }
+  const { transformBatch, seed } = options as Readonly<Record<string, unknown>>;
   if (transformBatch !== undefined) requireFunction("Trainer", "transformBatch", transformBatch);
   if (seed === undefined || Number.isInteger(seed) && (seed as number) >= 0 && (seed as number) < 2 ** 32) return;
   throw new RangeError(`Trainer(): Expected \`seed\` as a whole number from 0 to 2^32 - 1, got ${kindOf(seed)}`);
@@ -256,6 +247,23 @@ export interface FitOptions<In extends Tensors = Tensor, Targets extends Tensors
    * was, at the same place; by default it refuses.
    */
   force?: boolean;
+}
+
+/** Refuses what is no optimizer or schedule: one that is missing, a function that was not called, a bare rate. */
+export function requireRules({ optimizer, schedule }: { optimizer: unknown; schedule: unknown }): void {
+  requireMade("optimizer", optimizer, { method: "bind", example: "optim.adamw()" });
+  requireMade("schedule", schedule, { method: "over", example: "optim.cosine({ lr: 1e-3 })" });
+}
+
+function requireMade(name: string, value: unknown, { method, example }: { method: string; example: string }): void {
+  // A function has a bind() of its own.
+  const made = typeof value === "object" && (value as Record<string, unknown> | null)?.[method];
+  if (typeof made === "function") return;
+  const wanted = `Trainer(): Expected \`${name}\`, say ${example}`;
+  if (value === undefined) throw new TypeError(`${wanted}, got none`);
+  if (typeof value === "function") throw new TypeError(`${wanted}, got a function: call it`);
+  const cure = name === "schedule" && typeof value === "number" ? `: optim.constant({ lr: ${value} }) keeps it` : "";
+  throw new TypeError(`${wanted}, got ${kindOf(value)}${cure}`);
 }
 
 /** The loss of some options: cross entropy, or one of the script's own. */

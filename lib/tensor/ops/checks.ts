@@ -12,7 +12,16 @@ export function kindOf(value: unknown): string {
 /** Throws where an argument is no tensor. */
 export function requireTensor(op: string, name: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return;
-  throw new TypeError(`${op}(): Expected \`${name}\` as a Tensor, got ${kindOf(value)}`);
+  throw new TypeError(`${op}(): Expected \`${name}\` as a Tensor, got ${kindOf(value)}${batchHint(op, value)}`);
+}
+
+/** What to do where a loss was given the whole batch for its targets. */
+function batchHint(op: string, value: unknown): string {
+  const held = typeof value === "object" && value !== null && !Array.isArray(value)
+    ? ["targets", "labels"].find((field) => Object.hasOwn(value, field))
+    : undefined;
+  if (held === undefined) return "";
+  return ` with ${held}: a loss is given a batch, so write (output, { ${held} }) => ${op}(output, ${held})`;
 }
 
 /** Throws where an argument is no list of numbers; `example` shows how one is given. */
