@@ -84,8 +84,10 @@ export async function thereOrRefused<Result>(looked: () => Promise<Result>): Pro
 async function imagesOf<Opened>(
   { data: { name, limit, keep }, size, transforms }: DataChoice,
   device: Device,
-  opening: { options: OpenDataOptions; with: (path: string, options: OpenOptions) => Promise<Opened> },
+  how: { options: OpenDataOptions; with: (path: string, options: OpenOptions) => Promise<Opened> },
 ): Promise<Opened> {
+  // Who evaluates has options beside those of opening.
+  const { cache, signal, onWarning, onProgress, onDownload } = how.options;
   return await thereOrRefused(async () => {
     if (size === null) {
       // A path that is not there is told first; a set's name needs no looking for.
@@ -95,8 +97,8 @@ async function imagesOf<Opened>(
         `Expected \`size\` with \`data.name\` "${name}", got none: images have many sizes`,
       );
     }
-    return await opening.with(name, {
-      ...opening.options,
+    return await how.with(name, {
+      ...{ cache, signal, onWarning, onProgress, onDownload },
       size,
       limit: limit ?? undefined,
       keep: keep ?? (transforms?.crop === "resized" ? "source" : "size"),
