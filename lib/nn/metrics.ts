@@ -4,7 +4,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 import { comparable, difference } from "./loss_functions.ts";
-import { type Loss, type LossBatch, sharesOf } from "./losses.ts";
+import type { Loss, LossBatch } from "./losses.ts";
 
 /** A number that is measured: a scalar, the mean over the batch, of a model's output and what it should have been. */
 export type Metric<In extends Tensors = Tensor, Out extends Tensors = Tensor, Targets extends Tensors = Tensor> = Loss<
@@ -30,7 +30,7 @@ export type Metrics<In extends Tensors = Tensor, Out extends Tensors = Tensor, T
  * ```
  */
 export function meanAbsoluteError(output: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
-  return scope(() => difference("meanAbsoluteError", output, sharesOf(output, targets), "targets").abs().mean());
+  return scope(() => difference("meanAbsoluteError", output, targets, "targets").abs().mean());
 }
 
 /**
@@ -46,7 +46,7 @@ export function meanAbsoluteError(output: Tensor, { targets }: Pick<LossBatch, "
  */
 export function rootMeanSquareError(output: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
   return scope(() => {
-    const wrong = difference("rootMeanSquareError", output, sharesOf(output, targets), "targets");
+    const wrong = difference("rootMeanSquareError", output, targets, "targets");
     return wrong.mul(wrong).mean().sqrt();
   });
 }
@@ -65,7 +65,7 @@ export function rootMeanSquareError(output: Tensor, { targets }: Pick<LossBatch,
  */
 export function labelAccuracy(logits: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
   return scope(() => {
-    const [own, wanted] = comparable("labelAccuracy", "logits", logits, sharesOf(logits, targets), "targets");
+    const [own, wanted] = comparable("labelAccuracy", "logits", logits, targets, "targets");
     return own.greater(0).equal(wanted.greater(0.5)).mean();
   });
 }

@@ -1,4 +1,4 @@
-/** The metrics of this library: targets in the output's shape, and labels as one of each row. */
+/** The metrics of this library: values, and targets in the output's shape. */
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { Device, nn, scope, type Tensor, tensor } from "../../../mod.ts";
 
@@ -33,19 +33,4 @@ Deno.test("metrics: targets of another shape are refused and not broadcast, as [
     const none = undefined as unknown as Tensor;
     assertThrows(() => metric(output, { targets: none }), TypeError, `${name}(): Expected \`targets\` as a Tensor`);
   }
-});
-
-Deno.test("metrics: labels stand for 1 at their class and 0 elsewhere, as in the losses by name", async () => {
-  using device = new Device("cpu", { threads: 1 });
-  using output = tensor([[2, -1, 0.5], [-1, -2, -3]], undefined, { device });
-  using targets = tensor(Int32Array.of(0, 1), undefined, { device });
-  const measured = async (metric: nn.Metric): Promise<number> => {
-    using value = scope(() => metric(output, { inputs: output, images: output, targets, labels: targets }));
-    return await value.item();
-  };
-  // Distances 1, 1, 0.5 and 1, 3, 3.
-  assertAlmostEquals(await measured(nn.meanAbsoluteError), 9.5 / 6, 1e-6);
-  assertAlmostEquals(await measured(nn.rootMeanSquareError), Math.sqrt(21.25 / 6), 1e-6);
-  // Of the six answers, that of the third class in the first row and of the second in the second are wrong.
-  assertAlmostEquals(await measured(nn.labelAccuracy), 4 / 6, 1e-6);
 });

@@ -234,5 +234,5 @@ Deno.test("createRun names what is no trainer and no batches", async () => {
   using trainer = new Trainer(model, { optimizer: optim.sgd(), schedule: optim.constant({ lr: 1e-3 }) });
   await assertRejects(() => createRun(trainer), TypeError, "createRun(): Expected options, got undefined");
   const options = { model: { name: "mnistNet" } };
-  await assertRejects(() => createRun(trainer, options), TypeError, "Expected `batches` of a data set, got undefined");
+  await assertRejects(() => createRun(trainer, options), TypeError, "Expected `batches` as a data set gives them");
 });

@@ -356,19 +356,22 @@ Deno.test("Trainer, fit and evaluate name what is wrong with their arguments", a
   for (const [given, message] of options) assertThrows(() => start(model, wrong(given)), TypeError, message);
   assertThrows(() => start(model, { seed: -1 }), RangeError, "`seed` as a whole number from 0 to 2^32 - 1, got -1");
   const steps: [object, string][] = [
-    [{ loss: () => undefined }, "Expected the loss to give a scalar tensor, the mean over the batch, got undefined"],
-    [{ loss: () => 3 }, "Expected the loss to give a scalar tensor, the mean over the batch, got the number 3"],
-    [{ loss: () => Promise.resolve() }, "mean over the batch, got a promise"],
-    [{ loss: ({ sum }: Answer) => sum }, "mean over the batch, got shape [4, 1]"],
-    [{ transformBatch: () => undefined }, "Expected the batch transform to give { inputs, targets }, or one of them"],
+    [{ loss: () => undefined }, "Trainer(): Expected `loss` to give a scalar Tensor, got nothing: is there a return?"],
+    [{ loss: () => 3 }, "Expected `loss` to give a scalar Tensor, got 3: a number has no gradient"],
+    [{ loss: () => Promise.resolve() }, "Expected `loss` to give a scalar Tensor, got a promise"],
+    [
+      { loss: ({ sum }: Answer) => sum },
+      "Expected `loss` to give a scalar Tensor, got shape [4, 1]: the mean over the batch",
+    ],
+    [{ transformBatch: () => undefined }, "Expected `transformBatch` to give { inputs, targets }"],
   ];
   for (const [given, message] of steps) {
     using trainer = start(model, wrong(given));
     await assertRejects(() => trainer.fit(train.batches, { epochs: 1 }), TypeError, message);
   }
   const batches: [unknown, string][] = [
-    [undefined, "fit(): Expected batches as an array, an iterable or batches() of a data set, got undefined"],
-    [{ length: 1 }, "fit(): Expected batches as an array, an iterable or batches() of a data set, got an object"],
+    [undefined, "fit(): Expected `train` as batches, got undefined"],
+    [{ length: 1 }, "fit(): Expected `train` as batches, got an object"],
     [[undefined], "fit(): Expected batches with `inputs` and `targets`, or images and labels, got undefined"],
     [[[1, 2]], "fit(): Expected batches with `inputs` and `targets`, or images and labels, got [1, 2]"],
   ];
@@ -384,10 +387,10 @@ Deno.test("Trainer, fit and evaluate name what is wrong with their arguments", a
   );
   const measured: [unknown[], string][] = [
     [[undefined, train.batches], "evaluate(): Expected a model, got undefined"],
-    [[model, undefined], "evaluate(): Expected batches as an array"],
+    [[model, undefined], "evaluate(): Expected `batches` as batches, got undefined"],
     [[model, train.batches, { loss: 3 }], "evaluate(): Expected `loss` as a function, got 3"],
     [[model, train.batches, { metric: {} }], "evaluate(): Expected options among loss, metrics,"],
-    [[model, train.batches, { loss: () => undefined }], "Expected the loss to give a scalar tensor"],
+    [[model, train.batches, { loss: () => undefined }], "evaluate(): Expected `loss` to give a scalar Tensor"],
   ];
   for (const [given, message] of measured) {
     await assertRejects(() => (evaluate as (...args: unknown[]) => Promise<unknown>)(...given), TypeError, message);
