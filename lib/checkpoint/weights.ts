@@ -4,7 +4,7 @@ import { StateError } from "../ffi/errors.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { RandomCounter } from "../nn/random_counter.ts";
 import { tensor } from "../tensor/create.ts";
-import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { requireOptionsOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
@@ -143,8 +143,11 @@ export async function loadWeights(
   path: string,
   options: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
-  requireOptions("loadWeights", options, 'loadWeights(model, path, { except: "head" })');
-  requireKnownOptions("loadWeights", options, ["strict", "prefix", "except"], elsewhere);
+  requireOptionsOf("loadWeights", options, {
+    example: 'loadWeights(model, path, { except: "head" })',
+    known: ["strict", "prefix", "except"],
+    names: elsewhere,
+  });
   const { strict = true, prefix, except } = options;
   const { tensors, usual } = await readWeights(path);
   const counters = countersOf(model);

@@ -1,5 +1,5 @@
 /** The options of `batches()`, whose every name must be known: one that is not would be a setting without effect. */
-import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { requireOptionsOf } from "../tensor/ops/checks.ts";
 import type { BatchOptions } from "./dataset.ts";
 
 const names = [
@@ -39,6 +39,5 @@ const elsewhere: Readonly<Record<string, string>> = {
 
 /** Throws where options are none, or one is not known. */
 export function requireBatchOptions(options: object): void {
-  requireOptions("batches", options, "batches(32, { seed: 0 })");
-  requireKnownOptions("batches", options, names, elsewhere);
+  requireOptionsOf("batches", options, { example: "batches(32, { seed: 0 })", known: names, names: elsewhere });
 }

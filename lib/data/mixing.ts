@@ -1,7 +1,7 @@
 /** Batch transforms that mix pairs of samples, and their targets with them. */
 import { arange } from "../tensor/create.ts";
 import { isFloat } from "../ffi/codes.ts";
-import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { requireOptionsOf } from "../tensor/ops/checks.ts";
 import { sampleDraws } from "../tensor/ops/random.ts";
 import { gatherRows, inDtype, oneHot } from "../tensor/ops/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -103,8 +103,10 @@ export function cutmix(options: MixOptions): BatchTransform {
 }
 
 function requireMix(caller: string, options: MixOptions): void {
-  requireOptions(caller, options, `${caller}({ alpha: 0.4 })`);
-  requireKnownOptions(caller, options, ["alpha", "probability", "classes"]);
+  requireOptionsOf(caller, options, {
+    example: `${caller}({ alpha: 0.4 })`,
+    known: ["alpha", "probability", "classes"],
+  });
   const { alpha, probability = 1, classes = 1 } = options;
   if (!(Number.isFinite(alpha) && alpha > 0)) {
     throw new RangeError(`${caller}(): Expected \`alpha\` above 0, got ${alpha}: leave the transform out for none`);

@@ -6,7 +6,7 @@ import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
-import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { requireOptionsOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { share, whole } from "./checks.ts";
@@ -137,8 +137,11 @@ export function checkSizes(caller: string, { size, keep = "size" }: Pick<OpenOpt
 }
 
 function checkOptions(caller: string, options: OpenOptions): void {
-  requireOptions(caller, options, `data.${caller}(path, { size: 128 }), height and width of the images in a batch`);
-  requireKnownOptions(caller, options, optionNames, elsewhere);
+  requireOptionsOf(caller, options, {
+    example: `data.${caller}(path, { size: 128 }), height and width of the images in a batch`,
+    known: optionNames,
+    names: elsewhere,
+  });
   const { limit = 1, reserve = 0, maxUnreadable = 0 } = options;
   checkSizes(caller, options);
   whole(caller, "limit", limit, 1, Infinity);

@@ -1,6 +1,6 @@
 /** Attention of a sequence to itself, in several heads. */
 import { type AttentionOptions, scaledDotProductAttention } from "../tensor/ops/attention.ts";
-import { requireKnownOptions, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { requireCounts } from "./checks.ts";
 import { UniformInit } from "./init.ts";
@@ -72,8 +72,7 @@ export class MultiHeadAttention extends Module {
           "of its own, got more: scaledDotProductAttention(q, k, v) attends to others",
       );
     }
-    requireOptions("MultiHeadAttention", options, "forward(x, { mask })");
-    requireKnownOptions("MultiHeadAttention", options, ["mask"]);
+    requireOptionsOf("MultiHeadAttention", options, { example: "forward(x, { mask })", known: ["mask"] });
     requireTensor("MultiHeadAttention", "x", x);
     if (x.rank !== 3 || x.shape[2] !== features) {
       throw new TypeError(

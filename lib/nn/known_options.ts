@@ -1,5 +1,5 @@
 /** Layers' options, whose every name must be known: one that is not would be a setting without effect. */
-import { requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { requireOptionsOf } from "../tensor/ops/checks.ts";
 import type { LayerOptions } from "./layers.ts";
 import type { ModuleOptions } from "./module.ts";
 
@@ -66,6 +66,5 @@ export function requireLayerOptions(
   options: object,
   { known, example }: { known: readonly string[]; example: string },
 ): void {
-  requireOptions(layer, options, example);
-  requireKnownOptions(layer, options, known, elsewhere);
+  requireOptionsOf(layer, options, { example, known, names: elsewhere });
 }

@@ -3,7 +3,7 @@
  * the output is bf16. As the `loss` of a Trainer they go with what the batch has to compare with.
  */
 import { noGrad } from "../tensor/graph.ts";
-import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { kindOf, requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
 import { where } from "../tensor/ops/select.ts";
 import { inDtype } from "../tensor/ops/shape.ts";
 import { logSoftmax } from "../tensor/ops/softmax.ts";
@@ -76,8 +76,10 @@ export interface BceOptions {
  * ```
  */
 export function bceWithLogits(logits: Tensor, target: Tensor, options: BceOptions = {}): Tensor {
-  requireOptions("bceWithLogits", options, "bceWithLogits(logits, target, { posWeight: 3 })");
-  requireKnownOptions("bceWithLogits", options, ["posWeight"]);
+  requireOptionsOf("bceWithLogits", options, {
+    example: "bceWithLogits(logits, target, { posWeight: 3 })",
+    known: ["posWeight"],
+  });
   const { posWeight = 1 } = options;
   if (!(posWeight instanceof Tensor || Number.isFinite(posWeight) && posWeight >= 0)) {
     throw new TypeError(
@@ -131,8 +133,10 @@ export interface KlDivergenceOptions {
  * ```
  */
 export function klDivergence(output: Tensor, target: Tensor, options: KlDivergenceOptions = {}): Tensor {
-  requireOptions("klDivergence", options, "klDivergence(output, target, { logTarget: true })");
-  requireKnownOptions("klDivergence", options, ["logTarget"]);
+  requireOptionsOf("klDivergence", options, {
+    example: "klDivergence(output, target, { logTarget: true })",
+    known: ["logTarget"],
+  });
   return scope(() => {
     const [logs, t] = comparable("klDivergence", "output", output, target);
     if (logs.rank === 0) throw new TypeError("klDivergence(): Expected `output` as [.., classes], got shape []");
@@ -169,8 +173,10 @@ export interface DistillationOptions {
  * ```
  */
 export function distillationLoss(student: Tensor, teacher: Tensor, options: DistillationOptions = {}): Tensor {
-  requireOptions("distillationLoss", options, "distillationLoss(student, teacher, { temperature: 4 })");
-  requireKnownOptions("distillationLoss", options, ["temperature"]);
+  requireOptionsOf("distillationLoss", options, {
+    example: "distillationLoss(student, teacher, { temperature: 4 })",
+    known: ["temperature"],
+  });
   const { temperature = 1 } = options;
   if (!(temperature > 0 && temperature < Infinity)) {
     throw new RangeError(`distillationLoss(): Expected \`temperature\` above 0, got ${kindOf(temperature)}`);

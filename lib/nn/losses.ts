@@ -3,7 +3,7 @@ import { type JsonOptions, Registry } from "../registry/registry.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { full } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { requireKnownOptions, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
 import { crossEntropy as crossEntropyOf, requireLogits } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
@@ -91,8 +91,10 @@ export function measuredBy<In extends Tensors, Out extends Tensors, Targets exte
  * ```
  */
 export function crossEntropyLoss(options: CrossEntropyOptions = {}): (output: Tensor, batch: LossTargets) => Tensor {
-  requireOptions("crossEntropyLoss", options, "crossEntropyLoss({ labelSmoothing: 0.1 })");
-  requireKnownOptions("crossEntropyLoss", options, ["labelSmoothing", "weights"]);
+  requireOptionsOf("crossEntropyLoss", options, {
+    example: "crossEntropyLoss({ labelSmoothing: 0.1 })",
+    known: ["labelSmoothing", "weights"],
+  });
   const { labelSmoothing = 0, weights } = options;
   requireLabelSmoothing("crossEntropyLoss", labelSmoothing);
   requireWeights(weights);

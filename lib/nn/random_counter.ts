@@ -5,7 +5,7 @@ import { applyOne } from "../tensor/apply.ts";
 import { randomKey, tensor } from "../tensor/create.ts";
 import type { Device, Recoverable } from "../tensor/device.ts";
 import { nextDraw, takeBackDraws } from "../tensor/draws.ts";
-import { kindOf, requireKnownOptions, requireNumbers, requireOptions } from "../tensor/ops/checks.ts";
+import { kindOf, requireNumbers, requireOptions, requireOptionsOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Init } from "./init.ts";
@@ -72,8 +72,7 @@ export class RandomCounter extends Buffer implements Recoverable {
   /** Uniform numbers in low..high, by default 0..1, of the next draw. */
   rand(shape: readonly number[], options: { low?: number; high?: number; dtype?: FloatName } = {}): Tensor {
     requireNumbers("rand", "shape", shape, "counter.rand([…])");
-    requireOptions("rand", options, "counter.rand([2], { low: -1 })");
-    requireKnownOptions("rand", options, ["low", "high", "dtype"]);
+    requireOptionsOf("rand", options, { example: "counter.rand([2], { low: -1 })", known: ["low", "high", "dtype"] });
     const { low = 0, high = 1, dtype = "f32" } = options;
     using draw = this.next();
     return applyOne("uniform_draw", [draw], { dtype, low, high, shape });
@@ -82,8 +81,10 @@ export class RandomCounter extends Buffer implements Recoverable {
   /** Normal numbers, by default of mean 0 and standard deviation 1, of the next draw. */
   randn(shape: readonly number[], options: { mean?: number; std?: number; dtype?: FloatName } = {}): Tensor {
     requireNumbers("randn", "shape", shape, "counter.randn([…])");
-    requireOptions("randn", options, "counter.randn([2], { std: 0.1 })");
-    requireKnownOptions("randn", options, ["mean", "std", "dtype"]);
+    requireOptionsOf("randn", options, {
+      example: "counter.randn([2], { std: 0.1 })",
+      known: ["mean", "std", "dtype"],
+    });
     const { mean = 0, std = 1, dtype = "f32" } = options;
     using draw = this.next();
     return applyOne("normal_draw", [draw], { dtype, mean, std, shape });

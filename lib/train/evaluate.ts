@@ -16,7 +16,7 @@ import { Backpressure } from "../tensor/backpressure.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { kindOf, requireFunction, requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { kindOf, requireFunction, requireOptionsOf } from "../tensor/ops/checks.ts";
 import { softmax } from "../tensor/ops/softmax.ts";
 import { sigmoid } from "../tensor/ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
@@ -128,8 +128,7 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
   options: EvaluateOptions<In, Out, Targets> = {},
 ): Promise<Evaluation> {
   requireBatches("evaluate", "batches", batches);
-  requireOptions("evaluate", options, "evaluate(model, batches, { loss })");
-  requireKnownOptions("evaluate", options, optionNames);
+  requireOptionsOf("evaluate", options, { example: "evaluate(model, batches, { loss })", known: optionNames });
   const { metrics = {}, onPredictions, onProgress, signal } = options;
   if (!(model instanceof Module)) throw new TypeError(`evaluate(): Expected a model, got ${kindOf(model)}`);
   if (options.loss !== undefined) requireFunction("evaluate", "loss", options.loss);

@@ -7,7 +7,7 @@ import type { ParameterGroup } from "../optim/groups.ts";
 import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
 import type { Schedule, ScheduleConfig } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
-import { kindOf, requireFunction, requireKnownOptions, requireOptions } from "../tensor/ops/checks.ts";
+import { kindOf, requireFunction, requireOptionsOf } from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -166,8 +166,7 @@ const fitElsewhere: Readonly<Record<string, string>> = {
 
 /** Throws where options of a training are none, or one is not known. */
 export function requireFitOptions(options: object): void {
-  requireOptions("fit", options, "fit(train, { epochs: 5 })");
-  requireKnownOptions("fit", options, fitNames, fitElsewhere);
+  requireOptionsOf("fit", options, { example: "fit(train, { epochs: 5 })", known: fitNames, names: fitElsewhere });
 }
 
 /** What a run's configuration keeps of how a trainer trains. */
@@ -196,12 +195,11 @@ export interface TrainerConfig {
 
 /** Refuses options that are none of a trainer's, which would have no effect, and those of another type. */
 export function requireTrainerOptions(options: object): void {
-  requireOptions(
-    "Trainer",
-    options,
-    "new Trainer(model, { optimizer: optim.ranger(), schedule: optim.flatCos({ lr: 8e-3 }) })",
-  );
-  requireKnownOptions("Trainer", options, trainerNames, trainerElsewhere);
+  requireOptionsOf("Trainer", options, {
+    example: "new Trainer(model, { optimizer: optim.ranger(), schedule: optim.flatCos({ lr: 8e-3 }) })",
+    known: trainerNames,
+    names: trainerElsewhere,
+  });
   const { transformBatch, seed } = options as Readonly<Record<string, unknown>>;
   if (transformBatch !== undefined) requireFunction("Trainer", "transformBatch", transformBatch);
   if (seed === undefined || Number.isInteger(seed) && (seed as number) >= 0 && (seed as number) < 2 ** 32) return;

@@ -1,7 +1,7 @@
 /** Attention: what queries take from values by how well they match keys. */
 import { isFloat } from "../../ffi/codes.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireOptionsOf, requireTensor } from "./checks.ts";
 import { matmul } from "./matmul.ts";
 import { inDtype } from "./shape.ts";
 import { causalSoftmax, softmax } from "./softmax.ts";
@@ -40,8 +40,10 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   for (const [name, value] of [["q", q], ["k", k], ["v", v]] as const) {
     requireTensor("scaledDotProductAttention", name, value);
   }
-  requireOptions("scaledDotProductAttention", options, "scaledDotProductAttention(q, k, v, { causal: true })");
-  requireKnownOptions("scaledDotProductAttention", options, ["causal", "mask", "scale"]);
+  requireOptionsOf("scaledDotProductAttention", options, {
+    example: "scaledDotProductAttention(q, k, v, { causal: true })",
+    known: ["causal", "mask", "scale"],
+  });
   const lead = requireShapes(q, k, v);
   const { causal = false, scale = 1 / Math.sqrt(q.shape.at(-1)!) } = options;
   if (!Number.isFinite(scale)) {

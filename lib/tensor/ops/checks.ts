@@ -117,3 +117,17 @@ function editsBetween(a: string, b: string): number {
   }
   return row[b.length]!;
 }
+
+/** Throws where options are no object, as `example` is, or set a name that is not among the known ones. */
+export function requireOptionsOf(
+  op: string,
+  options: object,
+  { example, known, names }: {
+    example: string;
+    known: readonly string[];
+    names?: Readonly<Record<string, string>>;
+  },
+): void {
+  requireOptions(op, options, example);
+  requireKnownOptions(op, options, known, names);
+}

@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { requireOptionsOf, requireTensor } from "./checks.ts";
 import { type Pair, pair } from "./pair.ts";
 
 /** How a transposed convolution moves over its result. */
@@ -39,8 +39,10 @@ export interface ConvTranspose2dOptions {
 export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspose2dOptions = {}): Tensor {
   requireTensor("convTranspose2d", "x", x);
   requireTensor("convTranspose2d", "weight", weight);
-  requireOptions("convTranspose2d", options, "convTranspose2d(x, weight, { stride: 2 })");
-  requireKnownOptions("convTranspose2d", options, ["stride", "padding", "outputPadding", "groups", "bias"]);
+  requireOptionsOf("convTranspose2d", options, {
+    example: "convTranspose2d(x, weight, { stride: 2 })",
+    known: ["stride", "padding", "outputPadding", "groups", "bias"],
+  });
   const { groups = 1, bias } = options;
   requireLayout(x, weight, groups);
   const [strideH, strideW] = pair("convTranspose2d", "stride", options.stride ?? 1);

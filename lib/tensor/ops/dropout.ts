@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireOptionsOf, requireTensor } from "./checks.ts";
 
 /** What is dropped, and by which random numbers. */
 export interface DropoutOptions {
@@ -56,8 +56,7 @@ export function stochasticDepth(x: Tensor, options: DropoutOptions): Tensor {
 
 function checked(op: string, x: Tensor, options: DropoutOptions): DropoutOptions {
   requireTensor(op, "x", x);
-  requireOptions(op, options, `${op}(x, { p: 0.5, draw })`);
-  requireKnownOptions(op, options, ["p", "draw"]);
+  requireOptionsOf(op, options, { example: `${op}(x, { p: 0.5, draw })`, known: ["p", "draw"] });
   requireTensor(op, "draw", options.draw);
   requireShare(op, options.p);
   return options;

@@ -2,7 +2,7 @@
 import { apply } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireKnownOptions, requireNumbers, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireNumbers, requireOptionsOf, requireTensor } from "./checks.ts";
 import { channelsFirst } from "./conv2d.ts";
 
 /** What the values are scaled and shifted by once they are normalised. */
@@ -42,8 +42,10 @@ export interface GroupNormOptions extends NormOptions {
  */
 export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   requireTensor("layerNorm", "x", x);
-  requireOptions("layerNorm", options, "layerNorm(x, { weight, bias })");
-  requireKnownOptions("layerNorm", options, ["shape", "weight", "bias", "eps"]);
+  requireOptionsOf("layerNorm", options, {
+    example: "layerNorm(x, { weight, bias })",
+    known: ["shape", "weight", "bias", "eps"],
+  });
   const { shape = x.shape.slice(-1) } = options;
   requireNumbers("layerNorm", "shape", shape, "shape: […]");
   const rank = shape.length;
@@ -71,8 +73,10 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
  */
 export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
   requireTensor("groupNorm", "x", x);
-  requireOptions("groupNorm", options, "groupNorm(x, { groups: 4 })");
-  requireKnownOptions("groupNorm", options, ["groups", "weight", "bias", "eps"]);
+  requireOptionsOf("groupNorm", options, {
+    example: "groupNorm(x, { groups: 4 })",
+    known: ["groups", "weight", "bias", "eps"],
+  });
   const { groups } = options;
   if (!Number.isInteger(groups) || groups < 1) {
     throw new RangeError(`groupNorm(): Expected \`groups\` as a whole number from 1, got ${kindOf(groups)}`);

@@ -1,6 +1,6 @@
 /** Random numbers that are drawn on the device. */
 import { applyOne } from "../apply.ts";
-import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireOptionsOf, requireTensor } from "./checks.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Which numbers {@linkcode sampleDraws} draws. */
@@ -36,8 +36,10 @@ export interface SampleDrawsOptions {
  */
 export function sampleDraws(index: Tensor, options: SampleDrawsOptions): Tensor {
   requireTensor("sampleDraws", "index", index);
-  requireOptions("sampleDraws", options, "sampleDraws(index, { seed: 0, epoch })");
-  requireKnownOptions("sampleDraws", options, ["seed", "epoch", "count", "first", "beta"]);
+  requireOptionsOf("sampleDraws", options, {
+    example: "sampleDraws(index, { seed: 0, epoch })",
+    known: ["seed", "epoch", "count", "first", "beta"],
+  });
   const { seed, epoch, count = 1, first = 0, beta } = options;
   requireTensor("sampleDraws", "epoch", epoch);
   for (const [name, value] of Object.entries({ seed, count, first })) {

@@ -5,7 +5,7 @@ import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ReduceOptions } from "../tensor_methods.ts";
 import { equal } from "./binary.ts";
-import { kindOf, requireKnownOptions, requireNumbers, requireOptions } from "./checks.ts";
+import { kindOf, requireNumbers, requireOptionsOf } from "./checks.ts";
 import { inDtype } from "./shape.ts";
 
 /** An axis counted from the start; negative ones count from the end. */
@@ -25,8 +25,7 @@ export function reduce(
   options: ReduceOptions,
 ): Tensor {
   const resolved = axesOf(op, x, axes);
-  requireOptions(op, options, `${op}(0, { keepDims: true })`);
-  requireKnownOptions(op, options, ["keepDims"]);
+  requireOptionsOf(op, options, { example: `${op}(0, { keepDims: true })`, known: ["keepDims"] });
   return applyOne(op, [x], { keepDims: options.keepDims ?? false, axes: resolved });
 }
 

@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireOptionsOf, requireTensor } from "./checks.ts";
 import { type Pair, pair } from "./pair.ts";
 
 /** How pixels of an enlarged image are found. */
@@ -36,8 +36,7 @@ const RULES = { mean: 0, nearest: 1, bilinear: 2 } as const;
  */
 export function adaptiveAvgPool2d(x: Tensor, options: { size: Pair }): Tensor {
   requireImages("adaptiveAvgPool2d", x);
-  requireOptions("adaptiveAvgPool2d", options, "adaptiveAvgPool2d(x, { size: 1 })");
-  requireKnownOptions("adaptiveAvgPool2d", options, ["size"]);
+  requireOptionsOf("adaptiveAvgPool2d", options, { example: "adaptiveAvgPool2d(x, { size: 1 })", known: ["size"] });
   const [height, width] = sizeOf("adaptiveAvgPool2d", options.size);
   return applyOne("resample2d", [x], { height, width, rule: RULES.mean, scaleH: 0, scaleW: 0 });
 }
@@ -71,8 +70,7 @@ export function upsample2d(x: Tensor, options: UpsampleOptions): Tensor {
 
 /** Throws where options say no size or two, or no mode that there is. */
 export function requireUpsample(op: string, options: UpsampleOptions): void {
-  requireOptions(op, options, `${op}(…, { scale: 2 })`);
-  requireKnownOptions(op, options, ["size", "scale", "mode"]);
+  requireOptionsOf(op, options, { example: `${op}(…, { scale: 2 })`, known: ["size", "scale", "mode"] });
   const { size, scale, mode = "nearest" } = options;
   if ((size === undefined) === (scale === undefined)) {
     throw new TypeError(`${op}(): Expected either \`size\` or \`scale\`, got ${size === undefined ? "none" : "both"}`);

@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { requireOptionsOf, requireTensor } from "./checks.ts";
 
 /** An axis that is asked for would not be the one taken. */
 function requireAlone(op: string, others: readonly unknown[]): void {
@@ -51,8 +51,10 @@ export function logSoftmax(x: Tensor, ...none: []): Tensor {
 export function crossEntropy(logits: Tensor, target: Tensor, options: { labelSmoothing?: number } = {}): Tensor {
   requireTensor("crossEntropy", "logits", logits);
   requireTensor("crossEntropy", "target", target);
-  requireOptions("crossEntropy", options, "crossEntropy(logits, target, { labelSmoothing: 0.1 })");
-  requireKnownOptions("crossEntropy", options, ["labelSmoothing"]);
+  requireOptionsOf("crossEntropy", options, {
+    example: "crossEntropy(logits, target, { labelSmoothing: 0.1 })",
+    known: ["labelSmoothing"],
+  });
   requireLogits("crossEntropy", logits);
   if (logits.rank === 2 && target.rank === 1 && target.dtype !== "i32") {
     throw new TypeError(

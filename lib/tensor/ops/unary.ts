@@ -4,7 +4,7 @@ import type { OpParams } from "../../ffi/generated/symbols.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireKnownOptions, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireOptionsOf, requireTensor } from "./checks.ts";
 import { fullLike } from "./writing.ts";
 
 /** The ops whose backward is an op of its own over (x, dy). */
@@ -83,8 +83,7 @@ export function softplus(x: Tensor): Tensor {
 /** Leaky ReLU: x where x > 0, else negativeSlope · x (by default 0.01 x), as PyTorch's `leaky_relu` (Maas 2013). */
 export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): Tensor {
   requireTensor("leakyRelu", "x", x);
-  requireOptions("leakyRelu", options, "leakyRelu(x, { negativeSlope: 0.2 })");
-  requireKnownOptions("leakyRelu", options, ["negativeSlope"]);
+  requireOptionsOf("leakyRelu", options, { example: "leakyRelu(x, { negativeSlope: 0.2 })", known: ["negativeSlope"] });
   const { negativeSlope = 0.01 } = options;
   if (!Number.isFinite(negativeSlope)) {
     throw new RangeError(`leakyRelu(): Expected \`negativeSlope\` as a finite number, got ${kindOf(negativeSlope)}`);

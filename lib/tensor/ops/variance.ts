@@ -3,7 +3,7 @@ import { defineOp } from "../define_op.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import type { VarianceOptions } from "../tensor_methods.ts";
-import { kindOf, requireKnownOptions, requireOptions } from "./checks.ts";
+import { kindOf, requireOptionsOf } from "./checks.ts";
 import { axesOf, countOf } from "./reduce.ts";
 import { inDtype } from "./shape.ts";
 import { checkFloat } from "./unary.ts";
@@ -16,8 +16,10 @@ export function variance(
 ): Tensor {
   checkFloat("variance", x);
   const resolved = axesOf("variance", x, axes);
-  requireOptions("variance", options, "variance(0, { correction: 0 })");
-  requireKnownOptions("variance", options, ["keepDims", "correction"]);
+  requireOptionsOf("variance", options, {
+    example: "variance(0, { correction: 0 })",
+    known: ["keepDims", "correction"],
+  });
   const { keepDims = false, correction = 1 } = options;
   if (typeof correction !== "number" || !(correction >= 0 && correction < Infinity)) {
     throw new RangeError(`variance(): Expected \`correction\` as a number from 0, got ${kindOf(correction)}`);
