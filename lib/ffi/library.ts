@@ -6,7 +6,7 @@ import { type ElfSize, elfSize } from "./elf.ts";
 import { LibtrainError } from "./errors.ts";
 
 /** The ABI version that these files speak. */
-export const ABI_VERSION = 9;
+export const ABI_VERSION = 10;
 
 /** Deno before this may move the buffers of nonblocking calls. */
 const MINIMUM_DENO = [2, 9, 6] as const;
