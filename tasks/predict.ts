@@ -1,6 +1,6 @@
 import { basename } from "@std/path";
 import { recipe } from "../mod.ts";
-import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
+import { type Command, type CommandContext, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatPercent } from "../lib/cli/format.ts";
@@ -38,9 +38,15 @@ export const predictCommand: Command<typeof flags> = {
   about: "Says what JPEG and PNG files show, by a trained model.",
   flags,
   registers: true,
-  words: { name: "run image", help: "A run's folder, or a checkpoint; then the images", max: 10_000, required: true },
+  words: {
+    name: "run image",
+    help: "A run's folder, or a checkpoint; then the images",
+    max: 10_000,
+    required: true,
+    path: true,
+  },
   examples: ["deno task predict runs/20250131-120000-imagenette-128-5 photo.jpg --top 1"],
   run,
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, predictCommand));
+if (import.meta.main) await main(predictCommand);
