@@ -5,18 +5,34 @@
 //! dropped, grey is repeated in three channels. One difference: of 16-bit grey PNG the upper byte is kept, where PIL cuts
 //! everything above 255 to white.
 
+use super::limits::{Limit, Limits, Refusal};
 use super::{Image, jpeg, png};
 use crate::cpu::isa::Isa;
 
-/// Decodes a JPEG or PNG; the error says what is wrong with the file.
-pub fn decode(isa: Isa, bytes: &[u8]) -> Result<Image, String> {
+/// An image, and what is wrong with its file.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    pub image: Image,
+    /// Why the file is damaged, though there are pixels: what the reference libraries only warn about.
+    pub damage: Option<String>,
+}
+
+/// Asked now and then whether to stop.
+pub type Stop<'a> = &'a dyn Fn() -> bool;
+
+/// Decodes a JPEG or PNG.
+pub fn decode(isa: Isa, bytes: &[u8], limits: &Limits, stop: Stop) -> Result<Decoded, Refusal> {
+    limits.check(Limit::FileBytes, bytes.len() as u64)?;
+    if stop() {
+        return Err(Refusal::Stopped);
+    }
     if bytes.starts_with(&jpeg::MAGIC) {
-        jpeg::decode(isa, bytes)
+        Ok(Decoded { image: jpeg::decode(isa, bytes, limits)?, damage: None })
     } else if bytes.starts_with(&png::MAGIC) {
-        png::decode(bytes)
+        Ok(Decoded { image: png::decode(bytes, limits)?, damage: None })
     } else if bytes.is_empty() {
-        Err("The file is empty".to_string())
+        Err("The file is empty".into())
     } else {
-        Err("Neither a JPEG nor a PNG".to_string())
+        Err("Neither a JPEG nor a PNG".into())
     }
 }

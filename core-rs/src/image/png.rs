@@ -1,7 +1,8 @@
 //! PNG to RGB, through the crate `png`.
 
-use super::{CHANNELS, Image, limits, zeroed};
-use ::png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
+use super::limits::{Limits, Refusal};
+use super::{CHANNELS, Image, zeroed};
+use ::png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 use std::io::Cursor;
 
 /// How every PNG begins.
@@ -11,9 +12,9 @@ pub const MAGIC: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 const ANCILLARY_BYTES: usize = 16 << 20;
 
 /// Decodes to RGB; an error says what is wrong with the file.
-pub fn decode(bytes: &[u8]) -> Result<Image, String> {
-    check_header(bytes)?;
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: ANCILLARY_BYTES });
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, Refusal> {
+    check_header(bytes, limits)?;
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), ::png::Limits { bytes: ANCILLARY_BYTES });
     decoder.set_ignore_text_chunk(true);
     // Palettes and fewer than 8 bits become 8 bits.
     decoder.set_transformations(Transformations::EXPAND);
@@ -35,12 +36,12 @@ pub fn decode(bytes: &[u8]) -> Result<Image, String> {
 }
 
 /// Checks the size before the decoder asks for memory.
-fn check_header(bytes: &[u8]) -> Result<(), String> {
+fn check_header(bytes: &[u8], limits: &Limits) -> Result<(), Refusal> {
     let Some([_, _, _, _, b'I', b'H', b'D', b'R', w3, w2, w1, w0, h3, h2, h1, h0]) = bytes.get(8..24) else {
-        return Err("Truncated or corrupt: the file ends inside its header".to_string());
+        return Err("Truncated or corrupt: the file ends inside its header".into());
     };
     let size = [[w3, w2, w1, w0], [h3, h2, h1, h0]].map(|size| u32::from_be_bytes(size.map(|byte| *byte)) as usize);
-    limits::check_size(size[0], size[1])
+    limits.check_size(size[0], size[1])
 }
 
 fn reason(error: DecodingError) -> String {

@@ -1,6 +1,7 @@
 //! The frame header: size, components, and the blocks of coefficients that the scans fill.
 
-use crate::image::{limits, zeroed};
+use crate::image::limits::{Limits, Refusal};
+use crate::image::zeroed;
 
 /// Coefficients of a block of 8 x 8, row by row.
 pub const BLOCK: usize = 64;
@@ -52,27 +53,27 @@ pub struct Frame {
 
 impl Frame {
     /// Reads the body of a frame header, without asking for memory yet.
-    pub fn parse(body: &[u8], progressive: bool) -> Result<Frame, String> {
+    pub fn parse(body: &[u8], progressive: bool, limits: &Limits) -> Result<Frame, Refusal> {
         let [precision, h1, h0, w1, w0, count, rest @ ..] = body else {
-            return Err("Corrupt: the frame header is too short".to_string());
+            return Err("Corrupt: the frame header is too short".into());
         };
         if *precision != 8 {
-            return Err(format!("Expected 8 bits a sample, got {precision}"));
+            return Err(format!("Expected 8 bits a sample, got {precision}").into());
         }
         let (height, width) = (u16::from_be_bytes([*h1, *h0]) as usize, u16::from_be_bytes([*w1, *w0]) as usize);
-        limits::check_size(width, height)?;
+        limits.check_size(width, height)?;
         let count = *count as usize;
         if ![1, 3, 4].contains(&count) || rest.len() != count * 3 {
-            return Err(format!("Expected 1, 3 or 4 components, got {count}"));
+            return Err(format!("Expected 1, 3 or 4 components, got {count}").into());
         }
         let mut components: Vec<Component> = Vec::new();
         for part in rest.chunks_exact(3) {
             let (id, h, v, quantizer) = (part[0], (part[1] >> 4) as usize, (part[1] & 15) as usize, part[2] as usize);
             if !(1..=4).contains(&h) || !(1..=4).contains(&v) || quantizer > 3 {
-                return Err("Corrupt: the frame header has a sampling factor or table number out of range".to_string());
+                return Err("Corrupt: the frame header has a sampling factor or table number out of range".into());
             }
             if components.iter().any(|other| other.id == id) {
-                return Err(format!("Corrupt: two components with the number {id}"));
+                return Err(format!("Corrupt: two components with the number {id}").into());
             }
             // A single component is never interleaved: its factors mean nothing.
             let (h, v) = if count == 1 { (1, 1) } else { (h, v) };
@@ -92,7 +93,7 @@ impl Frame {
         let h = components.iter().map(|c| c.h).max().unwrap_or(1);
         let v = components.iter().map(|c| c.v).max().unwrap_or(1);
         if components.iter().any(|c| !h.is_multiple_of(c.h) || !v.is_multiple_of(c.v)) {
-            return Err("Expected sampling factors that divide the largest".to_string());
+            return Err("Expected sampling factors that divide the largest".into());
         }
         let mut frame = Frame { progressive, width, height, components, h, v, jfif: false, adobe: None };
         let (across, down) = frame.units();

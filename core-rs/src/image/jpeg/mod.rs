@@ -18,14 +18,15 @@ mod tests;
 mod upsample;
 
 use super::Image;
+use super::limits::{Limits, Refusal};
 use crate::cpu::isa::Isa;
 
 /// How every JPEG begins: start of image, and the marker that follows it.
 pub const MAGIC: [u8; 3] = [0xFF, 0xD8, 0xFF];
 
 /// Decodes to RGB; an error says what is wrong with the file.
-pub fn decode(isa: Isa, bytes: &[u8]) -> Result<Image, String> {
-    let frame = reader::read(bytes)?;
+pub fn decode(isa: Isa, bytes: &[u8], limits: &Limits) -> Result<Image, Refusal> {
+    let frame = reader::read(bytes, limits)?;
     let (height, width, color) = (frame.height, frame.width, frame.color()?);
     let planes = planes::reconstruct(isa, frame)?;
     let mut pixels = super::zeroed(height * width * super::CHANNELS)?;

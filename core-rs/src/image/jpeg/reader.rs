@@ -4,7 +4,7 @@ use super::bits::Bits;
 use super::frame::{BLOCK, Frame};
 use super::huffman::Huffman;
 use super::scan::{Part, Scan};
-use crate::image::limits;
+use crate::image::limits::{Limit, Limits, Refusal};
 
 /// Where the `i`th coefficient in zigzag order stands in its block.
 pub const ZIGZAG: [u8; BLOCK] = [
@@ -24,19 +24,20 @@ struct Reader<'a> {
     restart_interval: usize,
     jfif: bool,
     adobe: Option<u8>,
-    scans: usize,
+    scans: u64,
+    limits: Limits,
 }
 
 /// Reads a whole file; the frame comes back with all its coefficients.
-pub fn read(bytes: &[u8]) -> Result<Frame, String> {
-    let mut reader = Reader { bytes, at: 2, ..Reader::default() };
+pub fn read(bytes: &[u8], limits: &Limits) -> Result<Frame, Refusal> {
+    let mut reader = Reader { bytes, at: 2, limits: *limits, ..Reader::default() };
     while let Some(marker) = reader.marker()? {
         reader.segment(marker)?;
     }
     let (jfif, adobe) = (reader.jfif, reader.adobe);
     let frame = reader.frame.ok_or("Corrupt: no frame header")?;
     if let Some(missing) = frame.components.iter().find(|c| c.quantization.is_none()) {
-        return Err(format!("Corrupt: no data for component {}", missing.id));
+        return Err(format!("Corrupt: no data for component {}", missing.id).into());
     }
     Ok(Frame { jfif, adobe, ..frame })
 }
@@ -77,21 +78,19 @@ impl<'a> Reader<'a> {
         Ok(body)
     }
 
-    fn segment(&mut self, marker: u8) -> Result<(), String> {
+    fn segment(&mut self, marker: u8) -> Result<(), Refusal> {
         match marker {
             0xC0..=0xC2 => self.start_frame(marker == 0xC2),
-            0xC4 => self.huffman_tables(),
-            0xC3 | 0xC5..=0xC7 => {
-                Err("Expected sequential or progressive coding, got lossless or hierarchical".to_string())
-            }
-            0xC9..=0xCB | 0xCD..=0xCF => Err("Expected Huffman coding, got arithmetic coding".to_string()),
-            0xD8 => Err("Corrupt: a second start of image".to_string()),
+            0xC4 => Ok(self.huffman_tables()?),
+            0xC3 | 0xC5..=0xC7 => Err("Expected sequential or progressive coding, got lossless or hierarchical".into()),
+            0xC9..=0xCB | 0xCD..=0xCF => Err("Expected Huffman coding, got arithmetic coding".into()),
+            0xD8 => Err("Corrupt: a second start of image".into()),
             0xDA => self.scan(),
-            0xDB => self.quantization_tables(),
-            0xDC => Err("Expected the height in the frame header, got it later (DNL)".to_string()),
+            0xDB => Ok(self.quantization_tables()?),
+            0xDC => Err("Expected the height in the frame header, got it later (DNL)".into()),
             0xDD => {
                 let [high, low] = self.body()? else {
-                    return Err("Corrupt: a restart interval of a wrong length".to_string());
+                    return Err("Corrupt: a restart interval of a wrong length".into());
                 };
                 self.restart_interval = u16::from_be_bytes([*high, *low]) as usize;
                 Ok(())
@@ -108,11 +107,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn start_frame(&mut self, progressive: bool) -> Result<(), String> {
+    fn start_frame(&mut self, progressive: bool) -> Result<(), Refusal> {
         if self.frame.is_some() {
-            return Err("Corrupt: a second frame header".to_string());
+            return Err("Corrupt: a second frame header".into());
         }
-        self.frame = Some(Frame::parse(self.body()?, progressive)?);
+        self.frame = Some(Frame::parse(self.body()?, progressive, &self.limits)?);
         Ok(())
     }
 
@@ -150,11 +149,9 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn scan(&mut self) -> Result<(), String> {
+    fn scan(&mut self) -> Result<(), Refusal> {
         self.scans += 1;
-        if self.scans > limits::SCANS {
-            return Err(format!("Expected at most {} scans", limits::SCANS));
-        }
+        self.limits.check(Limit::Scans, self.scans)?;
         let body = self.body()?;
         let frame = self.frame.as_mut().ok_or("Corrupt: a scan before the frame header")?;
         let mut scan = Scan::parse(body, frame, self.restart_interval)?;
