@@ -5,7 +5,7 @@ import type { State } from "../checkpoint/state.ts";
 import type { Batches, Dataset } from "../data/dataset.ts";
 import type { Splits } from "../data/mnist.ts";
 import { dataSetRegistry } from "../data/registry.ts";
-import { StateError } from "../ffi/errors.ts";
+import { OutOfMemoryError, StateError } from "../ffi/errors.ts";
 import { readJson } from "../io/json_file.ts";
 import { codeVersion } from "../run/code_version.ts";
 import { RunFolder, type RunRecord } from "../run/run_folder.ts";
@@ -307,16 +307,21 @@ async function fitted(
     await emit({ type: "note", message: "No state was saved yet: it begins anew" });
   }
   await emit({ type: "ready", ...ready, folder: folder.path, from: from?.counters ?? null });
-  const result = await trainer.fit(batches.train, {
-    epochs: config.epochs,
-    valid: batches.valid,
-    runFolder: folder,
-    saveEvery: options.saveEvery ?? 600,
-    resume: resumed !== undefined,
-    signal: options.signal,
-    force: resumed?.force ?? false,
-  });
-  return { ...result, folder: folder.path, seed };
+  try {
+    const result = await trainer.fit(batches.train, {
+      epochs: config.epochs,
+      valid: batches.valid,
+      runFolder: folder,
+      saveEvery: options.saveEvery ?? 600,
+      resume: resumed !== undefined,
+      signal: options.signal,
+      force: resumed?.force ?? false,
+    });
+    return { ...result, folder: folder.path, seed };
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    throw error.withAdvice(`set \`bs\` below ${config.bs}, which takes less memory`);
+  }
 }
 
 /** A new folder, or that of a run that goes on, with its state. */

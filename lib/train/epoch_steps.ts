@@ -1,7 +1,7 @@
 /** The steps of an epoch, and what is said where one of them fails. */
 import type { Counters, SamplerConfig } from "../checkpoint/state.ts";
 import { type BatchSource, type SampleBatch } from "../data/batch_source.ts";
-import { LateError } from "../ffi/errors.ts";
+import { LateError, OutOfMemoryError } from "../ffi/errors.ts";
 import type { AnyModule } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -15,7 +15,7 @@ import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
 import type { EpochSums } from "./epoch_sums.ts";
 import type { BatchEnd, Listeners } from "./events.ts";
 import { stepsOf } from "./start.ts";
-import type { TrainingStep } from "./step.ts";
+import type { Enqueued, TrainingStep } from "./step.ts";
 import { lateError, type StepInFlight, StepsInFlight } from "./steps_in_flight.ts";
 
 /** Where a training is, as it moves on. */
@@ -139,19 +139,20 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
   ): Promise<Tensor> {
     const { optimizer, step, device, sums } = this.#parts;
     const before = { batch: at.batch, step: at.step, images: at.images };
-    let values: Tensor;
+    let enqueued: Enqueued | undefined;
     try {
       optimizer.lr = lr;
-      values = await step.enqueue(batches);
+      enqueued = await step.enqueue(batches);
     } finally {
-      kept.add({ ticket: device.queue.enqueued(), before, measured: sums.batches, batches });
+      const buffers = enqueued?.before;
+      kept.add({ ticket: device.queue.enqueued(), before, measured: sums.batches, batches, buffers });
     }
     at.batch += batches.length;
     at.step++;
     at.images += samples;
     at.optimizerSteps = optimizer.steps;
     sums.note({ step: at.step, epoch: at.epoch + 1, lr });
-    return values;
+    return enqueued.values;
   }
 
   /**
@@ -161,14 +162,19 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
   async #explained(error: unknown, at: Position, kept: StepsInFlight<In, Targets>): Promise<unknown> {
     const { device, optimizer, sums } = this.#parts;
     const late = error instanceof LateError ? error : await lateError(device);
+    // Also where memory ran out in the middle of a step: what the optimizer counts on the host goes back with it.
+    if (late !== undefined || error instanceof OutOfMemoryError) await device.recover();
     if (late === undefined) return error;
-    await device.recover();
     at.optimizerSteps = optimizer.steps;
     const failed = kept.of(late.record);
     await sums.rewind(failed?.measured ?? sums.batches);
+    const noMemory = late.cause instanceof OutOfMemoryError ? late.cause : undefined;
+    if (noMemory !== undefined) failed?.buffers?.restore();
     if (failed === undefined) return error;
     Object.assign(at, failed.before);
     if (error !== late) return error;
+    // Nothing is wrong with the step's numbers.
+    if (noMemory !== undefined) return noMemory;
     return await this.#nonFinite(error, at, failed) ?? error;
   }
 
