@@ -232,7 +232,8 @@ async function trainOn(
   const facts = { ...kind, device: device.kind, classes, imageShape, source, samples, isa, commit: version.commit };
   const config: RunConfig = { ...chosen, ...facts, ...(weightsSha256 === undefined ? {} : { weightsSha256 }) };
   if (resumed !== undefined) {
-    resumed.changed = requireSame(resumed.saved.path, resumed.config, config, resumed.force).length > 0;
+    requireSame(resumed.saved.path, resumed.config, config, resumed.force);
+    resumed.changed = differences(resumed.config, config, { all: true }).length > 0;
   }
   using model = buildModel(config, device);
   if (!begun) await takeWeights(recipe, model);

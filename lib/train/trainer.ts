@@ -233,7 +233,8 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
       samples: train.samples ?? null,
       step: this.#at.step,
     });
-    await runFolder?.nameMetrics(columnsOf(metrics));
+    // A state that was saved has the sums of rows as they were.
+    if (await runFolder?.nameMetrics(columnsOf(metrics)) && this.#at.step > 0) await this.#save(runFolder!);
     await runFolder?.event("fitBegin", { epochs, step: this.#at.step });
     let end: EpochEnd | undefined;
     while (this.#at.epoch < epochs && !signal?.aborted) {
