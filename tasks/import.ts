@@ -20,6 +20,7 @@ const flags = {
     help: "What subsamples; avg is fastai's own: max in the stem, mean in shortcuts",
   },
   sa: { kind: "boolean", help: "It has self-attention" },
+  prefix: { kind: "string", help: "What names in the file have before fastai's, say module." },
   strict: { kind: "boolean", default: true, help: "Leave out what does not fit, say a head of other classes" },
   out: { kind: "string", placeholder: "file", path: true, help: "The checkpoint to write" },
 } as const satisfies Flags;
@@ -35,7 +36,9 @@ async function requireFile(weights: string): Promise<void> {
 }
 
 async function run(
-  { flags: { arch, out, act, pool, sa, strict }, words: [weights], report, onStop }: CommandContext<typeof flags>,
+  { flags: { arch, out, act, pool, sa, prefix, strict }, words: [weights], report, onStop }: CommandContext<
+    typeof flags
+  >,
 ): Promise<number> {
   if (weights === undefined) throw new UsageError("Expected a file of weights, got none: give a .safetensors file");
   if (arch === undefined) throw new UsageError("Expected --arch, got none: say xse_resnext50, or what was trained");
@@ -43,7 +46,7 @@ async function run(
   checkOutFile("import", out, { paths: report.paths });
   onStop(() => removeUnfinished(out));
   await requireFile(weights);
-  const options = { model: { name: arch, act, pool, sa }, out, strict };
+  const options = { model: { name: arch, act, pool, sa }, out, prefix, strict };
   const { model, ...result } = await recipe.importWeights(weights, options);
   const { parameters, classes } = result;
   report.line(`${model} · ${formatNumber(parameters)} parameters · ${classes} ${classes === 1 ? "class" : "classes"}`);

@@ -16,7 +16,10 @@ export function messageOf(error: unknown): string {
   // It names settings by their paths.
   if (error instanceof OutOfMemoryError) return inFlags(error.message);
   if (!(error instanceof DeviceError) || error.instead === undefined) {
-    return error.message.replace("pass strict: false", "pass --no-strict");
+    return error.message.replace("pass strict: false", "pass --no-strict").replace(
+      /pass prefix: ("[^"]*")/,
+      "pass --prefix $1",
+    );
   }
   const { op, reason, instead } = error;
   if (op === undefined) return `${reason}: use --device ${instead}, or run \`deno task doctor\``;

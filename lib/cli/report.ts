@@ -1,3 +1,4 @@
+import { shown } from "../io/shown.ts";
 import { Paths } from "./paths.ts";
 import { processStreams, type Streams } from "./streams.ts";
 
@@ -27,12 +28,17 @@ export class Report {
 
   /** Prints one line for the reader: on stdout, or on stderr with `--json`. */
   line(text: string): void {
-    (this.json ? this.streams.err : this.streams.out)(`${this.paths.told(text)}\n`);
+    (this.json ? this.streams.err : this.streams.out)(`${this.#shown(text)}\n`);
   }
 
   /** Prints one line on stderr: a warning, an error, progress. */
   note(text: string): void {
-    this.streams.err(`${this.paths.told(text)}\n`);
+    this.streams.err(`${this.#shown(text)}\n`);
+  }
+
+  /** A name from outside must not move the cursor, whatever it is part of. */
+  #shown(text: string): string {
+    return this.paths.told(text).split("\n").map(shown).join("\n");
   }
 
   /** Hands over the command's result, printed only with `--json`; a second one is refused, since readers expect one. */

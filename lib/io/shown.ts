@@ -1,9 +1,9 @@
 /** Names from outside as messages and tables show them. */
 
-/** Control characters (C0, DEL, C1), line and paragraph separators, bidi and other invisible controls, lone surrogates. */
+/** Control characters (C0, DEL, C1), line and paragraph separators, controls of the direction of writing, lone surrogates. */
 const hidden =
   // deno-lint-ignore no-control-regex
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}/gu;
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Cs}/gu;
 
 /**
  * A text as it can be printed on a terminal or into a log: control characters, which could move the cursor or forge lines,

@@ -13,8 +13,18 @@ import { lockFolder } from "../run/run_lock.ts";
 import { isRun, loadRun, type SavedRun } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
 import type { FitResult } from "../train/events.ts";
+import { stepsOf } from "../train/start.ts";
 import type { Trainer } from "../train/trainer.ts";
-import { buildModel, buildTrainer, requireFit, requireImages, trainBatches, validBatches } from "./build.ts";
+import {
+  buildModel,
+  buildTrainer,
+  requireBuildable,
+  requireFit,
+  requireImages,
+  requireRates,
+  trainBatches,
+  validBatches,
+} from "./build.ts";
 import { change } from "./change.ts";
 import { checkRecipe } from "./check.ts";
 import { checkData, type OpenData, openData } from "./data.ts";
@@ -205,6 +215,7 @@ async function trainOn(
   emit: Emit,
 ): Promise<TrainResult> {
   // What can be told before images are decoded, which may take long.
+  requireBuildable(recipe);
   if (options.open === undefined) await checkData(recipe);
   requireImages(recipe.bs, recipe.data.limit ?? Infinity);
   // Where a state was saved, its weights count, and the file need not be there any more.
@@ -239,6 +250,7 @@ async function trainOn(
   if (!begun) await takeWeights(recipe, model);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
   await requireFit(config, model, { device, targets });
+  requireRates(config, stepsOf(batches.train.length, config.accumulate) * config.epochs);
   using trainer = buildTrainer(config, model);
   // Nothing is saved yet: it ends as if it had not begun.
   options.signal?.throwIfAborted();

@@ -8,6 +8,7 @@ import { makeRunFolder } from "../run/folder_name.ts";
 import { lockFolder } from "../run/run_lock.ts";
 import { configOf, isRun } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
+import { requireBuildable } from "./build.ts";
 import { change } from "./change.ts";
 import { checkRecipe, unregistered } from "./check.ts";
 import { differences } from "./differences.ts";
@@ -158,14 +159,26 @@ export function trainSeeds(recipe: Recipe, options: SeedsOptions): Training<Seed
     checkRecipe(recipe);
     const placed = name === undefined ? recipe : change(recipe, { data: { name } });
     requireSeeds({ runs, recipe: placed });
+    requireBuildable(placed);
     const group: Group = { runs, recipe: await withOneDtype(placed, emit) };
     const root = own.out;
     const folder = await makeRunFolder({ root, name: `${recipe.preset ?? recipe.model.name}-x${runs}` });
     using _held = await lockFolder(folder);
     const keep = (): Promise<void> => writeGroup(folder, group);
     await keep();
-    return await trainGroup({ folder, group, keep }, own, emit);
+    try {
+      return await trainGroup({ folder, group, keep }, own, emit);
+    } catch (error) {
+      await removeUnbegun(folder);
+      throw error;
+    }
   });
+}
+
+/** Removes the folder of runs of which none was begun: what was refused leaves nothing. */
+async function removeUnbegun(folder: string): Promise<void> {
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  if (names.every((name) => name === "group.json")) await Deno.remove(folder, { recursive: true });
 }
 
 /**

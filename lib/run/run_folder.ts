@@ -75,6 +75,7 @@ export class RunFolder {
   #sessions: readonly Session[] = [];
   #warned = false;
   #columns: readonly string[] = metricColumns;
+  #savedStep: number | null = null;
 
   private constructor(path: string, record: RunRecord, checkpoints = new Checkpoints(path)) {
     this.path = path;
@@ -135,9 +136,10 @@ export class RunFolder {
     const folder = new RunFolder(path, record, checkpoints);
     await sweepPartial(path);
     folder.#joins(found);
+    folder.#savedStep = found?.state.counters.step ?? null;
     const changed = await folder.#changedLogs(found);
     // Of a run that has saved no state, and of a state that was saved without its run's rows, none is kept.
-    const { metrics = 0, steps = 0 } = (found?.config["rows"] ?? {}) as Partial<Rows>;
+    const { metrics = 0, steps = 0 } = rowsIn(path, found);
     await folder.#metrics.keep((_, number) => number <= metrics);
     await folder.#steps.keep((_, number) => number <= steps);
     await folder.#events.keep(() => true);
@@ -185,6 +187,11 @@ export class RunFolder {
   /** The path of its newest checkpoint. */
   get checkpoint(): string {
     return this.#checkpoints.newest;
+  }
+
+  /** The step of the state that was saved last; null where none was. */
+  get savedStep(): number | null {
+    return this.#savedStep;
   }
 
   /** Adds a line to `events.jsonl`. */
@@ -250,6 +257,7 @@ export class RunFolder {
     const rows: Rows = { metrics: rowsOf(logs["metrics.csv"]), steps: rowsOf(logs["steps.csv"]) };
     const sessions = this.#sessions.length > 0 ? { sessions: this.#sessions } : {};
     await this.#checkpoints.save({ state, config: { ...this.#record.config, ...sessions, rows, logs } });
+    this.#savedStep = state.counters.step;
   }
 
   /** The state that was saved last; undefined where none was. */
@@ -311,6 +319,19 @@ async function refuseOthers(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+/** The rows that belong to a state, checked, as its file may be from elsewhere. */
+function rowsIn(path: string, found: CheckpointInfo | undefined): Partial<Rows> {
+  const rows = (found?.config["rows"] ?? {}) as Readonly<Record<string, unknown>>;
+  for (const name of ["metrics", "steps"]) {
+    const count = rows[name];
+    if (count === undefined || Number.isSafeInteger(count) && (count as number) >= 0) continue;
+    throw new RunFolderError(
+      `Cannot go on in "${path}": Expected the state's rows of ${name} as a whole number, got ${JSON.stringify(count)}`,
+    );
+  }
+  return rows as Partial<Rows>;
 }
 
 /** Rows below the first line. */

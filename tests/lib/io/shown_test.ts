@@ -8,14 +8,13 @@ Deno.test("control characters of a name are shown escaped", () => {
   assertEquals(shown("\u2028\u2029"), "\\u{2028}\\u{2029}");
 });
 
-Deno.test("what turns the direction of writing, or is not seen, is shown escaped", () => {
+Deno.test("what turns the direction of writing is shown escaped", () => {
   assertEquals(shown("gpj.\u202eexe\u2066x\u200f"), "gpj.\\u{202e}exe\\u{2066}x\\u{200f}");
-  assertEquals(shown("\ufeffbom\u200b"), "\\u{feff}bom\\u{200b}");
   assertEquals(shown("\ud800 alone"), "\\u{d800} alone");
 });
 
 Deno.test("every other name is shown as it is", () => {
-  for (const name of ["café", "cafe\u0301", "猫", "a b", "back\\slash", "emoji 🐈", "ñ\u00a0x", ""]) {
+  for (const name of ["café", "cafe\u0301", "猫", "a b", "back\\slash", "emoji 🐈", "👩\u200d🔬", "ñ\u00a0x", ""]) {
     assertEquals(shown(name), name);
   }
 });
