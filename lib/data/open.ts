@@ -181,7 +181,8 @@ interface Mapped {
 /** Maps a cache file, or copies it to the device, and reads its header; the tensors belong to the caller. */
 async function mapCache(path: string, device: Device, reserve?: number): Promise<Mapped> {
   const raw = openImageCache(device.handle, path, reserve);
-  const own = (part: keyof typeof raw): Tensor => scope(() => new Tensor(device, raw[part])).detachFromScope().heldAs("dataSet");
+  const own = (part: keyof typeof raw): Tensor =>
+    scope(() => new Tensor(device, raw[part])).detachFromScope().heldAs("dataSet");
   using header = own("header");
   const parts = { pixels: own("pixels"), table: own("table"), labels: own("labels") };
   using held = new DisposableStack();
