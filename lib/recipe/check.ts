@@ -8,7 +8,7 @@ import type { Names } from "../registry/registry.ts";
 import { SettingError } from "./errors.ts";
 import type { Recipe } from "./recipe.ts";
 import { isAllowed, type Setting, wantedOf } from "./setting.ts";
-import { settingAt, settings } from "./settings.ts";
+import { largestF32, settingAt, settings } from "./settings.ts";
 
 /** The sections that stand for something by its name. */
 export const namedSections: Readonly<Record<"model" | "optimizer" | "schedule" | "loss", Names>> = {
@@ -92,6 +92,13 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
     if (found !== undefined || needed) checkSetting(setting, found);
   }
   const recipe = value as unknown as Recipe;
+  const { lr } = recipe.schedule;
+  if (lr > largestF32) {
+    throw new SettingError(
+      "schedule.lr",
+      `Expected \`schedule.lr\` to be a number from 0 to ${largestF32}, the largest of f32, got ${lr}`,
+    );
+  }
   for (const [section, registry] of Object.entries(namedSections)) {
     checkOptions(section, recipe[section as keyof typeof namedSections], registry);
   }
