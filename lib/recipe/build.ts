@@ -19,13 +19,12 @@ import { allOrNothing, scope } from "../tensor/scope.ts";
 import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
-import { ownTransforms } from "./check.ts";
+import { largestF32, ownTransforms } from "./check.ts";
 import { metricThatFails, requireLossFits } from "./fits.ts";
 import { fineTuning } from "./fine_tuning.ts";
 import { masterDtype } from "./dtype.ts";
 import { SettingError } from "./errors.ts";
 import { normalizeOf } from "./normalize.ts";
-import { largestF32 } from "./settings.ts";
 import type { ComputeDtype, Recipe } from "./recipe.ts";
 
 /** From what a network is built again. */
