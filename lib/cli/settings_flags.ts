@@ -11,7 +11,6 @@ export function flagName(path: string): string {
 /** What is no setting, and is told when a run goes on. */
 const factNames: Readonly<Record<string, string>> = {
   "source.sha256": "the archive's SHA-256",
-  "source.listing": "the SHA-256 of the list of files",
   "weightsSha256": "the SHA-256 of the weights",
 };
 
