@@ -3,7 +3,9 @@ import { type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
 import { loadCheckpoint } from "../checkpoint/checkpoint.ts";
 import { type State, writeTensors } from "../checkpoint/state.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { toldApart } from "../data/names.ts";
 import { StateError } from "../ffi/errors.ts";
+import { shown } from "../io/shown.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
@@ -13,7 +15,7 @@ import { evaluate as measure, type EvaluateOptions, type Evaluation } from "../t
 import type { Predictions } from "../train/predictions.ts";
 import { buildLoss, buildMetrics, buildModel, type ModelChoice, validBatches } from "./build.ts";
 import { isObject, unregistered } from "./check.ts";
-import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
+import { type DataChoice, type OpenPartOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
 import { predictImages, type Prediction, type PredictOptions } from "./predict.ts";
@@ -36,7 +38,7 @@ export interface OpenRunOptions {
 }
 
 /** How to measure a trained run. */
-export interface EvaluateRunOptions extends OpenDataOptions {
+export interface EvaluateRunOptions extends OpenPartOptions {
   /** A data set's name, a folder or an archive; by default that of the training. */
   data?: string;
   /** Height and width of the images; by default as in training. */
@@ -66,6 +68,12 @@ function averages({ tensors }: State, path: string): State["tensors"] {
     );
   }
   return new Map(found.map(([name, value]) => [name.replace(prefix, "model."), value]));
+}
+
+/** The first of some names, each told apart from those that look like it. */
+function named(names: readonly string[], others: readonly string[]): string {
+  const first = names.slice(0, 10).map((name) => toldApart(name, others));
+  return `${first.join(", ")}${names.length > 10 ? ` and ${names.length - 10} more` : ""}`;
 }
 
 /** The checkpoint of a run's folder, the newest that is whole, or of a file. */
@@ -216,18 +224,28 @@ export class Trained implements Disposable, AsyncDisposable {
   /** Refuses data whose classes are not the model's. */
   requireClasses(found: readonly string[]): void {
     const { classes } = this.config;
+    const of = `"${shown(this.path)}" was trained on`;
     const count = typeof classes === "number" ? classes : classes.length;
-    if (count !== found.length) {
+    if (typeof classes === "number") {
+      if (count === found.length) return;
+      throw new StateError(`Expected data of ${count} classes, as ${of}, got ${found.length}: give others`);
+    }
+    const [lacking, strange] = [
+      classes.filter((name) => !found.includes(name)),
+      found.filter((name) => !classes.includes(name)),
+    ];
+    if (lacking.length + strange.length > 0) {
+      const lacks = lacking.length === 0 ? [] : [`without ${named(lacking, found)}`];
+      const has = strange.length === 0 ? [] : [`with ${named(strange, classes)} beside`];
       throw new StateError(
-        `Expected data of ${count} classes, as "${this.path}" was trained on, got ${found.length}: give others`,
+        `Expected data of the ${count} classes that ${of}, got data ${[...lacks, ...has].join(" and ")}: give others`,
       );
     }
-    if (typeof classes === "number") return;
     const other = classes.findIndex((name, label) => name !== found[label]);
     if (other < 0) return;
     throw new StateError(
-      `Expected data with the class ${classes[other]}, as "${this.path}" was trained on, got ${
-        found[other]
+      `Expected data with the class ${shown(classes[other]!)}, as ${of}, got ${
+        shown(found[other]!)
       } in its place: give others`,
     );
   }

@@ -1,8 +1,8 @@
 //! Memory of one device: blocks, the pools that reuse them, and storages that own them.
 
 use super::backend::Backend;
+use super::mapped_file::MappedFile;
 use crate::error::{Error, Result};
-use memmap2::MmapMut;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ enum Memory {
     /// A value's place in an arena, which other values use before and after it.
     Part { _arena: Arc<Block> },
     /// A mapped file, on the host; writes to it stay private. Unmapped as soon as its last owner is gone.
-    File { _map: MmapMut },
+    File { _map: MappedFile },
 }
 
 // SAFETY: the pointer is only read or written by the queue's thread and its pool while they run the records in order.
@@ -55,7 +55,7 @@ impl Block {
         Ok(Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(true), written: AtomicU64::new(0) }))
     }
 
-    fn mapped(mut map: MmapMut) -> Arc<Block> {
+    fn mapped(mut map: MappedFile) -> Arc<Block> {
         let pointer = map.as_mut_ptr();
         Arc::new(Block {
             pointer,
@@ -214,7 +214,7 @@ impl Storage {
     }
 
     /// A mapped file, for a device whose memory is the host's. Its bytes are not counted: the system can take them back.
-    pub fn mapped(map: MmapMut, pool: &Arc<BlockPool>) -> Arc<Storage> {
+    pub fn mapped(map: MappedFile, pool: &Arc<BlockPool>) -> Arc<Storage> {
         Storage::over(Block::mapped(map), 0, pool)
     }
 

@@ -4,6 +4,7 @@ use super::backend::{Backend, Device, LateFailure};
 use super::capture::Capture;
 use super::command::Command;
 use super::command_context::{CommandContext, InvalidTickets};
+use super::mapped_file;
 use super::memory::{BlockPool, Counters};
 use super::profile::Profile;
 use crate::cpu::scratch::ScratchRefused;
@@ -273,6 +274,7 @@ impl Shared {
     }
 
     fn run_until_closed(&self) {
+        let mut lost = mapped_file::lost();
         while let Some(command) = self.next() {
             let ticket = self.completed.load(Ordering::Relaxed) + 1;
             let name = command.name();
@@ -286,6 +288,7 @@ impl Shared {
                     self.backend.begin(ticket);
                     let timed = self.profile.begin(&command, &*self.backend)?;
                     command.run(&context)?;
+                    mapped_file::check(name, &mut lost)?;
                     self.profile.end(timed)?;
                     if awaited || self.waiters.load(Ordering::SeqCst) > 0 { self.backend.mark(ticket) } else { Ok(()) }
                 }));

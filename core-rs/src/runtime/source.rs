@@ -2,20 +2,20 @@
 
 use super::backend::{Backend, HostMemory, PlainMemory};
 use super::command::Command;
+use super::mapped_file::MappedFile;
 use super::memory::Storage;
 use super::queue::Queue;
 use super::read::ReadSlot;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
 use crate::shape::Meta;
-use memmap2::MmapMut;
 use std::sync::Arc;
 
 /// Host values on their way to a tensor.
 pub enum Source {
     Values(Vec<u8>),
     /// A whole file, page by page as the copy comes to it.
-    File(MmapMut),
+    File(MappedFile),
     Transfer(Arc<Transfer>),
 }
 
