@@ -91,7 +91,7 @@ impl<'a> Order<'a> {
         wait.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Whether the images still on their way are wanted.
+    /// Whether the images still on their way are of no use any more: asked within a decode, so without the lock.
     pub fn is_over(&self) -> bool {
         self.progress.is_cancelled() || self.over.load(Ordering::Relaxed)
     }

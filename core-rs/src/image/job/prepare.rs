@@ -5,7 +5,8 @@ use super::order::{Decoded, Made, Order, Writers};
 use super::{Fault, Phase, Progress};
 use crate::cpu::isa::Isa;
 use crate::image::cache::{About, Cache, CacheWriter, DIGEST, Part, hex, name_of};
-use crate::image::decode::decode;
+use crate::image::decode::{Decoded as Whole, decode};
+use crate::image::limits::Limits;
 use crate::image::resize::{Resizer, to_short_side};
 use crate::image::source::archive::{Archive, Caps, EntryNumber};
 use crate::image::source::folder::{Folder, FoundFile};
@@ -325,9 +326,10 @@ fn work(receiver: &Mutex<Receiver<Task>>, order: &Order, sizes: [usize; 3]) {
         let image = catch_unwind(AssertUnwindSafe(|| {
             let bytes = contents.read()?;
             digest.copy_from_slice(&Sha256::digest(&bytes[..])[..DIGEST]);
-            let image = decode(isa, &bytes)?;
+            let decoded = decode(isa, &bytes, &Limits::default(), &|| order.is_over());
+            let Whole { image, damage } = decoded.map_err(|refusal| refusal.to_string())?;
             let source = [image.height, image.width];
-            Ok(Made { image: to_short_side(isa, &mut resizer, image, size)?, source, damage: None })
+            Ok(Made { image: to_short_side(isa, &mut resizer, image, size)?, source, damage })
         }));
         let image = image.unwrap_or_else(|_| Err("The decoder failed; please report it".to_string()));
         order.put(number, Decoded { place, digest, image });
