@@ -1,5 +1,5 @@
 /** What the library's errors mean on a command line: in flags, with commands that help, and with an exit status. */
-import { data, DeviceError, OutOfMemoryError, recipe } from "../../mod.ts";
+import { data, DataError, DeviceError, OutOfMemoryError, recipe } from "../../mod.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { UsageError } from "./flags.ts";
 import { flagName, inFlags } from "./settings_flags.ts";
@@ -26,26 +26,14 @@ export function messageOf(error: unknown): string {
   return `${op}(): ${reason}: use --device ${instead}`;
 }
 
-/** Changes by their flags. Two sums of a folder's files would tell nobody that a copy of them has other times. */
-function changesText(changes: readonly recipe.SettingChange[]): string {
-  const others = changes.filter(({ path }) => path !== "source.listing");
-  const parts = others.length > 0 ? [recipe.changeList(others, flagName)] : [];
-  if (others.length < changes.length) {
-    parts.push(
-      "other files in the folder of the data, by their names, sizes or times of change (where only times are others, as " +
-        "after a copy or a touch, going on is right)",
-    );
-  }
-  return parts.join(", and ");
-}
-
 /** The text and exit status of an error: 2 for what the caller has to put right, else 1. */
 export function adviceOn(error: unknown): Advice {
   const { usage, failed } = exitCodes;
   if (error instanceof UsageError) return { message: error.message, exitCode: usage };
   if (error instanceof recipe.ChangedSettingsError) {
+    const changes = recipe.changeList(error.changes, flagName);
     return {
-      message: `Run "${error.folder}" was started with ${changesText(error.changes)}: pass --force to go on anyway`,
+      message: `Run "${error.folder}" was started with ${changes}${error.hint}: pass --force to go on anyway`,
       exitCode: usage,
     };
   }
@@ -77,5 +65,6 @@ export function adviceOn(error: unknown): Advice {
     };
   }
   if (error instanceof recipe.RecipeError) return { message: inFlags(error.message), exitCode: usage };
-  return { message: messageOf(error), exitCode: failed };
+  const text = messageOf(error);
+  return { message: error instanceof DataError ? inFlags(text) : text, exitCode: failed };
 }

@@ -160,8 +160,12 @@ function checkF32({ optimizer, schedule }: Recipe): void {
 }
 
 /** Image files have no options of their own; a registered data set has what it says. */
+/** Options of the data that say how image files are read. */
+export const fileOptions: readonly string[] = ["split", "nested", "maxUnreadable"];
+
+/** Image files have options of how they are read; a registered data set has what it says. */
 function checkDataOptions({ data: { name, limit: _, keep: _keep, ...own } }: Recipe): void {
-  const known = dataSetRegistry.has(name) ? dataSetRegistry.get(name).options : [];
+  const known = dataSetRegistry.has(name) ? dataSetRegistry.get(name).options : fileOptions;
   const strange = known && Object.keys(own).find((option) => own[option] !== undefined && !known.includes(option));
   if (strange === undefined) return;
   throw new SettingError(

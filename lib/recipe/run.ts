@@ -130,7 +130,10 @@ export async function resumeRun(
   const before = recipeOf(config);
   const recipe = change(before, { ...changes, device, dtype });
   const finished = await finishedResult(folder, config, saved.found, recipe.epochs);
-  const changed = requireSame(folder, before, recipe, force || keepFinished && finished !== undefined);
+  // Data that lie elsewhere may be the same: their contents say so, once they are open.
+  const { contents } = config.source ?? {};
+  const moved = contents === undefined ? recipe : { ...recipe, data: { ...recipe.data, name: before.data.name } };
+  const changed = requireSame(folder, before, moved, force || keepFinished && finished !== undefined);
   if (finished !== undefined) {
     await emit({ type: "note", message: `Run "${folder}" is over already: nothing is left to do` });
     if (changed.length > 0) {
@@ -229,6 +232,7 @@ async function trainOn(
     cache: options.cache,
     signal: options.signal,
     onWarning: (message) => void emit({ type: "warning", message }),
+    onNote: (message) => void emit({ type: "note", message }),
     onProgress: (state) => void emit({ type: "preparing", ...state }),
     onDownload: (state) => void emit({ type: "downloading", ...state }),
   });

@@ -338,6 +338,30 @@ const rows: Setting[] = [
     nullable: true,
     help: "What the cache keeps of training images: at `size`, or as they are (for `transforms.crop` resized)",
   },
+  {
+    path: "data.split",
+    flag: "split",
+    kind: "number",
+    above: 0,
+    below: 1,
+    nullable: true,
+    help: "Share of the images set aside to measure with, where there is no val/, by their names: say 0.2",
+  },
+  {
+    path: "data.nested",
+    flag: "nested",
+    kind: "boolean",
+    help: "Take images of a class from folders in its folder too",
+  },
+  {
+    path: "data.maxUnreadable",
+    flag: "max-unreadable",
+    kind: "amount",
+    placeholder: "N|P%",
+    nullable: true,
+    free: true,
+    help: "How many images of each part may not be readable (1% unless given)",
+  },
   { path: "validBs", flag: "valid-bs", kind: "integer", min: 1, help: "Images at a time when measuring" },
   {
     path: "capture",
@@ -370,6 +394,7 @@ const kinds: readonly Setting["kind"][] = [
   "name",
   "names",
   "text",
+  "amount",
   "normalize",
 ];
 

@@ -15,7 +15,7 @@ import { evaluate as measure, type EvaluateOptions, type Evaluation } from "../t
 import type { Predictions } from "../train/predictions.ts";
 import { buildLoss, buildMetrics, buildModel, type ModelChoice, validBatches } from "./build.ts";
 import { isObject, shown, unregistered } from "./check.ts";
-import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
+import { type DataChoice, type OpenPartOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
 import { predictImages, type PredictOptions, type PredictResult } from "./predict.ts";
@@ -38,7 +38,7 @@ export interface OpenRunOptions {
 }
 
 /** How to measure a trained run. */
-export interface EvaluateRunOptions extends OpenDataOptions {
+export interface EvaluateRunOptions extends OpenPartOptions {
   /** A data set's name, a folder or an archive; by default that of the training. */
   data?: string;
   /** Height and width of the images; by default as in training. */
@@ -286,7 +286,7 @@ export class Trained implements Disposable, AsyncDisposable {
     const { classes } = this.config;
     const count = typeof classes === "number" ? classes : classes.length;
     if (typeof classes === "number" ? count === found.length : String(classes) === String(found)) return;
-    const as = `as "${this.path}" was trained on`;
+    const as = `as "${shownName(this.path)}" was trained on`;
     if (typeof classes === "number") {
       throw new StateError(`Expected data of ${count} classes, ${as}, got ${found.length}: give others`);
     }
