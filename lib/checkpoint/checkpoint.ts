@@ -1,4 +1,6 @@
 /** A training's state in a safetensors file. */
+import { requireOptions, requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
+import { shown } from "../ffi/shown.ts";
 import { sha256Of } from "../io/sha256.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { type Counters, startingCounters, type State } from "./state.ts";
@@ -24,7 +26,19 @@ async function checksum(tensors: ReadonlyMap<string, SafeTensor>, texts: readonl
 }
 
 /** Writes a checkpoint atomically: whatever happens, the path holds the old one or the new one. */
-export async function saveCheckpoint(path: string, { state, config }: Checkpoint): Promise<void> {
+export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  requireText("saveCheckpoint", "path", path);
+  requireOptionsOf("saveCheckpoint", checkpoint, {
+    example: "saveCheckpoint(path, { state: await trainer.state(), config: {} })",
+    known: ["state", "config"],
+  });
+  const { state, config } = checkpoint;
+  requireOptions("saveCheckpoint", state, "{ state: await trainer.state(), config: {} }");
+  if (!(state.tensors instanceof Map)) {
+    throw new TypeError(
+      `saveCheckpoint(): Expected \`state.tensors\` as a Map of tensors by name, got ${shown(state.tensors)}`,
+    );
+  }
   const counters = JSON.stringify(state.counters);
   const settings = JSON.stringify(config);
   const sha256 = await checksum(state.tensors, [counters, settings]);
@@ -47,7 +61,8 @@ const fractions = ["lossSum", "trainSeconds", "epochSeconds"];
 /** Those that are null before the first epoch is over, or where there are no classes. */
 const results = ["trainLoss", "trainTop1", "correct"];
 
-function isCounter(name: string, value: unknown): boolean {
+/** Whether a counter can be what it is. */
+export function isCounter(name: string, value: unknown): boolean {
   if (name === "sampler") return typeof value === "object";
   if (name === "plan") return value === null || typeof value === "string";
   if (results.includes(name)) return value === null || Number.isFinite(value);
@@ -60,7 +75,7 @@ function checkedCounters(path: string, text: string | undefined): Counters {
   const wrong = Object.keys(startingCounters).find((name) => !isCounter(name, counters[name]));
   if (wrong !== undefined) {
     throw new SafetensorsError(
-      `Expected "${path}" to hold the counter ${wrong}, got ${counters[wrong]}: take another checkpoint`,
+      `Expected "${path}" to hold the counter ${wrong}, got ${shown(counters[wrong])}: take another checkpoint`,
     );
   }
   return counters as unknown as Counters;
@@ -68,6 +83,7 @@ function checkedCounters(path: string, text: string | undefined): Counters {
 
 /** Reads a checkpoint; a file that is damaged or is none gives a SafetensorsError that names it. */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
+  requireText("loadCheckpoint", "path", path);
   const { tensors, metadata } = await readSafetensors(path);
   const own = metadata["format"];
   if (own !== format) {

@@ -1,4 +1,6 @@
 /** Weights from fastai and to it, as safetensors files of its state dict. */
+import { requireModule } from "../nn/checks.ts";
+import { requireFlag, requireOptionsOf, requireText, requireWhole } from "../tensor/ops/checks.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
 import type { AnyModule } from "../nn/module.ts";
@@ -208,6 +210,13 @@ export async function importFastai(
   path: string,
   options: ImportOptions = {},
 ): Promise<LoadedWeights> {
+  requireModule("importFastai", "model", model);
+  requireText("importFastai", "path", path);
+  requireOptionsOf("importFastai", options, {
+    example: "importFastai(model, path, { strict: false })",
+    known: ["strict", "except"],
+  });
+  if (options.strict !== undefined) requireFlag("importFastai", "strict", options.strict);
   return writeFastai(model, await readStateDict(path), options);
 }
 
@@ -228,5 +237,9 @@ export async function readStateDict(path: string): Promise<ReadonlyMap<string, S
  * PyTorch, strictly. The file appears whole or not at all.
  */
 export async function exportFastai(model: AnyModule, path: string, options: { steps?: number } = {}): Promise<void> {
+  requireModule("exportFastai", "model", model);
+  requireText("exportFastai", "path", path);
+  requireOptionsOf("exportFastai", options, { example: "exportFastai(model, path, { steps: 100 })", known: ["steps"] });
+  if (options.steps !== undefined) requireWhole("exportFastai", "steps", options.steps);
   await writeSafetensors(path, await readFastai(model, options), { metadata: { format: "pt" } });
 }

@@ -1,3 +1,4 @@
+import { kindOf, requireOptions, requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
 import { writeFileAtomic } from "../io/atomic_file.ts";
 import {
   type HeaderEntry,
@@ -72,6 +73,7 @@ function allocate(entry: HeaderEntry): SafeTensor {
  * hostile file gives a {@linkcode SafetensorsError} that names the file and the tensor, and never much memory.
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  requireText("readSafetensors", "path", path);
   using file = await Deno.open(path);
   const { size, isFile } = await file.stat();
   if (!isFile) throw new SafetensorsError(`Expected "${path}" to be a file: give the path of a .safetensors file`);
@@ -138,5 +140,15 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, SafeTensor>,
   options: { metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
-  await writeFileAtomic(path, encode({ tensors, metadata: options.metadata ?? {} }));
+  requireText("writeSafetensors", "path", path);
+  if (!(tensors instanceof Map)) {
+    throw new TypeError(`writeSafetensors(): Expected \`tensors\` as a Map of tensors by name, got ${kindOf(tensors)}`);
+  }
+  requireOptionsOf("writeSafetensors", options, {
+    example: 'writeSafetensors(path, tensors, { metadata: { format: "pt" } })',
+    known: ["metadata"],
+  });
+  const { metadata = {} } = options;
+  requireOptions("writeSafetensors", metadata, '{ metadata: { format: "pt" } }');
+  await writeFileAtomic(path, encode({ tensors, metadata }));
 }

@@ -6,7 +6,7 @@ import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
-import { requireOptionsOf } from "../tensor/ops/checks.ts";
+import { requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { share, whole } from "./checks.ts";
@@ -97,6 +97,7 @@ const elsewhere: Readonly<Record<string, string>> = {
  * ```
  */
 export async function open(nameOrPath: string, options: OpenOptions): Promise<Splits> {
+  requireText("open", "nameOrPath", nameOrPath);
   checkOptions("open", options);
   const { size, keep = "size" } = options;
   const source = await findArchive(nameOrPath, options);
@@ -122,6 +123,7 @@ export async function open(nameOrPath: string, options: OpenOptions): Promise<Sp
  * ```
  */
 export async function openValid(nameOrPath: string, options: Omit<OpenOptions, "keep">): Promise<Dataset> {
+  requireText("openValid", "nameOrPath", nameOrPath);
   checkOptions("openValid", options);
   const source = await findArchive(nameOrPath, options);
   const prepared = await prepare(source, { trainSize: null, validSize: options.size }, options);
