@@ -19,7 +19,7 @@ import { allOrNothing, scope } from "../tensor/scope.ts";
 import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
-import { checkRecipe, ownTransforms } from "./check.ts";
+import { ownTransforms } from "./check.ts";
 import { metricThatFails, requireLossFits } from "./fits.ts";
 import { fineTuning } from "./fine_tuning.ts";
 import { masterDtype } from "./dtype.ts";
@@ -183,7 +183,7 @@ export function buildMetrics(names: readonly string[]): Metrics {
  * its own rate, as the recipe says.
  */
 export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, model: Module): Trainer {
-  checkRecipe(recipe);
+  for (const part of ["optimizer", "schedule", "loss"] as const) requireNamed("buildTrainer", part, recipe?.[part]);
   const fine = fineTuning(recipe.weights);
   const trainer = new Trainer(model, {
     groups: fine.groups,

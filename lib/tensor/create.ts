@@ -123,7 +123,7 @@ function nestedShape(data: Nested, numbers: number[]): number[] {
     numbers.push(data);
     return [];
   }
-  if (!Array.isArray(data)) throw new TypeError(`tensor(): Expected numbers in nested arrays, got ${kindOf(data)}`);
+  if (!Array.isArray(data)) throw new TypeError(`tensor(): Expected numbers in nested arrays, got ${typeof data}`);
   const shapes = data.map((element: Nested) => nestedShape(element, numbers));
   const ragged = shapes.find((shape) => String(shape) !== String(shapes[0]));
   if (ragged) {

@@ -51,7 +51,7 @@ export function defineOp<Inputs extends readonly Tensor[]>(
     noteRead(inputs);
     const output = noGrad(() => definition.forward(...inputs));
     if (!(output instanceof Tensor)) {
-      throw new TypeError(`${op}(): Expected forward to return a Tensor, got ${kindOf(output)}`);
+      throw new TypeError(`${op}(): Expected forward to return a Tensor, got ${typeof output}`);
     }
     if (!gradEnabled() || !inputs.some((input) => input.requiresGrad)) return output;
     const result = inputs.includes(output) ? output.clone() : output;

@@ -221,10 +221,8 @@ export class Tensor extends TensorMethods {
     if (gradient !== null && !(gradient instanceof Tensor)) {
       throw new TypeError(`setGrad(): Expected \`gradient\` as a Tensor or null, got ${shown(gradient)}`);
     }
-    if (gradient !== null && (!isFloat(gradient.dtype) || String(gradient.shape) !== String(this.shape))) {
-      throw new TypeError(
-        `setGrad(): Expected a gradient of floats of shape [${this.shape.join(", ")}], got ${gradient}`,
-      );
+    if (gradient !== null && !isFloat(gradient.dtype)) {
+      throw new TypeError(`setGrad(): Expected a gradient of dtype f32, bf16 or f64, got ${gradient.dtype}`);
     }
     if (gradient?.disposed) throw new DisposedError("setGrad(): Expected a gradient that is alive, got a disposed one");
     if (this.#grad !== gradient) this.#grad?.dispose();
