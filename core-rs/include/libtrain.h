@@ -150,7 +150,7 @@ int32_t lt_image_decode(uint32_t queue_slot, uint32_t queue_generation, const ui
  * inputs: x; params: none; outputs: y */
 int32_t lt_relu(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
-/* dy where x > 0, else 0.
+/* dy, but 0 where x <= 0.
  * inputs: x, dy; params: none; outputs: dx */
 int32_t lt_relu_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
@@ -226,7 +226,7 @@ int32_t lt_sqrt(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *
  * inputs: x; params: none; outputs: y */
 int32_t lt_abs(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
-/* -1, 0 or 1.
+/* -1, 0 or 1; of NaN 0.
  * inputs: x; params: none; outputs: y */
 int32_t lt_sign(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 

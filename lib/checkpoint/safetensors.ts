@@ -1,3 +1,4 @@
+import { kindOf, requireOptions, requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
 import { writeFileAtomic } from "../io/atomic_file.ts";
 import { foreignFile } from "./foreign_files.ts";
 import {
@@ -109,6 +110,7 @@ async function requireSafetensors(file: Deno.FsFile, size: number, path: string)
  * another kind is called what it is.
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  requireText("readSafetensors", "path", path);
   using file = await opened(path);
   const { size } = await file.stat();
   let header: Header;
@@ -180,5 +182,15 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, SafeTensor>,
   options: { metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
-  await writeFileAtomic(path, encode({ tensors, metadata: options.metadata ?? {} }));
+  requireText("writeSafetensors", "path", path);
+  if (!(tensors instanceof Map)) {
+    throw new TypeError(`writeSafetensors(): Expected \`tensors\` as a Map of tensors by name, got ${kindOf(tensors)}`);
+  }
+  requireOptionsOf("writeSafetensors", options, {
+    example: 'writeSafetensors(path, tensors, { metadata: { format: "pt" } })',
+    known: ["metadata"],
+  });
+  const { metadata = {} } = options;
+  requireOptions("writeSafetensors", metadata, '{ metadata: { format: "pt" } }');
+  await writeFileAtomic(path, encode({ tensors, metadata }));
 }

@@ -1,4 +1,5 @@
 /** Single images from the bytes of their files. */
+import { kindOf, requireDevice, requireOptions } from "../tensor/ops/checks.ts";
 import { DataError } from "../ffi/errors.ts";
 import { decodeImage as decode } from "../ffi/image.ts";
 import { whole } from "./checks.ts";
@@ -29,7 +30,13 @@ export interface DecodeOptions {
  * ```
  */
 export function decodeImage(bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions = {}): Tensor {
-  const { size = 0, device = defaultDevice() } = options;
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`decodeImage(): Expected \`bytes\` as a Uint8Array, got ${kindOf(bytes)}`);
+  }
+  requireOptions("decodeImage", options, "decodeImage(bytes, { size: 128 })");
+  requireDevice("decodeImage", options.device);
+  const { size = 0 } = options;
+  const device = options.device ?? defaultDevice();
   whole("decodeImage", "size", size, 0, 16_384);
   try {
     return new Tensor(device, decode(device.handle, bytes, size).raw);

@@ -1,4 +1,5 @@
 /** What a data set is, before anything is made of it. */
+import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { Device } from "../tensor/device.ts";
 import { findArchive, type FindOptions, importArchive } from "./find_archive.ts";
 import { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts";
@@ -158,6 +159,9 @@ function refusal(
  * ```
  */
 export async function describe(nameOrPath: string, options: DescribeOptions = {}): Promise<DataDescription> {
+  requireText("describe", "nameOrPath", nameOrPath);
+  requireOptions("describe", options, "data.describe(path, { size: 128 })");
+  if (options.cache !== undefined) requireText("describe", "cache", options.cache);
   const { size = 128, keep = "size", list = false } = options;
   checkSizes("describe", { size, keep });
   const { source, md5, set } = await locate(nameOrPath, options);

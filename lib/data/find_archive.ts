@@ -1,4 +1,5 @@
 /** Where the files of a data set are: a path, or what is known by a name. */
+import { requireOptions, requireSignal, requireText } from "../tensor/ops/checks.ts";
 import { join, resolve } from "node:path";
 import { DataError } from "../ffi/errors.ts";
 import { isThere, ownPartial, writeFileAtomic } from "../io/atomic_file.ts";
@@ -51,6 +52,8 @@ async function archiveOf({ name }: KnownSet, cache: string): Promise<string | un
 
 /** The path of a folder or an archive for a path or a name; downloads where that is allowed and needed. */
 export async function findArchive(nameOrPath: string, options: FindOptions = {}): Promise<string> {
+  requireText("findArchive", "nameOrPath", nameOrPath);
+  requireOptions("findArchive", options, "data.findArchive(path, {})");
   if (await isThere(nameOrPath)) return nameOrPath;
   const set = knownSet(nameOrPath);
   if (set === undefined) {
@@ -81,6 +84,11 @@ export async function findArchive(nameOrPath: string, options: FindOptions = {})
  * known one is not checked.
  */
 export async function importArchive(set: KnownSet, archive: string, options: FindOptions = {}): Promise<string> {
+  requireOptions("importArchive", set, "data.importArchive(data.knownSets[0], path)");
+  requireText("importArchive", "archive", archive);
+  requireOptions("importArchive", options, "data.importArchive(set, path, {})");
+  requireSignal("importArchive", options.signal);
+  requireText("importArchive", "set.name", set.name);
   const { cache = defaultCache, signal } = options;
   const md5 = await md5Of(archive, { signal });
   if (set.md5 !== null && md5 !== set.md5) {

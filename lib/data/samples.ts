@@ -71,6 +71,10 @@ export async function fromSamples(
   samples: Iterable<Sample> | AsyncIterable<Sample>,
   options: SamplesOptions,
 ): Promise<Dataset> {
+  const given = samples as Partial<Iterable<Sample> & AsyncIterable<Sample>> | null;
+  if (typeof (given?.[Symbol.asyncIterator] ?? given?.[Symbol.iterator]) !== "function") {
+    throw new TypeError(`fromSamples(): Expected \`samples\` as an array or an iterable, got ${kindOf(samples)}`);
+  }
   requireOptions("fromSamples", options, "fromSamples(samples, { size: 128 })");
   const { size, training = false, device = defaultDevice() } = options;
   whole("fromSamples", "size", size, 1, 4096);

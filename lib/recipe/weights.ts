@@ -1,6 +1,7 @@
 /** Weights of other frameworks as checkpoints that can be opened, and the other way round. */
 import { StateError } from "../ffi/errors.ts";
 import { firstNonFiniteOf, nonFiniteText } from "../checkpoint/finite.ts";
+import { requireNamed, requireText } from "../tensor/ops/checks.ts";
 import { Device } from "../tensor/device.ts";
 import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import { exportFastai, fastaiClasses, readStateDict, writeFastai } from "../checkpoint/fastai.ts";
@@ -49,8 +50,12 @@ export interface ImportResult {
  */
 export async function importWeights(
   weights: string,
-  { model, out, strict = true, prefix = "" }: ImportOptions,
+  options: ImportOptions,
 ): Promise<ImportResult> {
+  requireText("importWeights", "weights", weights);
+  requireNamed("importWeights", "model", options?.model);
+  const { model, out, strict = true, prefix = "" } = options;
+  requireText("importWeights", "out", out);
   if (!modelRegistry.has(model.name)) {
     const known = modelRegistry.names.join(", ");
     throw new SettingError("model.name", `Expected \`model.name\` to be one of ${known}, got "${model.name}"`);
@@ -93,6 +98,8 @@ export async function exportWeights(
   path: string,
   options: { readonly out: string; readonly onWarning?: (message: string) => void },
 ): Promise<ExportResult> {
+  requireText("exportWeights", "path", path);
+  requireText("exportWeights", "out", options?.out);
   const { out, onWarning } = options;
   using trained = await Trained.open(path, { device: "cpu", onWarning });
   const { model, config, steps } = trained;

@@ -1143,7 +1143,7 @@ export type DifferentiableOp = { [Name in OpName]: (typeof OPS)[Name]["different
 export interface OpParams {
   /** max(x, 0) */
   relu: Record<string, never>;
-  /** dy where x > 0, else 0 */
+  /** dy, but 0 where x <= 0 */
   relu_backward: Record<string, never>;
   /** x tanh(softplus(x)) (Misra 2019) */
   mish: Record<string, never>;
@@ -1181,7 +1181,7 @@ export interface OpParams {
   sqrt: Record<string, never>;
   /** The absolute value */
   abs: Record<string, never>;
-  /** -1, 0 or 1 */
+  /** -1, 0 or 1; of NaN 0 */
   sign: Record<string, never>;
   /** scale x + shift */
   affine: { scale: number; shift: number };
