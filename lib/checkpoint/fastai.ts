@@ -1,5 +1,6 @@
 /** Weights from fastai and to it, as safetensors files of its state dict. */
 import { StateError } from "../ffi/errors.ts";
+import { openRegularFile } from "../io/regular_file.ts";
 import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
@@ -179,7 +180,7 @@ export async function readFastai(model: AnyModule, options: { steps?: number } =
 
 /** A file of torch.save is a ZIP archive. */
 async function isTorchSave(path: string): Promise<boolean> {
-  using file = await Deno.open(path);
+  using file = await openRegularFile(path);
   const first = new Uint8Array(4);
   await file.read(first);
   return first.join() === "80,75,3,4";

@@ -1,4 +1,5 @@
-import { writeFileAtomic } from "../io/atomic_file.ts";
+import { FileError, writeFileAtomic } from "../io/atomic_file.ts";
+import { openRegularFile } from "../io/regular_file.ts";
 import {
   type HeaderEntry,
   maxHeaderBytes,
@@ -72,9 +73,11 @@ function allocate(entry: HeaderEntry): SafeTensor {
  * hostile file gives a {@linkcode SafetensorsError} that names the file and the tensor, and never much memory.
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  using file = await Deno.open(path);
-  const { size, isFile } = await file.stat();
-  if (!isFile) throw new SafetensorsError(`Expected "${path}" to be a file: give the path of a .safetensors file`);
+  using file = await openRegularFile(path).catch((error) => {
+    if (!(error instanceof FileError)) throw error;
+    throw new SafetensorsError(`${error.message}: give the path of a .safetensors file`, { cause: error });
+  });
+  const { size } = await file.stat();
   const first = new Uint8Array(Math.min(8, size));
   await readExactly(file, first, path);
   const headerBytes = new Uint8Array(parseHeaderLength(first, size, path));

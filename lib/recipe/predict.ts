@@ -3,6 +3,8 @@ import { decodeImage, type DecodeOptions } from "../data/decode.ts";
 import { normalize } from "../data/normalize.ts";
 import type { TargetKind } from "../data/targets.ts";
 import { DataError } from "../ffi/errors.ts";
+import { FileError } from "../io/atomic_file.ts";
+import { readRegularFile } from "../io/regular_file.ts";
 import type { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -72,12 +74,10 @@ function isEachByItself({ loss, targets }: Predictor["config"]): boolean {
 async function bytesOf(image: string | Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   if (typeof image !== "string") return image;
   try {
-    return await Deno.readFile(image);
+    return await readRegularFile(image);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw new RecipeError(`Cannot find the image "${image}"`);
-    if (error instanceof Deno.errors.IsADirectory) {
-      throw new RecipeError(`Expected an image, got the folder "${image}"`);
-    }
+    if (error instanceof FileError) throw new RecipeError(`Expected an image: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -91,9 +91,9 @@ function prepared(pixels: Tensor, options: { size: number; channels: number; dty
   return channels === 1 ? image.mean(3, { keepDims: true }) : image;
 }
 
-function decoded(name: string, bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions): Tensor {
+async function decoded(name: string, bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions): Promise<Tensor> {
   try {
-    return decodeImage(bytes, options);
+    return await decodeImage(bytes, options);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`Cannot use the image "${name}": ${error.message}`, { cause: error });
@@ -131,7 +131,7 @@ export async function predictImages(
   const predictions: Prediction[] = [];
   for (const [at, image] of images.entries()) {
     const name = typeof image === "string" ? image : `${at}`;
-    using pixels = decoded(name, files[at]!, { size, device });
+    using pixels = await decoded(name, files[at]!, { size, device });
     using probabilities = noGrad(() =>
       scope(() => {
         const batch = prepared(pixels, options);

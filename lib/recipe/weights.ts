@@ -4,6 +4,7 @@ import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import { exportFastai, fastaiClasses, readStateDict, writeFastai } from "../checkpoint/fastai.ts";
 import { readTensors, startingCounters } from "../checkpoint/state.ts";
 import { makeFolderOf } from "../io/atomic_file.ts";
+import { readRegularFile, weightBytes } from "../io/regular_file.ts";
 import { sha256Of } from "../io/sha256.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import { buildModel, type ModelChoice } from "./build.ts";
@@ -59,7 +60,7 @@ export async function importWeights(
   using network = buildModel(choice, device);
   const { missing, mismatched } = writeFastai(network, saved, { strict });
   const tensors = await readTensors({ model: network });
-  const sha256 = await sha256Of(await Deno.readFile(weights));
+  const sha256 = await sha256Of(await readRegularFile(weights, { most: weightBytes }));
   await makeFolderOf(out);
   const config = { ...choice, imported: { format: "fastai", file: weights, sha256 } };
   await saveCheckpoint(out, { state: { tensors, counters: startingCounters }, config });

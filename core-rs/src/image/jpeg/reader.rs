@@ -3,7 +3,7 @@
 use super::bits::Bits;
 use super::frame::{BLOCK, Frame, SMOOTHED};
 use super::huffman::{Codes, Huffman, usual};
-use super::input::{EOI, Input};
+use super::input::{EOI, Input, SOS};
 use super::planes::transform_rows;
 use super::scan::{Part, Scan, Spectrum, ZIGZAG};
 use crate::cpu::isa::Isa;
@@ -88,7 +88,7 @@ impl Reader<'_> {
             0xC3 | 0xC5..=0xC7 => Err("Expected sequential or progressive coding, got lossless or hierarchical".into()),
             0xC9..=0xCB | 0xCD..=0xCF => Err("Expected Huffman coding, got arithmetic coding".into()),
             0xD8 => Err("Corrupt: a second start of image".into()),
-            0xDA => self.scan(),
+            SOS => self.scan(),
             0xDB => Ok(self.quantization_tables()?),
             0xDD => {
                 let [high, low] = self.bits.input.body()? else {
@@ -184,9 +184,14 @@ impl Reader<'_> {
         let body = self.bits.input.body()?;
         let frame = self.frame.take();
         let mut frame = frame.ok_or("Corrupt: a scan before the frame header")?;
-        self.limits.check(Limit::Scans, self.scans + 1)?;
-        self.limits.check(Limit::Work, frame.width as u64 * frame.height as u64 * (self.scans + 1))?;
         let mut scan = Scan::parse(body, &frame, self.restart_interval)?;
+        let mut scans = self.scans + 1;
+        if self.scans == 0 && (frame.progressive || scan.parts.len() < frame.components.len()) {
+            // Before memory is asked for
+            scans += self.bits.input.scans_ahead();
+        }
+        self.limits.check(Limit::Scans, scans)?;
+        self.limits.check(Limit::Work, (frame.width as u64 * frame.height as u64).saturating_mul(scans))?;
         for part in &mut scan.parts {
             let component = &mut frame.components[part.component];
             if component.quantization.is_none() {
