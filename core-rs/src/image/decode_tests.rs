@@ -280,7 +280,7 @@ fn what_is_not_supported_is_named() {
         best(&bytes).unwrap_err().to_string()
     };
     assert!(with(1, 0xC3).contains("lossless"));
-    assert!(with(1, 0xC9).contains("arithmetic"));
+    assert!(with(1, 0xCB).contains("lossless"));
     assert!(with(4, 12).contains("8 bits a sample, got 12"));
     assert!(with(9, 2).contains("components, got 2"));
     assert!(with(11, 0x51).contains("sampling factor"));
