@@ -1,5 +1,6 @@
 import { kindOf, requireOptions, requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
-import { writeFileAtomic } from "../io/atomic_file.ts";
+import { FileError, writeFileAtomic } from "../io/atomic_file.ts";
+import { openRegularFile } from "../io/regular_file.ts";
 import { foreignFile } from "./foreign_files.ts";
 import {
   type Header,
@@ -76,12 +77,11 @@ const tellingBytes = 65_536;
 /** A file that is there, open. */
 async function opened(path: string): Promise<Deno.FsFile> {
   try {
-    // Before it is opened: opening a pipe waits for somebody who writes into it.
-    const { isFile, isDirectory } = await Deno.stat(path);
-    if (isFile) return await Deno.open(path);
-    const got = isDirectory ? "a folder" : "no regular file";
-    throw new SafetensorsError(`Expected "${path}" to be a file, got ${got}: give the path of a .safetensors file`);
+    return await openRegularFile(path);
   } catch (error) {
+    if (error instanceof FileError) {
+      throw new SafetensorsError(`${error.message}: give the path of a .safetensors file`, { cause: error });
+    }
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
       throw new SafetensorsError(`Cannot find "${path}": give the path of a .safetensors file`, { cause: error });
     }

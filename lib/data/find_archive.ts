@@ -3,6 +3,7 @@ import { requireOptions, requireSignal, requireText } from "../tensor/ops/checks
 import { join, resolve } from "node:path";
 import { DataError } from "../ffi/errors.ts";
 import { isThere, ownPartial, writeFileAtomic } from "../io/atomic_file.ts";
+import { readRegularText } from "../io/regular_file.ts";
 import { download, type DownloadProgress, md5Of } from "./download.ts";
 import { DataNotFoundError } from "./errors.ts";
 import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
@@ -39,7 +40,7 @@ async function archiveOf({ name }: KnownSet, cache: string): Promise<string | un
   if (await isThere(own)) return own;
   const file = noteFile(name, cache);
   if (!await isThere(file)) return undefined;
-  const archive = archiveIn(await Deno.readTextFile(file));
+  const archive = archiveIn(await readRegularText(file));
   if (archive === undefined) {
     throw new DataNotFoundError(
       `Expected "${file}" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +

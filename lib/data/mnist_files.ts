@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DataError } from "../ffi/errors.ts";
+import { readRegularFile } from "../io/regular_file.ts";
 import { sha256Of } from "../io/sha256.ts";
 import { parseIdx } from "./idx.ts";
 import { givenFolder, installedFolder } from "./mnist_folder.ts";
@@ -56,7 +57,7 @@ async function readChecked(
   const path = join(folder, name);
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    bytes = await Deno.readFile(path);
+    bytes = await readRegularFile(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
     throw new DataError(`Cannot find MNIST's file ${name} in "${folder}": ${cure}`, { cause: error });

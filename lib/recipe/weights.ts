@@ -8,6 +8,7 @@ import { exportFastai, fastaiClasses, readStateDict, writeFastai } from "../chec
 import { withoutPrefix } from "../checkpoint/names.ts";
 import { readTensors, startingCounters } from "../checkpoint/state.ts";
 import { makeFolderOf } from "../io/atomic_file.ts";
+import { readRegularFile, weightBytes } from "../io/regular_file.ts";
 import { sha256Of } from "../io/sha256.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import { buildModel, type ModelChoice } from "./build.ts";
@@ -73,7 +74,7 @@ export async function importWeights(
   if (broken !== undefined) {
     throw new StateError(`Cannot import "${weights}": ${nonFiniteText(broken)}: its training had failed`);
   }
-  const sha256 = await sha256Of(await Deno.readFile(weights));
+  const sha256 = await sha256Of(await readRegularFile(weights, { most: weightBytes }));
   await makeFolderOf(out);
   const config = { ...choice, imported: { format: "fastai", file: weights, sha256 } };
   await saveCheckpoint(out, { state: { tensors, counters: startingCounters }, config });

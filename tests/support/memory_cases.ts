@@ -33,14 +33,14 @@ const cases: Record<string, () => void | Promise<void>> = {
   /** 12 GB at once. */
   large: () => void kept.push(randn([3e6, 1000], { device })),
   /** Nobody disposes of what a loop makes, and nothing waits. */
-  forget() {
+  forget(): void {
     while (true) {
       randn(shape, { device, seed: 0 }).mul(2);
       kept.length++;
     }
   },
   /** Values that a script keeps, each read whole. */
-  async read() {
+  async read(): Promise<void> {
     using x = randn([4096, 1024], { device });
     const values: unknown[] = [];
     while (true) {

@@ -3,7 +3,7 @@ use crate::abi::buffers::message_of;
 use crate::abi::exports::{lt_crop_batch, lt_fill, lt_relu};
 use crate::abi::queue::{lt_queue_create, lt_queue_destroy, lt_queue_stats, lt_queue_wait};
 use crate::abi::tensor::{lt_read_begin, lt_read_take, lt_tensor_create, lt_tensor_release};
-use crate::image::fixtures::{file, pixels};
+use crate::image::fixtures::pixels;
 use crate::image::source::testing::{Temp, gzip, small_tar};
 
 /// What an export answers: its words, or status and message.
@@ -192,22 +192,4 @@ fn wrong_arguments_are_refused_before_anything_runs() {
     let cpu = Cpu::new();
     let (status, message) = cpu.open("/nowhere/none.pixels").unwrap_err();
     assert!(status == Status::Data as i32 && message.contains("Cannot be opened"), "{message}");
-}
-
-#[test]
-fn single_images_decode_to_tensors() {
-    let cpu = Cpu::new();
-    let decoded = |name: &str, size: u32| {
-        let bytes = file(name);
-        called(|out, n| lt_image_decode(cpu.0, cpu.1, bytes.as_ptr(), bytes.len() as u32, size, out, n))
-    };
-    let out = decoded("baseline_420.jpg", 0).unwrap();
-    assert_eq!(out[2..9], [4, 3, 45, 67, 3, 45, 67]);
-    assert_eq!(cpu.read([out[0], out[1]], 45 * 67 * 3), pixels("baseline_420").pixels);
-    let small = decoded("baseline_420.jpg", 16).unwrap();
-    assert_eq!(small[2..9], [4, 3, 16, 24, 3, 45, 67]);
-    let (status, message) = decoded("grey.ppm", 0).unwrap_err();
-    assert_eq!((status, message.as_str()), (12, "image_decode(): Neither a JPEG nor a PNG"));
-    cpu.release([out[0], out[1]]);
-    cpu.release([small[0], small[1]]);
 }
