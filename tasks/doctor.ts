@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Command, runCommand } from "../lib/cli/command.ts";
+import { type Command, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { Device, type DeviceInfo, deviceInfo, libraryPath, tensor } from "../mod.ts";
 
@@ -134,4 +134,4 @@ export const doctorCommand: Command<typeof flags> = {
   },
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, doctorCommand));
+if (import.meta.main) await main(doctorCommand);

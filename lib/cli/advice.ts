@@ -14,7 +14,10 @@ export interface Advice {
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (!(error instanceof DeviceError) || error.instead === undefined) {
-    return error.message.replace("pass strict: false", "pass --no-strict");
+    return error.message.replace("pass strict: false", "pass --no-strict").replace(
+      /pass prefix: ("[^"]*")/,
+      "pass --prefix $1",
+    );
   }
   const { op, reason, instead } = error;
   if (op === undefined) return `${reason}: use --device ${instead}, or run \`deno task doctor\``;

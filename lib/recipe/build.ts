@@ -10,6 +10,7 @@ import { metricRegistry, type Metrics } from "../nn/metrics.ts";
 import { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { optimizerRegistry, scheduleOf } from "../optim/registry.ts";
+import type { Schedule } from "../optim/schedules.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import { withSeed, zeros } from "../tensor/create.ts";
 import { type Device, setDefaultDevice } from "../tensor/device.ts";
@@ -18,7 +19,7 @@ import { allOrNothing, scope } from "../tensor/scope.ts";
 import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
-import { ownTransforms } from "./check.ts";
+import { largestF32, ownTransforms } from "./check.ts";
 import { metricThatFails, requireLossFits } from "./fits.ts";
 import { fineTuning } from "./fine_tuning.ts";
 import { masterDtype } from "./dtype.ts";
@@ -146,6 +147,56 @@ function requireBuilt<Made>(kind: string, name: string, made: Made, method?: str
   throw new StateError(`Expected the ${kind} "${name}" to be built as ${wanted}, got ${got}`);
 }
 
+/** The schedule of a recipe. */
+function buildSchedule({ schedule }: Pick<Recipe, "schedule">): Schedule {
+  return requireBuilt("schedule", schedule.name, scheduleOf(schedule), "over");
+}
+
+/** An option that a builder refuses, by the setting that it is. */
+function refusedOption(section: string, error: unknown): unknown {
+  if (!(error instanceof RangeError || error instanceof TypeError)) return error;
+  const message = error.message.replace(/^\w+\(\): /, "").replace(/`(\w+)`/, `\`${section}.$1\``);
+  const path = /`([\w.]+)`/.exec(message)?.[1] ?? section;
+  return new SettingError(path, message, { cause: error });
+}
+
+/**
+ * Refuses what optimizer, schedule, loss and transforms would refuse, before data are opened and a folder is made; a
+ * SettingError names the option.
+ */
+export function requireBuildable(recipe: Recipe): void {
+  const builds: Record<string, () => unknown> = {
+    optimizer: () => buildOptimizer(recipe),
+    schedule: () => buildSchedule(recipe),
+    loss: () => buildLoss(recipe),
+    transforms: () => batchTransform(recipe.transforms),
+  };
+  for (const [section, build] of Object.entries(builds)) {
+    try {
+      build();
+    } catch (error) {
+      throw refusedOption(section, error);
+    }
+  }
+}
+
+/** Steps whose rates are looked at, evenly spread. */
+const lookedAt = 1000;
+
+/** Refuses a schedule whose rates grow out of f32 on the way. */
+export function requireRates({ schedule }: Pick<Recipe, "schedule">, steps: number): void {
+  const rate = buildSchedule({ schedule }).over(steps);
+  for (let look = 0; look <= lookedAt; look++) {
+    const step = Math.round(look / lookedAt * (steps - 1));
+    const lr = rate(step);
+    if (lr >= 0 && Number.isFinite(Math.fround(lr))) continue;
+    throw new SettingError(
+      "schedule",
+      `Expected a \`schedule.name\` of rates from 0 to ${largestF32}, got ${lr} for step ${step + 1} of ${steps}`,
+    );
+  }
+}
+
 /** The optimizer of a recipe, to be bound to its network. */
 export function buildOptimizer({ optimizer: { name, ...options } }: Pick<Recipe, "optimizer">): Optimizer {
   return requireBuilt("optimizer", name, optimizerRegistry.get(name).build(options as JsonOptions), "bind");
@@ -172,7 +223,7 @@ export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, 
   const trainer = new Trainer(model, {
     groups: fine.groups,
     optimizer: buildOptimizer(recipe),
-    schedule: requireBuilt("schedule", recipe.schedule.name, scheduleOf(recipe.schedule), "over"),
+    schedule: buildSchedule(recipe),
     loss: buildLoss(recipe),
     metrics: buildMetrics(recipe.metrics),
     transformBatch: batchTransform(recipe.transforms),
@@ -240,7 +291,11 @@ export function trainBatches(
   requireShift(transforms, set);
   const { flip, shift, crop, minScale, erase, eraseCount, normalize } = transforms;
   const images: BatchOptions = { flip, shift, crop, minScale, erase, eraseCount, normalize: normalizeOf(normalize) };
-  return set.batches(bs, { ...images, seed, dtype: masterDtype(dtype) });
+  try {
+    return set.batches(bs, { ...images, seed, dtype: masterDtype(dtype) });
+  } catch (error) {
+    throw refusedOption("transforms", error);
+  }
 }
 
 /** The batches to measure with. */

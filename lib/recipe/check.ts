@@ -92,11 +92,13 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
     if (found !== undefined || needed) checkSetting(setting, found);
   }
   const recipe = value as unknown as Recipe;
+  checkF32(recipe);
   for (const [section, registry] of Object.entries(namedSections)) {
     checkOptions(section, recipe[section as keyof typeof namedSections], registry);
   }
   checkDataOptions(recipe);
   checkWeights(recipe);
+  checkClassWeights(recipe);
   checkTransforms(recipe);
   checkJson(value, "");
 }
@@ -128,6 +130,32 @@ function checkOptions(section: string, { name, ...options }: Recipe["model"], re
   throw new SettingError(
     path,
     `Expected settings that ${name} has, ${known.join(", ") || "none beside its name"}, got \`${path}\`: leave it out`,
+  );
+}
+
+/** The largest number of f32, in which steps are computed. */
+export const largestF32 = 3.4028234663852886e38;
+
+/** The smallest positive number that counts: less may be taken for 0 in f32. */
+const smallestF32 = 1e-37;
+
+/** Steps are computed in f32: what it cannot hold would be an infinity there, or nothing. */
+function checkF32({ optimizer, schedule }: Recipe): void {
+  for (const [section, options] of Object.entries({ optimizer, schedule })) {
+    for (const [name, value] of Object.entries(options)) {
+      if (typeof value !== "number" || Math.abs(value) <= largestF32) continue;
+      const path = `${section}.${name}`;
+      throw new SettingError(
+        path,
+        `Expected \`${path}\` to be a number of at most ${largestF32}, as f32 holds, got ${value}`,
+      );
+    }
+  }
+  const eps = optimizer["eps"];
+  if (typeof eps !== "number" || eps >= smallestF32) return;
+  throw new SettingError(
+    "optimizer.eps",
+    `Expected \`optimizer.eps\` to be a number of at least ${smallestF32}, as less may be 0 in f32, got ${eps}`,
   );
 }
 
@@ -178,6 +206,22 @@ function checkWeights({ weights }: Recipe): void {
   }
 }
 
+/** The smallest weight of a class that is not none: sums of such are no zeros in f32. */
+const leastWeight = 1e-30;
+
+function checkClassWeights({ loss }: Recipe): void {
+  const weights: unknown = loss["weights"];
+  const small = Array.isArray(weights) ? weights.find((weight) => weight > 0 && weight < leastWeight) : undefined;
+  if (small === undefined) return;
+  throw new SettingError(
+    "loss.weights",
+    `Expected \`loss.weights\` as numbers that are 0 or from ${leastWeight}, got ${small}`,
+  );
+}
+
+/** The smallest parameter of a beta distribution that can be drawn from. */
+const leastAlpha = 1e-300;
+
 function checkTransforms({ transforms }: Recipe): void {
   const { crop, minScale, eraseCount, erase = 0 } = transforms;
   if (minScale !== undefined && crop !== "resized") {
@@ -190,6 +234,15 @@ function checkTransforms({ transforms }: Recipe): void {
     throw new SettingError(
       "transforms.eraseCount",
       "Expected `transforms.eraseCount` with `transforms.erase` above 0, got it alone",
+    );
+  }
+  for (const name of ["mixup", "cutmix"]) {
+    const path = `transforms.${name}.alpha`;
+    const alpha = valueAt(transforms, `${name}.alpha`);
+    if (typeof alpha !== "number" || alpha === 0 || alpha >= leastAlpha) continue;
+    throw new SettingError(
+      path,
+      `Expected \`${path}\` to be 0, for none, or a number from ${leastAlpha}, got ${alpha}`,
     );
   }
   for (const [name, options] of ownTransforms(transforms)) {

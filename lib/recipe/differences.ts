@@ -27,15 +27,15 @@ export function sameImages(before: object, now: object): boolean | undefined {
 
 /**
  * Settings that are not the same; what changes no bit ({@linkcode Setting.free}) is left out, and of the same images where
- * they lie.
+ * they lie, unless `all` are wanted.
  */
-export function differences(before: object, now: object): SettingChange[] {
-  const same = sameImages(before, now) === true;
+export function differences(before: object, now: object, { all = false }: { all?: boolean } = {}): SettingChange[] {
+  const same = !all && sameImages(before, now) === true;
   const [old, fresh] = [leaves(before), leaves(now)];
   const brief = (text = "not set"): string => text.length > 60 ? `${text.slice(0, 57)}...` : text;
   return [...new Set([...old.keys(), ...fresh.keys()])]
     .filter((path) =>
-      settingAt(path)?.free !== true && !toldOnly.test(path) && !(same && whereabouts.includes(path)) &&
+      (all || settingAt(path)?.free !== true) && !toldOnly.test(path) && !(same && whereabouts.includes(path)) &&
       old.get(path) !== fresh.get(path)
     )
     .map((path) => ({ path, before: brief(old.get(path)), now: brief(fresh.get(path)) }));

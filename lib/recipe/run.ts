@@ -13,8 +13,18 @@ import { lockFolder } from "../run/run_lock.ts";
 import { isRun, loadRun, type SavedRun } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
 import type { FitResult } from "../train/events.ts";
+import { stepsOf } from "../train/start.ts";
 import type { Trainer } from "../train/trainer.ts";
-import { buildModel, buildTrainer, requireFit, requireImages, trainBatches, validBatches } from "./build.ts";
+import {
+  buildModel,
+  buildTrainer,
+  requireBuildable,
+  requireFit,
+  requireImages,
+  requireRates,
+  trainBatches,
+  validBatches,
+} from "./build.ts";
 import { change } from "./change.ts";
 import { checkRecipe } from "./check.ts";
 import { checkData, type OpenData, openData } from "./data.ts";
@@ -24,8 +34,10 @@ import {
   ChangedSettingsError,
   changeList,
   NotRegisteredHereError,
+  RecipeError,
   RunNotFoundError,
   type SettingChange,
+  SettingError,
 } from "./errors.ts";
 import { type Emit, type Ready, trainerEvents } from "./events.ts";
 import { takeWeights, weightsSum } from "./fine_tuning.ts";
@@ -208,7 +220,8 @@ async function trainOn(
   emit: Emit,
 ): Promise<TrainResult> {
   // What can be told before images are decoded, which may take long.
-  if (options.open === undefined) await checkData(recipe);
+  requireBuildable(recipe);
+  if (options.open === undefined) await checkData(recipe).catch((error) => toldOfMoved(error, resumed));
   requireImages(recipe.bs, recipe.data.limit ?? Infinity);
   // Where a state was saved, its weights count, and the file need not be there any more.
   const begun = resumed?.saved.found !== undefined;
@@ -236,12 +249,14 @@ async function trainOn(
   const facts = { ...kind, device: device.kind, classes, imageShape, source, samples, isa, commit: version.commit };
   const config: RunConfig = { ...chosen, ...facts, ...(weightsSha256 === undefined ? {} : { weightsSha256 }) };
   if (resumed !== undefined) {
-    resumed.changed = requireSame(resumed.saved.path, resumed.config, config, resumed.force).length > 0;
+    requireSame(resumed.saved.path, resumed.config, config, resumed.force);
+    resumed.changed = differences(resumed.config, config, { all: true }).length > 0;
   }
   using model = buildModel(config, device);
   if (!begun) await takeWeights(recipe, model);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
   await requireFit(config, model, { device, targets });
+  requireRates(config, stepsOf(batches.train.length, config.accumulate) * config.epochs);
   using trainer = buildTrainer(config, model);
   // Nothing is saved yet: it ends as if it had not begun.
   options.signal?.throwIfAborted();
@@ -251,6 +266,14 @@ async function trainOn(
   // A copy: what a listener does to it is not the training's.
   const ready = { config: structuredClone(config), parameters, train: train.length, valid: valid.length, threads };
   return await fitted({ trainer, config, session, batches, ready }, resumed, options, emit);
+}
+
+/** Data of a run that are not where they were may have been moved. */
+function toldOfMoved(error: unknown, resumed: Resumed | undefined): never {
+  if (resumed === undefined || error instanceof SettingError || !(error instanceof RecipeError)) throw error;
+  const cure =
+    `where run "${resumed.saved.path}" has its data: if they were moved, give their place as \`data.name\` with \`force\``;
+  throw new RecipeError(`${error.message.replace(/: give a folder .*$/s, "")}, ${cure}`, { cause: error });
 }
 
 /** Refuses parts of a data set that do not go together, or lie elsewhere. */

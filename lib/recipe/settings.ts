@@ -110,6 +110,7 @@ const rows: Setting[] = [
     flag: "rest-lr",
     kind: "number",
     above: 0,
+    max: 1000,
     help: "Learning rate of biases and norms, as a multiple of `schedule.lr` (muon)",
   },
   { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, help: "Weight decay" },
@@ -133,6 +134,8 @@ const rows: Setting[] = [
     flag: "class-weights",
     kind: "numbers",
     min: 0,
+    // Losses are summed over all samples.
+    max: 1e30,
     placeholder: "numbers",
     help: "How much each class counts in the loss, a number a class with commas between",
   },

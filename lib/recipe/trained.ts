@@ -1,24 +1,24 @@
 /** A trained run opened again: to predict, to measure, to look at its model. */
 import { type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
 import { loadCheckpoint } from "../checkpoint/checkpoint.ts";
+import { listNames } from "../checkpoint/names.ts";
 import { type State, writeTensors } from "../checkpoint/state.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { toldApart } from "../data/names.ts";
 import { StateError } from "../ffi/errors.ts";
-import { shown } from "../io/shown.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
 import { configOf } from "../run/saved_run.ts";
+import { shown as shownName } from "../io/shown.ts";
 import { Device } from "../tensor/device.ts";
 import { evaluate as measure, type EvaluateOptions, type Evaluation } from "../train/evaluate.ts";
 import type { Predictions } from "../train/predictions.ts";
 import { buildLoss, buildMetrics, buildModel, type ModelChoice, validBatches } from "./build.ts";
-import { isObject, unregistered } from "./check.ts";
+import { isObject, shown, unregistered } from "./check.ts";
 import { type DataChoice, type OpenPartOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
-import { predictImages, type Prediction, type PredictOptions } from "./predict.ts";
+import { predictImages, type PredictOptions, type PredictResult } from "./predict.ts";
 import { writePredictions } from "./predictions_csv.ts";
 import type { ComputeDtype, RunConfig } from "./recipe.ts";
 import { damageText } from "./run.ts";
@@ -70,12 +70,6 @@ function averages({ tensors }: State, path: string): State["tensors"] {
   return new Map(found.map(([name, value]) => [name.replace(prefix, "model."), value]));
 }
 
-/** The first of some names, each told apart from those that look like it. */
-function named(names: readonly string[], others: readonly string[]): string {
-  const first = names.slice(0, 10).map((name) => toldApart(name, others));
-  return `${first.join(", ")}${names.length > 10 ? ` and ${names.length - 10} more` : ""}`;
-}
-
 /** The checkpoint of a run's folder, the newest that is whole, or of a file. */
 export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
   const stat = await Deno.stat(path).catch((error) => {
@@ -83,14 +77,14 @@ export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
     throw error;
   });
   if (stat === undefined) {
-    throw new RunNotFoundError(path, `Cannot find "${shown(path)}": give a run's folder or a checkpoint`);
+    throw new RunNotFoundError(path, `Cannot find "${shownName(path)}": give a run's folder or a checkpoint`);
   }
   if (!stat.isDirectory) return { ...await loadCheckpoint(path), path };
   const found = await new Checkpoints(path).load();
   if (found === undefined) {
     throw new RunNotFoundError(
       path,
-      `Cannot find a checkpoint in "${shown(path)}": give the folder of a run that has saved one`,
+      `Cannot find a checkpoint in "${shownName(path)}": give the folder of a run that has saved one`,
     );
   }
   return found;
@@ -102,13 +96,69 @@ export type TrainedConfig = ModelChoice & Partial<Omit<RunConfig, keyof ModelCho
   readonly script?: boolean;
 };
 
+/** How the classes of data differ from those of a model, in words. */
+function otherClasses(wanted: readonly string[], found: readonly string[], as: string): string {
+  const missing = wanted.filter((name) => !found.includes(name));
+  const extra = found.filter((name) => !wanted.includes(name));
+  const expected = `Expected data of ${wanted.length} classes, ${as}, got`;
+  if (missing.length + extra.length === 0) {
+    const at = wanted.findIndex((name, label) => name !== found[label]);
+    const [name, other] = [shownName(wanted[at]!), shownName(found[at]!)];
+    return `Expected data with the class ${name}, ${as}, got ${other} in its place: the same ones in another order`;
+  }
+  // An accent may be a character of its own or part of its letter, which looks the same.
+  const plain = (names: readonly string[]): string[] => names.map((name) => name.normalize("NFC"));
+  const alike = plain(missing).some((name) => plain(extra).includes(name));
+  const accents = alike ? " (accents are written in another way: rename the folders)" : "";
+  if (wanted.length === found.length) {
+    const one = missing.length === 1;
+    const names = one ? `class ${shownName(missing[0]!)}` : `classes ${listNames(missing)}`;
+    const others = one ? shownName(extra[0]!) : listNames(extra);
+    return `Expected data with the ${names}, ${as}, got ${others} in ${one ? "its" : "their"} place${accents}`;
+  }
+  const parts = [
+    ...(missing.length > 0 ? [`without ${listNames(missing)}`] : []),
+    ...(extra.length > 0 ? [`with ${listNames(extra)}, which it does not know`] : []),
+  ];
+  return `${expected} ${found.length} ${parts.join(" and ")}${accents}`;
+}
+
+function isWhole(value: unknown, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
+}
+
+/** What of a configuration is used before anything else is known of it; the file may be from elsewhere. */
+const wanted: Readonly<Record<string, { readonly as: string; readonly fits: (value: unknown) => boolean }>> = {
+  dtype: { as: "f32, bf16 or f64", fits: (value) => ["f32", "bf16", "f64"].includes(value as string) },
+  classes: {
+    as: "names, or a number from 1 to 1000000",
+    fits: (value) =>
+      Array.isArray(value)
+        ? value.length > 0 && value.every((name) => typeof name === "string")
+        : isWhole(value, 1_000_000),
+  },
+  imageShape: {
+    as: "[height, width, channels]",
+    fits: (value) => Array.isArray(value) && value.length === 3 && value.every((side) => isWhole(side, 65_536)),
+  },
+  seed: { as: "a whole number", fits: (value) => isWhole((value as number) + 1, 2 ** 32) },
+};
+
 function configIn(found: CheckpointInfo, path: string): TrainedConfig {
   const config = configOf(found);
   const { model, dtype, classes } = config;
-  if (!isObject(model) || typeof dtype !== "string" || !(Array.isArray(classes) || typeof classes === "number")) {
+  if (!isObject(model) || dtype === undefined || classes === undefined) {
     throw new StateError(
       `Cannot use "${found.path}": Expected a configuration with \`model\`, \`dtype\` and \`classes\`, got ` +
         `${Object.keys(config).join(", ") || "none"}: was it saved by this version?`,
+    );
+  }
+  const wrong = Object.keys(wanted).find((name) => config[name] !== undefined && !wanted[name]!.fits(config[name]));
+  if (wrong !== undefined) {
+    throw new StateError(
+      `Cannot use "${found.path}": Expected \`${wrong}\` of its configuration as ${wanted[wrong]!.as}, got ${
+        shown(config[wrong])
+      }: take another`,
     );
   }
   if (!modelRegistry.has(model["name"])) {
@@ -192,11 +242,21 @@ export class Trained implements Disposable, AsyncDisposable {
   /**
    * What images show: the likeliest classes of each, the likeliest first. Images are paths of JPEG or PNG files, or their
    * bytes; of each the middle square is taken, as when it was measured.
+   *
+   * An image that is not there, cannot be decoded, or whose answer is not finite, is one of `failures`, with the error that
+   * says why, and the others are answered all the same.
+   *
+   * @example
+   * ```ts ignore
+   * const { predictions, failures } = await trained.predict(["photo.jpg", "broken.jpg"]);
+   * for (const { image, guesses } of predictions) console.log(image, guesses[0]!.class);
+   * for (const { image, error } of failures) console.error(image, error.message);
+   * ```
    */
   async predict(
     images: readonly (string | Uint8Array<ArrayBuffer>)[],
     options: PredictOptions = {},
-  ): Promise<Prediction[]> {
+  ): Promise<PredictResult> {
     return await predictImages(this, images, options);
   }
 
@@ -221,33 +281,16 @@ export class Trained implements Disposable, AsyncDisposable {
     return { data: same ? data : { name, limit: null, keep: null }, size, transforms };
   }
 
-  /** Refuses data whose classes are not the model's. */
+  /** Refuses data whose classes are not the model's, and names those that are missing or left over. */
   requireClasses(found: readonly string[]): void {
     const { classes } = this.config;
-    const of = `"${shown(this.path)}" was trained on`;
     const count = typeof classes === "number" ? classes : classes.length;
+    if (typeof classes === "number" ? count === found.length : String(classes) === String(found)) return;
+    const as = `as "${this.path}" was trained on`;
     if (typeof classes === "number") {
-      if (count === found.length) return;
-      throw new StateError(`Expected data of ${count} classes, as ${of}, got ${found.length}: give others`);
+      throw new StateError(`Expected data of ${count} classes, ${as}, got ${found.length}: give others`);
     }
-    const [lacking, strange] = [
-      classes.filter((name) => !found.includes(name)),
-      found.filter((name) => !classes.includes(name)),
-    ];
-    if (lacking.length + strange.length > 0) {
-      const lacks = lacking.length === 0 ? [] : [`without ${named(lacking, found)}`];
-      const has = strange.length === 0 ? [] : [`with ${named(strange, classes)} beside`];
-      throw new StateError(
-        `Expected data of the ${count} classes that ${of}, got data ${[...lacks, ...has].join(" and ")}: give others`,
-      );
-    }
-    const other = classes.findIndex((name, label) => name !== found[label]);
-    if (other < 0) return;
-    throw new StateError(
-      `Expected data with the class ${shown(classes[other]!)}, as ${of}, got ${
-        shown(found[other]!)
-      } in its place: give others`,
-    );
+    throw new StateError(`${otherClasses(classes, found, as)}: give others`);
   }
 
   /** Top-1, top-5, loss (without label smoothing) and metrics of the training on the data that it was measured on in training, or on others. */
@@ -326,8 +369,8 @@ export class Trained implements Disposable, AsyncDisposable {
  * import { recipe } from "@libtrain/libtrain";
  *
  * await using trained = await recipe.open("runs/20250131-120000-imagenette-128-5");
- * const [prediction] = await trained.predict(["photo.jpg"], { top: 3 });
- * console.log(prediction!.guesses);
+ * const { predictions } = await trained.predict(["photo.jpg"], { top: 3 });
+ * for (const { image, guesses } of predictions) console.log(image, guesses);
  * ```
  */
 export async function open(path: string, options: OpenRunOptions = {}): Promise<Trained> {

@@ -11,7 +11,7 @@ import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 import { batchGroups } from "./batch_groups.ts";
-import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
+import { firstNonFinite, isWeight, NonFiniteError } from "./diagnose.ts";
 import type { EpochSums } from "./epoch_sums.ts";
 import type { BatchEnd, Listeners } from "./events.ts";
 import { stepsOf } from "./start.ts";
@@ -44,6 +44,8 @@ interface Epoch<In extends Tensors, Targets extends Tensors> {
   readonly train: BatchSource<In, Targets>;
   readonly signal: AbortSignal | undefined;
   readonly runFolder: RunFolder | undefined;
+  /** The step whose state was saved last; null for none. */
+  savedStep(): number | null;
   /** Saves the state where it is due; gives whether it has. */
   saveIfDue(lap: () => void): Promise<boolean>;
 }
@@ -64,7 +66,7 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
   }
 
   /** The steps of an epoch from where it is, up to its end or the signal's. */
-  async run({ at, train, signal, runFolder, saveIfDue }: Epoch<In, Targets>): Promise<void> {
+  async run({ at, train, signal, runFolder, savedStep, saveIfDue }: Epoch<In, Targets>): Promise<void> {
     const { device, accumulate, sums, listeners } = this.#parts;
     const rate = this.rates(train, at.epochs);
     const backpressure = new Backpressure(device);
@@ -97,7 +99,7 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
       await sums.flush();
       await this.tellLosses(runFolder);
     } catch (error) {
-      const explained = await this.#explained(error, at, kept);
+      const explained = await this.#explained(error, at, { kept, savedStep });
       await this.tellLosses(runFolder);
       throw explained;
     } finally {
@@ -158,7 +160,11 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
    * The error to throw instead of one. After a late error, which may hide behind another, the device goes on, the counters
    * go back to before the step that failed, and that is run again to see where.
    */
-  async #explained(error: unknown, at: Position, kept: StepsInFlight<In, Targets>): Promise<unknown> {
+  async #explained(
+    error: unknown,
+    at: Position,
+    { kept, savedStep }: { kept: StepsInFlight<In, Targets>; savedStep: () => number | null },
+  ): Promise<unknown> {
     const { device, optimizer, sums } = this.#parts;
     const late = error instanceof LateError ? error : await lateError(device);
     if (late === undefined) return error;
@@ -169,19 +175,21 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
     if (failed === undefined) return error;
     Object.assign(at, failed.before);
     if (error !== late) return error;
-    return await this.#nonFinite(error, at, failed) ?? error;
+    return await this.#nonFinite(error, at, { ...failed, savedStep }) ?? error;
   }
 
   /** Which batch of a failed step gave a number that is not finite, and where; undefined where none did. */
   async #nonFinite(
     cause: unknown,
     { epoch, step }: Position,
-    { batches }: StepInFlight<In, Targets>,
+    { batches, savedStep }: StepInFlight<In, Targets> & { savedStep: () => number | null },
   ): Promise<NonFiniteError | undefined> {
     const { model, step: own } = this.#parts;
     const found = await firstNonFinite(model, batches, (batch) => own.lossOf(batch));
     if (found === undefined) return undefined;
-    const at = { epoch: epoch + 1, step: step + 1, index: batches[found.batch]!.index, where: found.what };
+    const where = found.what;
+    const weights = isWeight(where) ? { savedAt: savedStep() } : undefined;
+    const at = { epoch: epoch + 1, step: step + 1, index: batches[found.batch]!.index, where, weights };
     return new NonFiniteError(at, { cause });
   }
 }

@@ -110,6 +110,20 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of the 3 classes");
   const renamed = validOf(opener(["red", "blue", "green"]));
   await assertRejects(() => evaluate(run, { open: renamed }), StateError, "Expected data with the class green");
+  for (
+    const [names, message] of [
+      [["red", "green", "pink"], "with the class blue, as "],
+      [["red", "lime", "pink"], 'with the classes "green", "blue", as '],
+      [["red", "green"], 'got 2 without "blue": give others'],
+      [
+        ["red", "green", "pink", "lime"],
+        'got 4 without "blue" and with "pink", "lime", which it does not know: give others',
+      ],
+    ] as const
+  ) {
+    const open = validOf(opener([...names]));
+    await assertRejects(() => evaluate(run, { open }), StateError, message);
+  }
   await assertRejects(() => train({ resume: run, open: others, epochs: 2, force: true }), StateError, "Cannot load");
   const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), recipe.RecipeError);
   assertStringIncludes(message.message, "at most 24 images a step");

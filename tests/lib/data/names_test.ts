@@ -1,7 +1,7 @@
-/** The order of classes, and names that look alike. */
+/** The order of classes. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { sortedNames, toldApart } from "../../../lib/data/names.ts";
+import { sortedNames } from "../../../lib/data/names.ts";
 import { data, Device } from "../../../mod.ts";
 import { fixture, writeFolder } from "../../support/image_files.ts";
 import { gzip, tarOf } from "../../support/tar.ts";
@@ -32,12 +32,4 @@ Deno.test("classes: one order in folders, archives and iterators", async () => {
   const image = await fixture("grey.jpg");
   using set = await data.fromSamples([...sorted].reverse().map((label) => ({ image, label })), { size: 16, device });
   assertEquals(set.classes, sorted);
-});
-
-Deno.test("toldApart: a name that looks like another is spelled out", () => {
-  assertEquals(toldApart("dog", ["cat", "dog"]), "dog");
-  assertEquals(
-    toldApart("cafe\u0301", ["caf\u00e9"]),
-    'cafe\u0301 (in another Unicode form: "cafe\\u{301}" here, "caf\\u{e9}" there)',
-  );
 });
