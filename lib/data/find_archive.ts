@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { DataError } from "../ffi/errors.ts";
 import { isThere, ownPartial, writeFileAtomic } from "../io/atomic_file.ts";
 import { readRegularText } from "../io/regular_file.ts";
+import { shown } from "../io/shown.ts";
 import { download, type DownloadProgress, md5Of } from "./download.ts";
 import { DataNotFoundError } from "./errors.ts";
 import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
@@ -43,7 +44,9 @@ async function archiveOf({ name }: KnownSet, cache: string): Promise<string | un
   const archive = archiveIn(await readRegularText(file));
   if (archive === undefined) {
     throw new DataNotFoundError(
-      `Expected "${file}" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
+      `Expected "${
+        shown(file)
+      }" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
         `give the archive to importArchive()`,
       { set: name, why: "unreadableNote" },
     );
@@ -60,7 +63,7 @@ export async function findArchive(nameOrPath: string, options: FindOptions = {})
   if (set === undefined) {
     const names = knownSets.map(({ name }) => name).join(", ");
     throw new Deno.errors.NotFound(
-      `Cannot find "${nameOrPath}": give a folder with train/ and val/, an archive of one, or ${names}`,
+      `Cannot find "${shown(nameOrPath)}": give a folder with train/ and val/, an archive of one, or ${names}`,
     );
   }
   const { cache = defaultCache, signal } = options;
@@ -94,7 +97,9 @@ export async function importArchive(set: KnownSet, archive: string, options: Fin
   const md5 = await md5Of(archive, { signal });
   if (set.md5 !== null && md5 !== set.md5) {
     throw new DataError(
-      `Expected "${archive}" to have the MD5 ${set.md5} of ${set.name}, got ${md5}: give the official archive, or open ` +
+      `Expected "${
+        shown(archive)
+      }" to have the MD5 ${set.md5} of ${set.name}, got ${md5}: give the official archive, or open ` +
         `this one by its path`,
     );
   }

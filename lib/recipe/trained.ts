@@ -79,14 +79,14 @@ export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
     throw error;
   });
   if (stat === undefined) {
-    throw new RunNotFoundError(path, `Cannot find "${path}": give a run's folder or a checkpoint`);
+    throw new RunNotFoundError(path, `Cannot find "${shownName(path)}": give a run's folder or a checkpoint`);
   }
   if (!stat.isDirectory) return { ...await loadCheckpoint(path), path };
   const found = await new Checkpoints(path).load();
   if (found === undefined) {
     throw new RunNotFoundError(
       path,
-      `Cannot find a checkpoint in "${path}": give the folder of a run that has saved one`,
+      `Cannot find a checkpoint in "${shownName(path)}": give the folder of a run that has saved one`,
     );
   }
   return found;

@@ -187,7 +187,7 @@ export! {
         let words = parts.iter().map(|(_, meta)| Out::tensor_words(*meta)).sum::<usize>();
         out.reserve(3 + Out::tensor_words(pixels) + words + 2)?;
         let watched = Watched::new(&cache).map_err(|error| Error::data(op, error.to_string()))?;
-        let map = || cache.map_pixels().map_err(|reason| Error::data(op, reason));
+        let map = || cache.map_pixels(queue.id).map_err(|reason| Error::data(op, reason));
         let mapped = match queue.backend().room()? {
             None => Storage::mapped(map()?, &queue.pool),
             Some(room) => upload(op, &queue, map()?, room, reserve)?,
