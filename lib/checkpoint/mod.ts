@@ -9,6 +9,7 @@ export type { BoundOptimizer, Ema, GroupSettings, ParameterGroup } from "../opti
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
+  DeviceStats,
   DtypeName,
   LibtrainError,
   QueueStats,

@@ -43,6 +43,7 @@ export { fromSamples, type RawImage, type Sample, type SamplesOptions } from "./
 export { DataError, LibtrainError } from "../ffi/errors.ts";
 export type {
   Device,
+  DeviceStats,
   DtypeName,
   QueueStats,
   ReduceOptions,

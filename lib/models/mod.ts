@@ -7,6 +7,7 @@
 export type {
   ActivationName,
   Device,
+  DeviceStats,
   DtypeName,
   QueueStats,
   ReduceOptions,

@@ -9,6 +9,7 @@ export type {
   AttentionOptions,
   BlurFilter,
   Device,
+  DeviceStats,
   DropoutOptions,
   DtypeName,
   FloatName,

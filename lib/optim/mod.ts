@@ -7,6 +7,7 @@
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
+  DeviceStats,
   DtypeName,
   QueueStats,
   ReduceOptions,

@@ -140,6 +140,7 @@ export type {
 } from "../checkpoint/mod.ts";
 export type {
   Device,
+  DeviceStats,
   DtypeName,
   FloatName,
   LibtrainError,

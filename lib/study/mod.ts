@@ -54,6 +54,7 @@ export type {
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   Device,
+  DeviceStats,
   DtypeName,
   FloatName,
   QueueStats,

@@ -73,6 +73,7 @@ export type {
 export type { Row, RunFolder } from "../run/mod.ts";
 export type {
   Device,
+  DeviceStats,
   DtypeName,
   FloatName,
   LibtrainError,
