@@ -145,10 +145,14 @@ export type {
   State,
 } from "../checkpoint/mod.ts";
 export type {
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
   FloatName,
   LibtrainError,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,

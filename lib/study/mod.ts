@@ -53,9 +53,13 @@ export type {
 } from "../data/mod.ts";
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
   FloatName,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,

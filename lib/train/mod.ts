@@ -72,10 +72,14 @@ export type {
 } from "../nn/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";
 export type {
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
   FloatName,
   LibtrainError,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,
