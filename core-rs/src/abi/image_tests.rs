@@ -244,7 +244,7 @@ fn single_images_decode_to_tensors() {
     let small = decoded("baseline_420.jpg", 16).unwrap();
     assert_eq!(small[2..9], [4, 3, 16, 24, 3, 45, 67]);
     let (status, message) = decoded("grey.ppm", 0).unwrap_err();
-    assert_eq!((status, message.as_str()), (12, "image_decode(): Neither a JPEG nor a PNG"));
+    assert_eq!((status, message.as_str()), (12, "image_decode(): Neither a JPEG nor a PNG nor a WebP"));
     cpu.release([out[0], out[1]]);
     cpu.release([small[0], small[1]]);
 }
