@@ -39,6 +39,7 @@ export type {
   Dataset,
   DataSource,
   ImageDtype,
+  LeftOutReason,
   Normalization,
   TargetKind,
   TrainingBatch,
