@@ -157,7 +157,7 @@ const flags = {
   },
   out: { kind: "string", placeholder: "folder", help: "Where the parts go (default .cache/gpu)" },
   kernels: { kind: "string", placeholder: "folder", help: "Compiled kernels to take along (see docs/gpu.md)" },
-  effort: { kind: "integer", min: 0, max: 9, default: 2, help: "How hard xz tries; part1 has room from 1 on" },
+  effort: { kind: "integer", min: 0, max: 9, default: 2, help: "How hard xz tries; part1 has room from 2 on" },
 } as const;
 
 /** The archive to pack: the one that is named, or the usual one where it is. */

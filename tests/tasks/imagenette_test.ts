@@ -59,6 +59,9 @@ test("imagenette: the archive has 9,469 and 3,925 images of ten classes", async 
   const source = {
     name: "imagenette2-224.tgz",
     sha256: "c4f86ab1b37f26b2d3e943fed248206d867c520458d442cb6130bc4dc9ced45a",
+    contents: "5f180622b523c20fd5f860c5d4054d9a575fd2c5897f9af231a3951349beecdd",
+    // The CSV beside the parts.
+    leftOut: { outside: 1 },
   };
   for (const set of [train, valid]) assertEquals([set.classes, set.source], [classes, source]);
   assertEquals([train.names?.length, new Set(train.names).size], [9469, 9469]);
