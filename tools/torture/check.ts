@@ -45,6 +45,8 @@ export interface Check {
   /** What is counted, in the plural. */
   readonly unit: string;
   readonly sizes: Sizes;
+  /** Whether sizes are seconds, of which `--minutes` gives as many as it says. */
+  readonly timed?: boolean;
   /** Tries, and tells the tally. */
   run(context: CheckContext, tally: Tally): Promise<void>;
   /** Does the same to a planted bug. */

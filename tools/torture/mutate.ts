@@ -59,3 +59,34 @@ function mutateOnce(bytes: Bytes, rng: Random): Bytes {
       return rng.chance(0.3) ? cut(bytes, rng) : flipBit(bytes, rng);
   }
 }
+
+/** Tokens at which readers of JSON go wrong. */
+const TOKENS = [
+  "0",
+  "-1",
+  "1e309",
+  "1.5",
+  "9007199254740993",
+  "null",
+  "true",
+  '""',
+  "[]",
+  "{}",
+  '"__proto__"',
+  "[0]",
+  "[[[]]]",
+  '"\\ud800"',
+];
+
+/** A token of a text put in place of another, taken out, or put in twice; what is around it stays. */
+export function mutateText(bytes: Bytes, rng: Random): Bytes {
+  // Latin-1, so that what is no text comes out as it was.
+  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  const tokens = [...text.matchAll(/"[^"]*"|-?\d[\d.eE+-]*|true|false|null|[[\]{}:,]/g)];
+  if (tokens.length === 0) return mutate(bytes, rng);
+  const { 0: token, index } = rng.pick(tokens);
+  const [before, after] = [text.slice(0, index), text.slice(index + token.length)];
+  const other = rng.chance(0.5) ? rng.pick(TOKENS) : rng.pick(tokens)[0];
+  const middle = rng.pick([other, "", token + token, `${token},${other}`]);
+  return Uint8Array.from(before + middle + after, (char) => char.charCodeAt(0));
+}

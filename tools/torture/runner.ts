@@ -37,7 +37,8 @@ export interface RunOptions {
 
 function contextOf(check: Check, part: string, folder: string, options: RunOptions): CheckContext {
   const { quick, seed, minutes = Infinity, note } = options;
-  const count = quick ? check.sizes.quick : check.sizes.long;
+  const usual = quick ? check.sizes.quick : check.sizes.long;
+  const count = check.timed === true && minutes < Infinity ? 60 * minutes : usual;
   const deadline = performance.now() + 60_000 * minutes;
   return {
     rng: Random.of(seed, `${check.name}/${part}`),

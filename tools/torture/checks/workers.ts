@@ -9,6 +9,7 @@ export const workers: Check = {
   promise: "Workers that are ended in the midst of calls leave neither threads nor memory, and no wrong answer.",
   unit: "calls",
   sizes: { quick: 5, long: 300 },
+  timed: true,
   async run({ count, rng }, tally): Promise<void> {
     const { calls, ended, lost, mib } = answerOf<WorkersAnswer>(
       await runChild("workers", [String(count), String(rng.u32())]),
