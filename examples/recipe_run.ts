@@ -44,7 +44,7 @@ for await (const event of rest) {
 const { top1 } = await rest.result;
 
 await using trained = await recipe.open(folder);
-const [prediction] = await trained.predict([String(args["image"])], { top: 3 });
+const { predictions: [prediction] } = await trained.predict([String(args["image"])], { top: 3 });
 const guesses = prediction!.guesses.map((guess) => `${guess.class} ${(100 * guess.probability).toFixed(1)} %`);
 console.log(`${trained}: top-1 ${(100 * top1!).toFixed(2)} %`);
 console.log(`${prediction!.image} shows ${guesses.join(", ")}`);

@@ -4,7 +4,7 @@
  * @module
  */
 import { capture, Device, deviceInfo, logitsOf, nn, rand, recipe, scoped, type Tensor, tensor } from "../mod.ts";
-import { type Command, runCommand } from "../lib/cli/command.ts";
+import { type Command, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { UsageError } from "../lib/cli/flags.ts";
 import { Progress } from "../lib/cli/progress.ts";
@@ -180,4 +180,4 @@ export const benchCommand: Command<typeof flags> = {
   },
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, benchCommand));
+if (import.meta.main) await main(benchCommand);

@@ -1,9 +1,10 @@
-import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
+import { type Command, type CommandContext, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatDuration, formatNumber } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
 import { data } from "../mod.ts";
+import { isDataPath } from "../lib/cli/data_names.ts";
 import { cacheHelp, watchData } from "../lib/cli/data_report.ts";
 import { checkOut } from "../lib/cli/out_path.ts";
 import { stopSignals, unlessAborted } from "../lib/cli/stop_signals.ts";
@@ -12,9 +13,10 @@ const flags = {
   archive: {
     kind: "string",
     placeholder: "file",
+    path: true,
     help: "The archive of a set given by its name, where it is here already",
   },
-  out: { kind: "string", placeholder: "folder", help: cacheHelp },
+  out: { kind: "string", placeholder: "folder", path: true, help: cacheHelp },
   size: { kind: "integer", min: 8, max: 1024, default: 128, help: "Height and width of the images in training" },
   keep: {
     kind: "choice",
@@ -78,16 +80,17 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
   if (name === undefined) {
     throw new UsageError("Expected a data set's name or path, got none: say imagenette2-320, a folder or a .tgz");
   }
-  const cache = out ?? data.defaultCache;
-  checkOut("data", cache);
-  using stop = stopSignals((line) => report.note(line), "stopping");
+  const cache = out ?? report.paths.ofProject(data.defaultCache);
+  checkOut("data", cache, { paths: report.paths });
+  using stop = stopSignals(report, "stopping");
   using progress = new Progress(report, { unit: "MB" });
   const watch = watchData(progress, report, stop.signal);
   const describing = withFlags(() => data.describe(name, { ...options, ...watch, cache }));
   const result = await unlessAborted(describing, stop.signal);
   if (result === null) {
-    report.result({ stopped: true, name });
-    return stop.exitCode ?? exitCodes.interrupted;
+    const exitCode = stop.exitCode ?? exitCodes.interrupted;
+    report.result({ stopped: true, name, exitCode });
+    return exitCode;
   }
   progress.clear();
   for (const line of lines(result)) report.line(line);
@@ -106,6 +109,7 @@ export const dataCommand: Command<typeof flags> = {
     help: `A folder with train/ and val/, an archive of one, or ${data.knownSets.map(({ name }) => name).join(", ")}`,
     max: 1,
     required: true,
+    path: isDataPath,
   },
   examples: [
     "deno task data imagenette2-320",
@@ -115,4 +119,4 @@ export const dataCommand: Command<typeof flags> = {
   run,
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, dataCommand));
+if (import.meta.main) await main(dataCommand);

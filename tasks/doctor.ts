@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Command, runCommand } from "../lib/cli/command.ts";
+import { type Command, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { Device, type DeviceInfo, deviceInfo, libraryPath, tensor } from "../mod.ts";
 
@@ -38,7 +38,7 @@ export async function doctor(): Promise<Diagnosis> {
   try {
     device = deviceInfo();
     findings.push({ topic: "library", state: "ok", detail: libraryPath().pathname });
-    findings.push(processor(device), await kernels("cpu"), cuda(device));
+    findings.push(processor(device), memory(device), await kernels("cpu"), cuda(device));
     if (device.cuda.available) findings.push(await kernels("cuda"));
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
@@ -56,6 +56,15 @@ function processor({ cpu }: DeviceInfo): Finding {
     state: best === "portable" ? "note" : "ok",
     detail: `${cpu.model}, ${cpu.cores} cores, kernels for ${cpu.available.join(", ")}${note}`,
   };
+}
+
+/** What the library may hold, and what bounds that. */
+function memory({ memory: { budget, source } }: DeviceInfo): Finding {
+  const detail = `${(budget / 2 ** 30).toFixed(2)} GiB may be held, bounded by ${
+    source === "LIBTRAIN_MEMORY" ? source : `the ${source}`
+  }`;
+  if (budget > 2 ** 28) return { topic: "memory", state: "ok", detail };
+  return { topic: "memory", state: "note", detail, cure: "give the process more, or train with a small --bs" };
 }
 
 /** The library loads: what fails here is a setting, or the build. */
@@ -134,4 +143,4 @@ export const doctorCommand: Command<typeof flags> = {
   },
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, doctorCommand));
+if (import.meta.main) await main(doctorCommand);

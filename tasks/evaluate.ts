@@ -1,5 +1,6 @@
-import { recipe } from "../mod.ts";
-import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
+import { data as dataSets, recipe } from "../mod.ts";
+import { type Command, type CommandContext, main } from "../lib/cli/command.ts";
+import { isDataPath } from "../lib/cli/data_names.ts";
 import { cacheHelp, watchData } from "../lib/cli/data_report.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
@@ -11,13 +12,23 @@ import { stopSignals, unlessAborted } from "../lib/cli/stop_signals.ts";
 import { usedFlags } from "../lib/cli/used_flags.ts";
 
 const flags = {
-  data: { kind: "string", placeholder: "path", help: "A data set's name, a folder with val/, or an archive" },
-  cache: { kind: "string", placeholder: "folder", help: cacheHelp },
+  data: {
+    kind: "string",
+    placeholder: "path",
+    path: isDataPath,
+    help: "A data set's name, a folder with val/, or an archive",
+  },
+  cache: { kind: "string", placeholder: "folder", path: true, help: cacheHelp },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images, as in training unless given" },
   ema: { kind: "boolean", help: "Measure the average of the weights" },
   ...usedFlags,
   bs: { kind: "integer", min: 1, help: "Images at a time, as in training unless given" },
-  predictions: { kind: "string", placeholder: "file", help: "Write a CSV file with every image's prediction" },
+  predictions: {
+    kind: "string",
+    placeholder: "file",
+    path: true,
+    help: "Write a CSV file with every image's prediction",
+  },
 } as const satisfies Flags;
 
 async function run({ flags: given, words: [path], report }: CommandContext<typeof flags>): Promise<number> {
@@ -27,15 +38,15 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
     );
   }
   const { data, cache, size, bs, predictions: csv, ...how } = given;
-  if (csv !== undefined) checkOutFile("evaluate", csv, "predictions");
-  if (cache !== undefined) checkOut("evaluate", cache, { flag: "cache" });
+  if (csv !== undefined) checkOutFile("evaluate", csv, { flag: "predictions", paths: report.paths });
+  if (cache !== undefined) checkOut("evaluate", cache, { flag: "cache", paths: report.paths });
   using shown = new Progress(report);
-  using stop = stopSignals((line) => report.note(line), "stopping");
+  using stop = stopSignals(report, "stopping");
   const watch = watchData(shown, report, stop.signal);
   using trained = await recipe.open(path, { ...how, onWarning: watch.onWarning });
   const measuring = trained.evaluate({
     data,
-    cache,
+    cache: cache ?? report.paths.ofProject(dataSets.defaultCache),
     size,
     bs,
     csv,
@@ -48,8 +59,9 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
   });
   const result = await unlessAborted(measuring, stop.signal);
   if (result === null) {
-    report.result({ stopped: true, run: path });
-    return stop.exitCode ?? exitCodes.interrupted;
+    const exitCode = stop.exitCode ?? exitCodes.interrupted;
+    report.result({ stopped: true, run: path, exitCode });
+    return exitCode;
   }
   shown.clear();
   const { top1, top5, loss, metrics, n } = result;
@@ -73,7 +85,7 @@ export const evaluateCommand: Command<typeof flags> = {
   about: "Measures a trained run: top-1, top-5 and loss (without label smoothing) on its validation data.",
   flags,
   registers: true,
-  words: { name: "run", help: "A run's folder, or a checkpoint", max: 1, required: true },
+  words: { name: "run", help: "A run's folder, or a checkpoint", max: 1, required: true, path: true },
   examples: [
     "deno task evaluate runs/20250131-120000-mnist",
     "deno task evaluate runs/imported.safetensors --data imagenette2-320.tgz --size 128",
@@ -81,4 +93,4 @@ export const evaluateCommand: Command<typeof flags> = {
   run,
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, evaluateCommand));
+if (import.meta.main) await main(evaluateCommand);

@@ -1,6 +1,6 @@
 import { basename } from "@std/path";
 import { recipe } from "../mod.ts";
-import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
+import { type Command, type CommandContext, main, messageOf } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatPercent } from "../lib/cli/format.ts";
@@ -22,14 +22,28 @@ async function run({ flags: given, words, report }: CommandContext<typeof flags>
   const { top, size, ...how } = given;
   using trained = await recipe.open(path, { ...how, onWarning: (message) => report.note(`warning: ${message}`) });
   report.line(openedLine(trained));
-  const predictions = await trained.predict(images, { top, size });
-  const width = Math.max(...images.map((image) => basename(image).length));
+  const { predictions, failures } = await trained.predict(images, { top, size });
+  const width = Math.max(0, ...predictions.map(({ image }) => basename(image).length));
   for (const { image, guesses } of predictions) {
     const shown = guesses.map(({ class: name, probability }) => `${name} ${formatPercent(probability)}`);
     report.line(`${basename(image).padEnd(width)}  ${shown.join(" · ")}`);
   }
-  report.result({ run: path, predictions });
-  return exitCodes.done;
+  for (const { error } of failures) report.note(`error: ${messageOf(error)}`);
+  const result = {
+    run: path,
+    predictions,
+    failures: failures.map(({ image, error }) => ({ image, error: messageOf(error) })),
+    unanswered: failures.length,
+  };
+  if (failures.length === 0) {
+    report.result(result);
+    return exitCodes.done;
+  }
+  // Where nothing was answered, the command line may be what was wrong.
+  const wrong = predictions.length === 0 && failures.every(({ error }) => error instanceof recipe.RecipeError);
+  const exitCode = wrong ? exitCodes.usage : exitCodes.failed;
+  report.result({ ...result, error: `${failures.length} of ${images.length} images were not answered`, exitCode });
+  return exitCode;
 }
 
 /** `deno task predict`. */
@@ -38,9 +52,15 @@ export const predictCommand: Command<typeof flags> = {
   about: "Says what JPEG and PNG files show, by a trained model.",
   flags,
   registers: true,
-  words: { name: "run image", help: "A run's folder, or a checkpoint; then the images", max: 10_000, required: true },
+  words: {
+    name: "run image",
+    help: "A run's folder, or a checkpoint; then the images",
+    max: 10_000,
+    required: true,
+    path: true,
+  },
   examples: ["deno task predict runs/20250131-120000-imagenette-128-5 photo.jpg --top 1"],
   run,
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, predictCommand));
+if (import.meta.main) await main(predictCommand);

@@ -1,6 +1,7 @@
 import { basename } from "@std/path";
-import { study } from "../mod.ts";
-import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
+import { data, study } from "../mod.ts";
+import { type Command, type CommandContext, main } from "../lib/cli/command.ts";
+import { isDataPath } from "../lib/cli/data_names.ts";
 import { cacheHelp, watchData } from "../lib/cli/data_report.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
@@ -12,8 +13,13 @@ import { stopSignals, unlessAborted } from "../lib/cli/stop_signals.ts";
 import { usedFlags } from "../lib/cli/used_flags.ts";
 
 const flags = {
-  data: { kind: "string", placeholder: "path", help: "A data set's name, a folder with val/, or an archive" },
-  cache: { kind: "string", placeholder: "folder", help: cacheHelp },
+  data: {
+    kind: "string",
+    placeholder: "path",
+    path: isDataPath,
+    help: "A data set's name, a folder with val/, or an archive",
+  },
+  cache: { kind: "string", placeholder: "folder", path: true, help: cacheHelp },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width of what the model gets, as in training" },
   shifts: { kind: "integer", min: 1, max: 256, help: "Pixels by which images move (default a quarter of their width)" },
   images: { kind: "integer", min: 1, max: 16, default: 4, help: "Images in the figure" },
@@ -23,7 +29,12 @@ const flags = {
   bs: { kind: "integer", min: 1, default: 16, help: "Images at a time, with four windows of each" },
   ...usedFlags,
   dtype: { ...usedFlags.dtype, help: "Numbers to compute in, as in each run's training unless given" },
-  out: { kind: "string", placeholder: "file", help: "The figure (default shift.svg in the first run's folder)" },
+  out: {
+    kind: "string",
+    placeholder: "file",
+    path: true,
+    help: "The figure (default shift.svg in the first run's folder)",
+  },
 } as const satisfies Flags;
 
 async function run({ flags: options, words, report }: CommandContext<typeof flags>): Promise<number> {
@@ -32,12 +43,14 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
     throw new UsageError("Expected a run's folder or a checkpoint, got none: give one, or two to compare");
   }
   const out = options.out ?? await study.shiftFile(first);
-  checkOutFile("shift", out);
-  if (options.cache !== undefined) checkOut("shift", options.cache, { flag: "cache" });
+  checkOutFile("shift", out, { paths: report.paths });
+  const cache = options.cache ?? report.paths.ofProject(data.defaultCache);
+  if (options.cache !== undefined) checkOut("shift", cache, { flag: "cache", paths: report.paths });
   using progress = new Progress(report);
-  using stop = stopSignals((line) => report.note(line), "stopping");
+  using stop = stopSignals(report, "stopping");
   const measuring = study.shiftRuns(words, {
     ...options,
+    cache,
     ...watchData(progress, report, stop.signal),
     out,
     onReady: ({ device, dtypes, samples, data, shifts }) => {
@@ -52,8 +65,9 @@ async function run({ flags: options, words, report }: CommandContext<typeof flag
   });
   const result = await unlessAborted(measuring, stop.signal);
   if (result === null) {
-    report.result({ stopped: true, runs: words });
-    return stop.exitCode ?? exitCodes.interrupted;
+    const exitCode = stop.exitCode ?? exitCodes.interrupted;
+    report.result({ stopped: true, runs: words, exitCode });
+    return exitCode;
   }
   progress.clear();
   for (const { path, pool, consistency, consistencyDiagonal } of result.runs) {
@@ -75,7 +89,13 @@ export const shiftCommand: Command<typeof flags> = {
     "random shifts (Zhang 2019), and, as a figure, the probability of the right class while images move sideways.",
   flags,
   registers: true,
-  words: { name: "run", help: "A run's folder, or a checkpoint; several are compared", max: 8, required: true },
+  words: {
+    name: "run",
+    help: "A run's folder, or a checkpoint; several are compared",
+    max: 8,
+    required: true,
+    path: true,
+  },
   examples: [
     "deno task shift runs/20250131-120000-imagenette-128-5",
     "deno task shift runs/max runs/maxblur --data imagenette2-320.tgz --json",
@@ -83,4 +103,4 @@ export const shiftCommand: Command<typeof flags> = {
   run,
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, shiftCommand));
+if (import.meta.main) await main(shiftCommand);

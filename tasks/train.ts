@@ -1,5 +1,5 @@
-import { recipe } from "../mod.ts";
-import { type Command, type CommandContext, runCommand } from "../lib/cli/command.ts";
+import { data, recipe } from "../mod.ts";
+import { type Command, type CommandContext, main } from "../lib/cli/command.ts";
 import { cacheHelp } from "../lib/cli/data_report.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
@@ -10,9 +10,14 @@ import { TrainingReport } from "../lib/cli/training_report.ts";
 
 /** What of the command line is no setting of a recipe. */
 const own = {
-  cache: { kind: "string", placeholder: "folder", help: cacheHelp },
+  cache: { kind: "string", placeholder: "folder", path: true, help: cacheHelp },
   runs: { kind: "integer", min: 1, max: 1000, help: "Train so often, with one seed after another from --seed" },
-  resume: { kind: "string", placeholder: "run", help: "Go on with a run, exactly, or with the folder of --runs" },
+  resume: {
+    kind: "string",
+    placeholder: "run",
+    path: true,
+    help: "Go on with a run, exactly, or with the folder of --runs",
+  },
   force: { kind: "boolean", help: "Go on although its configuration has changed" },
   "save-every": {
     kind: "number",
@@ -20,7 +25,7 @@ const own = {
     default: 10,
     help: "Minutes between two saves of the state in the middle of an epoch",
   },
-  out: { kind: "string", placeholder: "folder", help: "Where the run's folder is made (default runs)" },
+  out: { kind: "string", placeholder: "folder", path: true, help: "Where the run's folder is made (default runs)" },
 } as const satisfies Flags;
 
 /** What is trained unless the command line says otherwise. */
@@ -53,12 +58,14 @@ async function run({ flags, report }: CommandContext<typeof own>): Promise<numbe
     throw new UsageError(`Expected --resume or --out, got both: a run goes on in its own folder`);
   }
   if (force && resume === undefined) throw new UsageError("Expected --force with --resume, got it alone: leave it out");
-  if (resume === undefined) checkOut("train", out ?? "runs");
-  else checkResume("train", resume);
-  if (cache !== undefined) checkOut("train", cache, { flag: "cache" });
-  using stop = stopSignals((line) => report.note(line));
+  const { paths } = report;
+  const places = { cache: cache ?? paths.ofProject(data.defaultCache), out: out ?? paths.ofProject("runs") };
+  if (resume === undefined) checkOut("train", places.out, { paths });
+  else checkResume("train", resume, paths);
+  if (cache !== undefined) checkOut("train", cache, { flag: "cache", paths });
+  using stop = stopSignals(report);
   using shown = new TrainingReport(report, flags as { register?: string });
-  const training = await begin(flags, stop.signal);
+  const training = await begin({ ...flags, ...places }, stop.signal);
   const followed = async (): Promise<recipe.TrainResult | recipe.SeedsResult> => {
     for await (const event of training) shown.show(event);
     return await training.result;
@@ -66,17 +73,20 @@ async function run({ flags, report }: CommandContext<typeof own>): Promise<numbe
   const result = await unlessAborted(followed(), stop.signal);
   if (result === null) {
     shown.note("Stopped before the training began");
-    report.result({ stopped: true, run: resume ?? null });
-    return stop.exitCode ?? exitCodes.interrupted;
+    const exitCode = stop.exitCode ?? exitCodes.interrupted;
+    report.result({ stopped: true, run: resume ?? null, exitCode });
+    return exitCode;
   }
+  const exitCode = result.stopped ? stop.exitCode ?? exitCodes.interrupted : exitCodes.done;
+  const ending = result.stopped ? { exitCode } : {};
   if ("results" in result) {
     shown.endSeeds(result);
-    report.result({ ...named(result), results: result.results.map(named) });
+    report.result({ ...named(result), results: result.results.map(named), ...ending });
   } else {
     shown.end(result);
-    report.result(named(result));
+    report.result({ ...named(result), ...ending });
   }
-  return result.stopped ? stop.exitCode ?? exitCodes.interrupted : exitCodes.done;
+  return exitCode;
 }
 
 /** A result as the command prints it: its folder is what other commands take as a run. */
@@ -114,4 +124,4 @@ export const trainCommand: Command<typeof own> = {
   run,
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, trainCommand));
+if (import.meta.main) await main(trainCommand);

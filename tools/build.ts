@@ -1,5 +1,5 @@
 import { fromFileUrl, join } from "@std/path";
-import { type Command, runCommand } from "../lib/cli/command.ts";
+import { type Command, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { formatDuration } from "../lib/cli/format.ts";
 import { sourceHash } from "./source_hash.ts";
@@ -29,8 +29,12 @@ function libraryName(): string {
 }
 
 /** Runs a tool of the Rust toolchain; its stdout is dropped or handed back, so that ours stays clean. */
-async function rustTool(name: string, args: readonly string[], stdout: "null" | "piped"): Promise<Deno.CommandOutput> {
-  const command = new Deno.Command(name, { args: [...args], cwd: root, stdout, stderr: "inherit" });
+async function rustTool(
+  name: string,
+  args: readonly string[],
+  { stdout, signal }: { stdout: "null" | "piped"; signal?: AbortSignal },
+): Promise<Deno.CommandOutput> {
+  const command = new Deno.Command(name, { args: [...args], cwd: root, stdout, stderr: "inherit", signal });
   try {
     return await command.output();
   } catch (error) {
@@ -65,11 +69,12 @@ async function readStamp(path: string): Promise<string> {
  * Builds the native library in `target/release`, unless its sources, the compiler and the compiler's flags are those of
  * the last build. Prints on stderr only.
  */
-export async function build(options: { force?: boolean } = {}): Promise<BuildResult> {
+export async function build(options: { force?: boolean; signal?: AbortSignal } = {}): Promise<BuildResult> {
   const start = performance.now();
+  const { signal } = options;
   const library = join(root, "target", "release", libraryName());
   const stampPath = join(root, "target", "libtrain.stamp");
-  const rustc = new TextDecoder().decode((await rustTool("rustc", ["-vV"], "piped")).stdout);
+  const rustc = new TextDecoder().decode((await rustTool("rustc", ["-vV"], { stdout: "piped", signal })).stdout);
   const extra = [rustc, Deno.env.get("RUSTFLAGS") ?? ""];
   const hash = await sourceHash(root, extra);
   const seconds = (): number => (performance.now() - start) / 1000;
@@ -81,7 +86,10 @@ export async function build(options: { force?: boolean } = {}): Promise<BuildRes
 
   console.error("Building the native library (cargo build --release) …");
   const target = ["--target-dir", join(root, "target")];
-  const { code } = await rustTool("cargo", ["build", "--release", "--package", "libtrain", ...target], "null");
+  const { code } = await rustTool("cargo", ["build", "--release", "--package", "libtrain", ...target], {
+    stdout: "null",
+    signal,
+  });
   if (code !== 0) {
     throw new Error(`Cannot build the native library: cargo ended with status ${code}, its messages are above`);
   }
@@ -105,11 +113,11 @@ export const buildCommand: Command<typeof flags> = {
   name: "deno task build",
   about: "Builds the native library with cargo, when its sources changed.",
   flags,
-  async run({ flags, report }): Promise<number> {
-    const result = await build({ force: flags.force });
+  async run({ flags, report, signal }): Promise<number> {
+    const result = await build({ force: flags.force, signal });
     report.result({ ...result });
     return exitCodes.done;
   },
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, buildCommand));
+if (import.meta.main) await main(buildCommand);

@@ -1,6 +1,6 @@
 import { fromFileUrl } from "@std/path";
 import project from "../deno.json" with { type: "json" };
-import { type Command, runCommand } from "../lib/cli/command.ts";
+import { type Command, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { formatDuration } from "../lib/cli/format.ts";
 import { processStreams } from "../lib/cli/report.ts";
@@ -66,7 +66,7 @@ function tests(): Step {
 }
 
 /** Runs one step; its output goes to `show`. */
-async function runStep(step: Step, show: (text: string) => void): Promise<StepResult> {
+async function runStep(step: Step, show: (text: string) => void, signal?: AbortSignal): Promise<StepResult> {
   const start = performance.now();
   const child = new Deno.Command(step.program, {
     args: [...step.args],
@@ -74,6 +74,7 @@ async function runStep(step: Step, show: (text: string) => void): Promise<StepRe
     stdin: "null",
     stdout: step.quiet ? "null" : "piped",
     stderr: "piped",
+    signal,
   }).spawn();
   const shown = step.quiet ? undefined : tee(child.stdout, show);
   const [{ code }] = await Promise.all([child.status, tee(child.stderr, show), shown]);
@@ -82,7 +83,7 @@ async function runStep(step: Step, show: (text: string) => void): Promise<StepRe
 
 /** Runs every step of the gate, going on after one that failed. */
 export async function ok(
-  options: { tests?: boolean; note?: (line: string) => void } = {},
+  options: { tests?: boolean; note?: (line: string) => void; signal?: AbortSignal } = {},
 ): Promise<StepResult[]> {
   const note = options.note ?? console.error;
   // To stderr, where it cannot mix with the table or the JSON object.
@@ -96,7 +97,7 @@ export async function ok(
     for (const step of steps) {
       // Held until the step is over, as the other lane's lines would come in between.
       let held = "";
-      const result = await runStep(step, (text) => void (held += text));
+      const result = await runStep(step, (text) => void (held += text), options.signal);
       note(`--- ${step.name}`);
       show(held);
       results.push(told(step, result));
@@ -107,7 +108,7 @@ export async function ok(
   if (options.tests ?? true) {
     const step = tests();
     note(`--- ${step.name}`);
-    results.push(told(step, await runStep(step, show)));
+    results.push(told(step, await runStep(step, show, options.signal)));
   }
   return results;
 }
@@ -121,8 +122,8 @@ export const okCommand: Command<typeof flags> = {
   name: "deno task ok",
   about: "The one gate: format, lint, types, docs, generated files, tests.",
   flags,
-  async run({ flags, report }): Promise<number> {
-    const results = await ok({ tests: flags.tests, note: (line) => report.note(line) });
+  async run({ flags, report, signal }): Promise<number> {
+    const results = await ok({ tests: flags.tests, note: (line) => report.note(line), signal });
     report.line("");
     for (const { name, ok, seconds } of results) {
       const time = formatDuration(seconds * 1000).padStart(8);
@@ -134,4 +135,4 @@ export const okCommand: Command<typeof flags> = {
   },
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, okCommand));
+if (import.meta.main) await main(okCommand);

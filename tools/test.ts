@@ -1,4 +1,4 @@
-import { type Command, runCommand } from "../lib/cli/command.ts";
+import { type Command, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { processStreams } from "../lib/cli/report.ts";
 import { buildEmulator, NoCompiler } from "../tests/emulated/build.ts";
@@ -27,6 +27,8 @@ export interface TestOptions {
   readonly show?: (text: string) => void;
   /** No colors. */
   readonly plain?: boolean;
+  /** Ends the runners. */
+  readonly signal?: AbortSignal;
 }
 
 /** More would share memory and the processors' caches for little. */
@@ -71,7 +73,13 @@ export async function test(options: TestOptions = {}): Promise<TestResult> {
   await runJobs(possible, async (job, live) => {
     // What runs beside others is shown when it is over, as their lines would mix.
     let held = "";
-    const result = await runTests(job, { show: live ? show : (text) => void (held += text), plain, all, emulator });
+    const result = await runTests(job, {
+      show: live ? show : (text) => void (held += text),
+      plain,
+      all,
+      emulator,
+      signal: options.signal,
+    });
     if (!live) show(held);
     results.push(result);
   });
@@ -108,13 +116,14 @@ export const testCommand: Command<typeof flags> = {
     max: 1,
   },
   examples: ["deno task test", "deno task test --all", "deno task test conv2d", "deno task test --only emulated"],
-  async run({ flags, words, report }): Promise<number> {
+  async run({ flags, words, report, signal }): Promise<number> {
     const result = await test({
       word: words[0],
       all: flags.all,
       only: flags.only,
       show: report.json ? report.streams.err : report.streams.out,
       plain: !report.streams.terminal,
+      signal,
     });
     for (const { name, reason } of result.skips) report.line(`skipped: ${name}: ${reason}`);
     for (const trouble of result.troubles) report.line(`failed: ${trouble}`);
@@ -124,4 +133,4 @@ export const testCommand: Command<typeof flags> = {
   },
 };
 
-if (import.meta.main) Deno.exit(await runCommand(Deno.args, testCommand));
+if (import.meta.main) await main(testCommand);

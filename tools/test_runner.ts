@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly all: boolean;
   /** The folder of the emulated driver. */
   readonly emulator?: string;
+  /** Ends the runner. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -125,6 +127,7 @@ export async function runTests(job: Job, options: RunOptions): Promise<RunnerRes
       env: { ...environment(job, options), LIBTRAIN_SKIP_LOG: log },
       stdout: "piped",
       stderr: "piped",
+      signal: options.signal,
     }).spawn();
     const [output, , { code }] = await Promise.all([
       tee(child.stdout, options.show),

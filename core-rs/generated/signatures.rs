@@ -3,6 +3,7 @@
 const _: extern "C" fn(*mut u32, u32) -> i32 = lt_abi_version;
 const _: extern "C" fn(u32, *mut u32, u32) -> i32 = lt_inject_panic;
 const _: extern "C" fn(u32, u32, *mut u32, u32) -> i32 = lt_inject_out_of_memory;
+const _: extern "C" fn(u32, *mut u32, u32) -> i32 = lt_inject_refusal;
 const _: extern "C" fn(*mut u32, u32) -> i32 = lt_cpu_runs;
 const _: extern "C" fn(*mut u32, u32) -> i32 = lt_device_info;
 const _: extern "C" fn(u32, u32, u32, *mut u32, u32) -> i32 = lt_queue_create;
@@ -11,6 +12,10 @@ const _: extern "C" fn(u32, u32, u32, u32, *mut u32, u32) -> i32 = lt_queue_wait
 const _: extern "C" fn(u32, u32, *mut u32, u32) -> i32 = lt_queue_progress;
 const _: extern "C" fn(u32, u32, *mut u32, u32) -> i32 = lt_queue_recover;
 const _: extern "C" fn(u32, u32, *mut u32, u32) -> i32 = lt_queue_stats;
+const _: extern "C" fn(u32, u32, *mut u32, u32) -> i32 = lt_queue_hold;
+const _: extern "C" fn(u32, u32, u32, *mut u32, u32) -> i32 = lt_queue_release;
+const _: extern "C" fn(u32, u32, u32, u32, *mut u32, u32) -> i32 = lt_queue_limit;
+const _: extern "C" fn(u32, u32, *mut u32, u32) -> i32 = lt_queue_memory;
 const _: extern "C" fn(u32, u32, *mut u32, u32) -> i32 = lt_queue_trim;
 const _: extern "C" fn(u32, u32, u32, *mut u32, u32) -> i32 = lt_queue_profile;
 const _: extern "C" fn(u32, u32, u32, *mut u32, u32) -> i32 = lt_queue_timed;
@@ -20,6 +25,7 @@ const _: extern "C" fn(u32, u32, u32, *const u32, u32, *const u8, u32, *mut u32,
 const _: extern "C" fn(u32, u32, u32, u32, *mut u32, u32) -> i32 = lt_tensor_alias;
 const _: extern "C" fn(u32, u32, u32, u32, *mut u32, u32) -> i32 = lt_tensor_release;
 const _: extern "C" fn(u32, u32, u32, u32, *mut u32, u32) -> i32 = lt_tensor_version;
+const _: extern "C" fn(u32, u32, u32, u32, u32, *mut u32, u32) -> i32 = lt_tensor_role;
 const _: extern "C" fn(u32, u32, u32, u32, *mut u32, u32) -> i32 = lt_read_begin;
 const _: extern "C" fn(u32, u32, *mut u8, u32, *mut u32, u32) -> i32 = lt_read_take;
 const _: extern "C" fn(u32, u32, *mut u32, u32) -> i32 = lt_read_release;

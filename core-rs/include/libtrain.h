@@ -1,8 +1,10 @@
 /* Made from ops.toml by `deno task generate`; do not edit.
  *
  * Every export returns a status: 0, or an error's code; then `out` holds [bytes of the op's name, bytes of the reason,
- * flags (1: the device is lost, 2: what is free is known)], as u64 the record of a late error and the bytes that were asked
- * for, are held and are free, then name and reason in UTF-8. In an `out` of less than 11 words nothing is written then.
+ * flags (1: the device is lost, 2: what is free is known, 4: memory was refused)], as u64 the record of a late error and the
+ * bytes that were asked for, are held and are free; where memory was refused, as u64 the budget, the code of its source, and
+ * bytes by holder: results, weights, gradients, optimizer, data set, recorded steps, kept for reuse, buffers of kernels, reads,
+ * values being written; then name and reason in UTF-8. In an `out` of less than 11 words nothing is written then.
  * A handle is two u32: slot, generation; generation 0 is no handle. Every buffer travels with its byte length.
  * An op takes its tensors as handles and its parameters as one double each, and writes to `out`:
  * ticket (low, high), number of outputs, then for each output slot, generation, dtype, rank, sizes.
@@ -23,6 +25,9 @@ int32_t lt_inject_panic(uint32_t calls, uint32_t *out, uint32_t out_bytes);
 
 /* For tests: the next block asked from the system is refused. */
 int32_t lt_inject_out_of_memory(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* For tests: the n-th allocation of memory from now is refused. */
+int32_t lt_inject_refusal(uint32_t allocations, uint32_t *out, uint32_t out_bytes);
 
 /* For tests: how many ops this process has run on the CPU. */
 int32_t lt_cpu_runs(uint32_t *out, uint32_t out_bytes);
@@ -47,6 +52,18 @@ int32_t lt_queue_recover(uint32_t queue_slot, uint32_t queue_generation, uint32_
 
 /* Counts of handles, memory and work. */
 int32_t lt_queue_stats(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Keeps what is enqueued from being run. */
+int32_t lt_queue_hold(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
+
+/* Has what was held run, or forgets it. */
+int32_t lt_queue_release(uint32_t queue_slot, uint32_t queue_generation, uint32_t run, uint32_t *out, uint32_t out_bytes);
+
+/* Bounds the bytes that a queue may hold. */
+int32_t lt_queue_limit(uint32_t queue_slot, uint32_t queue_generation, uint32_t bytes_low, uint32_t bytes_high, uint32_t *out, uint32_t out_bytes);
+
+/* The process's memory budget, and what a queue holds by whom. */
+int32_t lt_queue_memory(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
 
 /* Gives unused memory back to the system. */
 int32_t lt_queue_trim(uint32_t queue_slot, uint32_t queue_generation, uint32_t *out, uint32_t out_bytes);
@@ -74,6 +91,9 @@ int32_t lt_tensor_release(uint32_t queue_slot, uint32_t queue_generation, uint32
 
 /* How often a tensor's storage was written in place, and by which op last. */
 int32_t lt_tensor_version(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Says what a tensor's bytes count as: weights, gradients, …. */
+int32_t lt_tensor_role(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t role, uint32_t *out, uint32_t out_bytes);
 
 /* Asks for a tensor's values. */
 int32_t lt_read_begin(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);

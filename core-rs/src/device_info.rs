@@ -1,5 +1,6 @@
 //! What this machine is, as JSON for `doctor` and for the run's records. It names no host and no user.
 
+use crate::budget::{self, Figures};
 use crate::cpu::isa::Isa;
 use crate::cuda::probe;
 use crate::json::{Object, strings};
@@ -21,7 +22,15 @@ pub fn json() -> String {
         .value("memory", bytes("VmRSS").unwrap_or(0) * 1024)
         .value("peakMemory", bytes("VmHWM").unwrap_or(0) * 1024)
         .value("threads", own_threads.unwrap_or(0));
-    Object::new().value("cpu", cpu.end()).value("process", process.end()).value("cuda", probe::find().json()).end()
+    let Figures { held, budget, source } = budget::figures();
+    let memory = Object::new().value("budget", budget).value("source", source as u32).value("held", held);
+    let memory = memory.end();
+    Object::new()
+        .value("cpu", cpu.end())
+        .value("memory", memory)
+        .value("process", process.end())
+        .value("cuda", probe::find().json())
+        .end()
 }
 
 /// The first line `name : value` of a file under /proc.

@@ -1,5 +1,6 @@
 //! Errors, which cross the C ABI as a status code and fields (`abi/buffers.rs`).
 
+use crate::budget::{HOLDERS, Refused, Source};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -55,12 +56,9 @@ pub enum Error {
         op: &'static str,
         index: usize,
     },
-    /// `free`: what the device has left, where it can tell.
     OutOfMemory {
         op: &'static str,
-        asked: usize,
-        held: usize,
-        free: Option<usize>,
+        memory: Box<Refused>,
     },
     Late {
         op: &'static str,
@@ -68,6 +66,8 @@ pub enum Error {
         message: String,
         /// Whether the device went with it.
         lost: bool,
+        /// Where memory is what it failed for.
+        memory: Option<Box<Refused>>,
     },
     Panic {
         op: &'static str,
@@ -116,6 +116,14 @@ impl Error {
     /// What an op without a CUDA side says on a CUDA queue.
     pub fn no_cuda_kernel(op: &'static str) -> Self {
         Error::unsupported(op, "This op has no CUDA kernel yet")
+    }
+
+    /// What the system or a driver refused; `free` is what it has left, where it can tell.
+    pub fn no_memory(op: &'static str, asked: usize, free: Option<usize>) -> Self {
+        let free = free.map(|free| free as u64);
+        let by = [0; HOLDERS];
+        let memory = Refused { asked: asked as u64, held: 0, free, budget: 0, source: Source::System, by };
+        Error::OutOfMemory { op, memory: Box::new(memory) }
     }
 
     pub fn state(op: &'static str, message: impl Into<String>) -> Self {
@@ -182,17 +190,19 @@ impl Error {
                 "Expected a tensor of this device and Worker as handle {index}, got one of another: copy its values with data() and tensor()"
             )
             .into(),
-            Error::OutOfMemory { asked, held, free, .. } => {
-                let left = free.map_or(String::new(), |free| format!("{free} bytes are free, "));
-                format!(
-                    "Expected to allocate {asked} bytes, the system refused ({left}{held} bytes are held by this device): dispose tensors, or use a smaller batch"
-                )
-                .into()
-            }
+            Error::OutOfMemory { memory, .. } => memory.reason().into(),
             Error::DeviceLost { message, .. } => {
                 format!("{message}: the GPU is lost to this process: start it anew, from its last checkpoint").into()
             }
             Error::Panic { message, .. } => format!("Internal error: {message}; please report it").into(),
+        }
+    }
+
+    /// What is known of the memory that was refused.
+    pub fn memory(&self) -> Option<&Refused> {
+        match self {
+            Error::OutOfMemory { memory, .. } | Error::Late { memory: Some(memory), .. } => Some(memory),
+            _ => None,
         }
     }
 

@@ -3,6 +3,7 @@
 #[macro_use]
 pub mod cpu;
 pub mod abi;
+pub mod budget;
 pub mod cuda;
 pub mod device_info;
 pub mod dtype;

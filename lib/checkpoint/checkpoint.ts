@@ -1,5 +1,7 @@
 /** A training's state in a safetensors file. */
 import { sha256Of } from "../io/sha256.ts";
+import { requireNoneLost } from "./finite.ts";
+import { requirePath } from "./paths.ts";
 import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { type Counters, startingCounters, type State } from "./state.ts";
 
@@ -23,22 +25,46 @@ async function checksum(tensors: ReadonlyMap<string, SafeTensor>, texts: readonl
   return await sha256Of(new TextEncoder().encode(lines.join("\n")));
 }
 
-/** Writes a checkpoint atomically: whatever happens, the path holds the old one or the new one. */
+/**
+ * Writes a checkpoint atomically: whatever happens, the path holds the old one or the new one.
+ *
+ * Rejects with a StateError where numbers of the state are not finite and those saved at that path are.
+ */
 export async function saveCheckpoint(path: string, { state, config }: Checkpoint): Promise<void> {
+  requirePath("saveCheckpoint", path);
+  await requireNoneLost(path, state.tensors, () => savedTensors(path));
   const counters = JSON.stringify(state.counters);
   const settings = JSON.stringify(config);
   const sha256 = await checksum(state.tensors, [counters, settings]);
   await writeSafetensors(path, state.tensors, { metadata: { format, counters, config: settings, sha256 } });
 }
 
+/** The tensors of the checkpoint at a path; undefined where there is none that can be read. */
+export async function savedTensors(path: string): Promise<State["tensors"] | undefined> {
+  try {
+    return (await loadCheckpoint(path)).state.tensors;
+  } catch (error) {
+    if (error instanceof SafetensorsError) return undefined;
+    throw error;
+  }
+}
+
 function parsed(path: string, name: string, text: string | undefined): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text ?? "");
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
     // Told below, as every other wrong text.
   }
-  throw new SafetensorsError(`Expected "${path}" to hold its ${name} as JSON, got ${text}: take another checkpoint`);
+  throw new SafetensorsError(
+    `Expected "${path}" to hold its ${name} as JSON, got ${brief(text)}: take another checkpoint`,
+  );
+}
+
+/** A value of a file in a message. */
+function brief(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value) ?? "undefined";
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 /** The counters that are no whole numbers. */
@@ -47,8 +73,15 @@ const fractions = ["lossSum", "trainSeconds", "epochSeconds"];
 /** Those that are null before the first epoch is over, or where there are no classes. */
 const results = ["trainLoss", "trainTop1", "correct"];
 
+/** Whether a value is an object of numbers, with null for those that are none; undefined too, where there are none. */
+function areNumbers(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((each) => each === null || Number.isFinite(each));
+}
+
 function isCounter(name: string, value: unknown): boolean {
-  if (name === "sampler") return typeof value === "object";
+  if (name === "sampler") return typeof value === "object" && !Array.isArray(value);
   if (name === "plan") return value === null || typeof value === "string";
   if (results.includes(name)) return value === null || Number.isFinite(value);
   if (fractions.includes(name)) return Number.isFinite(value);
@@ -57,10 +90,11 @@ function isCounter(name: string, value: unknown): boolean {
 
 function checkedCounters(path: string, text: string | undefined): Counters {
   const counters = parsed(path, "counters", text);
-  const wrong = Object.keys(startingCounters).find((name) => !isCounter(name, counters[name]));
+  const wrong = Object.keys(startingCounters).find((name) => !isCounter(name, counters[name])) ??
+    ["metricSums", "trainMetrics"].find((name) => !areNumbers(counters[name]));
   if (wrong !== undefined) {
     throw new SafetensorsError(
-      `Expected "${path}" to hold the counter ${wrong}, got ${counters[wrong]}: take another checkpoint`,
+      `Expected "${path}" to hold the counter ${wrong}, got ${brief(counters[wrong])}: take another checkpoint`,
     );
   }
   return counters as unknown as Counters;
@@ -68,6 +102,7 @@ function checkedCounters(path: string, text: string | undefined): Counters {
 
 /** Reads a checkpoint; a file that is damaged or is none gives a SafetensorsError that names it. */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
+  requirePath("loadCheckpoint", path);
   const { tensors, metadata } = await readSafetensors(path);
   const own = metadata["format"];
   if (own !== format) {

@@ -1,7 +1,8 @@
 /** The checkpoints that a run keeps: the newest and the one before it. */
 import { join } from "node:path";
 import { isThere, partialSuffix, removeIfThere, syncFolder } from "../io/atomic_file.ts";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint, savedTensors } from "./checkpoint.ts";
+import { requireNoneLost } from "./finite.ts";
 import { SafetensorsError } from "./safetensors.ts";
 
 /** A checkpoint that was found. */
@@ -54,6 +55,8 @@ export class Checkpoints {
 
   /** Saves a checkpoint; the newest one so far stays as the previous one. */
   async save(checkpoint: Checkpoint): Promise<void> {
+    const { state } = checkpoint;
+    await requireNoneLost(this.newest, state.tensors, () => savedTensors(this.newest));
     // Whole under a name of its own first, so that a full disk costs neither of the two.
     await saveCheckpoint(this.#next, checkpoint);
     await this.#moveUp();
@@ -84,8 +87,7 @@ export class Checkpoints {
     try {
       return { ...await loadCheckpoint(path), path };
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      if (error instanceof SafetensorsError) return error;
+      if (error instanceof SafetensorsError) return error.cause instanceof Deno.errors.NotFound ? undefined : error;
       throw error;
     }
   }

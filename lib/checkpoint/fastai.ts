@@ -5,9 +5,11 @@ import type { AnyModule } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { type Except, type LeftOut, leftOutBy, partsOf } from "./except.ts";
+import { firstNonFiniteOf, nonFiniteText } from "./finite.ts";
 import { type Floats, floatsFor, floatsOf } from "./floats.ts";
-import { listNames, prefixOf } from "./names.ts";
-import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
+import { listNames, mostNames, prefixOf, withoutPrefix } from "./names.ts";
+import { requirePath } from "./paths.ts";
+import { readSafetensors, type SafeTensor, writeSafetensors } from "./safetensors.ts";
 import { readTensors } from "./state.ts";
 import type { LoadedWeights } from "./weights.ts";
 
@@ -70,8 +72,8 @@ function misfits(
   const why = [
     ...(missing.length > 0 ? [`missing ${listNames(missing)}`] : []),
     ...(unexpected.length > 0 ? [`not in this model ${listNames(unexpected)}`] : []),
-    ...[...other.values()].slice(0, 4),
-    ...(other.size > 4 ? [`and ${other.size - 4} more that do not fit`] : []),
+    ...[...other.values()].slice(0, mostNames),
+    ...(other.size > mostNames ? [`and ${other.size - mostNames} more that do not fit`] : []),
   ].join("; ");
   return { missing, unexpected, mismatched: [...other.keys()], why };
 }
@@ -98,6 +100,8 @@ export interface ImportOptions {
    * must fit. A name that matches nothing is an error.
    */
   except?: Except;
+  /** What the names in the file have before fastai's, say `module.`; by default nothing. Names without it are left aside. */
+  prefix?: string;
 }
 
 /**
@@ -106,15 +110,17 @@ export interface ImportOptions {
  */
 export function writeFastai(
   model: AnyModule,
-  saved: ReadonlyMap<string, SafeTensor>,
-  { strict = true, except }: ImportOptions = {},
+  all: ReadonlyMap<string, SafeTensor>,
+  { strict = true, except, prefix = "" }: ImportOptions = {},
 ): LoadedWeights {
   const entries = entriesOf(model);
   const names = entries.map(({ name }) => name);
-  const prefix = prefixOf(saved.keys(), new Set(names));
-  if (prefix !== undefined) {
+  const saved = withoutPrefix(all, prefix);
+  const before = prefixOf(saved.keys(), new Set(names));
+  if (before !== undefined) {
     throw new StateError(
-      `Cannot import these weights: their names begin with "${prefix}", which fastai's do not: save them without it`,
+      `Cannot import these weights: their names begin with "${before}", which fastai's do not: pass prefix: ` +
+        `"${prefix}${before}"`,
     );
   }
   const paths = entries.flatMap(({ path }) => path ?? []);
@@ -177,14 +183,6 @@ export async function readFastai(model: AnyModule, options: { steps?: number } =
   }));
 }
 
-/** A file of torch.save is a ZIP archive. */
-async function isTorchSave(path: string): Promise<boolean> {
-  using file = await Deno.open(path);
-  const first = new Uint8Array(4);
-  await file.read(first);
-  return first.join() === "80,75,3,4";
-}
-
 /**
  * Loads weights trained with fastai or PyTorch into a model of the same options.
  *
@@ -208,25 +206,25 @@ export async function importFastai(
   path: string,
   options: ImportOptions = {},
 ): Promise<LoadedWeights> {
+  requirePath("importFastai", path);
   return writeFastai(model, await readStateDict(path), options);
 }
 
-/** The tensors of a state dict's file, with what to do where it is one of torch.save. */
+/** The tensors of a state dict's file. */
 export async function readStateDict(path: string): Promise<ReadonlyMap<string, SafeTensor>> {
-  if (await isTorchSave(path)) {
-    throw new SafetensorsError(
-      `Cannot read "${path}": Expected a safetensors file, got one of torch.save. Convert it with ` +
-        `python -c "import sys, torch; from safetensors.torch import save_file; d = torch.load(sys.argv[1], 'cpu'); ` +
-        `save_file({k: v.contiguous() for k, v in d.get('model', d).items()}, sys.argv[2])" IN.pth OUT.safetensors`,
-    );
-  }
   return (await readSafetensors(path)).tensors;
 }
 
 /**
  * Writes a model's weights and buffers as fastai's state dict, which `model.load_state_dict(load_file(path))` takes in
- * PyTorch, strictly. The file appears whole or not at all.
+ * PyTorch, strictly. The file appears whole or not at all. Rejects with a StateError where weights are not finite.
  */
 export async function exportFastai(model: AnyModule, path: string, options: { steps?: number } = {}): Promise<void> {
-  await writeSafetensors(path, await readFastai(model, options), { metadata: { format: "pt" } });
+  requirePath("exportFastai", path);
+  const weights = await readFastai(model, options);
+  const broken = firstNonFiniteOf(weights);
+  if (broken !== undefined) {
+    throw new StateError(`Cannot export these weights: ${nonFiniteText(broken)}: export those of an earlier state`);
+  }
+  await writeSafetensors(path, weights, { metadata: { format: "pt" } });
 }

@@ -1,5 +1,7 @@
 import { writeFileAtomic } from "../io/atomic_file.ts";
+import { foreignFile } from "./foreign_files.ts";
 import {
+  type Header,
   type HeaderEntry,
   maxHeaderBytes,
   parseHeader,
@@ -67,19 +69,59 @@ function allocate(entry: HeaderEntry): SafeTensor {
   return { dtype, shape, data: new arrayOf[dtype]((end - begin) / safeDtypeBytes[dtype]) } as SafeTensor;
 }
 
+/** Bytes at the beginning and the end of a file by which it is told from others. */
+const tellingBytes = 65_536;
+
+/** A file that is there, open. */
+async function opened(path: string): Promise<Deno.FsFile> {
+  try {
+    // Before it is opened: opening a pipe waits for somebody who writes into it.
+    const { isFile, isDirectory } = await Deno.stat(path);
+    if (isFile) return await Deno.open(path);
+    const got = isDirectory ? "a folder" : "no regular file";
+    throw new SafetensorsError(`Expected "${path}" to be a file, got ${got}: give the path of a .safetensors file`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      throw new SafetensorsError(`Cannot find "${path}": give the path of a .safetensors file`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Says what a file is that cannot be read, where its bytes tell. */
+async function requireSafetensors(file: Deno.FsFile, size: number, path: string): Promise<void> {
+  const part = async (from: number): Promise<Uint8Array> => {
+    const bytes = new Uint8Array(Math.min(tellingBytes, size - from));
+    await file.seek(from, Deno.SeekMode.Start);
+    await readExactly(file, bytes, path);
+    return bytes;
+  };
+  const foreign = foreignFile(path, { first: await part(0), last: await part(Math.max(0, size - tellingBytes)) });
+  if (foreign === undefined) return;
+  throw new SafetensorsError(
+    `Cannot read "${path}": Expected a safetensors file, got ${foreign.what}. ${foreign.cure}`,
+  );
+}
+
 /**
  * Reads a safetensors file. Everything is checked against the file's size before anything is allocated, so a damaged or
- * hostile file gives a {@linkcode SafetensorsError} that names the file and the tensor, and never much memory.
+ * hostile file gives a {@linkcode SafetensorsError} that names the file and the tensor, and never much memory; a file of
+ * another kind is called what it is.
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  using file = await Deno.open(path);
-  const { size, isFile } = await file.stat();
-  if (!isFile) throw new SafetensorsError(`Expected "${path}" to be a file: give the path of a .safetensors file`);
-  const first = new Uint8Array(Math.min(8, size));
-  await readExactly(file, first, path);
-  const headerBytes = new Uint8Array(parseHeaderLength(first, size, path));
-  await readExactly(file, headerBytes, path);
-  const header = parseHeader(headerBytes, size - 8 - headerBytes.length, path);
+  using file = await opened(path);
+  const { size } = await file.stat();
+  let header: Header;
+  try {
+    const first = new Uint8Array(Math.min(8, size));
+    await readExactly(file, first, path);
+    const headerBytes = new Uint8Array(parseHeaderLength(first, size, path));
+    await readExactly(file, headerBytes, path);
+    header = parseHeader(headerBytes, size - 8 - headerBytes.length, path);
+  } catch (error) {
+    if (error instanceof SafetensorsError) await requireSafetensors(file, size, path);
+    throw error;
+  }
   const tensors = new Map<string, SafeTensor>();
   for (const entry of header.entries) {
     const tensor = allocate(entry);

@@ -121,7 +121,9 @@ function parseEntry(name: string, value: unknown, file: string): HeaderEntry {
  * `fileBytes` is the size of the whole file.
  */
 export function parseHeaderLength(first: Uint8Array, fileBytes: number, file: string): number {
-  if (first.length < 8) refuse(file, `expected at least 8 bytes, got ${first.length}`);
+  if (first.length < 8) {
+    refuse(file, `expected at least 8 bytes, got ${first.length}${first.length === 0 ? ", for it is empty" : ""}`);
+  }
   const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) {
     refuse(file, `expected a header of at most ${maxHeaderBytes} bytes, its length says ${length}`);

@@ -11,8 +11,10 @@ import type { TensorData } from "../tensor/typed_arrays.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { type Except, type LeftOut, leftOutBy, partsOf } from "./except.ts";
 import { floatsFor, floatsOf } from "./floats.ts";
-import { listNames, prefixOf } from "./names.ts";
-import { readSafetensors, type SafeTensor, writeSafetensors } from "./safetensors.ts";
+import { listNames, mostNames, prefixOf, withoutPrefix } from "./names.ts";
+import { requireNoneLost } from "./finite.ts";
+import { requirePath } from "./paths.ts";
+import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
 import { readTensors } from "./state.ts";
 
 /** How {@linkcode loadWeights} takes a file's tensors. */
@@ -51,7 +53,8 @@ export interface LoadedWeights {
 
 /**
  * Writes a model's parameters and buffers, without counters of random numbers, to a safetensors file, under their paths in
- * the model and in their own dtype. The file appears whole or not at all.
+ * the model and in their own dtype. The file appears whole or not at all. Rejects with a StateError where weights are not
+ * finite and those saved at that path are.
  *
  * @example
  * ```ts
@@ -64,10 +67,22 @@ export interface LoadedWeights {
  * ```
  */
 export async function saveWeights(model: AnyModule, path: string): Promise<void> {
+  requirePath("saveWeights", path);
   const counters = countersOf(model);
   const named = [...await readTensors({ model })].map(([name, saved]) => [name.slice("model.".length), saved] as const)
     .filter(([path]) => !counters.has(path));
+  await requireNoneLost(path, new Map(named), () => tensorsIn(path));
   await writeSafetensors(path, new Map(named), { metadata: { format: "libtrain-weights-1" } });
+}
+
+/** The tensors of a file; undefined where there is none that can be read. */
+async function tensorsIn(path: string): Promise<ReadonlyMap<string, SafeTensor> | undefined> {
+  try {
+    return (await readSafetensors(path)).tensors;
+  } catch (error) {
+    if (error instanceof SafetensorsError) return undefined;
+    throw error;
+  }
 }
 
 /** Where a model has counters of random numbers: they belong to its training, and are no weights. */
@@ -106,7 +121,7 @@ function describe(
   found: LoadedWeights,
 ): string {
   const { missing, unexpected, mismatched } = found;
-  const others = mismatched.slice(0, 4).map((path) => {
+  const others = mismatched.slice(0, mostNames).map((path) => {
     const { dtype, shape } = saved.get(path)!;
     const target = live.get(path)!;
     return `expected "${path}" as ${target.dtype} [${target.shape.join(", ")}], got ${dtype} [${shape.join(", ")}]`;
@@ -115,7 +130,7 @@ function describe(
     ...(missing.length > 0 ? [`missing ${listNames(missing)}`] : []),
     ...(unexpected.length > 0 ? [`not in this model ${listNames(unexpected)}`] : []),
     ...others,
-    ...(mismatched.length > 4 ? [`and ${mismatched.length - 4} more of another shape`] : []),
+    ...(mismatched.length > mostNames ? [`and ${mismatched.length - mostNames} more of another shape`] : []),
   ].join("; ");
 }
 
@@ -148,6 +163,7 @@ export async function loadWeights(
     known: ["strict", "prefix", "except"],
     names: elsewhere,
   });
+  requirePath("loadWeights", path);
   const { strict = true, prefix, except } = options;
   const { tensors, usual } = await readWeights(path);
   const counters = countersOf(model);
@@ -157,6 +173,14 @@ export async function loadWeights(
   if (before !== undefined) {
     const whole = `${prefix ?? usual}${before}`;
     throw cannotLoad(path, `its names begin with "${before}", those of the model do not: pass prefix: "${whole}"`);
+  }
+  const within = prefixOf(live.keys(), new Set(saved.keys()));
+  if (within !== undefined) {
+    const part = within.slice(0, -1);
+    throw cannotLoad(
+      path,
+      `the model's names begin with "${within}", those of the file do not: load it into "${part}"`,
+    );
   }
   const leftOut = leftOutBy("loadWeights", except, new Set([...live.keys(), ...saved.keys()]));
   const found = misfits(live, saved, leftOut);
@@ -192,18 +216,23 @@ function cureOf({ missing, unexpected, mismatched }: LoadedWeights, some: boolea
 
 /** The tensors of a file, or of a run's newest checkpoint, and what their names have before the model's paths. */
 async function readWeights(path: string): Promise<{ tensors: ReadonlyMap<string, SafeTensor>; usual: string }> {
-  const { isDirectory } = await Deno.stat(path);
-  if (!isDirectory) return { tensors: (await readSafetensors(path)).tensors, usual: "" };
+  const stat = await Deno.stat(path).catch(() => undefined);
+  if (stat === undefined) throw cannotLoad(path, "it is not there: give a safetensors file, or a run's folder");
+  if (!stat.isDirectory) return { tensors: (await readSafetensors(path)).tensors, usual: "" };
   const found = await new Checkpoints(path).load();
   if (found !== undefined) return { tensors: found.state.tensors, usual: "model." };
   throw cannotLoad(path, "it is a folder without a checkpoint: give the folder of a run that has saved one, or a file");
 }
 
 /** The tensors whose names begin with a prefix, without it. */
-function belowPrefix(tensors: ReadonlyMap<string, SafeTensor>, prefix: string, path: string): Map<string, SafeTensor> {
-  const below = [...tensors].filter(([name]) => name.startsWith(prefix));
-  if (below.length === 0) {
+function belowPrefix(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  prefix: string,
+  path: string,
+): ReadonlyMap<string, SafeTensor> {
+  const below = withoutPrefix(tensors, prefix);
+  if (below.size === 0) {
     throw cannotLoad(path, `Expected names that begin with "${prefix}", got ${listNames([...tensors.keys()])}`);
   }
-  return new Map(below.map(([name, value]) => [name.slice(prefix.length), value]));
+  return below;
 }

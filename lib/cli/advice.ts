@@ -1,5 +1,5 @@
 /** What the library's errors mean on a command line: in flags, with commands that help, and with an exit status. */
-import { data, DeviceError, recipe } from "../../mod.ts";
+import { data, DeviceError, OutOfMemoryError, recipe } from "../../mod.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { UsageError } from "./flags.ts";
 import { flagName, inFlags } from "./settings_flags.ts";
@@ -13,8 +13,13 @@ export interface Advice {
 /** An error's text, whatever was thrown; where the library names another device, with the flag that takes it. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // It names settings by their paths.
+  if (error instanceof OutOfMemoryError) return inFlags(error.message);
   if (!(error instanceof DeviceError) || error.instead === undefined) {
-    return error.message.replace("pass strict: false", "pass --no-strict");
+    return error.message.replace("pass strict: false", "pass --no-strict").replace(
+      /pass prefix: ("[^"]*")/,
+      "pass --prefix $1",
+    );
   }
   const { op, reason, instead } = error;
   if (op === undefined) return `${reason}: use --device ${instead}, or run \`deno task doctor\``;

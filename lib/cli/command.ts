@@ -1,10 +1,12 @@
 import { adviceOn } from "./advice.ts";
+import { Endings, noteStack, wantsJson } from "./endings.ts";
 import { exitCodes } from "./exit_codes.ts";
 import type { BooleanFlag, CommandLine, Flags, FlagValues } from "./flags.ts";
 import { helpText } from "./help.ts";
 import { parseFlags } from "./parse_flags.ts";
+import { Paths } from "./paths.ts";
 import { registerFlag, registerModules } from "./register_modules.ts";
-import { processStreams, Report, type Streams } from "./report.ts";
+import { Report, type Streams } from "./report.ts";
 
 export { messageOf } from "./advice.ts";
 
@@ -12,9 +14,15 @@ const jsonFlag: BooleanFlag = { kind: "boolean", help: "Print one JSON object on
 
 /** What a command's body gets. */
 export interface CommandContext<F extends Flags> {
+  /** Their values; those that are paths as the library takes them, wherever the person stands. */
   readonly flags: FlagValues<F>;
+  /** The words, likewise. */
   readonly words: readonly string[];
   readonly report: Report;
+  /** Aborts where a signal ends the process at once, for children that are to end with it. */
+  readonly signal: AbortSignal;
+  /** Calls a function where a signal ends the process at once. */
+  onStop(cleanup: () => void): void;
 }
 
 /** A command: its command line (`--json` and `--help` come by themselves) and its body, which gives the exit status. */
@@ -24,48 +32,63 @@ export interface Command<F extends Flags> extends CommandLine<F> {
   readonly registers?: boolean;
 }
 
-/** With `--json`, a reader that parses stdout gets an object on failure too. */
-function answerError(report: Report, message: string, exitCode: number): void {
-  if (!report.answered) report.result({ error: message, exitCode });
-}
-
-/** Asks for the permission first: reading a variable without it would prompt on a terminal. */
-function debugging(): boolean {
-  const variable = "LIBTRAIN_DEBUG";
-  const granted = Deno.permissions.querySync({ name: "env", variable }).state === "granted";
-  return granted && (Deno.env.get(variable) ?? "") !== "";
+/** What a command is run with; in a test, streams and paths of its own. */
+export interface RunCommandOptions {
+  readonly streams?: Streams;
+  readonly paths?: Paths;
+  /** What watches over the process, where the command has it to itself. */
+  readonly endings?: Endings;
 }
 
 /**
  * Runs a command and gives its exit status; never throws. A wrong command line gives 2, any other error 1, each with
  * its message alone on stderr; its stack follows where the environment has `LIBTRAIN_DEBUG`.
- *
- * A task ends with `if (import.meta.main) Deno.exit(await runCommand(Deno.args, command));`
  */
 export async function runCommand<F extends Flags>(
   args: readonly string[],
   command: Command<F>,
-  options: { streams?: Streams } = {},
+  { streams, paths = new Paths(), endings }: RunCommandOptions = {},
 ): Promise<number> {
-  const streams = options.streams ?? processStreams();
-  let report = new Report({ json: args.includes("--json"), streams });
+  const begun = (json: boolean): Report => {
+    const report = new Report({ json, streams: streams ?? endings?.report.streams, paths });
+    if (endings !== undefined) endings.report = report;
+    return report;
+  };
+  let report = begun(wantsJson(args));
   try {
-    if (command.registers) await registerModules(args);
+    if (command.registers) await registerModules(args, paths);
     // Now: what was registered may have flags and names of its own.
     const own = command.registers ? { ...command.flags, register: registerFlag } : command.flags;
     const line = { ...command, flags: { ...own, json: jsonFlag } };
-    const parsed = parseFlags(args, line);
+    const parsed = parseFlags(args, line, paths);
     if (parsed.help) {
-      streams.out(`${helpText(line)}\n`);
+      const help = helpText(line);
+      if (report.json) report.result({ help });
+      else report.streams.out(`${help}\n`);
       return exitCodes.done;
     }
-    report = new Report({ json: parsed.values.json, streams });
-    return await command.run({ flags: parsed.values as unknown as FlagValues<F>, words: parsed.words, report });
+    if (parsed.values.json !== report.json) report = begun(parsed.values.json);
+    return await command.run({
+      flags: parsed.values as unknown as FlagValues<F>,
+      words: parsed.words,
+      report,
+      signal: endings?.signal ?? new AbortController().signal,
+      onStop: (cleanup) => endings?.onStop(cleanup),
+    });
   } catch (error) {
     const { message, exitCode } = adviceOn(error);
     report.note(`error: ${message}`);
-    if (debugging() && error instanceof Error && error.stack !== undefined) report.note(error.stack);
-    answerError(report, message, exitCode);
+    noteStack(report, error);
+    report.ended({ error: message, exitCode });
     return exitCode;
   }
+}
+
+/** A task's last line, `if (import.meta.main) await main(command)`: runs it as the process's only command, and exits. */
+export async function main<F extends Flags>(
+  command: Command<F>,
+  args: readonly string[] = Deno.args,
+  endings: Endings = new Endings(args).watch(),
+): Promise<never> {
+  Deno.exit(await runCommand(args, command, { endings }));
 }

@@ -26,6 +26,9 @@ export interface NumberFlag {
   readonly below?: number;
 }
 
+/** Whether a text is a path; a function where it may be something else. */
+export type IsPath = true | ((text: string) => boolean);
+
 /** A flag that takes any text: a path, a name. */
 export interface StringFlag {
   readonly kind: "string";
@@ -33,6 +36,8 @@ export interface StringFlag {
   readonly default?: string;
   /** What stands for the value in the help text, `text` unless given. */
   readonly placeholder?: string;
+  /** Whether it is a path: what is typed is then relative to where the person stands. Some are that or a name. */
+  readonly path?: IsPath;
 }
 
 /** A flag that takes one of a few words. */
@@ -77,6 +82,8 @@ export interface CommandLine<F extends Flags> {
     readonly help: string;
     readonly max: number;
     readonly required?: boolean;
+    /** Whether they are paths, relative to where the person stands. */
+    readonly path?: IsPath;
   };
   /** Whole command lines to show as examples. */
   readonly examples?: readonly string[];

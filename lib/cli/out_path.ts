@@ -1,39 +1,106 @@
-import { dirname } from "@std/path";
+/** Whether a command may write where it is asked to, told before any work. */
+import { basename, dirname, resolve } from "@std/path";
 import { UsageError } from "./flags.ts";
+import type { Paths } from "./paths.ts";
 
-/** Refuses an `--out` that a task has no permission to write below `folder`, with the command that has. */
-export function checkOut(task: string, out: string, options: { folder?: string; flag?: string } = {}): void {
-  const { folder = out, flag = "out" } = options;
-  const state = Deno.permissions.querySync({ name: "write", path: folder }).state;
-  if (state === "granted") return;
-  throw new UsageError(
-    `Cannot write to "${out}": \`deno task ${task}\` may write below runs and .cache only. To allow it, run ` +
-      `\`deno run -P=${task} --allow-write="${folder}" tasks/${task}.ts --${flag} "${out}"\``,
-  );
+/** Which flag names the place, and where the person stands. */
+export interface OutOptions {
+  readonly flag?: string;
+  readonly paths?: Paths;
+}
+
+/**
+ * Refuses an `--out` that a task has no permission to write below, with the command that has, and one that cannot be a
+ * folder.
+ */
+export function checkOut(task: string, out: string, options: OutOptions = {}): void {
+  requireGranted(task, out, out, options);
+  requireFolder(out, options);
 }
 
 /** {@linkcode checkOut} for a folder to go on in; one that is not there is told of by who looks for it. */
-export function checkResume(task: string, folder: string): void {
+export function checkResume(task: string, folder: string, paths?: Paths): void {
   try {
     Deno.statSync(folder);
   } catch {
     return;
   }
-  checkOut(task, folder, { flag: "resume" });
+  requireGranted(task, folder, folder, { flag: "resume", paths });
 }
 
 /** {@linkcode checkOut} for a file, which is written under another name beside it first. */
-export function checkOutFile(task: string, out: string, flag?: string): void {
-  checkOut(task, out, { folder: dirname(out), flag });
+export function checkOutFile(task: string, out: string, options: OutOptions = {}): void {
+  const { flag = "out" } = options;
+  if (/[/\\]$/.test(out)) {
+    throw new UsageError(`Expected --${flag} as a file, got the folder "${out}": add a file's name`);
+  }
+  const folder = dirname(out);
+  requireGranted(task, out, folder, options);
+  if (stateOf(out)?.isDirectory) {
+    throw new UsageError(`Expected --${flag} as a file, got "${out}", which is a folder: add a file's name`);
+  }
+  // The name under which it is written first is longer.
+  requireName(unfinished(out), out, flag);
+  requireFolder(folder, { ...options, of: out });
 }
 
-/** Makes the folder that a file will be in. One that is there is left alone: making it would ask for a permission. */
-export async function makeFolderOf(file: string): Promise<void> {
-  const folder = dirname(file);
+/** The name under which a file is written before it is whole. */
+function unfinished(out: string): string {
+  return `${out}.partial`;
+}
+
+/** Removes what was written of a file before a signal ended the command. */
+export function removeUnfinished(out: string): void {
   try {
-    await Deno.stat(folder);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    await Deno.mkdir(folder, { recursive: true });
+    Deno.removeSync(unfinished(out));
+  } catch {
+    // Nothing was written yet.
+  }
+}
+
+/** What lies at a path; undefined where there is nothing, or nothing can be. */
+function stateOf(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function requireGranted(task: string, out: string, folder: string, { flag = "out", paths }: OutOptions): void {
+  const state = Deno.permissions.querySync({ name: "write", path: folder }).state;
+  if (state === "granted") return;
+  // The line is for the project's folder, wherever the person stands.
+  const place = paths?.elsewhere ? (path: string): string => resolve(path) : (path: string): string => path;
+  const line = `deno run -P=${task} --allow-write="${place(folder)}" tasks/${task}.ts --${flag} "${place(out)}"`;
+  throw new UsageError(
+    `Cannot write to "${out}": \`deno task ${task}\` may write below runs and .cache only. To allow it, run ` +
+      `\`${paths?.elsewhere ? `cd ${paths.work} && ` : ""}${line}\``,
+  );
+}
+
+/** The longest name of a file that usual file systems take, in bytes. */
+const longestName = 255;
+
+function requireName(path: string, shown: string, flag: string): void {
+  const bytes = new TextEncoder().encode(basename(path)).length;
+  if (bytes <= longestName) return;
+  throw new UsageError(
+    `Expected --${flag} with a name of at most ${longestName} bytes, got one of ${bytes} in "${shown}": shorten it`,
+  );
+}
+
+/** Refuses a folder that cannot be made, or not be written into. */
+function requireFolder(folder: string, { flag = "out", of = folder }: OutOptions & { of?: string }): void {
+  for (let at = folder;; at = dirname(at)) {
+    requireName(at, of, flag);
+    const found = stateOf(at);
+    if (found?.isDirectory) return;
+    if (found !== undefined) {
+      throw new UsageError(
+        `Cannot write to "${of}": "${at}" is a file where a folder is needed: give another --${flag}`,
+      );
+    }
+    if (dirname(at) === at) return;
   }
 }

@@ -1,7 +1,16 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
-import { type CommandLine, type Flag, type Flags, type FlagValues, type NumberFlag, UsageError } from "./flags.ts";
+import {
+  type CommandLine,
+  type Flag,
+  type Flags,
+  type FlagValues,
+  type IsPath,
+  type NumberFlag,
+  UsageError,
+} from "./flags.ts";
+import type { Paths } from "./paths.ts";
 
 /** A command line after parsing. */
 export interface ParsedFlags<F extends Flags> {
@@ -53,13 +62,19 @@ function isWithin(value: number, { min, max, above, below }: NumberFlag): boolea
     value < (below ?? Infinity);
 }
 
-function flagValue(name: string, flag: Flag, raw: unknown): string | number | boolean | undefined {
+/** A text as the library takes it. */
+function placed(text: string, path: IsPath | undefined, paths: Paths | undefined): string {
+  const isPath = typeof path === "function" ? path(text) : path === true;
+  return isPath && paths !== undefined ? paths.given(text) : text;
+}
+
+function flagValue(name: string, flag: Flag, raw: unknown, paths?: Paths): string | number | boolean | undefined {
   if (flag.kind === "boolean") return raw === true;
   if (raw === undefined) return undefined;
   if (flag.kind === "switch") return raw === true;
   const text = String(raw);
   if (text === "") throw noValue(name);
-  if (flag.kind === "string") return text;
+  if (flag.kind === "string") return placed(text, flag.path, paths);
   if (flag.kind === "choice") {
     if (flag.choices.includes(text)) return text;
     throw new UsageError(`Expected --${name} to be one of ${flag.choices.join(", ")}, got "${text}"`);
@@ -78,9 +93,14 @@ function flagValue(name: string, flag: Flag, raw: unknown): string | number | bo
  * Parses a command line by its declaration.
  *
  * Throws {@linkcode UsageError} for an unknown flag (naming the closest known one), a missing value, a number out of
- * its range and a word too many. Where a flag is given twice, the last one counts.
+ * its range and a word too many. Where a flag is given twice, the last one counts. Flags and words that are paths are
+ * resolved by `paths`, if given.
  */
-export function parseFlags<F extends Flags>(args: readonly string[], command: CommandLine<F>): ParsedFlags<F> {
+export function parseFlags<F extends Flags>(
+  args: readonly string[],
+  command: CommandLine<F>,
+  paths?: Paths,
+): ParsedFlags<F> {
   const flags = Object.entries(command.flags);
   const booleans = flags.filter(([, flag]) => flag.kind === "boolean" || flag.kind === "switch");
   const negatable = booleans.filter(([, flag]) => flag.kind === "switch" || flag.default === true).map(([name]) =>
@@ -105,11 +125,12 @@ export function parseFlags<F extends Flags>(args: readonly string[], command: Co
   const values: Record<string, unknown> = {};
   // A wrong value must not keep someone from the help text.
   if (help) return { help, values: values as FlagValues<F>, words };
-  for (const [name, flag] of flags) values[name] = flagValue(name, flag, parsed[name]);
+  for (const [name, flag] of flags) values[name] = flagValue(name, flag, parsed[name], paths);
   const max = command.words?.max ?? 0;
   if (words.length > max) {
     const wanted = max === 0 ? "no words" : max === 1 ? "at most one word" : `at most ${max} words`;
     throw new UsageError(`Expected ${wanted} besides flags, got "${words.join(" ")}": see \`${command.name} --help\``);
   }
-  return { help, values: values as FlagValues<F>, words };
+  const placedWords = words.map((word) => placed(word, command.words?.path, paths));
+  return { help, values: values as FlagValues<F>, words: placedWords };
 }

@@ -1,3 +1,4 @@
+import { shown } from "../io/shown.ts";
 import { formatDuration, formatRate } from "./format.ts";
 import type { Report } from "./report.ts";
 
@@ -69,7 +70,7 @@ export class Progress {
     this.#nextAt = this.#now() + this.#interval;
     const text = this.#text(state);
     if (this.#report.streams.terminal) {
-      const cut = [...text].slice(0, Math.max(1, this.#report.streams.columns - 1)).join("");
+      const cut = [...shown(text)].slice(0, Math.max(1, this.#report.streams.columns - 1)).join("");
       this.#report.streams.err(`\r\x1b[K${cut}`);
       this.#drawn = true;
     } else {

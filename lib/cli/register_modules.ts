@@ -1,11 +1,13 @@
 /** Scripts that register names of their own before a command reads its command line. */
 import { resolve, toFileUrl } from "@std/path";
 import { type StringFlag, UsageError } from "./flags.ts";
+import type { Paths } from "./paths.ts";
 
 /** `--register` of a command. */
 export const registerFlag: StringFlag = {
   kind: "string",
   placeholder: "script",
+  path: true,
   help: "Import a script first, which registers networks, data sets and so on of its own",
 };
 
@@ -20,11 +22,11 @@ function scriptsOf(args: readonly string[]): string[] {
 }
 
 /** Imports what `--register` names. */
-export async function registerModules(args: readonly string[]): Promise<void> {
+export async function registerModules(args: readonly string[], paths: Paths): Promise<void> {
   for (const script of scriptsOf(args)) {
     if (script === "") throw new UsageError("Expected a script's path after --register, got none");
     try {
-      await import(toFileUrl(resolve(script)).href);
+      await import(toFileUrl(resolve(paths.given(script))).href);
     } catch (error) {
       // One line: a syntax error shows the place below.
       const [reason] = (error instanceof Error ? error.message : String(error)).split("\n", 1);

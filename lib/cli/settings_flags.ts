@@ -1,6 +1,7 @@
 /** Settings as flags: what a command line calls them, and what was given of them. */
 import { recipe } from "../../mod.ts";
-import { type Flag, type Flags, UsageError } from "./flags.ts";
+import { isDataPath } from "./data_names.ts";
+import { type Flag, type Flags, type IsPath, UsageError } from "./flags.ts";
 
 /** The name of a setting's flag without its dashes; for one that has none, its path. */
 export function flagName(path: string): string {
@@ -44,10 +45,16 @@ function flagOf(setting: recipe.Setting, usual: string | number | undefined): Fl
     case "names":
       return { kind: "string", help: choices.length === 0 ? help : `${help}: ${choices.join(", ")}`, placeholder };
     case "text":
+      return { kind: "string", help, placeholder, path: placeholder === "path" ? isPathOf(setting.path) : undefined };
     case "numbers":
     case "normalize":
       return { kind: "string", help, placeholder };
   }
+}
+
+/** Some of a recipe's paths may be names. */
+function isPathOf(path: string): IsPath {
+  return path === "data.name" ? isDataPath : true;
 }
 
 /**

@@ -3,7 +3,7 @@ import { applyOne } from "../tensor/apply.ts";
 import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { kindOf, requireNumbers, requireOptions } from "../tensor/ops/checks.ts";
-import { scope } from "../tensor/scope.ts";
+import { allOrNothing, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { channelsLast, whole } from "./checks.ts";
 import type { BatchesConfig, BatchOptions, Dataset } from "./dataset.ts";
@@ -67,8 +67,11 @@ export function fromArrays(arrays: Arrays, options: DatasetOptions = {}): Datase
     throw new TypeError(`fromArrays(): Expected ${wanted}, got ${images.length}${labels ? "" : " bytes"}`);
   }
   const { device = defaultDevice(), training = false } = options;
-  const { kind, tensor: targets, classes } = holdTargets("fromArrays", arrays, { n, device });
-  const held = scope(() => tensor(images, [n, ...imageShape], { device })).detachFromScope();
+  const { kind, targets, classes, held } = allOrNothing(() => {
+    const { kind, tensor: targets, classes } = holdTargets("fromArrays", arrays, { n, device });
+    const held = scope(() => tensor(images, [n, ...imageShape], { device })).detachFromScope().heldAs("dataSet");
+    return { kind, targets, classes, held };
+  });
   return new MemoryDataset(held, { classes, imageShape, targets: kind, labels: targets, tensors: [held], training });
 }
 

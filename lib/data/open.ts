@@ -181,7 +181,7 @@ interface Mapped {
 /** Maps a cache file, or copies it to the device, and reads its header; the tensors belong to the caller. */
 async function mapCache(path: string, device: Device, reserve?: number): Promise<Mapped> {
   const raw = openImageCache(device.handle, path, reserve);
-  const own = (part: keyof typeof raw): Tensor => scope(() => new Tensor(device, raw[part])).detachFromScope();
+  const own = (part: keyof typeof raw): Tensor => scope(() => new Tensor(device, raw[part])).detachFromScope().heldAs("dataSet");
   using header = own("header");
   const parts = { pixels: own("pixels"), table: own("table"), labels: own("labels") };
   using held = new DisposableStack();
@@ -266,7 +266,7 @@ async function toDevice(labels: Tensor, device: Device): Promise<Tensor> {
   if (labels.device === device) return labels;
   using there = labels;
   const values = await there.data() as Int32Array<ArrayBuffer>;
-  return scope(() => tensor(values, undefined, { device })).detachFromScope();
+  return scope(() => tensor(values, undefined, { device })).detachFromScope().heldAs("dataSet");
 }
 
 /** Rows evenly spread over all, so that every class has its share: rows go by class. */
@@ -284,8 +284,8 @@ function takeEvenly({ pixels, table, labels, header }: Mapped, limit: number): M
   const paths = Array.from(places, (place) => header.paths[place]!);
   return {
     pixels,
-    table: made.table.detachFromScope(),
-    labels: made.labels.detachFromScope(),
+    table: made.table.detachFromScope().heldAs("dataSet"),
+    labels: made.labels.detachFromScope().heldAs("dataSet"),
     header: { ...header, paths },
   };
 }

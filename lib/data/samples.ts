@@ -90,7 +90,7 @@ export async function fromSamples(
   const hold = (
     values: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
     shape: number[],
-  ): ReturnType<typeof tensor> => scope(() => tensor(values, shape, { device })).detachFromScope();
+  ): ReturnType<typeof tensor> => scope(() => tensor(values, shape, { device })).detachFromScope().heldAs("dataSet");
   return new ImageDataset({
     pixels: hold(pixels, [pixels.length / page, page]),
     table: hold(table, [images.length, 4]),

@@ -40,7 +40,7 @@ export function holdTargets(caller: string, arrays: TargetArrays, options: { n: 
   }
   const classes = typeof given === "number" ? Array.from({ length: given }, (_, index) => `${index}`) : given ?? [];
   const hold = (values: Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer>, shape: number[]): Tensor =>
-    scope(() => tensor(values, shape, { device })).detachFromScope();
+    scope(() => tensor(values, shape, { device })).detachFromScope().heldAs("dataSet");
   if (labels !== undefined) {
     if (given === undefined) throw new TypeError(`${caller}(): Expected \`classes\` with \`labels\`, got none`);
     return { kind: "classes", tensor: hold(placesOf(caller, labels, classes.length), [labels.length]), classes };

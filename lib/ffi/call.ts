@@ -2,7 +2,8 @@
 import { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName, dtypeOf } from "./codes.ts";
 import { type OpDescriptor, type OpName, type OpParams, OPS } from "./generated/symbols.ts";
 import { symbols } from "./library.ts";
-import { check, u64In } from "./out.ts";
+import { check } from "./out.ts";
+import { u64In } from "./words.ts";
 
 /** A handle of the library: a slot and the generation of what it holds. */
 export interface Handle {

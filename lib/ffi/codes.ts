@@ -6,6 +6,9 @@ export type DtypeName = "f32" | "f64" | "bf16" | "i32" | "u8";
 /** Codes of the dtypes. */
 export const DTYPE_CODES: Readonly<Record<DtypeName, number>> = { f32: 0, f64: 1, bf16: 2, i32: 3, u8: 4 };
 
+/** Bytes of an element. */
+export const DTYPE_BYTES: Readonly<Record<DtypeName, number>> = { f32: 4, f64: 8, bf16: 2, i32: 4, u8: 1 };
+
 /** The dtypes that can be differentiated. */
 export type FloatName = "f32" | "f64" | "bf16";
 

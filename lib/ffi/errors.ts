@@ -1,4 +1,5 @@
 /** Errors of the library as classes; wrong types and shapes are TypeErrors, numbers out of range RangeErrors. */
+import type { BudgetSource, MemoryHolders } from "./memory.ts";
 
 /** What an error knows besides its text. */
 export interface LibtrainErrorOptions {
@@ -35,36 +36,81 @@ export class DisposedError extends LibtrainError {
 export interface OutOfMemoryOptions extends LibtrainErrorOptions {
   /** Bytes that were asked for. */
   readonly asked?: number;
-  /** Bytes that the device's queue holds. */
+  /** Bytes that are held: by the whole process, or by the device where its own limit was met. */
   readonly held?: number;
   /** Bytes that are free, where the device tells. */
   readonly free?: number;
+  /** Bytes that may be held in all. */
+  readonly budget?: number;
+  /** What the budget comes from. */
+  readonly source?: BudgetSource;
+  /** Bytes by what holds them; together they are `held`. */
+  readonly holders?: MemoryHolders;
+  /** What to do, for the message; by default to dispose of tensors, or to use a smaller batch. */
+  readonly advice?: string;
 }
 
-/** The device's memory could not be had; weights and optimizer state are as they were. */
+/**
+ * Memory could not be had, of the device or within the budget; weights and optimizer state are as they were.
+ *
+ * Nothing of what was asked for was taken, and memory that was only kept for reuse has gone back to the system: a smaller
+ * batch works afterwards.
+ */
 export class OutOfMemoryError extends LibtrainError {
   /** The class's name, for messages. */
   override name = "OutOfMemoryError";
   /** Bytes that were asked for, where it is known. */
   readonly asked: number | undefined;
-  /** Bytes that the device's queue holds, where it is known. */
+  /** Bytes that are held, where it is known: by the whole process, or by the device where its own limit was met. */
   readonly held: number | undefined;
   /** Bytes that are free, where the device tells. */
   readonly free: number | undefined;
+  /** Bytes that may be held in all, where that is known. */
+  readonly budget: number | undefined;
+  /** What the budget comes from; `system` where the system or a driver has refused by itself. */
+  readonly source: BudgetSource;
+  /** Bytes by what holds them, where it is known; together they are `held`. */
+  readonly holders: MemoryHolders | undefined;
 
   /** An error with its reason and what it knows of the memory. */
   constructor(reason: string, options: OutOfMemoryOptions = {}) {
-    super(reason, options);
+    super(reason, options, `: ${options.advice ?? "dispose tensors, or use a smaller batch"}`);
     this.asked = options.asked;
     this.held = options.held;
     this.free = options.free;
+    this.budget = options.budget;
+    this.source = options.source ?? "system";
+    this.holders = options.holders;
+  }
+
+  /** The same error with other advice, and itself as its cause. */
+  withAdvice(advice: string): OutOfMemoryError {
+    const { op, asked, held, free, budget, source, holders } = this;
+    const known = { op, asked, held, free, budget, source, holders };
+    const options = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+    return new OutOfMemoryError(this.reason, { ...options, advice, cause: this });
+  }
+}
+
+/** The message of V8 where it cannot have the memory of an array. */
+const V8_REFUSALS = /Array buffer allocation failed|Invalid typed array length|Invalid array (buffer )?length/;
+
+/** Makes arrays of JavaScript, `bytes` in all; an OutOfMemoryError where there is no memory for them. */
+export function withArrays<Result>(op: string, bytes: number, make: () => Result): Result {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof RangeError) || !V8_REFUSALS.test(error.message)) throw error;
+    const reason = `Expected ${bytes} bytes in arrays of JavaScript, got none (${error.message})`;
+    throw new OutOfMemoryError(reason, { op, asked: bytes, cause: error });
   }
 }
 
 /**
  * An op that was enqueued earlier failed while it ran: everything after it was skipped.
  *
- * `device.recover()` goes on with the state before the error.
+ * `device.recover()` goes on with the state before the error. Where a kernel had no memory for its buffers, `cause` is the
+ * {@linkcode OutOfMemoryError}.
  */
 export class LateError extends LibtrainError {
   /** The class's name, for messages. */
@@ -142,10 +188,18 @@ export interface NativeError {
   readonly lost?: boolean;
   /** Bytes that were asked for. */
   readonly asked?: number;
-  /** Bytes that the device's queue holds. */
+  /** Bytes that are held. */
   readonly held?: number;
   /** Bytes that are free. */
   readonly free?: number;
+  /** Bytes that may be held. */
+  readonly budget?: number;
+  /** What the budget comes from. */
+  readonly source?: BudgetSource;
+  /** Bytes by what holds them. */
+  readonly holders?: MemoryHolders;
+  /** Whether memory is what was refused; a late error has that as its cause. */
+  readonly ofMemory?: boolean;
 }
 
 /** "op(): reason", or the reason alone. */
@@ -168,7 +222,12 @@ export function errorOf({ status, reason, ...fields }: NativeError): Error {
     case 6:
       return new OutOfMemoryError(reason, fields);
     case 7:
-      return new LateError(reason, { op: op ?? "", record, lost });
+      return new LateError(reason, {
+        op: op ?? "",
+        record,
+        lost,
+        ...(fields.ofMemory ? { cause: new OutOfMemoryError(reason, fields) } : {}),
+      });
     case 9:
       return new DeviceError(reason, { ...fields, instead: "cpu" });
     case 10:

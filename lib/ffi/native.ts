@@ -2,6 +2,7 @@
 import { type Handle, handleWords, type OpResult, out, type RawTensor, readResult, tensorAt, u64At } from "./call.ts";
 import { DTYPE_CODES, type DtypeName } from "./codes.ts";
 import { symbols } from "./library.ts";
+import { roleCode, type TensorRole } from "./memory.ts";
 import { check, textAt } from "./out.ts";
 
 /** A tensor from host bytes, which are copied. */
@@ -54,6 +55,13 @@ export function tensorVersion(queue: Handle, tensor: Handle): { version: number;
     out,
   );
   return { version: out[0]!, writer: textAt(out, 1) };
+}
+
+/** Says what the bytes of a tensor's buffer count as from here on. */
+export function setRole(queue: Handle, tensor: Handle, role: TensorRole): void {
+  const { slot, generation } = tensor;
+  const code = roleCode(role);
+  check(symbols().lt_tensor_role(queue.slot, queue.generation, slot, generation, code, out, out.byteLength), out);
 }
 
 /** Asks for a tensor's values: a handle for {@linkcode takeRead} once the ticket has passed. */
@@ -176,6 +184,15 @@ export function cpuRuns(): number {
 /** For tests: the n-th guarded call from now panics; 0 turns it off. */
 export function injectPanic(calls: number): void {
   check(symbols().lt_inject_panic(calls, out, out.byteLength), out);
+}
+
+/**
+ * For tests: the n-th allocation of memory from now is refused, of any device of this process: blocks, arenas, buffers of
+ * kernels, reads and host values; 0 turns it off. Gives how many were asked for so far.
+ */
+export function injectRefusal(allocations: number): number {
+  check(symbols().lt_inject_refusal(allocations, out, out.byteLength), out);
+  return u64At(0);
 }
 
 /** For tests: the next block that the queue asks from the system is refused. */

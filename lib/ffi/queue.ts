@@ -3,6 +3,7 @@ import { type Handle, out, u64At } from "./call.ts";
 import type { DtypeName } from "./codes.ts";
 import { DisposedError, LateError } from "./errors.ts";
 import { symbols } from "./library.ts";
+import { type BudgetSource, holdersAt, type MemoryHolders, sourceOf } from "./memory.ts";
 import { check, textAt } from "./out.ts";
 
 /** A tensor of a timed call: dtype and shape; null for an input that is absent. */
@@ -41,6 +42,20 @@ export interface QueueStats {
   launches: number;
   /** Pieces of work run by each thread of the CPU; the first is the queue's own. */
   chunksByThread: number[];
+}
+
+/** The memory of a device and of its process. */
+export interface DeviceMemory {
+  /** Bytes that the whole process may hold by the library, on the host, as the system says now. */
+  budget: number;
+  /** What the budget comes from. */
+  source: BudgetSource;
+  /** Bytes that the whole process holds of it. */
+  held: number;
+  /** Bytes that this device may hold by its option `memory`; null without one. */
+  limit: number | null;
+  /** Bytes that this device holds, by what holds them. */
+  holders: MemoryHolders;
 }
 
 interface Waiter {
@@ -187,6 +202,44 @@ export class NativeQueue {
       check(symbols().lt_queue_timed(slot, generation, calls.length, out, out.byteLength), out);
       if (out[0] === 0) return calls;
       calls.push(...JSON.parse(`[${textAt(out, 1)}]`) as TimedCall[]);
+    }
+  }
+
+  /** Bounds what the queue may hold. */
+  limit(bytes: number): void {
+    const { slot, generation } = this.handle;
+    const [low, high] = [bytes >>> 0, Math.floor(bytes / 2 ** 32)];
+    check(symbols().lt_queue_limit(slot, generation, low, high, out, out.byteLength), out);
+  }
+
+  /** What it may hold, and by whom it is held; asks the system. */
+  memory(): DeviceMemory {
+    const { slot, generation } = this.handle;
+    check(symbols().lt_queue_memory(slot, generation, out, out.byteLength), out);
+    const [held = 0, budget = 0, source = 0, limit = 0] = [0, 1, 2, 3].map((place) => u64At(2 * place));
+    return {
+      budget,
+      source: sourceOf(source),
+      held,
+      limit: limit > 0 ? limit : null,
+      holders: holdersAt(out, 8),
+    };
+  }
+
+  /**
+   * Enqueues all of what a synchronous function does, or nothing: where it throws, what it would have written in place is as
+   * it was.
+   */
+  allOrNothing<Result>(enqueue: () => Result): Result {
+    const { slot, generation } = this.handle;
+    check(symbols().lt_queue_hold(slot, generation, out, out.byteLength), out);
+    let done = false;
+    try {
+      const result = enqueue();
+      done = true;
+      return result;
+    } finally {
+      if (this.alive) check(symbols().lt_queue_release(slot, generation, Number(done), out, out.byteLength), out);
     }
   }
 

@@ -8,9 +8,14 @@ export class JsonFileError extends LibtrainError {
   override name = "JsonFileError";
 }
 
+/** A value as the bytes of an indented JSON file. */
+export function jsonText(value: unknown): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+}
+
 /** Writes a value as an indented JSON file, whole or not at all. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFileAtomic(path, [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)]);
+  await writeFileAtomic(path, [jsonText(value)]);
 }
 
 /** What values in a JSON file must be, by their names. */

@@ -1,20 +1,35 @@
 /** Text files that grow by lines. */
 import { FileError, writeFileAtomic } from "./atomic_file.ts";
+import { changeSince, type LogSum, RunningSum } from "./log_sum.ts";
 
 /**
  * A file to which lines are added. A line that cannot be written, say on a full disk, is kept and tried again with the
- * next, so a training need not end for it; no line is ever there in part for long.
+ * next, so a training need not end for it; no line is ever there in part for long. A sum is kept over what was written.
  */
 export class LineFile {
   /** Its path. */
   readonly path: string;
+  readonly #head: string | undefined;
   #waiting = "";
-  /** Whole lines in the file; undefined until they are counted. */
-  #lines: number | undefined;
+  /** Of the whole lines in the file; undefined until they are read. */
+  #sum: RunningSum | undefined;
 
-  /** The file need not be there yet. */
-  constructor(path: string) {
+  /** The file need not be there yet; `head` is its first line, with which {@linkcode begin} and {@linkcode keep} make it. */
+  constructor(path: string, { head }: { head?: string } = {}) {
     this.path = path;
+    this.#head = head;
+  }
+
+  /** Lines that could not be written yet. */
+  get waiting(): number {
+    return this.#waiting.split("\n").length - 1;
+  }
+
+  /** Makes the file anew, with its first line alone. */
+  async begin(): Promise<void> {
+    const text = this.#head === undefined ? "" : `${this.#head}\n`;
+    await Deno.writeTextFile(this.path, text);
+    this.#sum = new RunningSum().add(text);
   }
 
   /** Adds text that ends with a line's end; gives the error where nothing could be written. */
@@ -22,7 +37,7 @@ export class LineFile {
     this.#waiting += text;
     try {
       await appendWhole(this.path, this.#waiting);
-      if (this.#lines !== undefined) this.#lines += linesIn(this.#waiting);
+      this.#sum?.add(this.#waiting);
       this.#waiting = "";
       return undefined;
     } catch (error) {
@@ -40,51 +55,68 @@ export class LineFile {
     if (error !== undefined) throw error;
     using file = await Deno.open(this.path);
     await file.sync();
-    this.#lines ??= linesIn(await textOf(this.path));
-    return this.#lines - 1;
+    return (await this.sum()).lines - 1;
+  }
+
+  /** The sum of the lines that were written: of these alone, whatever somebody else has done to the file. */
+  async sum(): Promise<LogSum> {
+    this.#sum ??= new RunningSum().add(wholeLines(await textOf(this.path) ?? ""));
+    return this.#sum.sum();
+  }
+
+  /** What is other than it was by a sum, in words; undefined where nothing is. */
+  async changeSince(sum: LogSum): Promise<string | undefined> {
+    const text = await textOf(this.path);
+    return text === undefined && sum.lines > 0 ? "it is gone" : changeSince(sum, text ?? "");
   }
 
   /**
    * Makes the first line name these columns: a cell goes with its column's name, one whose column is new stays empty, and one
-   * whose column is gone is left out. For cells without commas.
+   * whose column is gone is left out. For cells without commas. Gives whether anything had to change.
    */
-  async retitle(columns: readonly string[]): Promise<void> {
+  async retitle(columns: readonly string[]): Promise<boolean> {
     const [title = "", ...rows] = (await textOf(this.path) || "\n").split("\n");
-    if (title === columns.join()) return;
+    if (title === columns.join()) return false;
     const before = title.split(",");
     const moved = rows.map((row) => {
       const cells = row.split(",");
       return row === "" ? "" : columns.map((column) => cells[before.indexOf(column)] ?? "").join();
     });
-    await writeFileAtomic(this.path, [new TextEncoder().encode([columns.join(), ...moved].join("\n"))]);
+    await this.#rewrite([columns.join(), ...moved].join("\n"));
+    return true;
   }
 
   /**
    * Keeps the first line and those that pass by their text and their number, from 1; a last line that was cut off by a
-   * crash goes too.
+   * crash goes too. A file that has lost its first line, or is gone, gets that again.
    */
   async keep(passes: (line: string, number: number) => boolean): Promise<void> {
-    const text = await textOf(this.path);
-    const lines = text.split("\n");
-    // What follows the last line's end is no whole line.
-    const whole = lines.slice(0, -1);
+    const text = await textOf(this.path) ?? "";
+    const whole = wholeLines(text).split("\n").slice(0, -1);
     const kept = whole.filter((line, at) => at === 0 || passes(line, at));
-    this.#lines = undefined;
-    const wanted = kept.map((line) => `${line}\n`).join("");
-    if (wanted === text) return;
-    await writeFileAtomic(this.path, [new TextEncoder().encode(wanted)]);
+    const headed = this.#head !== undefined && kept.length === 0 ? [this.#head] : kept;
+    const wanted = headed.map((line) => `${line}\n`).join("");
+    if (wanted === text) this.#sum = new RunningSum().add(wanted);
+    else await this.#rewrite(wanted);
+  }
+
+  async #rewrite(text: string): Promise<void> {
+    this.#sum = undefined;
+    await writeFileAtomic(this.path, [new TextEncoder().encode(text)]);
+    this.#sum = new RunningSum().add(text);
   }
 }
 
-function linesIn(text: string): number {
-  return text.split("\n").length - 1;
+/** What follows the last line's end is no whole line. */
+function wholeLines(text: string): string {
+  return text.slice(0, text.lastIndexOf("\n") + 1);
 }
 
-async function textOf(path: string): Promise<string> {
+async function textOf(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }

@@ -15,7 +15,7 @@ export class Parameter extends Tensor {
   static of(values: Tensor, options: { decays?: boolean } = {}): Parameter {
     const { raw } = aliasTensor(values.device.handle, values.handle);
     values.dispose();
-    const parameter = new Parameter(values.device, raw, false).detachFromScope().requireGrad();
+    const parameter = new Parameter(values.device, raw, false).detachFromScope().requireGrad().heldAs("weights");
     parameter.#decays = options.decays ?? parameter.#decays;
     return parameter;
   }
@@ -32,7 +32,7 @@ export class Buffer extends Tensor {
   static of(values: Tensor): Buffer {
     const { raw } = aliasTensor(values.device.handle, values.handle);
     values.dispose();
-    return new Buffer(values.device, raw, false).detachFromScope();
+    return new Buffer(values.device, raw, false).detachFromScope().heldAs("weights");
   }
 }
 

@@ -59,7 +59,7 @@ export class RandomCounter extends Buffer implements Recoverable {
     }
     using values = scope(() => tensor(Int32Array.of(seed, stream, 0, 0), [4], { device })).detachFromScope();
     const { raw } = aliasTensor(values.device.handle, values.handle);
-    const counter = new RandomCounter(values.device, raw, false).detachFromScope();
+    const counter = new RandomCounter(values.device, raw, false).detachFromScope().heldAs("weights");
     counter.device.afterRecovery(counter);
     return counter;
   }

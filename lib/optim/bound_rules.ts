@@ -270,7 +270,7 @@ export class BoundRules implements BoundOptimizer {
     const { dtype, device } = parameters.values().next().value!;
     const staying = new Set(parameters.values());
     const { lr, tables } = allOrNothing(() => {
-      const lr = this.#lrTensor ?? scope(() => full([], this.#lr, { dtype, device })).detachFromScope();
+      const lr = this.#lrTensor ?? scope(() => full([], this.#lr, { dtype, device })).detachFromScope().heldAs("optimizer");
       const tables = members.map(({ rule, members }) => makeTables(rule, members));
       scope(() =>
         noGrad(() => {

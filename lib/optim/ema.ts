@@ -44,8 +44,9 @@ export class Ema {
     this.decay = decay;
     this.#model = model;
     this.#averages = copies(model);
+    for (const average of this.#averages.values()) average.heldAs("optimizer");
     const { dtype, device } = model.namedParameters().values().next().value!;
-    this.#count = scope(() => zeros([1], { dtype, device })).detachFromScope();
+    this.#count = scope(() => zeros([1], { dtype, device })).detachFromScope().heldAs("optimizer");
   }
 
   /** Takes the weights as they are now into the average; only enqueues. */

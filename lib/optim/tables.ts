@@ -33,9 +33,13 @@ export function makeTables(rule: Rule, members: readonly Member[]): Tables {
     return segment;
   });
   const states = new Map(
-    rule.states.map((name) => [name, scope(() => zeros([start], { dtype, device })).detachFromScope()]),
+    rule.states.map((name) => [
+      name,
+      scope(() => zeros([start], { dtype, device })).detachFromScope().heldAs("optimizer"),
+    ]),
   );
-  const steps = scope(() => tensor(new Int32Array(segments.length + 1), { device })).detachFromScope();
+  const steps = scope(() => tensor(new Int32Array(segments.length + 1), { device })).detachFromScope()
+    .heldAs("optimizer");
   return { rule, segments, states, steps };
 }
 

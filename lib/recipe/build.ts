@@ -146,6 +146,53 @@ function requireBuilt<Made>(kind: string, name: string, made: Made, method?: str
   throw new StateError(`Expected the ${kind} "${name}" to be built as ${wanted}, got ${got}`);
 }
 
+/** An option that a builder refuses, by the setting that it is. */
+function refusedOption(section: string, error: unknown): unknown {
+  if (!(error instanceof RangeError || error instanceof TypeError)) return error;
+  const message = error.message.replace(/^\w+\(\): /, "").replace(/`(\w+)`/, `\`${section}.$1\``);
+  const path = /`([\w.]+)`/.exec(message)?.[1] ?? section;
+  return new SettingError(path, message, { cause: error });
+}
+
+/**
+ * Refuses what optimizer, schedule, loss and transforms would refuse, before data are opened and a folder is made; a
+ * SettingError names the option.
+ */
+export function requireBuildable(recipe: Recipe): void {
+  const builds: Record<string, () => unknown> = {
+    optimizer: () => buildOptimizer(recipe),
+    schedule: () => scheduleOf(recipe.schedule),
+    loss: () => buildLoss(recipe),
+    transforms: () => batchTransform(recipe.transforms),
+  };
+  for (const [section, build] of Object.entries(builds)) {
+    try {
+      build();
+    } catch (error) {
+      throw refusedOption(section, error);
+    }
+  }
+}
+
+/** Steps whose rates are looked at, evenly spread. */
+const lookedAt = 1000;
+
+/** Refuses a schedule whose rates grow out of f32 on the way. */
+export function requireRates({ schedule }: Pick<Recipe, "schedule">, steps: number): void {
+  const rate = scheduleOf(schedule).over(steps);
+  for (let look = 0; look <= lookedAt; look++) {
+    const step = Math.round(look / lookedAt * (steps - 1));
+    const lr = rate(step);
+    if (lr >= 0 && Number.isFinite(Math.fround(lr))) continue;
+    throw new SettingError(
+      "schedule",
+      `Expected a \`schedule.name\` of rates from 0 to ${f32Largest}, got ${lr} for step ${step + 1} of ${steps}`,
+    );
+  }
+}
+
+const f32Largest = 3.4028234663852886e38;
+
 /** The optimizer of a recipe, to be bound to its network. */
 export function buildOptimizer({ optimizer: { name, ...options } }: Pick<Recipe, "optimizer">): Optimizer {
   return requireBuilt("optimizer", name, optimizerRegistry.get(name).build(options as JsonOptions), "bind");
@@ -240,7 +287,11 @@ export function trainBatches(
   requireShift(transforms, set);
   const { flip, shift, crop, minScale, erase, eraseCount, normalize } = transforms;
   const images: BatchOptions = { flip, shift, crop, minScale, erase, eraseCount, normalize: normalizeOf(normalize) };
-  return set.batches(bs, { ...images, seed, dtype: masterDtype(dtype) });
+  try {
+    return set.batches(bs, { ...images, seed, dtype: masterDtype(dtype) });
+  } catch (error) {
+    throw refusedOption("transforms", error);
+  }
 }
 
 /** The batches to measure with. */

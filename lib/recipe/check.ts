@@ -97,6 +97,7 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
   }
   checkDataOptions(recipe);
   checkWeights(recipe);
+  checkClassWeights(recipe);
   checkTransforms(recipe);
   checkJson(value, "");
 }
@@ -175,6 +176,22 @@ function checkWeights({ weights }: Recipe): void {
   }
 }
 
+/** The smallest weight of a class that is not none: sums of such are no zeros in f32. */
+const leastWeight = 1e-30;
+
+function checkClassWeights({ loss }: Recipe): void {
+  const weights: unknown = loss["weights"];
+  const small = Array.isArray(weights) ? weights.find((weight) => weight > 0 && weight < leastWeight) : undefined;
+  if (small === undefined) return;
+  throw new SettingError(
+    "loss.weights",
+    `Expected \`loss.weights\` as numbers that are 0 or from ${leastWeight}, got ${small}`,
+  );
+}
+
+/** The smallest parameter of a beta distribution that can be drawn from. */
+const leastAlpha = 1e-300;
+
 function checkTransforms({ transforms }: Recipe): void {
   const { crop, minScale, eraseCount, erase = 0 } = transforms;
   if (minScale !== undefined && crop !== "resized") {
@@ -187,6 +204,15 @@ function checkTransforms({ transforms }: Recipe): void {
     throw new SettingError(
       "transforms.eraseCount",
       "Expected `transforms.eraseCount` with `transforms.erase` above 0, got it alone",
+    );
+  }
+  for (const name of ["mixup", "cutmix"]) {
+    const path = `transforms.${name}.alpha`;
+    const alpha = valueAt(transforms, `${name}.alpha`);
+    if (typeof alpha !== "number" || alpha === 0 || alpha >= leastAlpha) continue;
+    throw new SettingError(
+      path,
+      `Expected \`${path}\` to be 0, for none, or a number from ${leastAlpha}, got ${alpha}`,
     );
   }
   for (const [name, options] of ownTransforms(transforms)) {

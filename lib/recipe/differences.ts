@@ -12,11 +12,11 @@ function leaves(value: unknown, path = "", found = new Map<string, string>()): M
   return found;
 }
 
-/** Settings that are not the same; what changes no bit ({@linkcode Setting.free}) is left out. */
-export function differences(before: object, now: object): SettingChange[] {
+/** Settings that are not the same; what changes no bit ({@linkcode Setting.free}) is left out, unless `all` are wanted. */
+export function differences(before: object, now: object, { all = false }: { all?: boolean } = {}): SettingChange[] {
   const [old, fresh] = [leaves(before), leaves(now)];
   const brief = (text = "not set"): string => text.length > 60 ? `${text.slice(0, 57)}...` : text;
   return [...new Set([...old.keys(), ...fresh.keys()])]
-    .filter((path) => settingAt(path)?.free !== true && old.get(path) !== fresh.get(path))
+    .filter((path) => (all || settingAt(path)?.free !== true) && old.get(path) !== fresh.get(path))
     .map((path) => ({ path, before: brief(old.get(path)), now: brief(fresh.get(path)) }));
 }

@@ -95,6 +95,8 @@ function toldBySetting(error: unknown): unknown {
   const parts = /except: (\[.*?\]|"[^"]*")/.exec(options)?.[1]?.replaceAll(/["[\]]/g, "").replaceAll(", ", ",");
   const cure = options === ""
     ? ""
+    : options.startsWith("prefix: ")
+    ? ": save them without it"
     : parts === undefined
     ? ", or leave parts out by `weights.except`"
     : `, or pass \`weights.except\` ${parts}`;

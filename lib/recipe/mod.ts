@@ -36,7 +36,13 @@ export {
 export { type Ready, type TrainingEvent } from "./events.ts";
 export { cpuFacts } from "./machine.ts";
 export { type ModelBuilder, type ModelContext } from "../models/registry.ts";
-export { type Guess, type Prediction, type PredictOptions } from "./predict.ts";
+export {
+  type Guess,
+  type PredictFailure,
+  type Prediction,
+  type PredictOptions,
+  type PredictResult,
+} from "./predict.ts";
 export { type Preset, presetNames, presetOf } from "./presets.ts";
 export type {
   ComputeDtype,

@@ -2,10 +2,11 @@
 import { decodeImage, type DecodeOptions } from "../data/decode.ts";
 import { normalize } from "../data/normalize.ts";
 import type { TargetKind } from "../data/targets.ts";
-import { DataError } from "../ffi/errors.ts";
+import { DataError, LibtrainError, StateError } from "../ffi/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
+import { kindOf } from "../tensor/ops/checks.ts";
 import { slice } from "../tensor/ops/shape.ts";
 import { softmax } from "../tensor/ops/softmax.ts";
 import { sigmoid } from "../tensor/ops/unary.ts";
@@ -48,6 +49,22 @@ export interface Prediction {
   readonly guesses: readonly Guess[];
 }
 
+/** An image that could not be answered. */
+export interface PredictFailure {
+  /** Its path, or its place among the images where it was given as bytes. */
+  readonly image: string;
+  /** Why: what cannot be read or decoded, or an answer that is not finite. */
+  readonly error: Error;
+}
+
+/** What images show, one by one: one that cannot be answered takes no answer from the others. */
+export interface PredictResult {
+  /** Those that were answered, in their order. */
+  readonly predictions: readonly Prediction[];
+  /** Those that were not, in their order; empty where all were. */
+  readonly failures: readonly PredictFailure[];
+}
+
 /** A model, and what its images must be. */
 interface Predictor {
   readonly path: string;
@@ -72,13 +89,18 @@ function isEachByItself({ loss, targets }: Predictor["config"]): boolean {
 async function bytesOf(image: string | Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   if (typeof image !== "string") return image;
   try {
+    const { isFile, isDirectory } = await Deno.stat(image);
+    if (isDirectory) throw new RecipeError(`Expected an image, got the folder "${image}"`);
+    // A device or a pipe would be read without end.
+    if (!isFile) throw new RecipeError(`Expected an image, got "${image}", which is no regular file`);
     return await Deno.readFile(image);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new RecipeError(`Cannot find the image "${image}"`);
-    if (error instanceof Deno.errors.IsADirectory) {
-      throw new RecipeError(`Expected an image, got the folder "${image}"`);
+    if (error instanceof RecipeError) throw error;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      throw new RecipeError(`Cannot find the image "${image}"`, { cause: error });
     }
-    throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DataError(`Cannot read the image "${image}": ${reason}`, { cause: error });
   }
 }
 
@@ -91,9 +113,10 @@ function prepared(pixels: Tensor, options: { size: number; channels: number; dty
   return channels === 1 ? image.mean(3, { keepDims: true }) : image;
 }
 
-function decoded(name: string, bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions): Tensor {
+async function decoded(image: string | Uint8Array<ArrayBuffer>, name: string, options: DecodeOptions): Promise<Tensor> {
+  const bytes = await bytesOf(image);
   try {
-    return decodeImage(bytes, options);
+    return await decodeImage(bytes, options);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`Cannot use the image "${name}": ${error.message}`, { cause: error });
@@ -109,12 +132,21 @@ function likeliest(probabilities: ArrayLike<number>, classes: readonly string[],
     .slice(0, top);
 }
 
+/** Refuses what is no list of images, say one path alone. */
+function requireImages(images: unknown): asserts images is readonly (string | Uint8Array<ArrayBuffer>)[] {
+  const wanted = "predict(): Expected `images` as an array of paths, or of files' bytes";
+  if (!Array.isArray(images)) throw new TypeError(`${wanted}, got ${kindOf(images)}: predict(["photo.jpg"])`);
+  const wrong = images.findIndex((image) => typeof image !== "string" && !(image instanceof Uint8Array));
+  if (wrong >= 0) throw new TypeError(`${wanted}, got ${kindOf(images[wrong])} at place ${wrong}`);
+}
+
 /** What images show, in their order. */
 export async function predictImages(
   { path, model, device, dtype, classes, size: own, config }: Predictor,
   images: readonly (string | Uint8Array<ArrayBuffer>)[],
   { size = own, top = 3 }: PredictOptions,
-): Promise<Prediction[]> {
+): Promise<PredictResult> {
+  requireImages(images);
   if (!Number.isInteger(top) || top < 1) {
     throw new RangeError(`predict(): Expected \`top\` as a whole number from 1, got ${top}`);
   }
@@ -122,16 +154,23 @@ export async function predictImages(
     throw new SettingError("size", `Expected \`size\`, got none: the size that "${path}" was trained on is not known`);
   }
   checkSetting(settingAt("size")!, size);
-  const files: Uint8Array<ArrayBuffer>[] = [];
-  for (const image of images) files.push(await bytesOf(image));
   const { imageShape, transforms } = config;
   const byItself = isEachByItself(config);
   const statistics = normalizeOf(transforms?.normalize);
   const options = { size, channels: imageShape?.[2] ?? 3, dtype: masterDtype(dtype) };
   const predictions: Prediction[] = [];
+  const failures: PredictFailure[] = [];
   for (const [at, image] of images.entries()) {
     const name = typeof image === "string" ? image : `${at}`;
-    using pixels = decoded(name, files[at]!, { size, device });
+    let decodedPixels: Tensor;
+    try {
+      decodedPixels = await decoded(image, name, { size, device });
+    } catch (error) {
+      if (!(error instanceof LibtrainError)) throw error;
+      failures.push({ image: name, error });
+      continue;
+    }
+    using pixels = decodedPixels;
     using probabilities = noGrad(() =>
       scope(() => {
         const batch = prepared(pixels, options);
@@ -140,12 +179,14 @@ export async function predictImages(
       })
     );
     const values = await probabilities.data();
-    if (!values.every((value) => Number.isFinite(value))) {
-      throw new RecipeError(
-        `Expected finite probabilities for the image "${name}", got others: are the weights of "${path}" finite?`,
-      );
+    if (values.every((value) => Number.isFinite(value))) {
+      predictions.push({ image: name, guesses: likeliest(values, classes, top) });
+      continue;
     }
-    predictions.push({ image: name, guesses: likeliest(values, classes, top) });
+    const error = new StateError(
+      `Expected finite probabilities for the image "${name}", got others: are the weights of "${path}" finite?`,
+    );
+    failures.push({ image: name, error });
   }
-  return predictions;
+  return { predictions, failures };
 }

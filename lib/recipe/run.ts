@@ -5,7 +5,7 @@ import type { State } from "../checkpoint/state.ts";
 import type { Batches, Dataset } from "../data/dataset.ts";
 import type { Splits } from "../data/mnist.ts";
 import { dataSetRegistry } from "../data/registry.ts";
-import { StateError } from "../ffi/errors.ts";
+import { OutOfMemoryError, StateError } from "../ffi/errors.ts";
 import { readJson } from "../io/json_file.ts";
 import { codeVersion } from "../run/code_version.ts";
 import { RunFolder, type RunRecord } from "../run/run_folder.ts";
@@ -13,8 +13,18 @@ import { lockFolder } from "../run/run_lock.ts";
 import { isRun, loadRun, type SavedRun } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
 import type { FitResult } from "../train/events.ts";
+import { stepsOf } from "../train/start.ts";
 import type { Trainer } from "../train/trainer.ts";
-import { buildModel, buildTrainer, requireFit, requireImages, trainBatches, validBatches } from "./build.ts";
+import {
+  buildModel,
+  buildTrainer,
+  requireBuildable,
+  requireFit,
+  requireImages,
+  requireRates,
+  trainBatches,
+  validBatches,
+} from "./build.ts";
 import { change } from "./change.ts";
 import { checkRecipe } from "./check.ts";
 import { checkData, type OpenData, openData } from "./data.ts";
@@ -205,6 +215,7 @@ async function trainOn(
   emit: Emit,
 ): Promise<TrainResult> {
   // What can be told before images are decoded, which may take long.
+  requireBuildable(recipe);
   if (options.open === undefined) await checkData(recipe);
   requireImages(recipe.bs, recipe.data.limit ?? Infinity);
   // Where a state was saved, its weights count, and the file need not be there any more.
@@ -232,12 +243,14 @@ async function trainOn(
   const facts = { ...kind, device: device.kind, classes, imageShape, source, samples, isa, commit: version.commit };
   const config: RunConfig = { ...chosen, ...facts, ...(weightsSha256 === undefined ? {} : { weightsSha256 }) };
   if (resumed !== undefined) {
-    resumed.changed = requireSame(resumed.saved.path, resumed.config, config, resumed.force).length > 0;
+    requireSame(resumed.saved.path, resumed.config, config, resumed.force);
+    resumed.changed = differences(resumed.config, config, { all: true }).length > 0;
   }
   using model = buildModel(config, device);
   if (!begun) await takeWeights(recipe, model);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
   await requireFit(config, model, { device, targets });
+  requireRates(config, stepsOf(batches.train.length, config.accumulate) * config.epochs);
   using trainer = buildTrainer(config, model);
   // Nothing is saved yet: it ends as if it had not begun.
   options.signal?.throwIfAborted();
@@ -307,16 +320,21 @@ async function fitted(
     await emit({ type: "note", message: "No state was saved yet: it begins anew" });
   }
   await emit({ type: "ready", ...ready, folder: folder.path, from: from?.counters ?? null });
-  const result = await trainer.fit(batches.train, {
-    epochs: config.epochs,
-    valid: batches.valid,
-    runFolder: folder,
-    saveEvery: options.saveEvery ?? 600,
-    resume: resumed !== undefined,
-    signal: options.signal,
-    force: resumed?.force ?? false,
-  });
-  return { ...result, folder: folder.path, seed };
+  try {
+    const result = await trainer.fit(batches.train, {
+      epochs: config.epochs,
+      valid: batches.valid,
+      runFolder: folder,
+      saveEvery: options.saveEvery ?? 600,
+      resume: resumed !== undefined,
+      signal: options.signal,
+      force: resumed?.force ?? false,
+    });
+    return { ...result, folder: folder.path, seed };
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    throw error.withAdvice(`set \`bs\` below ${config.bs}, which takes less memory`);
+  }
 }
 
 /** A new folder, or that of a run that goes on, with its state. */

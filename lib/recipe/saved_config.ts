@@ -1,7 +1,7 @@
 /** The configuration of a run: its checkpoint's, of which `config.json` is a copy to read. */
 import type { CheckpointInfo } from "../checkpoint/checkpoints.ts";
 import { JsonFileError, readJson } from "../io/json_file.ts";
-import { configIn, configOf } from "../run/saved_run.ts";
+import { configIn, configOf, isConfigWhole } from "../run/saved_run.ts";
 import { checkRecipe, unregistered } from "./check.ts";
 import { differences } from "./differences.ts";
 import { EditedConfigError, NotRegisteredHereError, RecipeError, RunNotFoundError, SettingError } from "./errors.ts";
@@ -73,6 +73,12 @@ export async function savedConfig(
     if (config === undefined) {
       throw new RunNotFoundError(folder, `Cannot find a run in "${folder}": give a run's folder`);
     }
+    if (!force && !await isConfigWhole(folder)) {
+      throw new RecipeError(
+        `Expected "${path}" as it was written, got another text, and no state was saved yet that could tell what it was: ` +
+          "restore it, begin a new run, or pass `force` to take it as it is",
+      );
+    }
     return { config: checked(folder, config), copy: "there" };
   }
   const config = checked(folder, configOf(found));
@@ -83,7 +89,8 @@ export async function savedConfig(
     if (!(error instanceof JsonFileError)) throw error;
   }
   if (copy === undefined) return { config, copy: "lost" };
-  const edited = differences(config, withNew(copy));
+  const edited = differences(config, withNew(copy), { all: true });
   if (edited.length > 0 && !force) throw new EditedConfigError(folder, edited);
-  return { config, copy: edited.length > 0 ? "lost" : "there" };
+  const whole = edited.length === 0 && await isConfigWhole(folder);
+  return { config, copy: whole ? "there" : "lost" };
 }

@@ -1,17 +1,29 @@
 /** Training a recipe several times, with one seed after another. */
 import { join } from "node:path";
-import { readJson, writeJson } from "../io/json_file.ts";
+import { Checkpoints } from "../checkpoint/checkpoints.ts";
+import { isThere } from "../io/atomic_file.ts";
+import { jsonText, readJson, writeJson } from "../io/json_file.ts";
+import { sha256Of } from "../io/sha256.ts";
 import { makeRunFolder } from "../run/folder_name.ts";
 import { lockFolder } from "../run/run_lock.ts";
-import { isRun } from "../run/saved_run.ts";
+import { configOf, isRun } from "../run/saved_run.ts";
 import { Device } from "../tensor/device.ts";
+import { requireBuildable } from "./build.ts";
 import { change } from "./change.ts";
 import { checkRecipe, unregistered } from "./check.ts";
 import { differences } from "./differences.ts";
-import { ChangedSettingsError, NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
+import {
+  ChangedSettingsError,
+  NotRegisteredHereError,
+  RecipeError,
+  RunNotFoundError,
+  type SettingChange,
+  SettingError,
+} from "./errors.ts";
 import type { Emit } from "./events.ts";
-import type { Recipe } from "./recipe.ts";
+import type { Recipe, RunConfig } from "./recipe.ts";
 import { type ResumeOptions, resumeRun, type TrainOptions, trainRecipe, type TrainResult, withDtype } from "./run.ts";
+import { recipeOf } from "./saved_config.ts";
 import { Training } from "./training.ts";
 
 /** What several runs came to. */
@@ -51,10 +63,44 @@ interface Group {
   readonly recipe: Recipe;
 }
 
-async function groupIn(folder: string): Promise<Group | undefined> {
+/** SHA-256 of what is kept of several runs: no other file has it. */
+async function groupSum(group: Group): Promise<string> {
+  return await sha256Of(jsonText(group));
+}
+
+async function writeGroup(folder: string, group: Group): Promise<void> {
+  await writeJson(join(folder, "group.json"), { ...group, sha256: await groupSum(group) });
+}
+
+/** What the recipe of a group has other than its first run that has saved a state. */
+async function changedSince(folder: string, { recipe }: Group): Promise<SettingChange[]> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const own = join(folder, name);
+    if (!isDirectory || !name.startsWith("seed-") || !await isRun(own)) continue;
+    const found = await new Checkpoints(own).load().catch(() => undefined);
+    if (found === undefined) continue;
+    const begun = recipeOf(configOf(found) as unknown as RunConfig);
+    // A run has its own seed, and what `auto` came to.
+    return differences(begun, { ...recipe, seed: begun.seed, device: begun.device, dtype: begun.dtype });
+  }
+  return [];
+}
+
+async function groupIn(folder: string, { force = false }: { force?: boolean } = {}): Promise<Group | undefined> {
   const options = { kinds: { runs: "number", recipe: "object" }, advice: "restore it, or begin new runs" } as const;
-  const group = await readJson(join(folder, "group.json"), options) as unknown as Group | undefined;
-  if (group === undefined) return undefined;
+  const found = await readJson(join(folder, "group.json"), options);
+  if (found === undefined) return undefined;
+  const { sha256, ...group } = found as unknown as Group & { readonly sha256?: unknown };
+  // Those of earlier versions have no sum, and nothing else either.
+  const summed = sha256 === undefined ? Object.keys(group).join() === "runs,recipe" : sha256 === await groupSum(group);
+  if (!force && !summed) {
+    const changed = await changedSince(folder, group);
+    if (changed.length > 0) throw new ChangedSettingsError(folder, changed);
+    throw new RecipeError(
+      `Expected "${join(folder, "group.json")}" as it was written, got another text: restore it, or ` +
+        "pass `force` to take it as it is",
+    );
+  }
   const [missing] = unregistered({ ...group.recipe });
   if (missing !== undefined) throw new NotRegisteredHereError(folder, missing.kind, missing.name);
   checkRecipe(group.recipe);
@@ -63,7 +109,7 @@ async function groupIn(folder: string): Promise<Group | undefined> {
 
 /** Whether a folder is that of several seeds. */
 export async function isSeeds(folder: string): Promise<boolean> {
-  return await groupIn(folder) !== undefined;
+  return await isThere(join(folder, "group.json"));
 }
 
 /** Mean and standard deviation of some values. */
@@ -113,14 +159,26 @@ export function trainSeeds(recipe: Recipe, options: SeedsOptions): Training<Seed
     checkRecipe(recipe);
     const placed = name === undefined ? recipe : change(recipe, { data: { name } });
     requireSeeds({ runs, recipe: placed });
+    requireBuildable(placed);
     const group: Group = { runs, recipe: await withOneDtype(placed, emit) };
     const root = own.out;
     const folder = await makeRunFolder({ root, name: `${recipe.preset ?? recipe.model.name}-x${runs}` });
     using _held = await lockFolder(folder);
-    const keep = (): Promise<void> => writeJson(join(folder, "group.json"), group);
+    const keep = (): Promise<void> => writeGroup(folder, group);
     await keep();
-    return await trainGroup({ folder, group, keep }, own, emit);
+    try {
+      return await trainGroup({ folder, group, keep }, own, emit);
+    } catch (error) {
+      await removeUnbegun(folder);
+      throw error;
+    }
   });
+}
+
+/** Removes the folder of runs of which none was begun: what was refused leaves nothing. */
+async function removeUnbegun(folder: string): Promise<void> {
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  if (names.every((name) => name === "group.json")) await Deno.remove(folder, { recursive: true });
 }
 
 /**
@@ -138,7 +196,7 @@ export function resumeSeeds(folder: string, options: ResumeSeedsOptions = {}): T
       throw new RunNotFoundError(folder, `Cannot find runs in "${folder}": give the common folder of several seeds`);
     }
     using _held = await lockFolder(folder);
-    const before = (await groupIn(folder))!;
+    const before = (await groupIn(folder, { force }))!;
     // What `auto` came to is in the recipe, so that all runs have the same.
     const dtype = changes.dtype === "auto" ? undefined : changes.dtype;
     const own = { ...changes, dtype };
@@ -152,7 +210,7 @@ export function resumeSeeds(folder: string, options: ResumeSeedsOptions = {}): T
     if (changed.length > 0 && !force) throw new ChangedSettingsError(folder, changed);
     // Not before a run has taken the change: one that is refused leaves everything as it was.
     const keep = async (): Promise<void> => {
-      if (JSON.stringify(now) !== JSON.stringify(before)) await writeJson(join(folder, "group.json"), now);
+      if (JSON.stringify(now) !== JSON.stringify(before)) await writeGroup(folder, now);
     };
     return await trainGroup({ folder, group: now, keep }, options, emit);
   });

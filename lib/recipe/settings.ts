@@ -7,6 +7,9 @@ import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import { presetNames } from "./presets.ts";
 import type { Setting } from "./setting.ts";
 
+/** The largest number of f32, in which steps are computed. */
+const largest = 3.4028234663852886e38;
+
 const rows: Setting[] = [
   { path: "preset", flag: "preset", kind: "name", choices: presetNames, nullable: true, help: "What to train" },
   {
@@ -27,7 +30,7 @@ const rows: Setting[] = [
     nullable: true,
     help: "Height and width of the images",
   },
-  { path: "schedule.lr", flag: "lr", kind: "number", min: 0, help: "Learning rate" },
+  { path: "schedule.lr", flag: "lr", kind: "number", min: 0, max: largest, help: "Learning rate" },
   {
     path: "schedule.name",
     flag: "schedule",
@@ -73,6 +76,7 @@ const rows: Setting[] = [
     flag: "gamma",
     kind: "number",
     min: 0,
+    max: largest,
     help: "What it is multiplied by where it falls (stepDecay, multiStepDecay; 0.1 unless given)",
   },
   {
@@ -102,7 +106,9 @@ const rows: Setting[] = [
     path: "optimizer.eps",
     flag: "eps",
     kind: "number",
-    above: 0,
+    // Less is 0 in f32 where its smallest numbers are taken for that.
+    min: 1e-37,
+    max: largest,
     help: "Added to the root of the squared gradients' average",
   },
   {
@@ -110,9 +116,10 @@ const rows: Setting[] = [
     flag: "rest-lr",
     kind: "number",
     above: 0,
+    max: 1000,
     help: "Learning rate of biases and norms, as a multiple of `schedule.lr` (muon)",
   },
-  { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, help: "Weight decay" },
+  { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, max: largest, help: "Weight decay" },
   {
     path: "loss.name",
     flag: "loss",
@@ -133,6 +140,8 @@ const rows: Setting[] = [
     flag: "class-weights",
     kind: "numbers",
     min: 0,
+    // Losses are summed over all samples.
+    max: 1e30,
     placeholder: "numbers",
     help: "How much each class counts in the loss, a number a class with commas between",
   },

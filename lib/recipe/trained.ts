@@ -12,11 +12,11 @@ import { Device } from "../tensor/device.ts";
 import { evaluate as measure, type EvaluateOptions, type Evaluation } from "../train/evaluate.ts";
 import type { Predictions } from "../train/predictions.ts";
 import { buildLoss, buildMetrics, buildModel, type ModelChoice, validBatches } from "./build.ts";
-import { isObject, unregistered } from "./check.ts";
+import { isObject, shown, unregistered } from "./check.ts";
 import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
-import { predictImages, type Prediction, type PredictOptions } from "./predict.ts";
+import { predictImages, type PredictOptions, type PredictResult } from "./predict.ts";
 import { writePredictions } from "./predictions_csv.ts";
 import type { ComputeDtype, RunConfig } from "./recipe.ts";
 import { damageText } from "./run.ts";
@@ -94,13 +94,42 @@ export type TrainedConfig = ModelChoice & Partial<Omit<RunConfig, keyof ModelCho
   readonly script?: boolean;
 };
 
+function isWhole(value: unknown, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
+}
+
+/** What of a configuration is used before anything else is known of it; the file may be from elsewhere. */
+const wanted: Readonly<Record<string, { readonly as: string; readonly fits: (value: unknown) => boolean }>> = {
+  dtype: { as: "f32, bf16 or f64", fits: (value) => ["f32", "bf16", "f64"].includes(value as string) },
+  classes: {
+    as: "names, or a number from 1 to 1000000",
+    fits: (value) =>
+      Array.isArray(value)
+        ? value.length > 0 && value.every((name) => typeof name === "string")
+        : isWhole(value, 1_000_000),
+  },
+  imageShape: {
+    as: "[height, width, channels]",
+    fits: (value) => Array.isArray(value) && value.length === 3 && value.every((side) => isWhole(side, 65_536)),
+  },
+  seed: { as: "a whole number", fits: (value) => isWhole((value as number) + 1, 2 ** 32) },
+};
+
 function configIn(found: CheckpointInfo, path: string): TrainedConfig {
   const config = configOf(found);
   const { model, dtype, classes } = config;
-  if (!isObject(model) || typeof dtype !== "string" || !(Array.isArray(classes) || typeof classes === "number")) {
+  if (!isObject(model) || dtype === undefined || classes === undefined) {
     throw new StateError(
       `Cannot use "${found.path}": Expected a configuration with \`model\`, \`dtype\` and \`classes\`, got ` +
         `${Object.keys(config).join(", ") || "none"}: was it saved by this version?`,
+    );
+  }
+  const wrong = Object.keys(wanted).find((name) => config[name] !== undefined && !wanted[name]!.fits(config[name]));
+  if (wrong !== undefined) {
+    throw new StateError(
+      `Cannot use "${found.path}": Expected \`${wrong}\` of its configuration as ${wanted[wrong]!.as}, got ${
+        shown(config[wrong])
+      }: take another`,
     );
   }
   if (!modelRegistry.has(model["name"])) {
@@ -184,11 +213,21 @@ export class Trained implements Disposable, AsyncDisposable {
   /**
    * What images show: the likeliest classes of each, the likeliest first. Images are paths of JPEG or PNG files, or their
    * bytes; of each the middle square is taken, as when it was measured.
+   *
+   * An image that is not there, cannot be decoded, or whose answer is not finite, is one of `failures`, with the error that
+   * says why, and the others are answered all the same.
+   *
+   * @example
+   * ```ts ignore
+   * const { predictions, failures } = await trained.predict(["photo.jpg", "broken.jpg"]);
+   * for (const { image, guesses } of predictions) console.log(image, guesses[0]!.class);
+   * for (const { image, error } of failures) console.error(image, error.message);
+   * ```
    */
   async predict(
     images: readonly (string | Uint8Array<ArrayBuffer>)[],
     options: PredictOptions = {},
-  ): Promise<Prediction[]> {
+  ): Promise<PredictResult> {
     return await predictImages(this, images, options);
   }
 
@@ -308,8 +347,8 @@ export class Trained implements Disposable, AsyncDisposable {
  * import { recipe } from "@libtrain/libtrain";
  *
  * await using trained = await recipe.open("runs/20250131-120000-imagenette-128-5");
- * const [prediction] = await trained.predict(["photo.jpg"], { top: 3 });
- * console.log(prediction!.guesses);
+ * const { predictions } = await trained.predict(["photo.jpg"], { top: 3 });
+ * for (const { image, guesses } of predictions) console.log(image, guesses);
  * ```
  */
 export async function open(path: string, options: OpenRunOptions = {}): Promise<Trained> {

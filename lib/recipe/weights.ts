@@ -1,7 +1,10 @@
 /** Weights of other frameworks as checkpoints that can be opened, and the other way round. */
+import { StateError } from "../ffi/errors.ts";
+import { firstNonFiniteOf, nonFiniteText } from "../checkpoint/finite.ts";
 import { Device } from "../tensor/device.ts";
 import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import { exportFastai, fastaiClasses, readStateDict, writeFastai } from "../checkpoint/fastai.ts";
+import { withoutPrefix } from "../checkpoint/names.ts";
 import { readTensors, startingCounters } from "../checkpoint/state.ts";
 import { makeFolderOf } from "../io/atomic_file.ts";
 import { sha256Of } from "../io/sha256.ts";
@@ -19,6 +22,8 @@ export interface ImportOptions {
   readonly out: string;
   /** Whether everything must fit, as by default; else what does not keeps its initial weights. */
   readonly strict?: boolean;
+  /** What the names in the file have before fastai's, say `module.`; by default nothing. */
+  readonly prefix?: string;
 }
 
 /** What was imported. */
@@ -44,13 +49,13 @@ export interface ImportResult {
  */
 export async function importWeights(
   weights: string,
-  { model, out, strict = true }: ImportOptions,
+  { model, out, strict = true, prefix = "" }: ImportOptions,
 ): Promise<ImportResult> {
   if (!modelRegistry.has(model.name)) {
     const known = modelRegistry.names.join(", ");
     throw new SettingError("model.name", `Expected \`model.name\` to be one of ${known}, got "${model.name}"`);
   }
-  const saved = await readStateDict(weights);
+  const saved = withoutPrefix(await readStateDict(weights), prefix);
   using device = new Device("cpu");
   const one: ModelChoice = { model, seed: 0, dtype: "f32", classes: 1 };
   using first = buildModel(one, device);
@@ -59,6 +64,10 @@ export async function importWeights(
   using network = buildModel(choice, device);
   const { missing, mismatched } = writeFastai(network, saved, { strict });
   const tensors = await readTensors({ model: network });
+  const broken = firstNonFiniteOf(tensors);
+  if (broken !== undefined) {
+    throw new StateError(`Cannot import "${weights}": ${nonFiniteText(broken)}: its training had failed`);
+  }
   const sha256 = await sha256Of(await Deno.readFile(weights));
   await makeFolderOf(out);
   const config = { ...choice, imported: { format: "fastai", file: weights, sha256 } };

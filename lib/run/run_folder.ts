@@ -1,11 +1,13 @@
 /** The folder that a training leaves behind. */
-import { join } from "node:path";
-import { partialSuffix } from "../io/atomic_file.ts";
+import { basename, join } from "node:path";
+import { partialSuffix, writeFileAtomic } from "../io/atomic_file.ts";
 import { type CheckpointInfo, Checkpoints, sweepPartial } from "../checkpoint/checkpoints.ts";
-import { writeJson } from "../io/json_file.ts";
+import { jsonText, writeJson } from "../io/json_file.ts";
 import { LineFile } from "../io/line_file.ts";
+import { isLogSum, type LogSum } from "../io/log_sum.ts";
+import { sha256Of } from "../io/sha256.ts";
 import { makeRunFolder, RunFolderError } from "./folder_name.ts";
-import { loadRun, type Rows, type SavedRun } from "./saved_run.ts";
+import { configIn, configSumIn, loadRun, type Rows, type SavedRun } from "./saved_run.ts";
 import { changedCode, type Session, sessionsOf } from "./session.ts";
 import type { State } from "../checkpoint/state.ts";
 
@@ -13,7 +15,7 @@ import type { State } from "../checkpoint/state.ts";
 export interface RunRecord {
   /**
    * Everything needed to build the model and train it again; kept as `config.json`, and in each checkpoint, there beside
-   * `sessions` and the number of `rows` written so far.
+   * `sessions`, the number of `rows` written so far and the sums of the `logs`.
    */
   config: Readonly<Record<string, unknown>>;
   /** Goes into `result.json` beside the results: seed, device, commit and so on. */
@@ -73,13 +75,14 @@ export class RunFolder {
   #sessions: readonly Session[] = [];
   #warned = false;
   #columns: readonly string[] = metricColumns;
+  #savedStep: number | null = null;
 
   private constructor(path: string, record: RunRecord, checkpoints = new Checkpoints(path)) {
     this.path = path;
     this.#record = record;
     this.#checkpoints = checkpoints;
-    this.#metrics = new LineFile(join(path, "metrics.csv"));
-    this.#steps = new LineFile(join(path, "steps.csv"));
+    this.#metrics = new LineFile(join(path, "metrics.csv"), { head: metricColumns.join() });
+    this.#steps = new LineFile(join(path, "steps.csv"), { head: stepColumns.join() });
     this.#events = new LineFile(join(path, "events.jsonl"));
     this.#joins(undefined);
   }
@@ -107,8 +110,8 @@ export class RunFolder {
     try {
       await Deno.mkdir(path, { recursive: true });
       await folder.#checkpoints.prepare();
-      await Deno.writeTextFile(folder.#metrics.path, `${metricColumns.join()}\n`);
-      await Deno.writeTextFile(folder.#steps.path, `${stepColumns.join()}\n`);
+      await folder.#metrics.begin();
+      await folder.#steps.begin();
       // Last: a folder with a configuration is a run, and can be resumed.
       await folder.configure();
       return folder;
@@ -133,22 +136,62 @@ export class RunFolder {
     const folder = new RunFolder(path, record, checkpoints);
     await sweepPartial(path);
     folder.#joins(found);
+    folder.#savedStep = found?.state.counters.step ?? null;
+    const changed = await folder.#changedLogs(found);
     // Of a run that has saved no state, and of a state that was saved without its run's rows, none is kept.
-    const { metrics = 0, steps = 0 } = (found?.config["rows"] ?? {}) as Partial<Rows>;
+    const { metrics = 0, steps = 0 } = rowsIn(path, found);
     await folder.#metrics.keep((_, number) => number <= metrics);
     await folder.#steps.keep((_, number) => number <= steps);
     await folder.#events.keep(() => true);
+    for (const { file, change } of changed) await folder.#tellChanged(file, change);
     return { folder, found };
+  }
+
+  /** The logs by their files' names. */
+  get #logs(): Readonly<Record<string, LineFile>> {
+    return Object.fromEntries(
+      [this.#metrics, this.#steps, this.#events].map((log) => [basename(log.path), log] as const),
+    );
+  }
+
+  /** Which logs are not as they were when a state was saved, and what has become of each. */
+  async #changedLogs(found: CheckpointInfo | undefined): Promise<{ file: string; change: string }[]> {
+    const sums = (found?.config["logs"] ?? {}) as Readonly<Record<string, unknown>>;
+    const changed: { file: string; change: string }[] = [];
+    for (const [file, log] of Object.entries(this.#logs)) {
+      const sum = sums[file];
+      const change = isLogSum(sum) ? await log.changeSince(sum) : undefined;
+      if (change !== undefined) changed.push({ file, change });
+    }
+    return changed;
+  }
+
+  async #tellChanged(file: string, change: string): Promise<void> {
+    this.#record.onWarning?.(
+      `"${
+        join(this.path, file)
+      }" is not as it was when the state was saved: ${change}. The training goes on from its ` +
+        "state, which is whole, and leaves the log as it is",
+    );
+    await this.event("logChanged", { file, change });
   }
 
   /** Writes `config.json`: in a folder that was opened, once the state that was found fits the record's configuration. */
   async configure(): Promise<void> {
-    await writeJson(join(this.path, "config.json"), this.#record.config);
+    const text = jsonText(this.#record.config);
+    // Until a state is saved no other file has the configuration, so this one is under a sum.
+    await writeFileAtomic(configSumIn(this.path), [new TextEncoder().encode(`${await sha256Of(text)}\n`)]);
+    await writeFileAtomic(configIn(this.path), [text]);
   }
 
   /** The path of its newest checkpoint. */
   get checkpoint(): string {
     return this.#checkpoints.newest;
+  }
+
+  /** The step of the state that was saved last; null where none was. */
+  get savedStep(): number | null {
+    return this.#savedStep;
   }
 
   /** Adds a line to `events.jsonl`. */
@@ -157,10 +200,13 @@ export class RunFolder {
     this.#warnOnce(await this.#events.add(`${line}\n`));
   }
 
-  /** Gives `metrics.csv` further columns, those of a script's own metrics; rows that are there get them empty. */
-  async nameMetrics(names: readonly string[]): Promise<void> {
+  /**
+   * Gives `metrics.csv` further columns, those of a script's own metrics; rows that are there get them empty. Gives whether
+   * rows had to change, whose sum a saved state then no longer has.
+   */
+  async nameMetrics(names: readonly string[]): Promise<boolean> {
     this.#columns = [...metricColumns, ...names];
-    await this.#metrics.retitle(this.#columns);
+    return await this.#metrics.retitle(this.#columns);
   }
 
   /** Adds an epoch's row to `metrics.csv`; its columns are {@linkcode metricColumns} and those of {@linkcode nameMetrics}. */
@@ -190,14 +236,28 @@ export class RunFolder {
     }
   }
 
-  /** Saves the state, and all rows that could not be written before; rejects where it cannot. */
+  /**
+   * Saves the state, with sums of the logs up to it; rejects where it cannot. Lines that could not be written before are
+   * tried again: those that still cannot keep no state from being saved.
+   */
   async save(state: State): Promise<void> {
     // Rows first: a state that is found after a crash has all of its rows.
-    const rows: Rows = { metrics: await this.#metrics.sync(), steps: await this.#steps.sync() };
-    await this.#events.sync();
-    this.#warned = false;
+    const logs: Record<string, LogSum> = {};
+    let failed = false;
+    for (const [file, log] of Object.entries(this.#logs)) {
+      try {
+        await log.sync();
+      } catch (error) {
+        failed = true;
+        this.#warnOnce(error instanceof Error ? error : new Error(String(error)));
+      }
+      logs[file] = await log.sum();
+    }
+    if (!failed) this.#warned = false;
+    const rows: Rows = { metrics: rowsOf(logs["metrics.csv"]), steps: rowsOf(logs["steps.csv"]) };
     const sessions = this.#sessions.length > 0 ? { sessions: this.#sessions } : {};
-    await this.#checkpoints.save({ state, config: { ...this.#record.config, ...sessions, rows } });
+    await this.#checkpoints.save({ state, config: { ...this.#record.config, ...sessions, rows, logs } });
+    this.#savedStep = state.counters.step;
   }
 
   /** The state that was saved last; undefined where none was. */
@@ -216,6 +276,11 @@ export class RunFolder {
 
   /** Writes `result.json`; where sessions are known, `dirty` says whether any of them ran code other than one commit's. */
   async result(result: Readonly<Record<string, unknown>>): Promise<void> {
+    for (const { path, waiting } of Object.values(this.#logs)) {
+      if (waiting > 0) {
+        this.#record.onWarning?.(`"${path}" lacks ${waiting} lines, which could not be written to the end`);
+      }
+    }
     const sessions = this.#sessions;
     const code = sessions.length > 0 ? { dirty: changedCode(sessions), sessions } : {};
     await writeJson(join(this.path, "result.json"), { ...result, ...this.#record.facts, ...code });
@@ -254,6 +319,24 @@ async function refuseOthers(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+/** The rows that belong to a state, checked, as its file may be from elsewhere. */
+function rowsIn(path: string, found: CheckpointInfo | undefined): Partial<Rows> {
+  const rows = (found?.config["rows"] ?? {}) as Readonly<Record<string, unknown>>;
+  for (const name of ["metrics", "steps"]) {
+    const count = rows[name];
+    if (count === undefined || Number.isSafeInteger(count) && (count as number) >= 0) continue;
+    throw new RunFolderError(
+      `Cannot go on in "${path}": Expected the state's rows of ${name} as a whole number, got ${JSON.stringify(count)}`,
+    );
+  }
+  return rows as Partial<Rows>;
+}
+
+/** Rows below the first line. */
+function rowsOf(sum: LogSum | undefined): number {
+  return Math.max(0, (sum?.lines ?? 0) - 1);
 }
 
 function line(columns: readonly string[], values: Row): string {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { checkpointIn, type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
 import { isThere } from "../io/atomic_file.ts";
-import type { Session } from "./session.ts";
+import { sha256Of } from "../io/sha256.ts";
 
 /** How many rows of each file belong to a state. */
 export interface Rows {
@@ -27,6 +27,21 @@ export function configIn(folder: string): string {
   return join(folder, "config.json");
 }
 
+/** Where the SHA-256 of the configuration's file is, in hex. */
+export function configSumIn(folder: string): string {
+  return join(folder, "checkpoint", "config.sha256");
+}
+
+/**
+ * Whether a run's `config.json` has the bytes that were written, by their sum; true where none was kept, as in runs of
+ * earlier versions.
+ */
+export async function isConfigWhole(folder: string): Promise<boolean> {
+  if (!await isThere(configSumIn(folder)) || !await isThere(configIn(folder))) return true;
+  const wanted = (await Deno.readTextFile(configSumIn(folder))).trim();
+  return await sha256Of(await Deno.readFile(configIn(folder))) === wanted;
+}
+
 /** Whether a folder is a run's: it has a configuration, or a checkpoint. */
 export async function isRun(folder: string): Promise<boolean> {
   return await isThere(configIn(folder)) || await isThere(checkpointIn(folder)) ||
@@ -44,6 +59,6 @@ export async function loadRun(path: string): Promise<SavedRun> {
 export function configOf(
   { config }: Pick<CheckpointInfo, "config">,
 ): Readonly<Record<string, unknown>> {
-  const { rows: _, sessions: _sessions, ...own } = config as { rows?: Rows; sessions?: readonly Session[] };
+  const { rows: _, sessions: _sessions, logs: _logs, ...own } = config;
   return own;
 }

@@ -18,7 +18,10 @@ const unknown: Session = { commit: null, dirty: null, cpu: null, isa: null, thre
 
 /** The sessions that led to a checkpoint, by its configuration. */
 export function sessionsOf(config: Readonly<Record<string, unknown>>): readonly Session[] {
-  return Array.isArray(config["sessions"]) ? config["sessions"] : [unknown];
+  const found: unknown = config["sessions"];
+  if (!Array.isArray(found)) return [unknown];
+  // A file from elsewhere may hold anything.
+  return found.map((each) => typeof each === "object" && each !== null && !Array.isArray(each) ? each : unknown);
 }
 
 /**

@@ -100,8 +100,9 @@ export async function shiftConsistency(
   const { size, margin, seed = 0, dtype, signal, onProgress } = options;
   const same = { both: 0, diagonal: 0, n: 0 };
   let reading: Promise<void> = Promise.resolve();
-  const count = async (read: Promise<ArrayLike<number>>, n: number): Promise<void> => {
-    const answers = await read;
+  const count = async (read: Promise<ArrayLike<number>>, sum: Promise<number>, n: number): Promise<void> => {
+    const [answers, total] = await Promise.all([read, sum]);
+    if (!Number.isFinite(total)) throw notFinite("shiftConsistency");
     for (let at = 0; at < 4 * n; at += 4) {
       if (answers[at] === answers[at + 1]) same.both++;
       if (answers[at + 2] === answers[at + 3]) same.diagonal++;
@@ -114,17 +115,20 @@ export async function shiftConsistency(
     for await (const { images, index } of batches) {
       signal?.throwIfAborted();
       requireCanvas(images, size + margin);
-      const answers = noGrad(() =>
+      const { answers, sum } = noGrad(() =>
         scope(() => {
           const windows = [...index].flatMap((sample, at) =>
             windowsOf(images.narrow(at, 1), shiftPairs(sample, { margin, seed }).flat(), size)
           );
-          return logitsOf(model, concat(windows), dtype).argmax();
+          const logits = logitsOf(model, concat(windows), dtype);
+          // Not a number where the answers are none; a class that is masked by -Infinity is none.
+          return { answers: logits.argmax().detachFromScope(), sum: softmax(logits).sum().detachFromScope() };
         })
-      ).detachFromScope();
+      );
       await reading;
-      reading = count(answers.data(), index.length);
+      reading = count(answers.data(), sum.item(), index.length);
       answers.dispose();
+      sum.dispose();
       backpressure ??= new Backpressure(images.device);
       await backpressure.step();
     }
@@ -156,8 +160,14 @@ export async function shiftCurve(
     const values = await probabilities.data();
     const curve = corners.map((_, shift) => Number(values[shift * classes + label]));
     if (curve.every(Number.isFinite)) return curve;
-    throw new StateError("shiftCurve(): Expected answers that are finite, got others: the model's weights are broken");
+    throw notFinite("shiftCurve");
   });
+}
+
+function notFinite(op: string): StateError {
+  return new StateError(
+    `${op}(): Expected answers that are finite, got others: the model's weights, or its images, are not finite`,
+  );
 }
 
 function requireCanvas({ shape }: Tensor, size: number): void {

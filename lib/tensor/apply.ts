@@ -3,6 +3,7 @@ import { callOp, type Handle } from "../ffi/call.ts";
 import { type DifferentiableOp, type OpName, type OpParams, OPS } from "../ffi/generated/symbols.ts";
 import { StateError } from "../ffi/errors.ts";
 import { defaultDevice, type Device } from "./device.ts";
+import { madeBy } from "./forgotten.ts";
 import { gradEnabled, GraphNode, SavedTensor } from "./graph.ts";
 import { noteOp } from "./recording.ts";
 import { type RuleCall, ruleOf } from "./rules.ts";
@@ -28,6 +29,7 @@ export function apply<Name extends OpName>(
   const { ticket, outputs } = callOp(device.handle, name, handles, params);
   if (device.debug) device.remember(ticket);
   if (ticket % STALL_CHECK === 0 && ticket > 0) device.queue.warnIfStalled();
+  madeBy(name);
   const tensors = outputs.map((raw) => new Tensor(device, raw));
   if (OPS[name].view) shareStorage(tensors[0]!, inputs[0]!);
   traceOutputs(tensors);

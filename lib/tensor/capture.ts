@@ -53,6 +53,8 @@ export interface Captured<Args extends readonly Tensors[], Result extends StepRe
    * ```
    */
   many(batches: readonly Readonly<Args>[], options?: ManyOptions): Result[];
+  /** @internal Whether a call with such arguments replays a recording, or runs op by op. */
+  replays(...args: Args): boolean;
   /** How many recordings it holds: one for each combination of shapes and dtypes. */
   readonly recordings: number;
   /**
@@ -123,6 +125,10 @@ export function capture<Args extends readonly Tensors[], Result extends StepResu
     return undefined;
   }
 
+  function replays(...args: Args): boolean {
+    return recordings.get(keyOf(args, leavesOf(args, "capture", "arguments")))?.holds() ?? false;
+  }
+
   function call(...args: Args): Result {
     const leaves = leavesOf(args, "capture", "arguments");
     const [device, key] = [deviceOf(leaves), keyOf(args, leaves)];
@@ -139,6 +145,7 @@ export function capture<Args extends readonly Tensors[], Result extends StepResu
       return result;
     }
     const { made, result, run } = RecordedStep.record(plain, leaves, device);
+    if (made === undefined) return result;
     if (noteRun(steadiness, run)) {
       recordings.set(key, made);
       // What the runs did is of no more use.
@@ -218,6 +225,7 @@ export function capture<Args extends readonly Tensors[], Result extends StepResu
   };
   return Object.defineProperties(call, {
     many: { value: many },
+    replays: { value: replays },
     recordings: { get: () => recordings.size },
     memory: { get: memory },
     dispose: { value: dispose },

@@ -1,9 +1,10 @@
 /** New tensors. */
-import type { DtypeName } from "../ffi/codes.ts";
-import { StateError } from "../ffi/errors.ts";
+import { DTYPE_BYTES, type DtypeName } from "../ffi/codes.ts";
+import { StateError, withArrays } from "../ffi/errors.ts";
 import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
 import { defaultDevice, type Device } from "./device.ts";
+import { madeBy } from "./forgotten.ts";
 import { kindOf, requireNumbers, requireOptions } from "./ops/checks.ts";
 import type { Sync } from "./scope.ts";
 import { capturing, noteDevice } from "./recording.ts";
@@ -61,7 +62,9 @@ export function tensor(
   }
   const device = options.device ?? defaultDevice();
   noteDevice("tensor", device);
-  return new Tensor(device, createTensor(device.handle, dtype, sizes, bytesOf(values, dtype)));
+  const raw = createTensor(device.handle, dtype, sizes, bytesOf(values, dtype));
+  madeBy("tensor");
+  return new Tensor(device, raw);
 }
 
 /** A shape, where it is not options: for the compiler a readonly array is no array. */
@@ -91,9 +94,10 @@ function flatten(
   }
   const dtype = wanted ?? "f32";
   const numbers: number[] = [];
-  const implied = nestedShape(data, numbers);
+  const implied = withArrays("tensor", 8 * numbers.length, () => nestedShape(data, numbers));
   if (dtype === "i32" || dtype === "u8") checkIntegers(numbers, dtype);
-  return { values: ARRAYS[dtype].from(numbers), implied, dtype };
+  const values = withArrays("tensor", DTYPE_BYTES[dtype] * numbers.length, () => ARRAYS[dtype].from(numbers));
+  return { values, implied, dtype };
 }
 
 /** A typed array would wrap or cut such numbers silently. */

@@ -1,7 +1,8 @@
 /** Devices: where tensors live and ops run. */
 import type { Handle } from "../ffi/call.ts";
 import { DeviceError, LateError } from "../ffi/errors.ts";
-import { NativeQueue, type QueueStats } from "../ffi/queue.ts";
+import { bytesIn } from "../ffi/memory.ts";
+import { type DeviceMemory, NativeQueue, type QueueStats } from "../ffi/queue.ts";
 import { deviceInfo } from "./device_info.ts";
 
 /** What can be asked for; `auto` is CUDA where it works, else the CPU. */
@@ -18,6 +19,17 @@ export interface DeviceOptions {
   tf32?: boolean;
   /** Whether late errors name the line that enqueued the op; costs a stack trace a call. */
   debug?: boolean;
+  /**
+   * What the device may hold: bytes, or a text with K, M, G or T for powers of 1024, say 500M. By default as much as the
+   * process may in all, see docs/memory.md; that bounds it in any case.
+   */
+  memory?: number | string;
+}
+
+/** What a device holds and has done. */
+export interface DeviceStats extends QueueStats {
+  /** What may be held, and by what it is. */
+  memory: DeviceMemory;
 }
 
 /** @internal Something that keeps numbers on the host which a late error may have left unlike those on the device. */
@@ -60,10 +72,17 @@ export class Device {
     if (!["auto", "cpu", "cuda"].includes(kind)) {
       throw new DeviceError(`Expected a device auto, cpu or cuda, got "${kind}"`);
     }
+    const memory = bytesIn(options.memory);
+    if (options.memory !== undefined && memory === undefined) {
+      throw new RangeError(
+        `Device(): Expected \`memory\` as a whole number of bytes from 1, or a text such as 500M, got ${options.memory}`,
+      );
+    }
     this.debug = options.debug ?? false;
     const queue = kind === "cpu" ? undefined : cudaQueue(kind, options);
     this.kind = queue === undefined ? "cpu" : "cuda";
     this.#queue = queue ?? new NativeQueue(0, threads, false);
+    if (memory !== undefined) this.#queue.limit(memory);
   }
 
   /** @internal The native queue. */
@@ -109,9 +128,9 @@ export class Device {
     this.#recoverables.add(new WeakRef(recoverable));
   }
 
-  /** Counts of live tensors, memory and work. */
-  stats(): QueueStats {
-    return this.#queue.stats();
+  /** Counts of live tensors, memory and work; asks the system how much memory may be held. */
+  stats(): DeviceStats {
+    return { ...this.#queue.stats(), memory: this.#queue.memory() };
   }
 
   /**

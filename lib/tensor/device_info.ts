@@ -1,4 +1,5 @@
 /** What the library says of this machine. */
+import { type BudgetSource, sourceOf } from "../ffi/memory.ts";
 import { deviceInfoText } from "../ffi/native.ts";
 
 /** A GPU that the driver knows. */
@@ -24,6 +25,15 @@ export interface DeviceInfo {
     /** Cores that this process may use. */
     cores: number;
   };
+  /** What the library may hold of the machine's memory. */
+  memory: {
+    /** Bytes, as the system says now. */
+    budget: number;
+    /** What the budget comes from. */
+    source: BudgetSource;
+    /** Bytes that are held by now. */
+    held: number;
+  };
   /** This process. */
   process: {
     /** Resident memory now, in bytes; 0 where the system does not tell. */
@@ -47,5 +57,6 @@ export interface DeviceInfo {
 
 /** Looks at this machine; opens no device. */
 export function deviceInfo(): DeviceInfo {
-  return JSON.parse(deviceInfoText());
+  const info = JSON.parse(deviceInfoText());
+  return { ...info, memory: { ...info.memory, source: sourceOf(info.memory.source) } };
 }

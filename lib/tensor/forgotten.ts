@@ -1,5 +1,7 @@
 /** The net under tensors that were never disposed: V8 cannot see native memory, so this is no plan. */
 import type { Handle } from "../ffi/call.ts";
+import { DTYPE_BYTES, type DtypeName } from "../ffi/codes.ts";
+import { sizeText } from "../ffi/memory.ts";
 import { releaseTensor } from "../ffi/native.ts";
 import type { Device } from "./device.ts";
 
@@ -12,13 +14,51 @@ export interface Remains {
   node: { release(): void } | null;
   /** What it was, for the warning. */
   kind: string;
-  dtype: string;
+  dtype: DtypeName;
   shape: readonly number[];
+  /** The results that it counts among; null for what is no result. */
+  among: Results | null;
+}
+
+/** Results of an op outside of every scope that nobody has disposed of. */
+interface Results {
+  readonly device: Device;
+  readonly op: string;
+  count: number;
+  bytes: number;
+}
+
+/** What a device has of them. */
+interface Counted {
+  readonly byOp: Map<string, Results>;
+  bytes: number;
+  /** Bytes at which it is asked again how much that is of the budget. */
+  next: number;
 }
 
 let warned = false;
+/** Whether it was told that results pile up. */
+let told = false;
 
-const registry = new FinalizationRegistry<Remains>(({ device, handle, gradient, node, kind, dtype, shape }) => {
+const counted = new WeakMap<Device, Counted>();
+
+/** Bytes from which on results are worth a look at the budget. */
+const FIRST_LOOK = 4 << 20;
+
+/** Results of an op that are as good as forgotten: as many from a quarter of the budget on, as few from a half on. */
+const MANY = 8, FEW = 3;
+
+/** Who made the tensors that come next, for the warning. */
+let maker = "tensor";
+
+/** Names what makes the next tensors: an op, or another call. */
+export function madeBy(name: string): void {
+  maker = name;
+}
+
+const registry = new FinalizationRegistry<Remains>((remains) => {
+  const { device, handle, gradient, node, kind, dtype, shape } = remains;
+  settle(remains);
   if (!device.queue.alive) return;
   releaseTensor(device.handle, handle);
   if (gradient !== null) releaseTensor(device.handle, gradient);
@@ -33,11 +73,72 @@ const registry = new FinalizationRegistry<Remains>(({ device, handle, gradient, 
 });
 
 /** Frees what holds native memory once it is collected, with a warning at the first. */
-export function watch(holder: object, remains: Remains): void {
-  registry.register(holder, remains, holder);
+export function watch(holder: object, remains: Omit<Remains, "among">): Remains {
+  const kept = { ...remains, among: remains.kind === "Tensor" ? count(remains) : null };
+  registry.register(holder, kept, holder);
+  return kept;
 }
 
 /** Ends {@linkcode watch}. */
-export function unwatch(holder: object): void {
+export function unwatch(holder: object, remains: Remains): void {
   registry.unregister(holder);
+  settle(remains);
+}
+
+/** Counts something as a result no more: it is gone, or somebody's state. */
+export function settle(remains: Remains): void {
+  if (remains.among === null) return;
+  const bytes = bytesOf(remains);
+  const { device } = remains.among;
+  remains.among.count--;
+  remains.among.bytes -= bytes;
+  remains.among = null;
+  counted.get(device)!.bytes -= bytes;
+}
+
+function bytesOf({ dtype, shape }: Pick<Remains, "dtype" | "shape">): number {
+  let bytes = DTYPE_BYTES[dtype];
+  for (const size of shape) bytes *= size;
+  return bytes;
+}
+
+/** Counts a result that no scope owns. */
+function count(remains: Pick<Remains, "device" | "dtype" | "shape">): Results {
+  const { device } = remains;
+  let all = counted.get(device);
+  if (all === undefined) counted.set(device, all = { byOp: new Map(), bytes: 0, next: FIRST_LOOK });
+  let results = all.byOp.get(maker);
+  if (results === undefined) all.byOp.set(maker, results = { device, op: maker, count: 0, bytes: 0 });
+  const bytes = bytesOf(remains);
+  results.count++;
+  results.bytes += bytes;
+  all.bytes += bytes;
+  if (all.bytes >= all.next && !told) look(all, device);
+  return results;
+}
+
+/** Tells, once, that results outside of scopes take more of the budget than they should. */
+function look(all: Counted, device: Device): void {
+  const { budget, limit } = device.queue.memory();
+  const most = Math.min(limit ?? budget, device.kind === "cpu" ? budget : limit ?? Infinity);
+  const [worst] = [...all.byOp.values()].sort((a, b) => b.bytes - a.bytes);
+  const share = all.bytes / most;
+  if (share >= 0.25 && worst!.count >= (share >= 0.5 ? FEW : MANY)) {
+    told = true;
+    console.warn(
+      `${worst!.count} results of ${worst!.op}() are alive outside of any scope, the latest made ${callerLine()}: they take ` +
+        `${sizeText(worst!.bytes)} of the ${sizeText(most)} that may be held, and memory runs out if that goes on. Declare ` +
+        "results with `using`, make them inside scope(), or call dispose()",
+    );
+    return;
+  }
+  // Again a little later, and soon enough for the next bound.
+  all.next = Math.max(all.bytes + FIRST_LOOK / 4, all.bytes + Math.min(all.bytes, most / 4 - all.bytes) / 2, all.bytes * 1.1);
+}
+
+/** The script's line that is running, "at …". */
+function callerLine(): string {
+  const own = new URL("../", import.meta.url).href;
+  const lines = (new Error().stack ?? "").split("\n").slice(1).map((line) => line.trim());
+  return lines.find((line) => !line.includes(own)) ?? lines.at(-1) ?? "";
 }

@@ -9,10 +9,12 @@ import {
   type ScalarRates,
   type StepMemory,
 } from "../ffi/native.ts";
+import { OutOfMemoryError } from "../ffi/errors.ts";
 import type { Device } from "./device.ts";
+import { madeBy } from "./forgotten.ts";
 import { noGrad } from "./graph.ts";
 import { Recording, recordUnder } from "./recording.ts";
-import { ownedIn, scope, scopeAndMade } from "./scope.ts";
+import { allOrNothing, ownedIn, scope, scopeAndMade } from "./scope.ts";
 import { aliasOf, Tensor } from "./tensor.ts";
 import type { Tensors } from "./tensors.ts";
 import { Trace, traceUnder } from "./trace.ts";
@@ -47,12 +49,17 @@ export class RecordedStep {
     this.#shape = shape;
   }
 
-  /** Records a step while it runs; gives its result and what it did too. */
+  /**
+   * Records a step while it runs; gives its result and what it did too.
+   *
+   * Where memory runs out after the step, for the recording or the copies of its results, it has run all the same: nothing
+   * is made of it then, with a warning.
+   */
   static record<Args extends readonly Tensor[], Result extends StepResult>(
     step: (...args: Args) => Result,
     args: Args,
     device: Device,
-  ): { made: RecordedStep; result: Result; run: Trace } {
+  ): { made: RecordedStep | undefined; result: Result; run: Trace } {
     const queue = device.handle;
     const slots = args.map((arg) => scope(() => arg.clone()).detachFromScope());
     const outputs: Tensor[] = [];
@@ -69,11 +76,18 @@ export class RecordedStep {
       for (const tensor of tensors) outputs.push(inside.includes(tensor) ? tensor : aliasOf(tensor));
       for (const output of outputs) output.detachFromScope();
       own.requireNoGradients();
-      const native = endCapture(queue, slots.map((slot) => slot.handle), outputs.map((output) => output.handle));
       const shape = (fresh: Tensor[]): StepResult => rebuild(result, tensors, fresh);
-      made = new RecordedStep(device, native, own, tensors.length, shape);
-      // Copies, as every replay's results are: neither views of each other nor part of a graph.
-      return { made, result: shape(outputs.map(copyOf)) as Result, run };
+      try {
+        const native = endCapture(queue, slots.map((slot) => slot.handle), outputs.map((output) => output.handle));
+        made = new RecordedStep(device, native, own, tensors.length, shape);
+        // Copies, as every replay's results are: neither views of each other nor part of a graph.
+        return { made, result: shape(allOrNothing(() => outputs.map(copyOf))) as Result, run };
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError)) throw error;
+        made?.dispose();
+        warnUnrecorded(error);
+        return { made: undefined, result: shape(outputs.map(aliasOf)) as Result, run };
+      }
     } catch (error) {
       if (device.queue.alive) abortCapture(queue);
       made?.dispose();
@@ -94,6 +108,7 @@ export class RecordedStep {
     const arguments_ = batches.map((args) => args.map((arg) => arg.handle));
     const { ticket, outputs } = replayGraph(device.handle, this.#graph, arguments_, written);
     if (device.debug) device.remember(ticket);
+    madeBy("replay");
     const fresh = outputs.map((raw) => new Tensor(device, raw));
     return batches.map((_, step) => {
       this.#recording.runEffects();
@@ -105,6 +120,15 @@ export class RecordedStep {
   dispose(): void {
     if (this.#device.queue.alive) releaseGraph(this.#device.handle, this.#graph);
   }
+}
+
+let warned = false;
+
+/** Says once that memory does not suffice for a recording. */
+function warnUnrecorded({ message }: OutOfMemoryError): void {
+  if (warned) return;
+  warned = true;
+  console.warn(`capture(): This step is not recorded yet and runs op by op, as memory is short: ${message}`);
 }
 
 /** The plain step, whose result is the caller's as that of a replay. */

@@ -2,9 +2,18 @@
 import type { Handle, RawTensor } from "../ffi/call.ts";
 import { type DtypeName, isFloat } from "../ffi/codes.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
-import { aliasTensor, beginRead, releaseRead, releaseTensor, takeRead, tensorVersion } from "../ffi/native.ts";
+import type { TensorRole } from "../ffi/memory.ts";
+import {
+  aliasTensor,
+  beginRead,
+  releaseRead,
+  releaseTensor,
+  setRole,
+  takeRead,
+  tensorVersion,
+} from "../ffi/native.ts";
 import type { Device } from "./device.ts";
-import { type Remains, unwatch, watch } from "./forgotten.ts";
+import { type Remains, settle, unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";
 import { isMuted } from "./muted.ts";
 import { disown, noteMade, own } from "./scope.ts";
@@ -107,7 +116,7 @@ export class Tensor extends TensorMethods {
   #watch(): void {
     if (this.#handle === null || this.#remains !== null) return;
     const { device, dtype, shape } = this;
-    this.#remains = {
+    this.#remains = watch(this, {
       device,
       handle: this.#handle,
       gradient: this.#grad?.handle ?? null,
@@ -115,8 +124,14 @@ export class Tensor extends TensorMethods {
       kind: this.constructor.name,
       dtype,
       shape,
-    };
-    watch(this, this.#remains);
+    });
+  }
+
+  /** @internal Has its bytes counted as what they are held as, where that is no result of an op; returns the tensor. */
+  heldAs(role: TensorRole): this {
+    setRole(this.device.handle, this.handle, role);
+    if (this.#remains !== null) settle(this.#remains);
+    return this;
   }
 
   /** @internal The native handle; throws once the tensor is disposed. */
@@ -152,7 +167,7 @@ export class Tensor extends TensorMethods {
     const handle = this.#handle;
     this.#handle = null;
     disown(this);
-    if (this.#remains !== null) unwatch(this);
+    if (this.#remains !== null) unwatch(this, this.#remains);
     if (this.device.queue.alive) releaseTensor(this.device.handle, handle);
     this.#origin?.node.release();
     this.#origin = null;
@@ -170,15 +185,15 @@ export class Tensor extends TensorMethods {
   /** Waits for the values and copies them, those of bf16 as f32; rejects with a late error. */
   async data(): Promise<TensorData> {
     const { read, ticket } = beginRead(this.device.handle, this.handle);
-    const { bytes, values } = readerOf(this.dtype, this.size);
     try {
+      const { bytes, values } = readerOf(this.dtype, this.size);
       await this.device.wait(ticket);
       takeRead(read, bytes);
+      return values();
     } catch (error) {
       releaseRead(read);
       throw error;
     }
-    return values();
   }
 
   /** Waits for the value of a tensor with one element. */
@@ -217,7 +232,10 @@ export class Tensor extends TensorMethods {
   setGrad(gradient: Tensor | null): void {
     if (this.#grad !== gradient) this.#grad?.dispose();
     this.#grad = gradient;
-    if (gradient !== null) disown(gradient);
+    if (gradient !== null) {
+      disown(gradient);
+      gradient.heldAs("gradients");
+    }
     if (this.#remains !== null) this.#remains.gradient = gradient?.handle ?? null;
   }
 

@@ -8,7 +8,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, type Tensors } from "../tensor/tensors.ts";
 import { lateError } from "./steps_in_flight.ts";
 
-/** A loss or a gradient was not finite: the step changed no weight and no optimizer state. */
+/**
+ * A number that is not finite: a loss or a gradient, whose step changed no weight and no optimizer state, or weights
+ * themselves, which a step before has left so; the message says which.
+ */
 export class NonFiniteError extends LibtrainError {
   /** Tells this error from others, in logs too. */
   override name = "NonFiniteError";
@@ -16,22 +19,25 @@ export class NonFiniteError extends LibtrainError {
   readonly epoch: number;
   /** The step, from 1, over all epochs. */
   readonly step: number;
-  /** The batch's samples, as their numbers in the data set. */
+  /** The batch's samples, as their numbers in the data set; none where a state was to be saved. */
   readonly index: Int32Array;
   /** What was not finite first, say `the output of "stages.0.0" (ResBlock)`. */
   readonly where: string;
 
-  /** Says where and when. */
+  /** Says where and when; `weights` where these are what is not finite, with the step whose state was saved last, if any. */
   constructor(
-    at: { epoch: number; step: number; index: Int32Array; where: string },
+    at: { epoch: number; step: number; index: Int32Array; where: string; weights?: { savedAt: number | null } },
     options: { cause?: unknown } = {},
   ) {
-    const { epoch, step, index, where } = at;
+    const { epoch, step, index, where, weights } = at;
     const more = index.length > 16 ? ` and ${index.length - 16} more (all in the error's \`index\`)` : "";
+    const samples = index.length === 0 ? "" : ` The batch's samples are ${index.subarray(0, 16).join(", ")}${more}.`;
     super(
-      `Cannot go on after epoch ${epoch}, step ${step}: ${where} is not finite, as first of all. The batch's samples are ` +
-        `${index.subarray(0, 16).join(", ")}${more}. Weights and optimizer state are those before the step: ` +
-        `lower the learning rate, or look at these samples`,
+      `Cannot go on after epoch ${epoch}, step ${step}: ${where} is not finite, as first of all.${samples} ${
+        weights === undefined
+          ? "Weights and optimizer state are those before the step: lower the learning rate, or look at these samples"
+          : `A step before has left it so, and the weights are lost: ${savedText(weights.savedAt)}`
+      }`,
       options,
     );
     this.epoch = epoch;
@@ -39,6 +45,12 @@ export class NonFiniteError extends LibtrainError {
     this.index = index;
     this.where = where;
   }
+}
+
+function savedText(step: number | null): string {
+  return step === null
+    ? "no state was saved; lower the learning rate and begin anew"
+    : `the state that was saved last, of step ${step}, is kept; lower the learning rate and go on from it`;
 }
 
 /** A scalar that is 0 where all values are finite, else not a number; whole numbers always are. */
@@ -53,6 +65,13 @@ interface Probe {
   what: string;
   value: Tensor;
   batch: number;
+}
+
+const parameterText = "the parameter ";
+
+/** Whether what was found is a weight: a step before has left it so. */
+export function isWeight(what: string): boolean {
+  return what.startsWith(parameterText);
 }
 
 /** Takes the values of a batch, as they come. */
@@ -83,7 +102,7 @@ function observe(model: AnyModule, note: Note): () => void {
 /** Enqueues forward and backward of a batch in the model's present mode, and notes every value on the way. */
 function replay(model: AnyModule, inputs: Tensors, lossOf: () => Tensor, note: Note): void {
   note("a value of the images", inputs);
-  for (const [path, parameter] of model.namedParameters()) note(`the parameter "${path}"`, parameter);
+  for (const [path, parameter] of model.namedParameters()) note(`${parameterText}"${path}"`, parameter);
   const restore = observe(model, note);
   try {
     scope(() => {

@@ -1,7 +1,7 @@
 /** The steps of an epoch, and what is said where one of them fails. */
 import type { Counters, SamplerConfig } from "../checkpoint/state.ts";
 import { type BatchSource, type SampleBatch } from "../data/batch_source.ts";
-import { LateError } from "../ffi/errors.ts";
+import { LateError, OutOfMemoryError } from "../ffi/errors.ts";
 import type { AnyModule } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import type { Schedule } from "../optim/schedules.ts";
@@ -11,11 +11,11 @@ import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 import { batchGroups } from "./batch_groups.ts";
-import { firstNonFinite, NonFiniteError } from "./diagnose.ts";
+import { firstNonFinite, isWeight, NonFiniteError } from "./diagnose.ts";
 import type { EpochSums } from "./epoch_sums.ts";
 import type { BatchEnd, Listeners } from "./events.ts";
 import { stepsOf } from "./start.ts";
-import type { TrainingStep } from "./step.ts";
+import type { Enqueued, TrainingStep } from "./step.ts";
 import { lateError, type StepInFlight, StepsInFlight } from "./steps_in_flight.ts";
 
 /** Where a training is, as it moves on. */
@@ -44,6 +44,8 @@ interface Epoch<In extends Tensors, Targets extends Tensors> {
   readonly train: BatchSource<In, Targets>;
   readonly signal: AbortSignal | undefined;
   readonly runFolder: RunFolder | undefined;
+  /** The step whose state was saved last; null for none. */
+  savedStep(): number | null;
   /** Saves the state where it is due; gives whether it has. */
   saveIfDue(lap: () => void): Promise<boolean>;
 }
@@ -64,7 +66,7 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
   }
 
   /** The steps of an epoch from where it is, up to its end or the signal's. */
-  async run({ at, train, signal, runFolder, saveIfDue }: Epoch<In, Targets>): Promise<void> {
+  async run({ at, train, signal, runFolder, savedStep, saveIfDue }: Epoch<In, Targets>): Promise<void> {
     const { device, accumulate, sums, listeners } = this.#parts;
     const rate = this.rates(train, at.epochs);
     const backpressure = new Backpressure(device);
@@ -97,7 +99,7 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
       await sums.flush();
       await this.tellLosses(runFolder);
     } catch (error) {
-      const explained = await this.#explained(error, at, kept);
+      const explained = await this.#explained(error, at, { kept, savedStep });
       await this.tellLosses(runFolder);
       throw explained;
     } finally {
@@ -139,49 +141,61 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
   ): Promise<Tensor> {
     const { optimizer, step, device, sums } = this.#parts;
     const before = { batch: at.batch, step: at.step, images: at.images };
-    let values: Tensor;
+    let enqueued: Enqueued | undefined;
     try {
       optimizer.lr = lr;
-      values = await step.enqueue(batches);
+      enqueued = await step.enqueue(batches);
     } finally {
-      kept.add({ ticket: device.queue.enqueued(), before, measured: sums.batches, batches });
+      const buffers = enqueued?.before;
+      kept.add({ ticket: device.queue.enqueued(), before, measured: sums.batches, batches, buffers });
     }
     at.batch += batches.length;
     at.step++;
     at.images += samples;
     at.optimizerSteps = optimizer.steps;
     sums.note({ step: at.step, epoch: at.epoch + 1, lr });
-    return values;
+    return enqueued.values;
   }
 
   /**
    * The error to throw instead of one. After a late error, which may hide behind another, the device goes on, the counters
    * go back to before the step that failed, and that is run again to see where.
    */
-  async #explained(error: unknown, at: Position, kept: StepsInFlight<In, Targets>): Promise<unknown> {
+  async #explained(
+    error: unknown,
+    at: Position,
+    { kept, savedStep }: { kept: StepsInFlight<In, Targets>; savedStep: () => number | null },
+  ): Promise<unknown> {
     const { device, optimizer, sums } = this.#parts;
     const late = error instanceof LateError ? error : await lateError(device);
+    // Also where memory ran out in the middle of a step: what the optimizer counts on the host goes back with it.
+    if (late !== undefined || error instanceof OutOfMemoryError) await device.recover();
     if (late === undefined) return error;
-    await device.recover();
     at.optimizerSteps = optimizer.steps;
     const failed = kept.of(late.record);
     await sums.rewind(failed?.measured ?? sums.batches);
+    const noMemory = late.cause instanceof OutOfMemoryError ? late.cause : undefined;
+    if (noMemory !== undefined) failed?.buffers?.restore();
     if (failed === undefined) return error;
     Object.assign(at, failed.before);
     if (error !== late) return error;
-    return await this.#nonFinite(error, at, failed) ?? error;
+    // Nothing is wrong with the step's numbers.
+    if (noMemory !== undefined) return noMemory;
+    return await this.#nonFinite(error, at, { ...failed, savedStep }) ?? error;
   }
 
   /** Which batch of a failed step gave a number that is not finite, and where; undefined where none did. */
   async #nonFinite(
     cause: unknown,
     { epoch, step }: Position,
-    { batches }: StepInFlight<In, Targets>,
+    { batches, savedStep }: StepInFlight<In, Targets> & { savedStep: () => number | null },
   ): Promise<NonFiniteError | undefined> {
     const { model, step: own } = this.#parts;
     const found = await firstNonFinite(model, batches, (batch) => own.lossOf(batch));
     if (found === undefined) return undefined;
-    const at = { epoch: epoch + 1, step: step + 1, index: batches[found.batch]!.index, where: found.what };
+    const where = found.what;
+    const weights = isWeight(where) ? { savedAt: savedStep() } : undefined;
+    const at = { epoch: epoch + 1, step: step + 1, index: batches[found.batch]!.index, where, weights };
     return new NonFiniteError(at, { cause });
   }
 }

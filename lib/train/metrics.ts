@@ -74,7 +74,7 @@ export class Meter {
     this.#pending.push({ values, n });
     this.batches++;
     if (this.#pending.length < readEvery && performance.now() - this.#readAt < readAfterMs) return;
-    await this.#reading;
+    await this.#settled();
     this.#read();
   }
 
@@ -85,9 +85,20 @@ export class Meter {
 
   /** Waits for all values. */
   async flush(): Promise<void> {
-    await this.#reading;
+    await this.#settled();
     this.#read();
-    await this.#reading;
+    await this.#settled();
+  }
+
+  /** Waits for what is being read; an error is told once, and what it has left is read the next time. */
+  async #settled(): Promise<void> {
+    const reading = this.#reading;
+    try {
+      await reading;
+    } catch (error) {
+      if (this.#reading === reading) this.#reading = Promise.resolve();
+      throw error;
+    }
   }
 
   #read(): void {

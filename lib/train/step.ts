@@ -15,6 +15,7 @@ import { noGrad } from "../tensor/graph.ts";
 import { scope, scopeAndMade } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, type Tensors } from "../tensor/tensors.ts";
+import { BuffersBefore } from "./buffers_before.ts";
 import { classesOf, counts, lossValue, type Measures, measuresOf, packed } from "./measures.ts";
 import { countTop1 } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
@@ -61,6 +62,14 @@ interface Forward<In extends Tensors, Out extends Tensors, Targets extends Tenso
   readonly batch: LossBatch<In, Targets>;
 }
 
+/** A step that is enqueued. */
+export interface Enqueued {
+  /** The values of {@linkcode TrainingStep.names}, f32, which belong to the caller. */
+  readonly values: Tensor;
+  /** The model's buffers before it, where its ops were enqueued one by one; the caller disposes of them. */
+  readonly before: BuffersBefore | undefined;
+}
+
 /** One step of training: forward, loss and backward of one batch or of several, new weights. */
 export class TrainingStep<In extends Tensors, Out extends Tensors, Targets extends Tensors> {
   readonly #options: StepOptions<In, Out, Targets>;
@@ -94,24 +103,32 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
   }
 
   /**
-   * Enqueues the step of some batches, whose loss is the mean over all of their samples. Gives the values of {@linkcode names},
-   * f32, which belong to the caller.
+   * Enqueues the step of some batches, whose loss is the mean over all of their samples. Where it throws, buffers, weights and
+   * optimizer state on the device are those before it.
    */
-  async enqueue(batches: readonly SampleBatch<In, Targets>[]): Promise<Tensor> {
+  async enqueue(batches: readonly SampleBatch<In, Targets>[]): Promise<Enqueued> {
     const given = batches.map((batch) => this.#given(batch));
+    let before: BuffersBefore | undefined;
     try {
-      if (!this.#warm) {
-        this.#warm = true;
-        return await this.#inPieces(given);
-      }
-      return this.#captured?.(...given) ?? scope(() => this.#whole(given));
+      // A replay asks for all of its memory before anything is enqueued.
+      if (!this.#warm || !this.#captured?.replays(...given)) before = new BuffersBefore(this.#options.model);
+      return { values: await this.#run(given), before };
     } catch (error) {
       // What a batch before the error has left would be part of the next step's gradient.
       this.#options.optimizer.discard();
+      before?.restore();
       throw error;
     } finally {
       for (const { index } of given) index?.dispose();
     }
+  }
+
+  async #run(given: readonly StepBatch<In, Targets>[]): Promise<Tensor> {
+    if (!this.#warm) {
+      this.#warm = true;
+      return await this.#inPieces(given);
+    }
+    return this.#captured?.(...given) ?? scope(() => this.#whole(given));
   }
 
   /** The loss that is trained on, of one batch: to see where it goes wrong. */
@@ -217,11 +234,15 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
 
   #update(values: readonly Tensor[]): Tensor {
     const { model, optimizer, clipNorm, ema } = this.#options;
-    if (clipNorm !== undefined) clipGradNorm(model, clipNorm);
-    optimizer.step();
-    ema?.update();
     const [first, ...others] = values;
-    return noGrad(() => others.reduce((sum, value) => sum.add(value), first!));
+    const together = noGrad(() => others.reduce((sum, value) => sum.add(value), first!));
+    if (clipNorm !== undefined) clipGradNorm(model, clipNorm);
+    // Some rules are many ops, and memory may run out between two of them.
+    together.device.queue.allOrNothing(() => {
+      optimizer.step();
+      ema?.update();
+    });
+    return together;
   }
 }
 

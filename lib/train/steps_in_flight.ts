@@ -4,6 +4,7 @@ import { releaseBatch, type SampleBatch } from "../data/batch_source.ts";
 import { LateError } from "../ffi/errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensors } from "../tensor/tensors.ts";
+import type { BuffersBefore } from "./buffers_before.ts";
 
 /** A step that the device may still be busy with, and what is needed to run it again. */
 export interface StepInFlight<In extends Tensors, Targets extends Tensors> {
@@ -12,6 +13,8 @@ export interface StepInFlight<In extends Tensors, Targets extends Tensors> {
   readonly before: Pick<Counters, "batch" | "step" | "images">;
   /** Steps measured before it. */
   readonly measured: number;
+  /** The model's buffers before it, where they were kept. */
+  readonly buffers: BuffersBefore | undefined;
   /** Its batches, in handles of their own. */
   readonly batches: readonly SampleBatch<In, Targets>[];
 }
@@ -30,7 +33,7 @@ export class StepsInFlight<In extends Tensors, Targets extends Tensors> implemen
 
   /** Lets go of steps that are surely over. */
   trim(): void {
-    while (this.#steps.length > keptSteps) this.#steps.shift()!.batches.forEach(releaseBatch);
+    while (this.#steps.length > keptSteps) letGo(this.#steps.shift()!);
   }
 
   /** The step that a command of the queue belongs to. */
@@ -39,9 +42,14 @@ export class StepsInFlight<In extends Tensors, Targets extends Tensors> implemen
   }
 
   [Symbol.dispose](): void {
-    for (const { batches } of this.#steps) batches.forEach(releaseBatch);
+    this.#steps.forEach(letGo);
     this.#steps.length = 0;
   }
+}
+
+function letGo({ batches, buffers }: StepInFlight<Tensors, Tensors>): void {
+  batches.forEach(releaseBatch);
+  buffers?.[Symbol.dispose]();
 }
 
 /** Waits for the device; gives the late error that it meets, if any. */

@@ -8,6 +8,8 @@ import {
   writeTensors,
 } from "../checkpoint/state.ts";
 import { type BatchSource, passOver, requireBatches } from "../data/batch_source.ts";
+import { firstNonFiniteOf } from "../checkpoint/finite.ts";
+import { isFloat } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Loss } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
@@ -19,6 +21,7 @@ import type { RunFolder } from "../run/run_folder.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
+import { NonFiniteError } from "./diagnose.ts";
 import { EpochSteps, type Position } from "./epoch_steps.ts";
 import { EpochSums } from "./epoch_sums.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
@@ -89,6 +92,8 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
   #savedAt = 0;
   /** Whether something has happened since the state was saved. */
   #unsaved = false;
+  /** What was not finite before the training, a mask of -Infinity say, and may stay so. */
+  #neverFinite: ReadonlySet<string> = new Set();
 
   /** Binds the optimizer to the model, and makes its state. */
   constructor(model: Module<In, Out>, options: TrainerOptions<In, Out, Targets>) {
@@ -233,7 +238,9 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
       samples: train.samples ?? null,
       step: this.#at.step,
     });
-    await runFolder?.nameMetrics(columnsOf(metrics));
+    if (runFolder !== undefined) this.#neverFinite = await this.#brokenBuffers();
+    // A state that was saved has the sums of rows as they were.
+    if (await runFolder?.nameMetrics(columnsOf(metrics)) && this.#at.step > 0) await this.#save(runFolder!);
     await runFolder?.event("fitBegin", { epochs, step: this.#at.step });
     let end: EpochEnd | undefined;
     while (this.#at.epoch < epochs && !signal?.aborted) {
@@ -255,7 +262,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     if (runFolder !== undefined) {
       await runFolder.event(stopped ? "stopped" : "fitEnd", { step });
       // What could not be saved on the way must be now: nothing comes after it.
-      if (stopped || this.#unsaved) await runFolder.save(await this.state());
+      if (stopped || this.#unsaved) await runFolder.save(await this.#finiteState(runFolder));
       this.#unsaved = false;
       if (!stopped) await runFolder.result({ ...result });
     }
@@ -275,7 +282,8 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
       await this.#save(runFolder);
       return true;
     };
-    await this.#steps.run({ at: this.#at, train, signal, runFolder, saveIfDue });
+    const savedStep = (): number | null => runFolder?.savedStep ?? null;
+    await this.#steps.run({ at: this.#at, train, signal, runFolder, savedStep, saveIfDue });
     if (this.#at.batch < train.length) return undefined;
     const measured = await this.#measured(valid, signal);
     if (measured === undefined) return undefined;
@@ -302,10 +310,28 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
 
   /** Saves the state, or leaves that to the next time. */
   async #save(runFolder: RunFolder): Promise<void> {
-    const state = await this.state();
+    const state = await this.#finiteState(runFolder);
     await this.#steps.tellLosses(runFolder);
     if (await runFolder.trySave(state)) this.#unsaved = false;
     this.#savedAt = performance.now();
+  }
+
+  /** The state, to be saved: what is not finite must not take the place of what is. */
+  async #finiteState(runFolder: RunFolder): Promise<State> {
+    const state = await this.state();
+    const found = firstNonFiniteOf(state.tensors, this.#neverFinite);
+    if (found === undefined) return state;
+    const { epoch, batch, step } = this.#at;
+    const at = { epoch: batch === 0 ? epoch : epoch + 1, step, index: new Int32Array(0), where: whereOf(found.name) };
+    throw new NonFiniteError({ ...at, weights: { savedAt: runFolder.savedStep } });
+  }
+
+  /** Buffers that are not finite as a training begins, by their names in a state, averages of them too. */
+  async #brokenBuffers(): Promise<ReadonlySet<string>> {
+    const floats = [...this.model.namedBuffers()].filter(([, { dtype }]) => isFloat(dtype));
+    const values = await Promise.all(floats.map(([, buffer]) => buffer.data()));
+    const broken = floats.filter((_, at) => !values[at]!.every((value) => Number.isFinite(value)));
+    return new Set(broken.flatMap(([path]) => [`model.${path}`, `ema.model.${path}`]));
   }
 
   /** Undefined where the signal stopped it. */
@@ -329,6 +355,14 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
       throw error;
     }
   }
+}
+
+/** What a tensor of a state is, in words. */
+function whereOf(name: string): string {
+  const [kind = "", ...path] = name.split(".");
+  const own = path.join(".");
+  if (kind === "model") return `"${own}" of the model`;
+  return kind === "ema" ? `the average of "${own.replace(/^model\./, "")}"` : `the optimizer's state "${own}"`;
 }
 
 /** Optimizer and average of a model; where one cannot be made, neither is left. */

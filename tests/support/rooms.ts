@@ -24,7 +24,8 @@ const above: Readonly<Record<string, { readonly paths: RegExp; readonly bare: Re
   examples: { paths: /^$/, bare: /^@libtrain\/libtrain$|^@std\// },
   tasks: { paths: /^(mod\.ts$|lib\/cli\/|tasks\/|examples\/)/, bare: /^@std\// },
   benchmarks: { paths: /^(mod\.ts$|benchmarks\/)/, bare: /^@std\//, types: /^tasks\// },
-  "lib/cli": { paths: /^(mod\.ts$|deno\.json$|lib\/cli\/)/, bare: /^@std\// },
+  // What names show is one rule, on a terminal and in messages of the library.
+  "lib/cli": { paths: /^(mod\.ts$|deno\.json$|lib\/cli\/|lib\/io\/shown\.ts$)/, bare: /^@std\// },
 };
 
 /** A file by its path from the repository's root, with `/`. */

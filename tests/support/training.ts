@@ -105,10 +105,12 @@ export async function predict(
   path: string,
   images: readonly string[],
   options: recipe.OpenRunOptions & recipe.PredictOptions = {},
-): Promise<recipe.Prediction[]> {
+): Promise<readonly recipe.Prediction[]> {
   const { top, size, ...how } = options;
   using trained = await recipe.open(path, how);
-  return await trained.predict(images, { top, size });
+  const { predictions, failures: [failure] } = await trained.predict(images, { top, size });
+  if (failure !== undefined) throw failure.error;
+  return predictions;
 }
 
 /** Takes weights of fastai over. */

@@ -90,5 +90,21 @@ Deno.test("predict: a line an image, one object, and what cannot be used by name
     assertStringIncludes(ended.err, message);
     assertEquals(ended.err.trimEnd().split("\n").length, 1, ended.err);
   }
+  // One that cannot be used takes no answer from the others.
+  const some = await command(run, path, broken, join(folder.path, "none.jpg"), path, text);
+  assertEquals(some.code, 1);
+  assertEquals(some.out.split("\n").filter((line) => line.startsWith("grey.jpg  ")).length, 2);
+  assertEquals(some.err.trimEnd().split("\n").length, 3, some.err);
+  const answered = await command(run, path, broken, join(folder.path, "none.jpg"), path, text, "--json");
+  assertEquals(answered.code, 1);
+  const object = JSON.parse(answered.out);
+  assertEquals(object.predictions.map(({ image }: { image: string }) => image), [path, path]);
+  assertEquals(object.failures.map(({ image }: { image: string }) => image), [
+    broken,
+    join(folder.path, "none.jpg"),
+    text,
+  ]);
+  assertStringIncludes(object.failures[1].error, "Cannot find the image");
+  assertEquals([object.unanswered, object.exitCode], [3, 1]);
   await assertRejects(() => predict(run, [path], { ema: true }), recipe.RecipeError, "leave out `ema`");
 });

@@ -221,7 +221,7 @@ Deno.test("deno task train: SIGINT while the data are made ready ends with 130, 
     // Nothing is told before: by then it is at work.
     setTimeout(() => child.kill("SIGINT"), 3000);
   });
-  assertEquals([ended.code, JSON.parse(ended.out)], [130, { stopped: true, run: null }], ended.err);
+  assertEquals([ended.code, JSON.parse(ended.out)], [130, { stopped: true, run: null, exitCode: 130 }], ended.err);
   assertStringIncludes(ended.err, "Stopped before the training began");
   await assertRejects(() => Deno.stat(out), Deno.errors.NotFound);
 });
@@ -239,6 +239,6 @@ Deno.test("deno task train: a second signal ends it at once, in the middle of a 
     setTimeout(() => child.kill("SIGINT"), 1600);
   });
   assert(performance.now() - first < 5000, "it does not wait for the step");
-  assertEquals([ended.code, ended.out], [130, ""]);
+  assertEquals([ended.code, JSON.parse(ended.out)], [130, { stopped: true, exitCode: 130 }]);
   assertStringIncludes(ended.err, "SIGINT: stopping after this step");
 });

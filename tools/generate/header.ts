@@ -4,8 +4,10 @@ import type { FunctionRow, OpRow, Table } from "./table.ts";
 const HEAD = `/* Made from ops.toml by \`deno task generate\`; do not edit.
  *
  * Every export returns a status: 0, or an error's code; then \`out\` holds [bytes of the op's name, bytes of the reason,
- * flags (1: the device is lost, 2: what is free is known)], as u64 the record of a late error and the bytes that were asked
- * for, are held and are free, then name and reason in UTF-8. In an \`out\` of less than 11 words nothing is written then.
+ * flags (1: the device is lost, 2: what is free is known, 4: memory was refused)], as u64 the record of a late error and the
+ * bytes that were asked for, are held and are free; where memory was refused, as u64 the budget, the code of its source, and
+ * bytes by holder: results, weights, gradients, optimizer, data set, recorded steps, kept for reuse, buffers of kernels, reads,
+ * values being written; then name and reason in UTF-8. In an \`out\` of less than 11 words nothing is written then.
  * A handle is two u32: slot, generation; generation 0 is no handle. Every buffer travels with its byte length.
  * An op takes its tensors as handles and its parameters as one double each, and writes to \`out\`:
  * ticket (low, high), number of outputs, then for each output slot, generation, dtype, rank, sizes.

@@ -1,5 +1,6 @@
 //! Buffers of the caller: every one travels with its byte length.
 
+use crate::budget::HOLDERS;
 use crate::error::{Error, Result};
 use crate::runtime::handles::Handle;
 use crate::shape::Meta;
@@ -51,9 +52,12 @@ pub fn handles(op: &'static str, pairs: &[u32]) -> Result<impl ExactSizeIterator
 
 /// Words in front of an error's texts; `lib/ffi/out.ts` reads them.
 pub const ERROR_HEAD: usize = 11;
-/// Flags of an error: the device is of no use any more; it is known what is free.
+/// Words that follow them where memory was refused: budget, source, and bytes by holder.
+const MEMORY_WORDS: usize = 2 * (2 + HOLDERS);
+/// Flags of an error: the device is of no use any more; it is known what is free; memory was refused.
 const LOST: u32 = 1;
 const FREE_KNOWN: u32 = 2;
+const MEMORY: u32 = 4;
 
 /// The caller's buffer for results, or for an error.
 pub struct Out<'a> {
@@ -139,28 +143,32 @@ impl<'a> Out<'a> {
     }
 
     /// Replaces whatever was written by an error: bytes of the op's name, bytes of the reason, flags, then u64 each the record
-    /// of a late error, and bytes asked for, held and free; then name and reason in UTF-8, as much as fits. A buffer
-    /// without room for the numbers gets the status alone.
+    /// of a late error, and bytes asked for, held and free; where memory was refused, the budget, the code of its source and
+    /// bytes by holder; then name and reason in UTF-8, as much as fits. A buffer without room for the numbers gets the
+    /// status alone.
     pub fn error(&mut self, error: &Error) {
         self.used = 0;
-        if self.reserve(ERROR_HEAD).is_err() {
+        let memory = error.memory();
+        let head = ERROR_HEAD + if memory.is_some() { MEMORY_WORDS } else { 0 };
+        if self.reserve(head).is_err() {
             return;
         }
-        let room = self.room() - ERROR_HEAD * 4;
+        let room = self.room() - head * 4;
         let op = cut(error.op().unwrap_or(""), room);
         let reason = error.reason();
         let reason = cut(&reason, room - op.len());
         let record = if let Error::Late { record, .. } = error { *record } else { 0 };
-        let (asked, held, free) = match error {
-            Error::OutOfMemory { asked, held, free, .. } => (*asked, *held, *free),
-            _ => (0, 0, None),
-        };
-        let flags = u32::from(error.is_lost()) * LOST + u32::from(free.is_some()) * FREE_KNOWN;
-        let numbers = [record, asked as u64, held as u64, free.unwrap_or(0) as u64];
+        let (asked, held, free) = memory.map_or((0, 0, None), |memory| (memory.asked, memory.held, memory.free));
+        let flags = u32::from(error.is_lost()) * LOST
+            + u32::from(free.is_some()) * FREE_KNOWN
+            + u32::from(memory.is_some()) * MEMORY;
+        let numbers = [record, asked, held, free.unwrap_or(0)].into_iter();
+        let more =
+            memory.into_iter().flat_map(|memory| [memory.budget, memory.source as u64].into_iter().chain(memory.by));
         let written = [op.len() as u32, reason.len() as u32, flags]
             .into_iter()
             .try_for_each(|word| self.push(word))
-            .and_then(|()| numbers.into_iter().try_for_each(|number| self.push_u64(number)))
+            .and_then(|()| numbers.chain(more).try_for_each(|number| self.push_u64(number)))
             .and_then(|()| self.bytes(op.bytes().chain(reason.bytes())));
         debug_assert!(written.is_ok(), "there is room for it");
     }
@@ -168,7 +176,8 @@ impl<'a> Out<'a> {
 
 /// For tests in Rust: the message of an error in a caller's buffer, as TypeScript shows it.
 pub fn message_of(words: &[u32]) -> String {
-    let bytes: Vec<u8> = words[ERROR_HEAD..].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let head = ERROR_HEAD + if words[2] & MEMORY > 0 { MEMORY_WORDS } else { 0 };
+    let bytes: Vec<u8> = words[head..].iter().flat_map(|word| word.to_ne_bytes()).collect();
     let (op, rest) = bytes.split_at(words[0] as usize);
     let [op, reason] = [op, &rest[..words[1] as usize]].map(String::from_utf8_lossy);
     if op.is_empty() { reason.into_owned() } else { format!("{op}(): {reason}") }
@@ -182,6 +191,7 @@ fn cut(text: &str, bytes: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::{Refused, Source};
 
     fn written(error: &Error, words: usize) -> (Vec<u32>, String) {
         let mut buffer = vec![u32::MAX; words];
@@ -194,24 +204,40 @@ mod tests {
         (buffer[..ERROR_HEAD].to_vec(), texts)
     }
 
+    /// The head of an error about memory, and what follows it.
+    fn numbers(error: &Error) -> (Vec<u32>, Vec<u32>) {
+        let mut buffer = vec![u32::MAX; 128];
+        // SAFETY: as in `written`.
+        let out = unsafe { Out::new("test", buffer.as_mut_ptr(), 4 * 128) };
+        out.unwrap().error(error);
+        let more = buffer[ERROR_HEAD..][..MEMORY_WORDS].to_vec();
+        assert!(message_of(&buffer).starts_with("add(): "), "the texts come last");
+        (buffer[..ERROR_HEAD].to_vec(), more)
+    }
+
     #[test]
     fn an_error_is_written_in_fields() {
-        let late =
-            Error::Late { op: "conv2d", record: (7 << 32) + 5, message: "Bad (record 1)".to_string(), lost: true };
+        let message = "Bad (record 1)".to_string();
+        let late = Error::Late { op: "conv2d", record: (7 << 32) + 5, message, lost: true, memory: None };
         let (head, texts) = written(&late, 64);
         assert_eq!(head, [6, 14, LOST, 5, 7, 0, 0, 0, 0, 0, 0]);
         assert_eq!(texts, "conv2dBad (record 1)");
-        let memory = Error::OutOfMemory { op: "add", asked: 1 << 33, held: 3, free: Some(0) };
-        let (head, texts) = written(&memory, 64);
-        assert_eq!((&head[2..], head[0]), (&[FREE_KNOWN, 0, 0, 0, 2, 3, 0, 0, 0][..], 3));
-        assert!(texts.starts_with("addExpected to allocate 8589934592 bytes"), "{texts}");
+        let by = std::array::from_fn(|holder| if holder == 1 { 5 << 32 } else { holder as u64 });
+        let (budget, source) = (1 << 34, Source::ControlGroup);
+        let memory = Box::new(Refused { asked: 1 << 33, held: 3, free: Some(0), budget, source, by });
+        let (head, more) = numbers(&Error::OutOfMemory { op: "add", memory: memory.clone() });
+        assert_eq!((&head[2..], head[0]), (&[FREE_KNOWN + MEMORY, 0, 0, 0, 2, 3, 0, 0, 0][..], 3));
+        assert_eq!(&more[..8], [0, 4, source as u32, 0, 0, 0, 0, 5]);
+        assert_eq!(&more[8..], [2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 9, 0]);
+        let late = Error::Late { op: "add", record: 9, message: "no".to_string(), lost: false, memory: Some(memory) };
+        assert_eq!(numbers(&late).1, more);
         let (head, texts) = written(&Error::DeviceUnavailable { message: "no".to_string() }, 64);
         assert_eq!((&head[..3], texts.as_str()), (&[0, 2, 0][..], "no"));
     }
 
     #[test]
     fn a_text_that_does_not_fit_is_cut_and_nothing_else_is() {
-        let late = Error::Late { op: "add", record: 9, message: "\u{e9}".repeat(4000), lost: false };
+        let late = Error::Late { op: "add", record: 9, message: "\u{e9}".repeat(4000), lost: false, memory: None };
         let (head, texts) = written(&late, ERROR_HEAD + 2);
         assert_eq!((head[0], head[1], head[3]), (3, 4, 9));
         assert_eq!(texts, "add\u{e9}\u{e9}");

@@ -14,17 +14,19 @@ use crate::dtype::Dtype;
 use crate::error::{Error, Result, Status};
 use crate::image::cache::{Cache, PAGE, Part};
 use crate::image::job::{Fault, Job, Options};
+use crate::image::limits::{self, Limits};
 use crate::image::resize::{Resizer, to_short_side};
 use crate::image::source::archive::Caps;
-use crate::image::{CHANNELS, decode, limits};
+use crate::image::{CHANNELS, decode};
 use crate::ops::Params;
 use crate::runtime::backend::Room;
 use crate::runtime::command::Command;
 use crate::runtime::handles::{Entry, Handle, table};
+use crate::runtime::held;
 use crate::runtime::memory::Storage;
 use crate::runtime::owner;
 use crate::runtime::queue::Queue;
-use crate::runtime::source::Source;
+use crate::runtime::source::{HostValues, Source};
 use crate::runtime::tensor::Tensor;
 use crate::shape::{Meta, Shape};
 use std::path::PathBuf;
@@ -196,7 +198,7 @@ fn upload(op: &'static str, queue: &Queue, cache: Cache, room: Room, reserve: u3
     let bytes = cache.bytes() as usize;
     let reserve = if reserve == u32::MAX { RESERVE.max(room.total / 4) } else { (reserve as usize) << 20 };
     if room.free < bytes.saturating_add(reserve) {
-        return Err(Error::OutOfMemory { op, asked: bytes, held: 0, free: Some(room.free) });
+        return Err(held::explained(Error::no_memory(op, bytes, Some(room.free)), queue.backend().account()));
     }
     let storage = Storage::allocate(op, bytes, &queue.pool)?;
     let meta = Meta::new(Shape::new(op, &[bytes])?, Dtype::U8);
@@ -215,11 +217,12 @@ export! {
         out.reserve(9)?;
         let failed = |reason| Error::data(op, reason);
         let isa = Isa::detect();
-        let whole = decode::decode(isa, bytes?).map_err(failed)?;
+        let decoded = decode::decode(isa, bytes?, &Limits::default(), &|| false);
+        let whole = decoded.map_err(|refusal| failed(refusal.to_string()))?.image;
         let source = [whole.height, whole.width];
         let image = to_short_side(isa, &mut Resizer::default(), whole, short_side as usize).map_err(failed)?;
         let meta = Meta::new(Shape::new(op, &[image.height, image.width, CHANNELS])?, Dtype::U8);
-        write(op, &queue, meta, image.pixels, out)?;
+        write(op, &queue, meta, HostValues::new(op, image.pixels, &queue)?, out)?;
         source.into_iter().try_for_each(|side| out.push(side as u32))
     }
 }

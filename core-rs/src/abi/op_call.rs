@@ -1,12 +1,14 @@
 //! An op call: look the handles up, apply the shape rule, allocate, enqueue. No arithmetic.
 
 use super::buffers::{Out, handles};
+use crate::budget;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::ops::{Inputs, Named, Op, Params, Row};
 use crate::runtime::backend::Device;
 use crate::runtime::command::Command;
 use crate::runtime::handles::{Entry, Handle, table};
+use crate::runtime::held;
 use crate::runtime::memory::Storage;
 use crate::runtime::queue::Queue;
 use crate::runtime::record::Record;
@@ -103,6 +105,7 @@ impl Call<'_> {
 
     fn view<T: Op>(&self, queue: &Queue, op: &T, tensors: &[Option<Tensor>], meta: Meta, out: &mut Out) -> Result<()> {
         let source = tensors.first().and_then(Option::as_ref).expect("the shape rule asked for it");
+        note_handle(self.row.name, queue)?;
         let offset = source.offset + op.view_offset(source.meta);
         out.push_u64(0)?;
         out.push(1)?;
@@ -154,6 +157,11 @@ fn check_device<'a, T: Op>(
         return Err(Error::unsupported(name, "Expected a dtype that CUDA computes with, got f64"));
     }
     Ok(())
+}
+
+/// Notes a handle without memory of its own, which costs some all the same; fails where none is left.
+pub fn note_handle(op: &'static str, queue: &Queue) -> Result<()> {
+    budget::note_overhead().map_err(|short| held::refusal(op, 0, short, queue.backend().account()))
 }
 
 /// Gives a tensor its handle and writes it to `out`.

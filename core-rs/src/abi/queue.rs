@@ -1,11 +1,13 @@
 //! Exports about queues: make, wait, count, recover.
 
 use super::guard::{ABI_VERSION, export, inject_panic};
+use crate::budget::{self, Figures};
 use crate::cpu::CpuContext;
 use crate::cuda::CudaContext;
 use crate::error::{Error, Result};
 use crate::runtime::backend::Backend;
 use crate::runtime::handles::{Entry, Handle, table};
+use crate::runtime::held;
 use crate::runtime::owner;
 use crate::runtime::queue::Queue;
 use std::sync::Arc;
@@ -39,11 +41,23 @@ export! {
 }
 
 export! {
+    /// For tests: the n-th allocation of memory from now is refused, of any queue and kind: blocks, arenas, buffers of kernels,
+    /// reads and host values (0: none). out: how many were asked for so far (u64).
+    fn lt_inject_refusal(allocations: u32) |out| {
+        out.push_u64(budget::faults::inject(allocations))
+    }
+}
+
+export! {
     /// kind 0: CPU, 1: CUDA; threads 0: as many as there are cores (CPU); tf32 1: f32 products and convolutions may round
     /// their factors to TF32 (CUDA). out: the queue's handle.
     fn lt_queue_create(kind: u32, threads: u32, tf32: u32) |out| {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         out.reserve(2)?;
+        budget::require_setting().map_err(|text| {
+            let message = format!("Expected LIBTRAIN_MEMORY as bytes, say 2G or 500M, got \"{text}\"");
+            Error::argument("queue_create", message)
+        })?;
         let backend: Arc<dyn Backend> = match kind {
             0 => Arc::new(CpuContext::new(threads as usize)?),
             1 => Arc::new(CudaContext::open(tf32 == 1)?),
@@ -119,6 +133,41 @@ export! {
         let chunks = queue.backend().chunks_by_thread();
         out.push_u64(chunks.len() as u64)?;
         chunks.into_iter().try_for_each(|count| out.push_u64(count))
+    }
+}
+
+export! {
+    /// Keeps what is enqueued from here on from being run until lt_queue_release.
+    fn lt_queue_hold(queue_slot: u32, queue_generation: u32) |_out| {
+        queue_of("queue_hold", queue_slot, queue_generation)?.hold()
+    }
+}
+
+export! {
+    /// Has what was held run (1), or forgets it (0).
+    fn lt_queue_release(queue_slot: u32, queue_generation: u32, run: u32) |_out| {
+        queue_of("queue_release", queue_slot, queue_generation)?.release(run != 0)
+    }
+}
+
+export! {
+    /// Bounds what the queue may hold, in bytes; 0 for no limit of its own.
+    fn lt_queue_limit(queue_slot: u32, queue_generation: u32, bytes_low: u32, bytes_high: u32) |_out| {
+        let queue = queue_of("queue_limit", queue_slot, queue_generation)?;
+        queue.backend().account().set_limit(u64::from(bytes_high) << 32 | u64::from(bytes_low));
+        Ok(())
+    }
+}
+
+export! {
+    /// out, as u64: bytes that the process holds of its budget, the budget as it is now, the code of what it comes from, the
+    /// queue's own limit (0: none), then bytes that the queue holds by holder.
+    fn lt_queue_memory(queue_slot: u32, queue_generation: u32) |out| {
+        let queue = queue_of("queue_memory", queue_slot, queue_generation)?;
+        let account = queue.backend().account();
+        let Figures { held, budget, source } = budget::figures();
+        let numbers = [held, budget, source as u64, account.limit()];
+        numbers.into_iter().chain(held::of_queue(account)).try_for_each(|number| out.push_u64(number))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::runtime::handles::{Handle, table};
 use crate::runtime::memory::Storage;
 use crate::runtime::queue::Queue;
 use crate::runtime::replay::{Copied, Replay, Step};
-use crate::runtime::source::Source;
+use crate::runtime::source::{HostValues, Source};
 use crate::runtime::tensor::Tensor;
 use crate::shape::{Meta, Shape};
 use std::sync::PoisonError;
@@ -132,7 +132,8 @@ fn upload_rates(queue: &Queue, scalar: &Tensor, rates: &[f64]) -> Result<Vec<Cop
         Dtype::F64 => rates.iter().flat_map(|rate| rate.to_ne_bytes()).collect(),
         _ => rates.iter().flat_map(|&rate| (rate as f32).to_ne_bytes()).collect(),
     };
-    queue.push(Command::Write { target: all.operand(), source: Source::Values(data) });
+    let values = HostValues::new(OP, data, queue)?;
+    queue.push(Command::Write { target: all.operand(), source: Source::Values(values) });
     scalar.storage.written_by("fill");
     let one = |offset| Tensor { offset, meta: scalar.meta, ..all.clone() };
     Ok((0..rates.len()).map(|step| (one(step).operand(), scalar.operand())).collect())

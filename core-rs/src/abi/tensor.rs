@@ -2,8 +2,9 @@
 
 use super::buffers::Out;
 use super::guard::export;
-use super::op_call::push_tensor;
+use super::op_call::{note_handle, push_tensor};
 use super::queue::queue_of;
+use crate::budget::Holder;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::runtime::command::Command;
@@ -11,7 +12,7 @@ use crate::runtime::handles::{Entry, Handle, table};
 use crate::runtime::memory::Storage;
 use crate::runtime::queue::Queue;
 use crate::runtime::read::ReadSlot;
-use crate::runtime::source::Source;
+use crate::runtime::source::{HostValues, Source};
 use crate::runtime::tensor::Tensor;
 use crate::shape::{Meta, Shape};
 use std::sync::atomic::Ordering;
@@ -48,18 +49,16 @@ export! {
             return Err(Error::shape(op, format!("Expected {} bytes of data for shape {} of {dtype}, got {}", meta.bytes(), meta.shape, source.len())));
         }
         out.reserve(Out::tensor_words(meta))?;
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(source.len()).map_err(|_| Error::OutOfMemory { op, asked: source.len(), held: 0, free: None })?;
-        copy.extend_from_slice(source);
-        write(op, &queue, meta, copy, out)
+        let values = HostValues::copied(op, source, &queue)?;
+        write(op, &queue, meta, values, out)
     }
 }
 
 /// Enqueues the writing of host values, as many bytes as `meta` has; out: the tensor.
-pub(super) fn write(op: &'static str, queue: &Queue, meta: Meta, data: Vec<u8>, out: &mut Out) -> Result<()> {
+pub(super) fn write(op: &'static str, queue: &Queue, meta: Meta, values: HostValues, out: &mut Out) -> Result<()> {
     let tensor =
         Tensor { storage: Storage::allocate(op, meta.bytes(), &queue.pool)?, offset: 0, meta, queue: queue.id };
-    queue.push(Command::Write { target: tensor.operand(), source: Source::Values(data) });
+    queue.push(Command::Write { target: tensor.operand(), source: Source::Values(values) });
     push_tensor(queue, tensor, out)
 }
 
@@ -70,6 +69,7 @@ export! {
         let queue = queue_of(op, queue_slot, queue_generation)?;
         let tensor = table().tensor(op, &queue, Handle { slot, generation }, 0)?;
         out.reserve(Out::tensor_words(tensor.meta) + 1)?;
+        note_handle(op, &queue)?;
         let version = tensor.storage.version.load(Ordering::Relaxed);
         push_tensor(&queue, tensor, out)?;
         out.push(version)
@@ -105,6 +105,18 @@ export! {
         let tensor = table().tensor(op, &queue, Handle { slot, generation }, 0)?;
         out.push(tensor.storage.version.load(Ordering::Relaxed))?;
         out.text(tensor.storage.last_writer())
+    }
+}
+
+export! {
+    /// Says what the bytes of a tensor's buffer count as from here on: 0 results, 1 weights, 2 gradients, 3 state of an
+    /// optimizer, 4 data sets.
+    fn lt_tensor_role(queue_slot: u32, queue_generation: u32, slot: u32, generation: u32, role: u32) |_out| {
+        let op = "tensor_role";
+        let queue = queue_of(op, queue_slot, queue_generation)?;
+        let role = Holder::of_tensor(role).ok_or_else(|| Error::argument(op, format!("Expected `role` from 0 to 4, got {role}")))?;
+        table().tensor(op, &queue, Handle { slot, generation }, 0)?.storage.set_role(role);
+        Ok(())
     }
 }
 

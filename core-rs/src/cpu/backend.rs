@@ -1,10 +1,12 @@
 //! The CPU as a queue's device: its memory is the host's, and everything is done when the call returns.
 
 use super::{CpuContext, wide};
+use crate::budget::Account;
 use crate::error::{Error, Result};
 use crate::pages;
 use crate::runtime::backend::{Backend, Device, HostMemory};
 use crate::runtime::record::Record;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Records that the CPU has run in this process.
@@ -20,8 +22,12 @@ impl Backend for CpuContext {
         Device::Cpu
     }
 
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
     fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8> {
-        let refused = Err(Error::OutOfMemory { op, asked: bytes, held: 0, free: None });
+        let refused = Err(Error::no_memory(op, bytes, None));
         if bytes == 0 || bytes > physical_memory() {
             return refused;
         }

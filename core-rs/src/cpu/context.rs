@@ -2,12 +2,16 @@
 
 use super::isa::Isa;
 use super::pool::ThreadPool;
+use crate::budget::Account;
 use crate::error::{Error, Result};
+use std::sync::Arc;
 
 /// The threads and the instruction set of one queue.
 pub struct CpuContext {
     pub pool: ThreadPool,
     pub isa: Isa,
+    /// What its queue holds.
+    pub account: Arc<Account>,
 }
 
 /// Threads that a queue may be asked for.
@@ -38,6 +42,9 @@ impl CpuContext {
             })?,
             Err(_) => Isa::detect(),
         };
-        Ok(CpuContext { pool: ThreadPool::new(threads), isa })
+        let account = Arc::<Account>::default();
+        let refused = |error| Error::DeviceUnavailable { message: format!("the system refused a thread ({error})") };
+        let pool = ThreadPool::of(threads, &account).map_err(refused)?;
+        Ok(CpuContext { pool, isa, account })
     }
 }

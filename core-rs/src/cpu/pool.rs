@@ -3,6 +3,8 @@
 //! Which thread runs which chunk varies from run to run. Callers fix the chunks from the
 //! shape of their data alone, so results never depend on the number of threads.
 
+use super::scratch;
+use crate::budget::Account;
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
@@ -84,6 +86,11 @@ impl ThreadPool {
     /// A pool in which `threads` threads (at least 1) work: the caller of [`ThreadPool::run`] and
     /// `threads - 1` workers started here.
     pub fn new(threads: usize) -> ThreadPool {
+        Self::of(threads, Account::nobody()).expect("the operating system refused a thread")
+    }
+
+    /// [`ThreadPool::new`] whose kernels' buffers are counted as a queue's; fails where the system refuses a thread.
+    pub fn of(threads: usize, account: &Arc<Account>) -> std::io::Result<ThreadPool> {
         fn idle(_: usize) {}
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
@@ -97,15 +104,16 @@ impl ThreadPool {
             wake: Condvar::new(),
             stop: AtomicBool::new(false),
         });
-        let start = |index| {
-            let shared = Arc::clone(&shared);
-            std::thread::Builder::new()
-                .name(format!("cpu-{index}"))
-                .spawn(move || shared.work(index))
-                .expect("the operating system refused a thread")
-        };
-        let workers = (1..threads).map(start).collect();
-        ThreadPool { shared, workers, submit: Mutex::new(()) }
+        let mut pool = ThreadPool { shared, workers: Vec::new(), submit: Mutex::new(()) };
+        for index in 1..threads {
+            let (shared, account) = (Arc::clone(&pool.shared), Arc::clone(account));
+            let worker = std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || {
+                scratch::belongs_to(&account);
+                shared.work(index);
+            })?;
+            pool.workers.push(worker);
+        }
+        Ok(pool)
     }
 
     /// How many threads work on a job, the caller included.

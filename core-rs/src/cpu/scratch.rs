@@ -1,75 +1,172 @@
 //! Per-thread buffers that are reused from call to call, so kernels do not allocate.
 
-use super::backend::physical_memory;
+use crate::budget::{self, Account, Kind, Place, Reclaim, Reservation, Short, Source};
 use crate::pages::Buffer;
 use std::cell::RefCell;
-use std::thread::LocalKey;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-type Store = LocalKey<RefCell<Vec<Buffer>>>;
-
-thread_local! {
-    static FREE: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
-    /// Apart, as these are as large as tensors: among the others all would grow to that size in turn.
-    static WIDE: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
+/// A buffer with its room in the budget; empty at first.
+#[derive(Default)]
+struct Kept {
+    bytes: Buffer,
+    _room: Option<Reservation>,
 }
 
-/// What a kernel unwinds with where the system has no memory for its buffers.
+/// Buffers of one thread that nothing uses; only its thread takes some, any may have them given back.
+#[derive(Default)]
+struct Store {
+    free: Mutex<Vec<Kept>>,
+    /// Apart, as these are as large as tensors: among the others all would grow to that size in turn.
+    wide: Mutex<Vec<Kept>>,
+}
+
+fn locked(buffers: &Mutex<Vec<Kept>>) -> MutexGuard<'_, Vec<Kept>> {
+    buffers.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    fn registered() -> Arc<Store> {
+        let store = Arc::<Store>::default();
+        let keeper: Weak<Store> = Arc::downgrade(&store);
+        budget::register(keeper);
+        store
+    }
+
+    fn buffers(&self, wide: bool) -> MutexGuard<'_, Vec<Kept>> {
+        locked(if wide { &self.wide } else { &self.free })
+    }
+}
+
+impl Reclaim for Store {
+    fn trim(&self) {
+        for buffers in [&self.free, &self.wide] {
+            let all = std::mem::take(&mut *locked(buffers));
+            drop(all);
+        }
+    }
+
+    /// A step that was recorded fails late where its kernels no longer get their buffers.
+    fn is_needed(&self) -> bool {
+        true
+    }
+}
+
+thread_local! {
+    static STORE: Arc<Store> = Store::registered();
+    static ACCOUNT: RefCell<Arc<Account>> = RefCell::new(Account::nobody().clone());
+}
+
+/// Has what this thread's kernels need counted as a queue's.
+pub fn belongs_to(account: &Arc<Account>) {
+    ACCOUNT.set(account.clone());
+}
+
+/// What a kernel unwinds with where there is no memory for its buffers.
+#[derive(Clone, Copy)]
 pub struct ScratchRefused {
     /// Bytes that were asked for.
     pub bytes: usize,
+    pub short: Short,
 }
 
 /// A cache-line aligned buffer borrowed from the current thread's store; dropping it
 /// returns it.
 pub struct Scratch {
-    store: &'static Store,
-    buffer: Buffer,
+    wide: bool,
+    buffer: Kept,
     len: usize,
 }
 
 impl Scratch {
     /// A buffer of `len` floats with unspecified (but initialised) contents.
     pub fn take(len: usize) -> Scratch {
-        Self::of(&FREE, len)
+        Self::of(false, len)
     }
 
     /// The same for copies of whole tensors.
     pub fn wide(len: usize) -> Scratch {
-        Self::of(&WIDE, len)
+        Self::of(true, len)
     }
 
-    fn of(store: &'static Store, len: usize) -> Scratch {
-        let mut buffer = store.with_borrow_mut(Vec::pop).unwrap_or_default();
+    fn of(wide: bool, len: usize) -> Scratch {
+        let mut buffer = STORE.with(|store| store.buffers(wide).pop()).unwrap_or_default();
         let bytes = len.saturating_mul(size_of::<f32>()).checked_next_multiple_of(LINE).unwrap_or(usize::MAX);
-        if buffer.len() < bytes {
+        if buffer.bytes.len() < bytes {
             drop(buffer);
-            let larger = if bytes > physical_memory() { None } else { Buffer::zeroed(bytes) };
             // Unwinds without the panic hook's report: the queue makes a typed error of it.
-            buffer = larger.unwrap_or_else(|| std::panic::resume_unwind(Box::new(ScratchRefused { bytes })));
+            let refused = |short| std::panic::resume_unwind(Box::new(ScratchRefused { bytes, short }));
+            buffer = ACCOUNT.with_borrow(|account| larger(bytes, account)).unwrap_or_else(refused);
         }
-        Scratch { store, buffer, len }
+        Scratch { wide, buffer, len }
     }
 
     /// The buffer's floats.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         // SAFETY: the buffer is aligned to a cache line, of bytes that were set, and `len` floats fit by construction.
-        unsafe { std::slice::from_raw_parts_mut(self.buffer.as_mut_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.buffer.bytes.as_mut_ptr().cast(), self.len) }
+    }
+
+    /// The buffer's bytes, four for each float.
+    pub fn as_mut_bytes(&mut self) -> &mut [u8] {
+        &mut self.buffer.bytes[..self.len * size_of::<f32>()]
+    }
+
+    /// The buffer's bytes as whole numbers.
+    pub fn as_mut_words(&mut self) -> &mut [u32] {
+        // SAFETY: as in `as_mut_slice`; any bits are a u32.
+        unsafe { std::slice::from_raw_parts_mut(self.buffer.bytes.as_mut_ptr().cast(), self.len) }
     }
 
     /// The buffer's floats.
     pub fn as_slice(&self) -> &[f32] {
         // SAFETY: as in `as_mut_slice`.
-        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts(self.buffer.bytes.as_ptr().cast(), self.len) }
     }
+}
+
+/// Doubles that are 0 at first, in a [`Scratch`].
+pub struct Doubles(Scratch);
+
+impl Doubles {
+    pub fn zeros(len: usize) -> Doubles {
+        let mut scratch = Scratch::take(len.saturating_mul(2));
+        scratch.as_mut_slice().fill(0.0);
+        Doubles(scratch)
+    }
+}
+
+impl Deref for Doubles {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        // SAFETY: as in `as_slice`; a cache line is aligned for doubles, and any bits are one.
+        unsafe { std::slice::from_raw_parts(self.0.buffer.bytes.as_ptr().cast(), self.0.len / 2) }
+    }
+}
+
+impl DerefMut for Doubles {
+    fn deref_mut(&mut self) -> &mut [f64] {
+        // SAFETY: as in `deref`.
+        unsafe { std::slice::from_raw_parts_mut(self.0.buffer.bytes.as_mut_ptr().cast(), self.0.len / 2) }
+    }
+}
+
+fn larger(bytes: usize, account: &Arc<Account>) -> Result<Kept, Short> {
+    let room = account.reserve(Kind::Scratch, Place::Host, bytes)?;
+    let refused = Short { budget: 0, source: Source::System };
+    let buffer = account.retried(Kind::Scratch, || Buffer::zeroed(bytes).ok_or(refused))?;
+    room.touch();
+    Ok(Kept { bytes: buffer, _room: Some(room) })
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
         // While the thread ends its store may be gone already; then the buffer just goes too.
-        let _ = self.store.try_with(|free| free.borrow_mut().push(buffer));
+        let _ = STORE.try_with(|store| store.buffers(self.wide).push(buffer));
     }
 }

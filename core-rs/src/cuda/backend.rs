@@ -4,6 +4,7 @@ use super::buffer::{Pinned, PinnedPool, bound};
 use super::context::{CudaContext, failed};
 use super::graph;
 use super::io::{CudaIo, DevicePointer};
+use crate::budget::Account;
 use crate::error::{Error, Result};
 use crate::runtime::backend::{Backend, Device, HostMemory, LateFailure, PlainMemory, Room, Stopwatch};
 use crate::runtime::command_context::CommandContext;
@@ -46,6 +47,10 @@ impl Backend for CudaContext {
         Device::Cuda
     }
 
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
     fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8> {
         // SAFETY: the context is current; the memory has undefined contents.
         let address = self.bind().and_then(|()| unsafe { result::malloc_sync(bytes) });
@@ -62,7 +67,7 @@ impl Backend for CudaContext {
 
     fn host_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {
         if bytes > LARGEST_PINNED_READ {
-            return Ok(Box::new(PlainMemory::new(op, bytes)?));
+            return Ok(Box::new(PlainMemory::new(op, bytes, &self.account)?));
         }
         self.transfer_memory(op, bytes)
     }
@@ -80,7 +85,7 @@ impl Backend for CudaContext {
     }
 
     fn transfer_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {
-        let buffer = self.reads.take(bytes).map_err(|error| failed(op, "Allocating pinned memory", &error))?;
+        let buffer = self.reads.take(bytes).map_err(|error| self.refused(op, bytes, &error))?;
         Ok(Box::new(ReadMemory { buffer: Some(buffer), bytes, pool: self.reads.clone() }))
     }
 

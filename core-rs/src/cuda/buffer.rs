@@ -1,6 +1,8 @@
 //! Memory that the backend itself owns: on the device, and pinned on the host.
 
 use super::io::DevicePointer;
+use crate::budget::{Account, Kind, Place, Reservation};
+use cudarc::driver::sys::CUresult;
 use cudarc::driver::{self, DriverError, result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +51,7 @@ pub struct Pinned {
     pointer: *mut u8,
     capacity: usize,
     device: Arc<driver::CudaContext>,
+    _room: Reservation,
 }
 
 // SAFETY: plain memory with one owner.
@@ -92,12 +95,13 @@ const KEPT: usize = 8;
 /// Pinned buffers kept for reuse, by size: making one takes longer than most copies.
 pub struct PinnedPool {
     device: Arc<driver::CudaContext>,
+    account: Arc<Account>,
     free: Mutex<HashMap<usize, Vec<Pinned>>>,
 }
 
 impl PinnedPool {
-    pub fn new(device: Arc<driver::CudaContext>) -> PinnedPool {
-        PinnedPool { device, free: Mutex::default() }
+    pub fn new(device: Arc<driver::CudaContext>, account: Arc<Account>) -> PinnedPool {
+        PinnedPool { device, account, free: Mutex::default() }
     }
 
     pub fn take(&self, bytes: usize) -> Result<Pinned, DriverError> {
@@ -106,6 +110,8 @@ impl PinnedPool {
         if let Some(buffer) = kept {
             return Ok(buffer);
         }
+        let room = self.account.reserve(Kind::Reads, Place::Host, capacity);
+        let room = room.map_err(|_| DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY))?;
         self.device.bind_to_thread()?;
         // SAFETY: the context is current; the memory is zeroed before anybody sees it.
         let pointer = unsafe {
@@ -113,7 +119,8 @@ impl PinnedPool {
             pointer.write_bytes(0, capacity);
             pointer
         };
-        Ok(Pinned { pointer, capacity, device: self.device.clone() })
+        room.touch();
+        Ok(Pinned { pointer, capacity, device: self.device.clone(), _room: room })
     }
 
     /// Takes a buffer back that no copy uses any more.

@@ -11,6 +11,7 @@ use super::plan::Plan;
 use super::probe;
 use super::staging::Staging;
 use super::transfers::Transfers;
+use crate::budget::Account;
 use crate::error::{Error, Result};
 use crate::runtime::queue::panic_message;
 use cudarc::driver::sys::{CUdevice_attribute, CUresult};
@@ -41,6 +42,8 @@ pub struct CudaContext {
     issuing: Mutex<()>,
     capturing: AtomicBool,
     launches: AtomicU64,
+    /// What its queue holds.
+    pub(super) account: Arc<Account>,
 }
 
 impl CudaContext {
@@ -67,7 +70,8 @@ impl CudaContext {
         let stream = device.new_stream()?;
         let (major, minor) = device.compute_capability()?;
         let processors = device.attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
-        let pool = || Arc::new(PinnedPool::new(device.clone()));
+        let account = Arc::<Account>::default();
+        let pool = || Arc::new(PinnedPool::new(device.clone(), account.clone()));
         Ok(CudaContext {
             architecture: format!("sm_{major}{minor}"),
             processors: processors.max(1) as usize,
@@ -79,8 +83,9 @@ impl CudaContext {
             plan: Plan::default(),
             own: OwnMemory::default(),
             marks: Marks::new(device.clone(), pool()),
-            staging: Staging::new(device.clone()),
+            staging: Staging::new(device.clone(), account.clone()),
             reads: pool(),
+            account: account.clone(),
             transfers: Transfers::default(),
             faults: Faults::new(DeviceBuffer::new(&device, WORD)?),
             issuing: Mutex::new(()),
@@ -172,7 +177,7 @@ impl CudaContext {
             return failed(op, "Allocating device memory", error);
         }
         let free = driver::result::mem_get_info().ok().map(|(free, _)| free);
-        Error::OutOfMemory { op, asked, held: 0, free }
+        Error::no_memory(op, asked, free)
     }
 }
 

@@ -182,6 +182,7 @@ impl Staged {
             })
             .collect();
         let arena = replay.graph.pool.arena(OP, end)?;
+        arena.reserve(OP, &replay.graph.pool)?;
         let operand = |(offset, meta)| Operand { block: Block::part(&arena, offset), offset: 0, meta };
         let operands = |places: Vec<_>| places.into_iter().map(operand).collect();
         let step = |(arguments, rate, results): (_, Option<_>, _)| StagedStep {

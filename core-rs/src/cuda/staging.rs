@@ -4,6 +4,7 @@ use super::buffer::{Pinned, PinnedPool};
 use super::context::{CudaContext, failed};
 use super::io::DevicePointer;
 use super::marks::Event;
+use crate::budget::Account;
 use crate::error::Result;
 use cudarc::driver::{self, DriverError, result};
 use std::collections::VecDeque;
@@ -22,8 +23,8 @@ pub struct Staging {
 }
 
 impl Staging {
-    pub fn new(device: Arc<driver::CudaContext>) -> Staging {
-        Staging { pool: PinnedPool::new(device), under_way: Mutex::default() }
+    pub fn new(device: Arc<driver::CudaContext>, account: Arc<Account>) -> Staging {
+        Staging { pool: PinnedPool::new(device, account), under_way: Mutex::default() }
     }
 
     /// Takes back the buffers that have been read.

@@ -4,6 +4,7 @@
 //! and is not trusted: sizes are checked before memory is asked for ([`limits`]), and every refusal says why.
 
 pub mod cache;
+mod damage;
 pub mod decode;
 #[cfg(test)]
 pub mod fixtures;
@@ -13,6 +14,7 @@ pub mod limits;
 pub mod png;
 pub mod resize;
 pub mod source;
+pub mod webp;
 
 /// RGB, 8 bits a channel, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 //! Two passes, one along each axis, with rounding to 8 bits between. The weights are those of a triangle that is as
 //! wide as the reduction, in 22-bit fixed point.
 
-use super::{CHANNELS, Image, limits, zeroed};
+use super::limits::Limits;
+use super::{CHANNELS, Image, zeroed};
 use crate::cpu::isa::Isa;
 
 /// Fraction bits of a weight: 8 bits of a sample and a sign fit beside them.
@@ -182,7 +183,9 @@ pub fn to_short_side(isa: Isa, resizer: &mut Resizer, image: Image, size: usize)
         return Ok(image);
     }
     let [height, width] = wanted;
-    limits::check_size(width, height)?;
+    Limits::default()
+        .check_size(width, height)
+        .map_err(|refusal| format!("A short side of {size} pixels makes it {width} x {height}: {refusal}"))?;
     let mut pixels = zeroed(height * width * CHANNELS)?;
     let window = Window::new(&image.pixels, image.width, [0, 0], [image.height, image.width]);
     resizer.resize(isa, window, wanted, &mut pixels);

@@ -35,6 +35,8 @@ impl Values {
 }
 
 /// Rewrites the operands of the records, and of the results, which live to the end. Gives the arena's bytes.
+///
+/// The pool is closed: the arena has its room in the budget once the recording's blocks have left theirs.
 pub fn move_to_arena(
     op: &'static str,
     records: &mut [Record],
@@ -50,6 +52,7 @@ pub fn move_to_arena(
     }
     held.extend(results.iter().map(|result| values.used(result, records.len())));
     if values.lifetimes.is_empty() {
+        pool.close();
         return Ok(0);
     }
     let placement = place(&values.lifetimes);
@@ -60,6 +63,8 @@ pub fn move_to_arena(
             operand.block = places[value].clone();
         }
     }
+    pool.close();
+    arena.reserve(op, pool)?;
     Ok(placement.bytes)
 }
 

@@ -1,10 +1,13 @@
 //! What a device does for its queue: memory, copies, and running records.
 
 use super::command_context::CommandContext;
+use super::held;
 use super::record::Record;
 use super::replay::Replay;
+use crate::budget::{Account, Kind, Place, Reservation};
 use crate::error::{Error, Result};
 use crate::pages::Buffer;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where a queue's tensors live.
@@ -28,22 +31,35 @@ pub trait HostMemory: Send {
 }
 
 /// [`HostMemory`] of no device.
-pub struct PlainMemory(Buffer);
+pub struct PlainMemory {
+    buffer: Buffer,
+    room: Option<Reservation>,
+}
 
 impl PlainMemory {
-    pub fn new(op: &'static str, bytes: usize) -> Result<PlainMemory> {
-        let buffer = Buffer::zeroed(bytes).ok_or(Error::OutOfMemory { op, asked: bytes, held: 0, free: None })?;
-        Ok(PlainMemory(buffer))
+    pub fn new(op: &'static str, bytes: usize, account: &Arc<Account>) -> Result<PlainMemory> {
+        let room = account.reserve(Kind::Reads, Place::Host, bytes);
+        let room = room.map_err(|short| held::refusal(op, bytes, short, account))?;
+        let buffer = account.retried(Kind::Reads, || Buffer::zeroed(bytes).ok_or(()));
+        let buffer = buffer.map_err(|()| held::explained(Error::no_memory(op, bytes, None), account))?;
+        Ok(PlainMemory { buffer, room: Some(room) })
+    }
+
+    /// No bytes.
+    pub fn none() -> PlainMemory {
+        PlainMemory { buffer: Buffer::default(), room: None }
     }
 }
 
 impl HostMemory for PlainMemory {
     fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.buffer
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.0
+        // Whoever asks is about to write all of them.
+        self.room.iter().for_each(Reservation::touch);
+        &mut self.buffer
     }
 }
 
@@ -87,6 +103,11 @@ pub struct LateFailure {
 pub trait Backend: Send + Sync {
     fn device(&self) -> Device;
 
+    /// What its queue holds is counted there.
+    fn account(&self) -> &Arc<Account> {
+        Account::nobody()
+    }
+
     /// Memory with undefined contents, aligned to 64 bytes at least; `bytes` is not 0. `op` is who asks.
     fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8>;
 
@@ -112,7 +133,7 @@ pub trait Backend: Send + Sync {
 
     /// Host memory of `bytes` bytes for [`Backend::upload_early`].
     fn transfer_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {
-        Ok(Box::new(PlainMemory::new(op, bytes)?))
+        Ok(Box::new(PlainMemory::new(op, bytes, self.account())?))
     }
 
     /// Bytes that are free and in all, of a device with memory of its own.
@@ -122,7 +143,7 @@ pub trait Backend: Send + Sync {
 
     /// Host memory of `bytes` bytes that [`Backend::download`] fills.
     fn host_memory(&self, op: &'static str, bytes: usize) -> Result<Box<dyn HostMemory>> {
-        Ok(Box::new(PlainMemory::new(op, bytes)?))
+        Ok(Box::new(PlainMemory::new(op, bytes, self.account())?))
     }
 
     /// Device to host; the values are there once the command has been waited for.

@@ -70,9 +70,8 @@ impl Capture {
         let mut after = before;
         let mut recorded = outputs;
         if backend.places_in_arena() {
-            after = move_to_arena(op, &mut self.records, &mut results, &self.pool)? as u64;
-            self.pool.close();
             recorded.clear();
+            after = move_to_arena(op, &mut self.records, &mut results, &self.pool)? as u64;
         }
         Ok(Graph {
             records: self.records,

@@ -26,6 +26,8 @@ pub enum Command {
         target: Operand,
         source: Source,
     },
+    /// Stands for commands that are not to be run after all: what they would have written is marked so, in their turn.
+    Forget(Vec<Command>),
 }
 
 impl Command {
@@ -35,6 +37,7 @@ impl Command {
             Command::Replay(_) => "replay",
             Command::Read { .. } => "read",
             Command::Write { .. } => "write",
+            Command::Forget(_) => "forget",
         }
     }
 
@@ -65,6 +68,10 @@ impl Command {
                 context.wrote(&target.block);
                 Ok(())
             }
+            Command::Forget(commands) => {
+                commands.into_iter().for_each(Command::skip);
+                Ok(())
+            }
         }
     }
 
@@ -74,7 +81,8 @@ impl Command {
             Command::Run(record) => record.poison(),
             Command::Replay(replay) => replay.poison(),
             Command::Write { target, .. } => target.block.poisoned.store(true, Ordering::Relaxed),
-            Command::Read { .. } => {}
+            Command::Read { into, .. } => into.refuse(Error::state("read", "This tensor was never computed")),
+            Command::Forget(commands) => commands.into_iter().for_each(Command::skip),
         }
     }
 }

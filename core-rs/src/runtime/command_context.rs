@@ -76,6 +76,7 @@ impl CommandContext<'_> {
     pub fn wrote(&self, block: &Block) {
         block.written.store(self.ticket, Ordering::Relaxed);
         block.poisoned.store(false, Ordering::Relaxed);
+        block.touched();
     }
 }
 

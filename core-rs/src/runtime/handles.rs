@@ -103,6 +103,11 @@ impl Table {
         entries
     }
 
+    /// Calls a function with every entry.
+    pub fn each(&self, mut f: impl FnMut(&Entry)) {
+        self.slots.iter().filter_map(|place| place.entry.as_ref()).for_each(|entry| f(entry));
+    }
+
     pub fn is_live(&self, handle: Handle) -> bool {
         self.get(handle).is_some()
     }

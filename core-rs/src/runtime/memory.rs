@@ -1,11 +1,13 @@
 //! Memory of one device: blocks, the pools that reuse them, and storages that own them.
 
-use super::backend::Backend;
-use crate::error::{Error, Result};
+use super::backend::{Backend, Device};
+use super::held;
+use crate::budget::{self, Account, Holder, Kind, Place, Reclaim, Reservation, Short, Source};
+use crate::error::Result;
 use memmap2::MmapMut;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// Bytes; every block is a whole number of these.
 const GRANULE: usize = 64;
@@ -26,9 +28,15 @@ pub struct Block {
 /// What a block's memory is.
 enum Memory {
     /// Asked from the device; goes back to its pool.
-    Device { capacity: usize, backend: Arc<dyn Backend>, counters: Arc<Counters> },
+    Device {
+        capacity: usize,
+        backend: Arc<dyn Backend>,
+        counters: Arc<Counters>,
+        /// Its room in the budget; an arena gets it late, see [`Block::reserve`].
+        room: OnceLock<Reservation>,
+    },
     /// A value's place in an arena, which other values use before and after it.
-    Part { _arena: Arc<Block> },
+    Part { arena: Arc<Block> },
     /// A mapped file, on the host; writes to it stay private. Unmapped as soon as its last owner is gone.
     File { _map: MmapMut },
 }
@@ -40,19 +48,51 @@ unsafe impl Sync for Block {}
 
 impl Block {
     fn allocate(op: &'static str, capacity: usize, pool: &BlockPool) -> Result<Arc<Block>> {
+        let room = pool.room(op, Kind::Blocks, capacity)?;
+        let block = Block::unreserved(op, capacity, pool)?;
+        block.keep_room(room);
+        Ok(block)
+    }
+
+    /// One without room in the budget: nothing may be written to it before [`Block::reserve`].
+    fn unreserved(op: &'static str, capacity: usize, pool: &BlockPool) -> Result<Arc<Block>> {
         let (backend, counters) = (pool.backend.clone(), pool.counters.clone());
-        let held = counters.reserved.load(Ordering::Relaxed) as usize;
-        let fails = counters.fail_next_allocation.swap(false, Ordering::Relaxed);
-        let refused = || Err(Error::OutOfMemory { op, asked: capacity, held: 0, free: None });
-        let pointer = if fails { refused() } else { backend.allocate(op, capacity) };
-        let pointer = pointer.map_err(|error| match error {
-            Error::OutOfMemory { op, asked, free, .. } => Error::OutOfMemory { op, asked, held, free },
-            other => other,
-        })?;
+        let account = backend.account();
+        let pointer = account.retried(Kind::Blocks, || backend.allocate(op, capacity));
+        let pointer = pointer.map_err(|error| held::explained(error, account))?;
         counters.system_allocations.fetch_add(1, Ordering::Relaxed);
         counters.reserved.fetch_add(capacity as u64, Ordering::Relaxed);
-        let memory = Memory::Device { capacity, backend, counters };
+        let memory = Memory::Device { capacity, backend, counters, room: OnceLock::new() };
         Ok(Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(true), written: AtomicU64::new(0) }))
+    }
+
+    /// Room in the budget for an arena, once what it replaces is given back.
+    pub fn reserve(&self, op: &'static str, pool: &BlockPool) -> Result<()> {
+        self.keep_room(pool.room(op, Kind::Arenas, self.capacity())?);
+        Ok(())
+    }
+
+    fn keep_room(&self, reservation: Reservation) {
+        if let Memory::Device { room, .. } = &self.memory {
+            let _ = room.set(reservation);
+        }
+    }
+
+    /// Notes that the block was written, so that its pages are the process's by now.
+    pub fn touched(&self) {
+        match &self.memory {
+            Memory::Device { room, .. } => room.get().into_iter().for_each(Reservation::touch),
+            Memory::Part { arena } => arena.touched(),
+            Memory::File { .. } => {}
+        }
+    }
+
+    /// Bytes that it has from the device by itself.
+    pub fn capacity(&self) -> usize {
+        match self.memory {
+            Memory::Device { capacity, .. } => capacity,
+            Memory::Part { .. } | Memory::File { .. } => 0,
+        }
     }
 
     fn mapped(mut map: MmapMut) -> Arc<Block> {
@@ -68,7 +108,7 @@ impl Block {
     /// One value's bytes of an arena; `offset` is a multiple of 64, and the arena holds what begins there.
     pub fn part(arena: &Arc<Block>, offset: usize) -> Arc<Block> {
         let pointer = arena.pointer.wrapping_add(offset);
-        let memory = Memory::Part { _arena: arena.clone() };
+        let memory = Memory::Part { arena: arena.clone() };
         Arc::new(Block { pointer, memory, poisoned: AtomicBool::new(true), written: AtomicU64::new(0) })
     }
 
@@ -79,7 +119,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if let Memory::Device { capacity, backend, counters } = &self.memory {
+        if let Memory::Device { capacity, backend, counters, .. } = &self.memory {
             counters.reserved.fetch_sub(*capacity as u64, Ordering::Relaxed);
             // SAFETY: allocated in `allocate` with this capacity, freed once; no record has it any more.
             unsafe { backend.free(self.pointer, *capacity) };
@@ -123,20 +163,41 @@ pub struct BlockPool {
 
 impl BlockPool {
     pub fn new(backend: Arc<dyn Backend>, counters: Arc<Counters>) -> Arc<BlockPool> {
-        Arc::new(BlockPool { free: Mutex::default(), got: AtomicU64::new(0), parent: None, backend, counters })
+        BlockPool::registered(None, backend, counters)
     }
 
     /// An empty pool of the same device, counted together with this one. It takes this one's free blocks before it asks
     /// the system, and keeps them.
     pub fn child(self: &Arc<BlockPool>) -> Arc<BlockPool> {
-        let (backend, counters) = (self.backend.clone(), self.counters.clone());
-        Arc::new(BlockPool {
-            free: Mutex::default(),
-            got: AtomicU64::new(0),
-            parent: Some(self.clone()),
-            backend,
-            counters,
-        })
+        BlockPool::registered(Some(self.clone()), self.backend.clone(), self.counters.clone())
+    }
+
+    fn registered(
+        parent: Option<Arc<BlockPool>>,
+        backend: Arc<dyn Backend>,
+        counters: Arc<Counters>,
+    ) -> Arc<BlockPool> {
+        let pool = Arc::new(BlockPool { free: Mutex::default(), got: AtomicU64::new(0), parent, backend, counters });
+        let keeper: Weak<BlockPool> = Arc::downgrade(&pool);
+        budget::register(keeper);
+        pool
+    }
+
+    fn place(&self) -> Place {
+        match self.backend.device() {
+            Device::Cpu => Place::Host,
+            Device::Cuda => Place::Device,
+        }
+    }
+
+    /// Room in the budget, or who has it.
+    fn room(&self, op: &'static str, kind: Kind, bytes: usize) -> Result<Reservation> {
+        let account = self.backend.account();
+        let room = match self.counters.fail_next_allocation.swap(false, Ordering::Relaxed) {
+            true => Err(Short { budget: 0, source: Source::Injected }),
+            false => account.reserve(kind, self.place(), bytes),
+        };
+        room.map_err(|short| held::refusal(op, bytes, short, account))
     }
 
     fn free(&self) -> MutexGuard<'_, Free> {
@@ -160,8 +221,9 @@ impl BlockPool {
     }
 
     /// One block for values that are placed in it with [`Block::part`]; with the last of them it goes back to the system.
+    /// [`Block::reserve`] it before anything is written.
     pub fn arena(&self, op: &'static str, bytes: usize) -> Result<Arc<Block>> {
-        Block::allocate(op, bytes.max(GRANULE), self)
+        Block::unreserved(op, bytes.max(GRANULE), self)
     }
 
     fn give_back(&self, block: Arc<Block>) {
@@ -190,6 +252,12 @@ impl BlockPool {
     }
 }
 
+impl Reclaim for BlockPool {
+    fn trim(&self) {
+        BlockPool::trim(self);
+    }
+}
+
 /// Rounds up so that at most an eighth is wasted and few classes exist.
 fn size_class(bytes: usize) -> usize {
     let bytes = bytes.max(GRANULE);
@@ -206,6 +274,8 @@ pub struct Storage {
     pub version: AtomicU32,
     /// The op of the last in-place write.
     last_writer: Mutex<&'static str>,
+    /// What its bytes count as: the code of a [`Holder`].
+    role: AtomicU8,
 }
 
 impl Storage {
@@ -221,12 +291,14 @@ impl Storage {
     fn over(block: Arc<Block>, bytes: usize, pool: &Arc<BlockPool>) -> Arc<Storage> {
         pool.counters.live_storages.fetch_add(1, Ordering::Relaxed);
         pool.counters.live_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        pool.backend.account().storage_made(pool.place(), block.capacity());
         Arc::new(Storage {
             block: Some(block),
             bytes,
             pool: pool.clone(),
             version: AtomicU32::new(0),
             last_writer: Mutex::new(""),
+            role: AtomicU8::new(Holder::Results as u8),
         })
     }
 
@@ -236,6 +308,28 @@ impl Storage {
 
     pub fn pool(&self) -> &Arc<BlockPool> {
         &self.pool
+    }
+
+    pub fn account(&self) -> &Arc<Account> {
+        self.pool.backend.account()
+    }
+
+    pub fn place(&self) -> Place {
+        self.pool.place()
+    }
+
+    /// Bytes of its block.
+    pub fn capacity(&self) -> usize {
+        self.block().capacity()
+    }
+
+    pub fn role(&self) -> Holder {
+        Holder::of_tensor(u32::from(self.role.load(Ordering::Relaxed))).unwrap_or(Holder::Results)
+    }
+
+    /// Says what its bytes count as from here on.
+    pub fn set_role(&self, role: Holder) {
+        self.role.store(role as u8, Ordering::Relaxed);
     }
 
     pub fn written_by(&self, op: &'static str) {
@@ -253,6 +347,7 @@ impl Drop for Storage {
         self.pool.counters.live_storages.fetch_sub(1, Ordering::Relaxed);
         self.pool.counters.live_bytes.fetch_sub(self.bytes as u64, Ordering::Relaxed);
         if let Some(block) = self.block.take() {
+            self.account().storage_gone(self.place(), block.capacity());
             self.pool.give_back(block);
         }
     }

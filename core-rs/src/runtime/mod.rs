@@ -6,6 +6,7 @@ pub mod capture;
 pub mod command;
 pub mod command_context;
 pub mod handles;
+pub mod held;
 pub mod memory;
 pub mod owner;
 pub mod placement;

@@ -46,7 +46,7 @@ impl Profile {
         Ok(match command {
             Command::Run(record) => Some(Timed::of(record, backend.stopwatch()?)),
             Command::Replay(_) => Some(Timed::replay(backend.stopwatch()?)),
-            Command::Read { .. } | Command::Write { .. } => None,
+            Command::Read { .. } | Command::Write { .. } | Command::Forget(_) => None,
         })
     }
 

@@ -4,15 +4,17 @@ use super::backend::{Backend, Device, LateFailure};
 use super::capture::Capture;
 use super::command::Command;
 use super::command_context::{CommandContext, InvalidTickets};
+use super::held;
 use super::memory::{BlockPool, Counters};
 use super::profile::Profile;
-use crate::cpu::scratch::ScratchRefused;
+use crate::budget::{Account, Drain};
+use crate::cpu::scratch::{self, ScratchRefused};
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 /// Commands that may wait; a call that finds the queue full waits itself.
@@ -26,6 +28,8 @@ struct Waiting {
     commands: VecDeque<Command>,
     enqueued: u64,
     asleep: bool,
+    /// Commands that [`Queue::hold`] keeps from being run; none where nothing is held.
+    held: Option<Vec<Command>>,
 }
 
 /// What the calling threads and the queue's thread share.
@@ -51,6 +55,8 @@ struct Shared {
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
     backend: Arc<dyn Backend>,
+    /// The queue's own.
+    thread: OnceLock<ThreadId>,
 }
 
 /// A queue with its memory and, while one is being recorded, its capture.
@@ -87,7 +93,10 @@ impl Queue {
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
             backend: backend.clone(),
+            thread: OnceLock::new(),
         });
+        let drain: Weak<Shared> = Arc::downgrade(&shared);
+        backend.account().drains(drain);
         let runner = shared.clone();
         let thread = std::thread::Builder::new()
             .name(format!("libtrain-queue-{id}"))
@@ -124,24 +133,71 @@ impl Queue {
     /// the ticket is told.
     pub fn push(&self, command: Command) -> u64 {
         let mut waiting = locked(&self.shared.waiting);
+        if let Some(held) = &mut waiting.held {
+            held.push(command);
+            waiting.enqueued += 1;
+            return waiting.enqueued;
+        }
+        let mut waiting = self.with_space(waiting);
+        waiting.enqueued += 1;
+        let ticket = waiting.enqueued;
+        self.give(waiting, command);
+        ticket
+    }
+
+    /// Waits while the queue is full.
+    fn with_space<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
         if waiting.commands.len() >= CAPACITY {
             self.shared.stalls.fetch_add(1, Ordering::Relaxed);
             while waiting.commands.len() >= CAPACITY && !self.shared.is_closed() {
                 waiting = self.shared.space.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
         }
-        waiting.enqueued += 1;
+        waiting
+    }
+
+    /// Gives a command that has its ticket to the queue's thread.
+    fn give(&self, mut waiting: MutexGuard<Waiting>, command: Command) {
         if self.shared.is_closed() {
-            let ticket = waiting.enqueued;
             drop(waiting);
-            drop(command);
-            return ticket;
+            return drop(command);
         }
         waiting.commands.push_back(command);
         if std::mem::take(&mut waiting.asleep) {
             self.shared.work.notify_one();
         }
-        waiting.enqueued
+    }
+
+    /// Keeps what is enqueued from here on from being run until [`Queue::release`]: all of it, or nothing. Waiting for a
+    /// ticket of it before would last for ever.
+    pub fn hold(&self) -> Result<()> {
+        let mut waiting = locked(&self.shared.waiting);
+        if waiting.held.is_some() {
+            return Err(Error::state("queue_hold", "What is enqueued is being held already"));
+        }
+        waiting.held = Some(Vec::new());
+        Ok(())
+    }
+
+    /// Has what was held run, or forgets it: then what it would have written in place is as it was, its results cannot be
+    /// read, and its tickets are given anew.
+    pub fn release(&self, run: bool) -> Result<()> {
+        let mut waiting = locked(&self.shared.waiting);
+        let held = waiting.held.take();
+        let held = held.ok_or_else(|| Error::state("queue_release", "Nothing that is enqueued is being held"))?;
+        if run {
+            drop(waiting);
+            for command in held {
+                let waiting = self.with_space(locked(&self.shared.waiting));
+                self.give(waiting, command);
+            }
+        } else {
+            // One takes the place of all, behind what uses the same blocks before.
+            waiting.enqueued -= held.len() as u64;
+            drop(waiting);
+            self.push(Command::Forget(held));
+        }
+        Ok(())
     }
 
     pub fn enqueued(&self) -> u64 {
@@ -172,17 +228,8 @@ impl Queue {
     /// error if there is one, and where the queue is closed before.
     pub fn wait(&self, ticket: u64) -> Result<u64> {
         let shared = &*self.shared;
-        if self.completed() < ticket {
-            shared.waiters.fetch_add(1, Ordering::SeqCst);
-            let mut guard = locked(&shared.progress);
-            while self.completed() < ticket && !shared.is_closed() {
-                guard = shared.progressed.wait(guard).unwrap_or_else(PoisonError::into_inner);
-            }
-            drop(guard);
-            shared.waiters.fetch_sub(1, Ordering::SeqCst);
-            if self.completed() < ticket {
-                return Err(Error::StaleHandle { op: "queue_wait", what: "queue", index: 0 });
-            }
+        if !shared.wait_completed(ticket) {
+            return Err(Error::StaleHandle { op: "queue_wait", what: "queue", index: 0 });
         }
         // A device that works ahead of its queue may still be busy, or only now find out what went wrong.
         if self.late_error().is_none() {
@@ -265,11 +312,32 @@ impl Shared {
         self.closed.load(Ordering::SeqCst)
     }
 
+    /// Waits until a command was given to the device; false where the queue is closed before.
+    fn wait_completed(&self, ticket: u64) -> bool {
+        let completed = || self.completed.load(Ordering::SeqCst) >= ticket;
+        if completed() {
+            return true;
+        }
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+        let mut guard = locked(&self.progress);
+        while !completed() && !self.is_closed() {
+            guard = self.progressed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(guard);
+        self.waiters.fetch_sub(1, Ordering::SeqCst);
+        completed()
+    }
+
     fn run_all(&self) {
+        let _ = self.thread.set(std::thread::current().id());
+        scratch::belongs_to(self.backend.account());
         self.run_until_closed();
         // Commands hold memory, and those that read or transfer hold a queue: this one for ever, if they stayed in it.
-        let left = std::mem::take(&mut locked(&self.waiting).commands);
-        drop(left);
+        let (left, held) = {
+            let mut waiting = locked(&self.waiting);
+            (std::mem::take(&mut waiting.commands), waiting.held.take())
+        };
+        drop((left, held));
     }
 
     fn run_until_closed(&self) {
@@ -289,7 +357,8 @@ impl Shared {
                     self.profile.end(timed)?;
                     if awaited || self.waiters.load(Ordering::SeqCst) > 0 { self.backend.mark(ticket) } else { Ok(()) }
                 }));
-                let result = result.unwrap_or_else(|panic| Err(error_of_panic(name, &*panic)));
+                let account = self.backend.account();
+                let result = result.unwrap_or_else(|panic| Err(error_of_panic(name, &*panic, account)));
                 if let Err(error) = result {
                     if self.is_closed() {
                         return;
@@ -319,6 +388,7 @@ impl Shared {
             record: ticket,
             message: error.reason().into_owned(),
             lost: error.is_lost(),
+            memory: error.memory().cloned().map(Box::new),
         });
         self.failed.store(true, Ordering::Release);
     }
@@ -366,10 +436,22 @@ impl Shared {
     }
 }
 
+impl Drain for Shared {
+    fn drain(&self) {
+        // Its own thread would wait for itself.
+        if self.thread.get() != Some(&std::thread::current().id()) {
+            let waiting = locked(&self.waiting);
+            let last = waiting.enqueued - waiting.held.as_ref().map_or(0, Vec::len) as u64;
+            drop(waiting);
+            self.wait_completed(last);
+        }
+    }
+}
+
 /// What a kernel's panic means: memory that it could not have, or a fault of its own.
-fn error_of_panic(op: &'static str, panic: &(dyn std::any::Any + Send)) -> Error {
+fn error_of_panic(op: &'static str, panic: &(dyn std::any::Any + Send), account: &Arc<Account>) -> Error {
     match panic.downcast_ref::<ScratchRefused>() {
-        Some(refused) => Error::OutOfMemory { op, asked: refused.bytes, held: 0, free: None },
+        Some(&ScratchRefused { bytes, short }) => held::refusal(op, bytes, short, account),
         None => Error::Panic { op, message: panic_message(panic) },
     }
 }

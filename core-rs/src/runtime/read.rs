@@ -1,7 +1,9 @@
 //! Values on their way to the host.
 
 use super::backend::HostMemory;
+use super::held;
 use super::queue::Queue;
+use crate::budget::{Kind, Place, Reservation};
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,11 +18,16 @@ pub struct ReadSlot {
     ticket: AtomicU64,
     /// The last command that the queue's device is known to have passed.
     passed: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Room for the copy that JavaScript takes the values over to.
+    copy: Option<Reservation>,
 }
 
 impl ReadSlot {
     pub fn new(op: &'static str, queue: &Queue, bytes: usize) -> Result<ReadSlot> {
-        Ok(ReadSlot::over(queue.backend().host_memory(op, bytes)?, queue))
+        let account = queue.backend().account();
+        let copy = account.reserve(Kind::Reads, Place::Host, bytes);
+        let copy = copy.map_err(|short| held::refusal(op, bytes, short, account))?;
+        Ok(ReadSlot { copy: Some(copy), ..ReadSlot::over(queue.backend().host_memory(op, bytes)?, queue) })
     }
 
     /// One that fills the given memory with a tensor of the queue.
@@ -32,6 +39,7 @@ impl ReadSlot {
             outcome: OnceLock::new(),
             ticket,
             passed: queue.progress(),
+            copy: None,
         }
     }
 
@@ -55,7 +63,9 @@ impl ReadSlot {
         if (self.passed)() < self.ticket.load(Ordering::Acquire) {
             return None;
         }
-        Some(self.outcome.get()?.clone().map(|()| self.locked()))
+        let outcome = self.outcome.get()?.clone();
+        self.copy.iter().for_each(Reservation::touch);
+        Some(outcome.map(|()| self.locked()))
     }
 
     fn locked(&self) -> MutexGuard<'_, Box<dyn HostMemory>> {

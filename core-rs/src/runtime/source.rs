@@ -2,18 +2,53 @@
 
 use super::backend::{Backend, HostMemory, PlainMemory};
 use super::command::Command;
+use super::held;
 use super::memory::Storage;
 use super::queue::Queue;
 use super::read::ReadSlot;
 use super::tensor::Tensor;
+use crate::budget::{Kind, Place, Reservation};
 use crate::error::{Error, Result};
 use crate::shape::Meta;
 use memmap2::MmapMut;
 use std::sync::Arc;
 
+/// Bytes of a call, with their room in the budget until they are copied.
+pub struct HostValues {
+    bytes: Vec<u8>,
+    _room: Reservation,
+}
+
+impl HostValues {
+    /// Takes bytes over that a call has made.
+    pub fn new(op: &'static str, bytes: Vec<u8>, queue: &Queue) -> Result<HostValues> {
+        let room = HostValues::room(op, bytes.len(), queue)?;
+        Ok(HostValues { bytes, _room: room })
+    }
+
+    /// Copies the bytes of a caller.
+    pub fn copied(op: &'static str, source: &[u8], queue: &Queue) -> Result<HostValues> {
+        let room = HostValues::room(op, source.len(), queue)?;
+        let mut bytes = Vec::new();
+        let account = queue.backend().account();
+        let refused = |_| held::explained(Error::no_memory(op, source.len(), None), account);
+        bytes.try_reserve_exact(source.len()).map_err(refused)?;
+        bytes.extend_from_slice(source);
+        Ok(HostValues { bytes, _room: room })
+    }
+
+    fn room(op: &'static str, bytes: usize, queue: &Queue) -> Result<Reservation> {
+        let account = queue.backend().account();
+        let room = account.reserve(Kind::Values, Place::Host, bytes);
+        let room = room.map_err(|short| held::refusal(op, bytes, short, account))?;
+        room.touch();
+        Ok(room)
+    }
+}
+
 /// Host values on their way to a tensor.
 pub enum Source {
-    Values(Vec<u8>),
+    Values(HostValues),
     /// A whole file, page by page as the copy comes to it.
     File(MmapMut),
     Transfer(Arc<Transfer>),
@@ -28,7 +63,7 @@ impl Source {
         // SAFETY: the caller's promise.
         unsafe {
             match self {
-                Source::Values(values) => backend.upload(values, target),
+                Source::Values(values) => backend.upload(&values.bytes, target),
                 Source::File(map) => backend.upload(map, target),
                 Source::Transfer(transfer) => backend.upload_early(transfer.values()?, target),
             }
@@ -74,6 +109,6 @@ impl Transfer {
             late => late,
         })?;
         let values = self.read.values().ok_or_else(|| Error::state("transfer", "Expected values, found none"))?;
-        Ok(std::mem::replace(&mut *values?, Box::new(PlainMemory::new("transfer", 0)?)))
+        Ok(std::mem::replace(&mut *values?, Box::new(PlainMemory::none())))
     }
 }

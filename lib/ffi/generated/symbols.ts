@@ -14,6 +14,8 @@ export const SYMBOLS = {
   lt_inject_panic: { parameters: ["u32", "buffer", "u32"], result: "i32" },
   /** For tests: the next block asked from the system is refused */
   lt_inject_out_of_memory: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** For tests: the n-th allocation of memory from now is refused */
+  lt_inject_refusal: { parameters: ["u32", "buffer", "u32"], result: "i32" },
   /** For tests: how many ops this process has run on the CPU */
   lt_cpu_runs: { parameters: ["buffer", "u32"], result: "i32" },
   /** This machine as a JSON text */
@@ -30,6 +32,14 @@ export const SYMBOLS = {
   lt_queue_recover: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Counts of handles, memory and work */
   lt_queue_stats: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Keeps what is enqueued from being run */
+  lt_queue_hold: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Has what was held run, or forgets it */
+  lt_queue_release: { parameters: ["u32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Bounds the bytes that a queue may hold */
+  lt_queue_limit: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** The process's memory budget, and what a queue holds by whom */
+  lt_queue_memory: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Gives unused memory back to the system */
   lt_queue_trim: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** Begins or ends timing every record on the device */
@@ -48,6 +58,8 @@ export const SYMBOLS = {
   lt_tensor_release: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
   /** How often a tensor's storage was written in place, and by which op last */
   lt_tensor_version: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Says what a tensor's bytes count as: weights, gradients, … */
+  lt_tensor_role: { parameters: ["u32", "u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
   /** Asks for a tensor's values */
   lt_read_begin: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
   /** Copies the values of a finished read */

@@ -131,8 +131,9 @@ Deno.test("importFastai() names a prefix of all names rather than every name", a
   const error = assertThrows(() => writeFastai(model, saved), StateError);
   assertEquals(
     error.message,
-    'Cannot import these weights: their names begin with "module.", which fastai\'s do not: save them without it',
+    'Cannot import these weights: their names begin with "module.", which fastai\'s do not: pass prefix: "module."',
   );
+  assertEquals(writeFastai(model, saved, { prefix: "module." }), { missing: [], unexpected: [], mismatched: [] });
   saved.set("odd", { dtype: "F32", shape: [1], data: new Float32Array(1) });
   assertThrows(() => writeFastai(model, saved, { strict: false }), StateError, 'begin with "module."');
 });

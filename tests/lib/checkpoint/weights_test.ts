@@ -244,5 +244,5 @@ Deno.test("loadWeights() reads a run's folder: the newest checkpoint that is who
   assertEquals(await model.weight.item(), 3);
   await loadWeights(model, folder.path, { prefix: "ema.model." });
   assertEquals(await model.weight.item(), 5);
-  await assertRejects(() => loadWeights(model, join(folder.path, "none")), Deno.errors.NotFound);
+  await assertRejects(() => loadWeights(model, join(folder.path, "none")), StateError, "it is not there: give a ");
 });

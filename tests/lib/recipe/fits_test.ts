@@ -95,7 +95,7 @@ Deno.test("train(): of several labels each is predicted by itself, and so are th
       if (name.startsWith("head") && name.endsWith("bias")) parameter.fill(8);
       else if (name.startsWith("head")) parameter.fill(0);
     }
-    const [{ guesses } = { guesses: [] }] = await trained.predict([image]);
+    const { predictions: [{ guesses } = { guesses: [] }] } = await trained.predict([image]);
     return guesses.reduce((sum, { probability }) => sum + probability, 0);
   };
   sums.push(await sumOf(run));

@@ -87,7 +87,7 @@ Deno.test("createRun(): a script's run predicts, is measured and exported as the
     const { loss, n } = await trained.evaluate();
     assertEquals([loss, n], [ema ? result.lossEma : result.loss, 64]);
     const image = new URL("../../fixtures/images/grey.jpg", import.meta.url).pathname;
-    const [prediction] = await trained.predict([image], { top: 10 });
+    const { predictions: [prediction] } = await trained.predict([image], { top: 10 });
     assertEquals(prediction!.guesses.length, 10);
   }
   const { file } = await recipe.exportWeights(run, { out: join(folder.path, "weights.safetensors") });

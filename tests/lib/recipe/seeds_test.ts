@@ -80,3 +80,25 @@ Deno.test("resumeSeeds(): a run that is under way with other settings than the g
   await Deno.writeTextFile(path, JSON.stringify(group));
   await assertRejects(() => recipe.resumeSeeds(runs).result, recipe.ChangedSettingsError, "schedule.lr 0.008, now 0.5");
 });
+
+Deno.test("resumeSeeds(): one flipped bit of group.json is told, and force takes the file as it is", async () => {
+  using folder = tempFolder();
+  const stop = new AbortController();
+  const training = recipe.trainSeeds(recipe.preset("mnist", short), { runs: 2, out: folder.path, signal: stop.signal });
+  for await (const event of training) if (event.type === "batchEnd") stop.abort();
+  const { folder: runs } = await training.result;
+  const path = join(runs, "group.json");
+  const bytes = await Deno.readFile(path);
+  const text = new TextDecoder().decode(bytes);
+  const places = ['"runs": 2', '"recipe"', "0.008", '"labelSmoothing"', '"sha256"', '"sha256": "'];
+  for (const place of places) {
+    const at = text.indexOf(place) + place.length - (place.endsWith('": "') ? -1 : 2);
+    await Deno.writeFile(path, bytes.with(at, bytes[at]! ^ 1));
+    const error = await assertRejects(() => recipe.resumeSeeds(runs).result, Error);
+    assert(error.message.includes(`"${path}"`) || error.message.includes(`Run "${runs}"`), error.message);
+  }
+  // With a plan of three runs that nobody summed, as by hand.
+  await Deno.writeTextFile(path, text.replace('"runs": 2', '"runs": 1'));
+  await assertRejects(() => recipe.resumeSeeds(runs).result, recipe.RecipeError, "as it was written, got another text");
+  assertEquals((await recipe.resumeSeeds(runs, { force: true }).result).seeds.length, 1);
+});

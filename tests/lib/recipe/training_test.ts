@@ -169,7 +169,7 @@ Deno.test("open(): a trained model predicts as it was trained, normalisation and
   const measured = await trained.evaluate();
   assertEquals([measured.top1, measured.loss], [top1, loss]);
   const path = "tests/fixtures/images/grey.jpg";
-  const [byPath, byBytes] = await trained.predict([path, await Deno.readFile(path)], { top: 10 });
+  const { predictions: [byPath, byBytes] } = await trained.predict([path, await Deno.readFile(path)], { top: 10 });
   assertEquals(byBytes!.guesses, byPath!.guesses);
   assertEquals([byPath!.image, byBytes!.image], [path, "1"]);
   // The same by hand.

@@ -81,6 +81,11 @@ impl<'a> Order<'a> {
         self.progress.is_cancelled() || self.locked().fault.is_some()
     }
 
+    /// Whether the job is cancelled: asked within a decode, so without the lock.
+    pub fn is_cancelled(&self) -> bool {
+        self.progress.is_cancelled()
+    }
+
     /// Takes image `number`, and writes all whose turn has come. Waits while too many bytes wait before it.
     pub fn put(&self, number: u64, decoded: Decoded) {
         let bytes = pixel_bytes(&decoded);

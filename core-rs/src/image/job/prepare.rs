@@ -5,6 +5,7 @@ use super::{Fault, Phase, Progress};
 use crate::cpu::isa::Isa;
 use crate::image::cache::{About, Cache, CacheWriter, hex, name_of};
 use crate::image::decode::decode;
+use crate::image::limits::Limits;
 use crate::image::resize::{Resizer, to_short_side};
 use crate::image::source::archive::{Archive, Caps};
 use crate::image::source::folder::Folder;
@@ -237,7 +238,9 @@ fn work(receiver: &Mutex<Receiver<Task>>, order: &Order, sizes: [usize; 2]) {
         }
         let size = sizes[place.split as usize];
         let image = catch_unwind(AssertUnwindSafe(|| {
-            let image = decode(isa, &contents.read()?)?;
+            let stop = || order.is_cancelled();
+            let decoded = decode(isa, &contents.read()?, &Limits::default(), &stop);
+            let image = decoded.map_err(|refusal| refusal.to_string())?.image;
             let own = [image.height, image.width];
             Ok((to_short_side(isa, &mut resizer, image, size)?, own))
         }));

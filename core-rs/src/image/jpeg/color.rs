@@ -4,16 +4,28 @@ use super::frame::Color;
 use super::planes::Plane;
 use crate::cpu::isa::Isa;
 use crate::image::CHANNELS;
+use crate::image::decode::Stop;
+use crate::image::limits::Refusal;
 
 /// Fills `pixels`, row by row.
-pub fn assemble(isa: Isa, color: Color, planes: &[Plane], width: usize, pixels: &mut [u8]) {
+pub fn assemble(
+    isa: Isa,
+    color: Color,
+    planes: &[Plane],
+    width: usize,
+    pixels: &mut [u8],
+    stop: Stop,
+) -> Result<(), Refusal> {
     // Upsampling by up to four may write a few samples more than the image has.
     let mut buffers = vec![vec![0; width + 8]; planes.len()];
     let mut sums = Vec::with_capacity(width);
     for (y, pixels) in pixels.chunks_exact_mut(width * CHANNELS).enumerate() {
+        if y % 16 == 0 && stop() {
+            return Err(Refusal::Stopped);
+        }
         let mut rows: [&[u8]; 4] = [&[]; 4];
         for ((row, plane), buffer) in rows.iter_mut().zip(planes).zip(&mut buffers) {
-            *row = &plane.upsampling.row(plane, y, &mut sums, buffer)[..width];
+            *row = &plane.upsampling.row(isa, plane, y, &mut sums, buffer)[..width];
         }
         let [a, b, c, d] = rows;
         match color {
@@ -34,6 +46,7 @@ pub fn assemble(isa: Isa, color: Color, planes: &[Plane], width: usize, pixels: 
             }
         }
     }
+    Ok(())
 }
 
 fn interleave(a: &[u8], b: &[u8], c: &[u8], pixels: &mut [u8]) {

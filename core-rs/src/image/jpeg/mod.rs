@@ -9,26 +9,38 @@ mod color;
 mod frame;
 mod huffman;
 mod idct;
+mod input;
 mod planes;
 mod progressive;
 mod reader;
 mod scan;
-#[cfg(test)]
-mod tests;
+mod smoothing;
 mod upsample;
 
-use super::Image;
+use super::decode::{Decoded, Stop};
+use super::limits::{Limits, Refusal};
+use super::{CHANNELS, Image, zeroed};
 use crate::cpu::isa::Isa;
+use smoothing::Smoothing;
 
 /// How every JPEG begins: start of image, and the marker that follows it.
 pub const MAGIC: [u8; 3] = [0xFF, 0xD8, 0xFF];
 
-/// Decodes to RGB; an error says what is wrong with the file.
-pub fn decode(isa: Isa, bytes: &[u8]) -> Result<Image, String> {
-    let frame = reader::read(bytes)?;
+/// Decodes to RGB.
+pub fn decode(isa: Isa, bytes: &[u8], limits: &Limits, stop: Stop) -> Result<Decoded, Refusal> {
+    let (frame, mut damage) = reader::read(isa, bytes, limits, stop)?;
     let (height, width, color) = (frame.height, frame.width, frame.color()?);
-    let planes = planes::reconstruct(isa, frame)?;
-    let mut pixels = super::zeroed(height * width * super::CHANNELS)?;
-    color::assemble(isa, color, &planes, width, &mut pixels);
-    Ok(Image { height, width, pixels })
+    match (frame.components.len(), frame.adobe) {
+        (3, Some(transform @ 2..)) if !frame.jfif => damage.note(|| format!("Adobe's colour transform {transform}")),
+        (4, Some(transform @ (1 | 3..))) => damage.note(|| format!("Adobe's colour transform {transform}")),
+        _ => {}
+    }
+    let smoothing = Smoothing::of(&frame);
+    if smoothing.is_some() {
+        damage.note(|| "Without its last scans, smoothed".to_string());
+    }
+    let planes = planes::reconstruct(isa, frame, smoothing, stop)?;
+    let mut pixels = zeroed(height * width * CHANNELS)?;
+    color::assemble(isa, color, &planes, width, &mut pixels, stop)?;
+    Ok(Decoded { image: Image { height, width, pixels }, damage: damage.into_reason() })
 }

@@ -1,123 +1,132 @@
 //! Walks the segments of a file, keeps their tables, and has the scans decoded.
 
 use super::bits::Bits;
-use super::frame::{BLOCK, Frame};
-use super::huffman::Huffman;
-use super::scan::{Part, Scan};
-use crate::image::limits;
+use super::frame::{BLOCK, Frame, SMOOTHED};
+use super::huffman::{Codes, Huffman, usual};
+use super::input::{EOI, Input};
+use super::planes::transform_rows;
+use super::scan::{Part, Scan, Spectrum, ZIGZAG};
+use crate::cpu::isa::Isa;
+use crate::image::damage::Damage;
+use crate::image::decode::Stop;
+use crate::image::limits::{Limit, Limits, Refusal};
+use std::rc::Rc;
 
-/// Where the `i`th coefficient in zigzag order stands in its block.
-pub const ZIGZAG: [u8; BLOCK] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
-    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
-    47, 55, 62, 63,
-];
-
+/// A Huffman table: as the file gives it, and as scans use it.
 #[derive(Default)]
+struct Table {
+    codes: Option<Codes>,
+    built: Option<Rc<Huffman>>,
+}
+
 struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    isa: Isa,
+    bits: Bits<'a>,
+    limits: &'a Limits,
+    stop: Stop<'a>,
     frame: Option<Frame>,
     quantization: [Option<[u16; BLOCK]>; 4],
-    dc: [Option<Huffman>; 4],
-    ac: [Option<Huffman>; 4],
+    dc: [Table; 4],
+    ac: [Table; 4],
     restart_interval: usize,
     jfif: bool,
     adobe: Option<u8>,
-    scans: usize,
+    scans: u64,
 }
 
-/// Reads a whole file; the frame comes back with all its coefficients.
-pub fn read(bytes: &[u8]) -> Result<Frame, String> {
-    let mut reader = Reader { bytes, at: 2, ..Reader::default() };
-    while let Some(marker) = reader.marker()? {
-        reader.segment(marker)?;
-    }
-    let (jfif, adobe) = (reader.jfif, reader.adobe);
-    let frame = reader.frame.ok_or("Corrupt: no frame header")?;
-    if let Some(missing) = frame.components.iter().find(|c| c.quantization.is_none()) {
-        return Err(format!("Corrupt: no data for component {}", missing.id));
-    }
-    Ok(Frame { jfif, adobe, ..frame })
-}
-
-impl<'a> Reader<'a> {
-    /// The next marker; `None` at the end of the image. Bytes between segments are stepped over, as libjpeg does.
-    fn marker(&mut self) -> Result<Option<u8>, String> {
-        loop {
-            let rest = self.bytes.get(self.at..).unwrap_or(&[]);
-            let skip = rest.iter().position(|&byte| byte == 0xFF);
-            let (Some(skip), true) = (skip, rest.len() >= 2) else { break };
-            self.at += skip + 1;
-            match self.bytes.get(self.at) {
-                None => break,
-                // A fill byte, a byte of data, restart markers and others without a segment
-                Some(0xFF | 0x00 | 0x01 | 0xD0..=0xD7) => {}
-                Some(0xD9) => return Ok(None),
-                Some(&marker) => {
-                    self.at += 1;
-                    return Ok(Some(marker));
-                }
+/// Reads a whole file; the frame comes back with all its coefficients, or its samples.
+pub fn read(isa: Isa, bytes: &[u8], limits: &Limits, stop: Stop) -> Result<(Frame, Damage), Refusal> {
+    let mut reader = Reader {
+        isa,
+        bits: Bits::new(Input::new(bytes, 2)),
+        limits,
+        stop,
+        frame: None,
+        quantization: Default::default(),
+        dc: Default::default(),
+        ac: Default::default(),
+        restart_interval: 0,
+        jfif: false,
+        adobe: None,
+        scans: 0,
+    };
+    loop {
+        let marker = reader.bits.input.marker();
+        if marker == EOI {
+            break;
+        }
+        reader.bits.input.accept();
+        match reader.segment(marker) {
+            Ok(()) => {}
+            Err(Refusal::Bad(reason)) if reader.is_complete() => {
+                reader.bits.input.damage.note(|| format!("After the image: {reason}"));
+                break;
             }
+            Err(refusal) => return Err(refusal),
         }
-        Err("Truncated: the file ends without its end marker".to_string())
+    }
+    let frame = reader.frame.ok_or("Corrupt or truncated: no frame header")?;
+    if reader.scans == 0 {
+        return Err("Corrupt or truncated: no scan".into());
+    }
+    if let Some(missing) = frame.components.iter().find(|component| component.quantization.is_none()) {
+        reader.bits.input.damage.note(|| format!("Without the scan of component {}", missing.id));
+    }
+    Ok((Frame { scans: reader.scans, ..frame }, reader.bits.input.damage))
+}
+
+impl Reader<'_> {
+    /// Whether one scan had the whole image.
+    fn is_complete(&self) -> bool {
+        self.scans > 0 && self.frame.as_ref().is_some_and(|frame| frame.row_wise)
     }
 
-    /// The body of the segment here; steps over it.
-    fn body(&mut self) -> Result<&'a [u8], String> {
-        let Some([high, low, rest @ ..]) = self.bytes.get(self.at..) else {
-            return Err("Truncated: the file ends inside a segment".to_string());
-        };
-        let length = u16::from_be_bytes([*high, *low]) as usize;
-        if length < 2 {
-            return Err(format!("Corrupt: a segment of {length} bytes at byte {}", self.at));
-        }
-        let body = rest.get(..length - 2).ok_or("Truncated: the file ends inside a segment")?;
-        self.at += length;
-        Ok(body)
-    }
-
-    fn segment(&mut self, marker: u8) -> Result<(), String> {
+    fn segment(&mut self, marker: u8) -> Result<(), Refusal> {
         match marker {
             0xC0..=0xC2 => self.start_frame(marker == 0xC2),
-            0xC4 => self.huffman_tables(),
-            0xC3 | 0xC5..=0xC7 => {
-                Err("Expected sequential or progressive coding, got lossless or hierarchical".to_string())
-            }
-            0xC9..=0xCB | 0xCD..=0xCF => Err("Expected Huffman coding, got arithmetic coding".to_string()),
-            0xD8 => Err("Corrupt: a second start of image".to_string()),
+            0xC4 => Ok(self.huffman_tables()?),
+            0xC3 | 0xC5..=0xC7 => Err("Expected sequential or progressive coding, got lossless or hierarchical".into()),
+            0xC9..=0xCB | 0xCD..=0xCF => Err("Expected Huffman coding, got arithmetic coding".into()),
+            0xD8 => Err("Corrupt: a second start of image".into()),
             0xDA => self.scan(),
-            0xDB => self.quantization_tables(),
-            0xDC => Err("Expected the height in the frame header, got it later (DNL)".to_string()),
+            0xDB => Ok(self.quantization_tables()?),
             0xDD => {
-                let [high, low] = self.body()? else {
-                    return Err("Corrupt: a restart interval of a wrong length".to_string());
+                let [high, low] = self.bits.input.body()? else {
+                    return Err("Corrupt: a restart interval of a wrong length".into());
                 };
                 self.restart_interval = u16::from_be_bytes([*high, *low]) as usize;
                 Ok(())
             }
-            _ => {
-                let body = self.body()?;
+            0xE0..=0xEF | 0xFE | 0xDC | 0xCC => {
+                let body = self.bits.input.body()?;
                 match marker {
-                    0xE0 if body.starts_with(b"JFIF\0") => self.jfif = true,
+                    0xE0 if body.len() >= 14 && body.starts_with(b"JFIF\0") => {
+                        self.jfif = true;
+                        if body[5] != 1 {
+                            self.bits.input.damage.note(|| format!("Version {} of JFIF", body[5]));
+                        }
+                    }
                     0xEE if body.len() >= 12 && body.starts_with(b"Adobe") => self.adobe = Some(body[11]),
                     _ => {}
                 }
                 Ok(())
             }
+            // Markers without a segment
+            0x01 | 0xD0..=0xD7 => Ok(()),
+            _ => Err(format!("Corrupt: the marker {marker:02X}, which has no meaning").into()),
         }
     }
 
-    fn start_frame(&mut self, progressive: bool) -> Result<(), String> {
+    fn start_frame(&mut self, progressive: bool) -> Result<(), Refusal> {
         if self.frame.is_some() {
-            return Err("Corrupt: a second frame header".to_string());
+            return Err("Corrupt: a second frame header".into());
         }
-        self.frame = Some(Frame::parse(self.body()?, progressive)?);
+        self.frame = Some(Frame::parse(self.bits.input.body()?, progressive, self.limits)?);
         Ok(())
     }
 
     fn quantization_tables(&mut self) -> Result<(), String> {
-        let mut body = self.body()?;
+        let mut body = self.bits.input.body()?;
         while let [head, rest @ ..] = body {
             let (wide, index) = (head >> 4 != 0, (head & 15) as usize);
             let length = if wide { 2 * BLOCK } else { BLOCK };
@@ -125,7 +134,7 @@ impl<'a> Reader<'a> {
                 return Err("Corrupt: a quantisation table of a wrong length or number".to_string());
             };
             let mut table = [0; BLOCK];
-            for (i, &at) in ZIGZAG.iter().enumerate() {
+            for (i, &at) in ZIGZAG[..BLOCK].iter().enumerate() {
                 table[at as usize] =
                     if wide { u16::from_be_bytes([values[2 * i], values[2 * i + 1]]) } else { u16::from(values[i]) };
             }
@@ -136,45 +145,101 @@ impl<'a> Reader<'a> {
     }
 
     fn huffman_tables(&mut self) -> Result<(), String> {
-        let mut body = self.body()?;
+        let mut body = self.bits.input.body()?;
         while let [head, rest @ ..] = body {
-            let (kind, index) = (head >> 4, (head & 15) as usize);
             let wrong = || "Corrupt: a Huffman table of a wrong length or number".to_string();
             let counts: &[u8; 16] = rest.first_chunk().ok_or_else(wrong)?;
             let symbols = counts.iter().map(|&n| n as usize).sum::<usize>();
-            let values = rest.get(16..16 + symbols).filter(|_| symbols <= 256 && kind < 2).ok_or_else(wrong)?;
-            let tables = if kind == 0 { &mut self.dc } else { &mut self.ac };
-            *tables.get_mut(index).ok_or_else(wrong)? = Some(Huffman::new(counts, values)?);
+            let values = rest.get(16..16 + symbols).filter(|_| symbols <= 256).ok_or_else(wrong)?;
+            let (tables, index) = if head & 0x10 == 0 { (&mut self.dc, *head) } else { (&mut self.ac, head - 0x10) };
+            let codes = Codes { counts: *counts, symbols: values.to_vec() };
+            *tables.get_mut(index as usize).ok_or_else(wrong)? = Table { codes: Some(codes), built: None };
             body = &rest[16 + symbols..];
         }
         Ok(())
     }
 
-    fn scan(&mut self) -> Result<(), String> {
-        self.scans += 1;
-        if self.scans > limits::SCANS {
-            return Err(format!("Expected at most {} scans", limits::SCANS));
+    /// A table that a scan needs, made ready.
+    fn table(&mut self, ac: bool, index: usize) -> Result<Rc<Huffman>, String> {
+        let tables = if ac { &mut self.ac } else { &mut self.dc };
+        let table = tables.get_mut(index).ok_or("Corrupt: a scan header with a table number out of range")?;
+        if table.codes.is_none() {
+            table.codes = usual(ac, index);
+            self.bits.input.damage.note(|| "Without Huffman tables, decoded with the usual ones".to_string());
         }
-        let body = self.body()?;
-        let frame = self.frame.as_mut().ok_or("Corrupt: a scan before the frame header")?;
-        let mut scan = Scan::parse(body, frame, self.restart_interval)?;
+        let codes = table.codes.as_ref().ok_or("Corrupt: a Huffman table is missing")?;
+        if !ac && codes.symbols.iter().any(|&symbol| symbol > 15) {
+            return Err("Corrupt: a Huffman table with a symbol out of range".to_string());
+        }
+        if table.built.is_none() {
+            table.built = Some(Rc::new(Huffman::new(codes)?));
+        }
+        Ok(table.built.clone().expect("it was just made"))
+    }
+
+    fn scan(&mut self) -> Result<(), Refusal> {
+        if self.is_complete() {
+            return Err("Corrupt: a second scan of the same data".into());
+        }
+        let body = self.bits.input.body()?;
+        let frame = self.frame.take();
+        let mut frame = frame.ok_or("Corrupt: a scan before the frame header")?;
+        self.limits.check(Limit::Scans, self.scans + 1)?;
+        self.limits.check(Limit::Work, frame.width as u64 * frame.height as u64 * (self.scans + 1))?;
+        let mut scan = Scan::parse(body, &frame, self.restart_interval)?;
         for part in &mut scan.parts {
             let component = &mut frame.components[part.component];
             if component.quantization.is_none() {
-                let table = self.quantization[component.quantizer];
+                let table = self.quantization.get(component.quantizer).copied().flatten();
                 component.quantization = Some(table.ok_or("Corrupt: a quantisation table is missing")?);
             }
-            let find = |tables: &[Option<Huffman>; 4], index: usize| {
-                tables[index].clone().ok_or("Corrupt: a Huffman table is missing")
-            };
             let Part { dc_index, ac_index, .. } = *part;
-            part.dc = scan.spectrum.needs_dc().then(|| find(&self.dc, dc_index)).transpose()?;
-            part.ac = scan.spectrum.needs_ac().then(|| find(&self.ac, ac_index)).transpose()?;
+            part.dc = scan.spectrum.needs_dc().then(|| self.table(false, dc_index)).transpose()?;
+            part.ac = scan.spectrum.needs_ac().then(|| self.table(true, ac_index)).transpose()?;
         }
-        frame.allocate()?;
-        let mut bits = Bits::new(self.bytes, self.at);
-        scan.decode(frame, &mut bits)?;
-        self.at = bits.position();
+        self.scans += 1;
+        self.note_progress(&scan, &mut frame);
+        if self.scans == 1 {
+            // What comes later does not change the colours.
+            (frame.jfif, frame.adobe) = (self.jfif, self.adobe);
+            frame.allocate(scan.parts.len(), self.limits)?;
+        }
+        let (isa, row_wise) = (self.isa, frame.row_wise);
+        scan.decode(&mut frame, &mut self.bits, self.stop, &mut |frame, row| {
+            if row_wise {
+                transform_rows(isa, frame, row);
+            }
+        })?;
+        self.frame = Some(frame);
         Ok(())
+    }
+
+    /// What is known of the coefficients once this scan is read; an order that makes no sense is damage.
+    fn note_progress(&mut self, scan: &Scan, frame: &mut Frame) {
+        let [start, end, high, low] = scan.limits;
+        if matches!(scan.spectrum, Spectrum::All) {
+            if scan.limits != [0, 63, 0, 0] {
+                self.bits.input.damage.note(|| "A scan header of progressive coding".to_string());
+            }
+            return;
+        }
+        let mut orderly = true;
+        for part in &scan.parts {
+            let component = &mut frame.components[part.component];
+            orderly &= start == 0 || component.known[0] >= 0;
+            for k in 0..SMOOTHED {
+                // As libjpeg has it: of a scan of the first coefficient all of these are noted.
+                if k >= usize::from(start.min(1)) {
+                    component.known_before[k] = if self.scans > 1 { component.known[k] } else { 0 };
+                }
+            }
+            for known in &mut component.known[start as usize..=end as usize] {
+                orderly &= i8::try_from(high) == Ok((*known).max(0));
+                *known = low as i8;
+            }
+        }
+        if !orderly {
+            self.bits.input.damage.note(|| "Scans that do not follow from each other".to_string());
+        }
     }
 }

@@ -1,13 +1,22 @@
 //! One scan: its header, the order of its blocks, and sequential coding. [`super::progressive`] has the other.
 
 use super::bits::Bits;
-use super::frame::{BLOCK, Frame};
+use super::frame::{BLOCK, Component, Frame};
 use super::huffman::Huffman;
 use super::progressive;
-use super::reader::ZIGZAG;
+use crate::image::decode::Stop;
+use crate::image::limits::Refusal;
+use std::rc::Rc;
 
 /// A block of coefficients, row by row.
 pub type Block = [i16; BLOCK];
+
+/// Where the `i`th coefficient in zigzag order stands in its block. Corrupt data may go up to 15 places past its end.
+pub const ZIGZAG: [u8; BLOCK + 16] = [
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
+];
 
 /// Which coefficients a scan carries, and which of their bits.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +49,8 @@ pub struct Part {
     pub dc_index: usize,
     pub ac_index: usize,
     /// The tables, where the scan needs them.
-    pub dc: Option<Huffman>,
-    pub ac: Option<Huffman>,
+    pub dc: Option<Rc<Huffman>>,
+    pub ac: Option<Rc<Huffman>>,
     /// The first coefficient of the block before.
     predicted: i32,
 }
@@ -49,6 +58,8 @@ pub struct Part {
 /// A scan with its tables.
 pub struct Scan {
     pub parts: Vec<Part>,
+    /// First and last coefficient in zigzag order, and the bits before and after: as the header says.
+    pub limits: [u8; 4],
     pub spectrum: Spectrum,
     /// Units between restart markers; 0: none.
     restart_interval: usize,
@@ -67,71 +78,106 @@ impl Scan {
         let (selectors, limits) = rest.split_at(2 * count);
         let mut parts: Vec<Part> = Vec::new();
         for selector in selectors.chunks_exact(2) {
-            let component = frame.components.iter().position(|c| c.id == selector[0]);
-            let component = component.ok_or_else(|| wrong("an unknown component"))?;
+            // Of components with one number libjpeg takes the next in turn.
+            let mut components = frame.components.iter().enumerate().skip(parts.len());
+            let found = components.find(|(_, component)| component.id == selector[0]);
+            let (component, _) = found.ok_or_else(|| wrong("an unknown component"))?;
             if parts.iter().any(|part| part.component == component) {
                 return Err(wrong("a component twice"));
             }
             let (dc_index, ac_index) = ((selector[1] >> 4) as usize, (selector[1] & 15) as usize);
-            if dc_index > 3 || ac_index > 3 {
-                return Err(wrong("a table number out of range"));
-            }
             parts.push(Part { component, dc_index, ac_index, dc: None, ac: None, predicted: 0 });
         }
         let blocks = parts.iter().map(|part| &frame.components[part.component]).map(|c| c.h * c.v).sum::<usize>();
         if count > 1 && blocks > 10 {
             return Err(wrong("too many blocks a unit"));
         }
+        let limits = [limits[0], limits[1], limits[2] >> 4, limits[2] & 15];
         let spectrum = match frame.progressive {
             false => Spectrum::All,
             true => spectrum(limits, count).ok_or_else(|| wrong("a range of coefficients that there is not"))?,
         };
-        Ok(Scan { parts, spectrum, restart_interval, skipped_blocks: 0 })
+        Ok(Scan { parts, limits, spectrum, restart_interval, skipped_blocks: 0 })
     }
 
-    /// Decodes into the frame's coefficients.
-    pub fn decode(mut self, frame: &mut Frame, bits: &mut Bits) -> Result<(), String> {
+    /// Decodes into the frame's coefficients. Where these are of one row of units, `row_done` gets each row.
+    pub fn decode(
+        mut self,
+        frame: &mut Frame,
+        bits: &mut Bits,
+        stop: Stop,
+        row_done: &mut dyn FnMut(&mut Frame, usize),
+    ) -> Result<(), Refusal> {
+        bits.start();
         let single = self.parts.len() == 1;
-        let (across, down) = if single {
-            let component = &frame.components[self.parts[0].component];
-            (component.width.div_ceil(8), component.height.div_ceil(8))
-        } else {
-            frame.units()
+        let (across, down) = match single {
+            true => frame.components[self.parts[0].component].blocks(),
+            false => frame.units(),
         };
+        // Rows of blocks in a row of units of the whole frame.
+        let group = if single { frame.components[self.parts[0].component].v } else { 1 };
         let mut until_restart = self.restart_interval;
         let mut restarts = 0;
-        for unit in 0..across * down {
-            if self.restart_interval > 0 && until_restart == 0 {
-                bits.restart(restarts)?;
-                restarts = (restarts + 1) % 8;
-                until_restart = self.restart_interval;
-                self.skipped_blocks = 0;
-                self.parts.iter_mut().for_each(|part| part.predicted = 0);
+        for row in 0..down {
+            if stop() {
+                return Err(Refusal::Stopped);
             }
-            until_restart = until_restart.wrapping_sub(1);
-            let (row, column) = (unit / across, unit % across);
-            for part in &mut self.parts {
-                let component = &mut frame.components[part.component];
-                let (h, v) = if single { (1, 1) } else { (component.h, component.v) };
-                for block in 0..h * v {
-                    let at = (row * v + block / h) * component.blocks_across + column * h + block % h;
-                    let block: &mut Block =
-                        component.coefficients[at * BLOCK..].first_chunk_mut().expect("a whole block");
-                    part.block(self.spectrum, &mut self.skipped_blocks, bits, block)?;
+            for column in 0..across {
+                if !bits.insufficient {
+                    frame.last_good_row = row / group;
+                }
+                if self.restart_interval > 0 {
+                    if until_restart == 0 {
+                        bits.restart(restarts);
+                        restarts = (restarts + 1) % 8;
+                        until_restart = self.restart_interval;
+                        self.skipped_blocks = 0;
+                        self.parts.iter_mut().for_each(|part| part.predicted = 0);
+                    }
+                    until_restart -= 1;
+                }
+                if bits.insufficient {
+                    if self.restart_interval == 0 {
+                        break;
+                    }
+                    continue;
+                }
+                self.unit(frame, bits, row, column);
+                if bits.ran_out() {
+                    bits.insufficient = true;
+                    let (at, of) = (row * 8 * frame.v / group, frame.height);
+                    bits.input.damage.note(|| format!("Data end early, about row {at} of {of}"));
                 }
             }
-            if bits.ran_out() {
-                return Err(format!("Truncated or corrupt: the data of row {} ends early", row * 8));
-            }
+            row_done(frame, row);
+        }
+        if bits.bad_code {
+            bits.input.damage.note(|| "Bits that are no code".to_string());
         }
         Ok(())
+    }
+
+    #[inline(always)]
+    fn unit(&mut self, frame: &mut Frame, bits: &mut Bits, row: usize, column: usize) {
+        let single = self.parts.len() == 1;
+        let row = if frame.row_wise { 0 } else { row };
+        for part in &mut self.parts {
+            let component: &mut Component = &mut frame.components[part.component];
+            let (h, v) = if single { (1, 1) } else { (component.h, component.v) };
+            for down in 0..v {
+                let at = (row * v + down) * component.blocks_across + column * h;
+                let blocks = component.coefficients[at * BLOCK..].as_chunks_mut::<BLOCK>().0;
+                for block in &mut blocks[..h] {
+                    part.block(self.spectrum, &mut self.skipped_blocks, bits, block);
+                }
+            }
+        }
     }
 }
 
 /// The range of a progressive scan, as allowed by T.81 G.1.1.1.1.
-fn spectrum(limits: &[u8], components: usize) -> Option<Spectrum> {
-    let (start, end, high, low) = (limits[0] as usize, limits[1] as usize, limits[2] >> 4, u32::from(limits[2] & 15));
-    let more = high != 0;
+fn spectrum([start, end, high, low]: [u8; 4], components: usize) -> Option<Spectrum> {
+    let (start, end, more, low) = (start as usize, end as usize, high != 0, u32::from(low));
     if low > 13 || (more && u32::from(high) != low + 1) {
         return None;
     }
@@ -145,43 +191,18 @@ fn spectrum(limits: &[u8], components: usize) -> Option<Spectrum> {
     }
 }
 
-/// What a wrong code is reported as.
-pub fn bad_code() -> String {
-    "Corrupt: bits that are no Huffman code".to_string()
-}
-
-/// What a coefficient outside its block is reported as.
-pub fn past_the_end() -> String {
-    "Corrupt: a block with too many coefficients".to_string()
-}
-
 impl Part {
     #[inline(always)]
-    fn block(
-        &mut self,
-        spectrum: Spectrum,
-        skipped: &mut u32,
-        bits: &mut Bits,
-        block: &mut Block,
-    ) -> Result<(), String> {
+    fn block(&mut self, spectrum: Spectrum, skipped: &mut u32, bits: &mut Bits, block: &mut Block) {
         match spectrum {
-            Spectrum::All => {
-                block[0] = self.next_dc(bits)? as i16;
-                self.all_ac(bits, block)
-            }
-            Spectrum::DcFirst { low } => {
-                block[0] = (self.next_dc(bits)? << low) as i16;
-                Ok(())
-            }
-            Spectrum::DcMore { low } => {
-                block[0] |= (bits.take(1) << low) as i16;
-                Ok(())
-            }
+            Spectrum::All => self.all(bits, block),
+            Spectrum::DcFirst { low } => block[0] = (self.next_dc(bits) << low) as i16,
+            Spectrum::DcMore { low } => block[0] |= (bits.window.take(&mut bits.input, 1) << low) as i16,
             Spectrum::AcFirst { start, end, low } => {
-                progressive::first(self.ac(), bits, skipped, block, start..=end, low)
+                progressive::first(self.ac(), bits, skipped, block, start..=end, low);
             }
             Spectrum::AcMore { start, end, low } => {
-                progressive::more(self.ac(), bits, skipped, block, start..=end, low)
+                progressive::more(self.ac(), bits, skipped, block, start..=end, low);
             }
         }
     }
@@ -191,35 +212,44 @@ impl Part {
     }
 
     #[inline(always)]
-    fn next_dc(&mut self, bits: &mut Bits) -> Result<i32, String> {
+    fn next_dc(&mut self, bits: &mut Bits) -> i32 {
         let table = self.dc.as_ref().expect("the reader sets the tables that the scan needs");
-        let size = table.decode(bits).ok_or_else(bad_code)?;
-        if size > 15 {
-            return Err(bad_code());
+        // At most 15: the reader checked.
+        let size = u32::from(table.decode(&mut bits.window, &mut bits.input, &mut bits.bad_code) & 15);
+        if size > 0 {
+            self.predicted = self.predicted.wrapping_add(bits.window.signed(size));
         }
-        self.predicted = self.predicted.wrapping_add(bits.signed(u32::from(size)));
-        Ok(self.predicted)
+        self.predicted
     }
 
+    /// A whole block (sequential).
     #[inline(always)]
-    fn all_ac(&self, bits: &mut Bits, block: &mut Block) -> Result<(), String> {
+    fn all(&mut self, bits: &mut Bits, block: &mut Block) {
+        block[0] = self.next_dc(bits) as i16;
         let table = self.ac();
+        let (mut window, input) = (bits.window, &mut bits.input);
         let mut k = 1;
         while k < BLOCK {
-            let symbol = table.decode(bits).ok_or_else(bad_code)?;
+            window.refill(input);
+            if let Some((run, value)) = table.small(&mut window) {
+                k += run;
+                block[ZIGZAG[k] as usize] = value;
+                k += 1;
+                continue;
+            }
+            let symbol = table.decode(&mut window, input, &mut bits.bad_code);
             let (run, size) = ((symbol >> 4) as usize, u32::from(symbol & 15));
             if size == 0 {
                 if run < 15 {
-                    return Ok(());
+                    break;
                 }
                 k += 16;
                 continue;
             }
             k += run;
-            let at = *ZIGZAG.get(k).ok_or_else(past_the_end)?;
-            block[at as usize] = bits.signed(size) as i16;
+            block[ZIGZAG[k] as usize] = window.signed(size) as i16;
             k += 1;
         }
-        Ok(())
+        bits.window = window;
     }
 }

@@ -2,6 +2,7 @@
 //! 3/4 of the nearer and 1/4 of the farther neighbour, with rounding that alternates; other ratios repeat samples.
 
 use super::planes::Plane;
+use crate::cpu::isa::Isa;
 
 /// How a component gets to the image's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,21 +34,19 @@ impl Upsampling {
     }
 
     /// Writes row `y` of the image to `out`, which may have a few samples more than the image is wide.
-    pub fn row<'a>(self, plane: &'a Plane, y: usize, sums: &mut Vec<u16>, out: &'a mut [u8]) -> &'a [u8] {
+    pub fn row<'a>(self, isa: Isa, plane: &'a Plane, y: usize, sums: &mut Vec<u16>, out: &'a mut [u8]) -> &'a [u8] {
         match self {
             Upsampling::None => return plane.row(y as isize),
-            Upsampling::H2 => twice_as_wide(plane.row(y as isize), out),
+            Upsampling::H2 => twice_as_wide(isa, plane.row(y as isize), out),
             Upsampling::V2 => {
-                let ([near, far], bias) = (neighbours(plane, y), 1 + (y % 2) as u16);
-                for ((out, &near), &far) in out.iter_mut().zip(near).zip(far) {
-                    *out = ((u16::from(near) * 3 + u16::from(far) + bias) >> 2) as u8;
-                }
+                let [near, far] = neighbours(plane, y);
+                between(isa, near, far, 1 + (y % 2) as u16, out);
             }
             Upsampling::H2V2 => {
                 let [near, far] = neighbours(plane, y);
-                sums.clear();
-                sums.extend(near.iter().zip(far).map(|(&near, &far)| u16::from(near) * 3 + u16::from(far)));
-                twice_as_wide_sums(sums, out);
+                sums.resize(near.len(), 0);
+                weighted(isa, near, far, sums);
+                twice_as_wide_sums(isa, sums, out);
             }
             Upsampling::Repeat { h, v } => {
                 for (out, &sample) in out.chunks_mut(h).zip(plane.row((y / v) as isize)) {
@@ -65,22 +64,44 @@ fn neighbours(plane: &Plane, y: usize) -> [&[u8]; 2] {
     [plane.row(row), plane.row(if y.is_multiple_of(2) { row - 1 } else { row + 1 })]
 }
 
-fn twice_as_wide(x: &[u8], out: &mut [u8]) {
-    let wide = |i: usize| u16::from(x[i]);
-    let last = x.len() - 1;
-    for (i, out) in out.as_chunks_mut::<2>().0.iter_mut().enumerate().take(x.len()) {
-        let left = if i == 0 { wide(0) } else { (wide(i) * 3 + wide(i - 1) + 1) >> 2 };
-        let right = if i == last { wide(last) } else { (wide(i) * 3 + wide(i + 1) + 2) >> 2 };
-        *out = [left as u8, right as u8];
+multiversion! {
+    fn between<A>(near: &[u8], far: &[u8], bias: u16, out: &mut [u8]) {
+        for (out, (&near, &far)) in out.iter_mut().zip(near.iter().zip(far)) {
+            *out = ((u16::from(near) * 3 + u16::from(far) + bias) >> 2) as u8;
+        }
     }
 }
 
-/// [`twice_as_wide`] of sums that are four times a sample.
-fn twice_as_wide_sums(x: &[u16], out: &mut [u8]) {
-    let last = x.len() - 1;
-    for (i, out) in out.as_chunks_mut::<2>().0.iter_mut().enumerate().take(x.len()) {
-        let left = if i == 0 { (x[0] * 4 + 8) >> 4 } else { (x[i] * 3 + x[i - 1] + 8) >> 4 };
-        let right = if i == last { (x[last] * 4 + 7) >> 4 } else { (x[i] * 3 + x[i + 1] + 7) >> 4 };
-        *out = [left as u8, right as u8];
+multiversion! {
+    fn weighted<A>(near: &[u8], far: &[u8], sums: &mut [u16]) {
+        for (sum, (&near, &far)) in sums.iter_mut().zip(near.iter().zip(far)) {
+            *sum = u16::from(near) * 3 + u16::from(far);
+        }
+    }
+}
+
+multiversion! {
+    /// `x` has at least three samples, as [`Upsampling::choose`] has it.
+    fn twice_as_wide<A>(x: &[u8], out: &mut [u8]) {
+        let (wide, last) = (|x: u8| u16::from(x), x.len() - 1);
+        let out = &mut out.as_chunks_mut::<2>().0[..x.len()];
+        out[0] = [x[0], ((wide(x[0]) * 3 + wide(x[1]) + 2) >> 2) as u8];
+        out[last] = [((wide(x[last]) * 3 + wide(x[last - 1]) + 1) >> 2) as u8, x[last]];
+        for (out, ((&a, &b), &c)) in out[1..last].iter_mut().zip(x.iter().zip(&x[1..]).zip(&x[2..])) {
+            *out = [((wide(b) * 3 + wide(a) + 1) >> 2) as u8, ((wide(b) * 3 + wide(c) + 2) >> 2) as u8];
+        }
+    }
+}
+
+multiversion! {
+    /// [`twice_as_wide`] of sums that are four times a sample.
+    fn twice_as_wide_sums<A>(x: &[u16], out: &mut [u8]) {
+        let last = x.len() - 1;
+        let out = &mut out.as_chunks_mut::<2>().0[..x.len()];
+        out[0] = [((x[0] * 4 + 8) >> 4) as u8, ((x[0] * 3 + x[1] + 7) >> 4) as u8];
+        out[last] = [((x[last] * 3 + x[last - 1] + 8) >> 4) as u8, ((x[last] * 4 + 7) >> 4) as u8];
+        for (out, ((&a, &b), &c)) in out[1..last].iter_mut().zip(x.iter().zip(&x[1..]).zip(&x[2..])) {
+            *out = [((b * 3 + a + 8) >> 4) as u8, ((b * 3 + c + 7) >> 4) as u8];
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::{CropBatch, Images, NOISE, Plan, Rect};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
+use crate::cpu::scratch::Scratch;
 use crate::image::CHANNELS;
 use crate::image::resize::{Resizer, Window};
 use crate::random::{normal_pair, philox};
@@ -16,13 +17,14 @@ pub fn run(op: &CropBatch, isa: Isa, pool: &ThreadPool, images: &Images, y: &mut
     let group = (CHUNK / each).max(1);
     for_each_chunk_mut(pool, y, group * each, |chunk, y| {
         let mut resizer = Resizer::default();
-        let mut bytes = vec![0; each];
+        let mut bytes = Scratch::take(each.div_ceil(size_of::<f32>()));
+        let bytes = &mut bytes.as_mut_bytes()[..each];
         for (y, &number) in y.chunks_exact_mut(each).zip(&images.index[chunk * group..]) {
             let (pixels, [h, w]) = images.image(number as usize);
             let plan = op.plan(number as u32, [h, w]);
             let Rect { top, left, height, width } = plan.window;
             let window = Window::new(pixels, w, [top, left], [height, width]);
-            resizer.resize(isa, window, [op.size; 2], &mut bytes);
+            resizer.resize(isa, window, [op.size; 2], bytes);
             let row = op.size * CHANNELS;
             for (bytes, y) in bytes.chunks_exact_mut(row).zip(y.chunks_exact_mut(row)) {
                 if plan.mirrored {

@@ -6,7 +6,7 @@ struct Rect {
     u32 top, left, height, width;
 };
 
-const u32 MOST_BOXES = 16, ATTEMPTS = 10, CHOICES = 2, NOISE = 3, MOST_SIDE = 16384;
+const u32 MOST_BOXES = 16, ATTEMPTS = 10, CHOICES = 2, NOISE = 3, MOST_SIDE = 65535;
 const u32 CENTRE = 0, RANDOM = 1;
 
 // What happens to one image.

@@ -5,6 +5,7 @@ use super::{check_index, cuda_backward};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
+use crate::cpu::scratch::Scratch;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::ops::{CudaKernel, Inputs, Op, Params};
@@ -62,26 +63,29 @@ pub(super) fn reference(index: &[i32], rows: usize, dy: &[f64], dtable: &mut [f6
     }
 }
 
-/// Where each row was taken, in order: places starts[row]..starts[row + 1] of the second list.
-fn by_row(index: &[i32], rows: usize) -> (Vec<usize>, Vec<usize>) {
-    let mut starts = vec![0; rows + 1];
-    index.iter().for_each(|&row| starts[row as usize + 1] += 1);
-    (0..rows).for_each(|row| starts[row + 1] += starts[row]);
-    let (mut next, mut places) = (starts.clone(), vec![0; index.len()]);
-    for (place, &row) in index.iter().enumerate() {
-        places[next[row as usize]] = place;
-        next[row as usize] += 1;
+/// Sorts where each row was taken: once done, those of `row` lie from `ends[row - 1]` to before `ends[row]` of `places`,
+/// in order. An index has fewer than 2^32 elements, as every tensor.
+fn by_row(index: &[i32], ends: &mut [u32], places: &mut [u32]) {
+    ends.fill(0);
+    index.iter().for_each(|&row| ends[row as usize] += 1);
+    let mut start = 0;
+    for end in ends.iter_mut() {
+        (start, *end) = (start + *end, start);
     }
-    (starts, places)
+    for (place, &row) in index.iter().enumerate() {
+        let next = &mut ends[row as usize];
+        places[*next as usize] = place as u32;
+        *next += 1;
+    }
 }
 
 multiversion! {
     /// Sums the same columns of some rows of dy that are `width` long.
-    fn sum<A>(dy: &[f32], width: usize, places: &[usize], y: &mut [f32]) {
+    fn sum<A>(dy: &[f32], width: usize, places: &[u32], y: &mut [f32]) {
         for (block, y) in y.chunks_mut(WIDTH).enumerate() {
             let totals = &mut [0.0f64; WIDTH][..y.len()];
-            for place in places {
-                let dy = &dy[place * width + block * WIDTH..][..y.len()];
+            for &place in places {
+                let dy = &dy[place as usize * width + block * WIDTH..][..y.len()];
                 totals.iter_mut().zip(dy).for_each(|(total, &dy)| *total += dy as f64);
             }
             y.iter_mut().zip(totals).for_each(|(y, total)| *y = *total as f32);
@@ -92,14 +96,17 @@ multiversion! {
 /// The index was checked.
 pub(super) fn run(isa: Isa, pool: &ThreadPool, index: &[i32], rows: usize, dy: &[f32], dtable: &mut [f32]) {
     let width = dtable.len() / rows.max(1);
-    let (starts, all) = by_row(index, rows);
+    let (mut ends, mut all) = (Scratch::take(rows), Scratch::take(index.len()));
+    by_row(index, ends.as_mut_words(), all.as_mut_words());
+    let (ends, all) = (&*ends.as_mut_words(), &*all.as_mut_words());
     for_each_chunk_mut(pool, dtable, CHUNK, |chunk, mut y| {
         let (mut row, mut skip) = (chunk * CHUNK / width, chunk * CHUNK % width);
         while !y.is_empty() {
             let (here, rest) = y.split_at_mut(y.len().min(width - skip));
-            match &all[starts[row]..starts[row + 1]] {
+            let start = row.checked_sub(1).map_or(0, |before| ends[before]);
+            match &all[start as usize..ends[row] as usize] {
                 [] => here.fill(0.0),
-                [place] => here.copy_from_slice(&dy[place * width + skip..][..here.len()]),
+                &[place] => here.copy_from_slice(&dy[place as usize * width + skip..][..here.len()]),
                 places => sum(isa, &dy[skip..], width, places, here),
             }
             (y, row, skip) = (rest, row + 1, 0);

@@ -5,6 +5,7 @@
 use super::Sizes;
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{SliceParts, for_each_chunk_mut, split};
+use crate::cpu::scratch::Doubles;
 use crate::ops::batch_norm::rows::{Rows, fold};
 use crate::ops::batch_norm::statistics::add_sums;
 use std::ops::Range;
@@ -38,9 +39,9 @@ impl Plan {
         context: &CpuContext,
         s: &Sizes,
         add: impl Fn(usize, Range<usize>, &mut [f64]) + Sync,
-    ) -> Vec<f64> {
+    ) -> Doubles {
         let pair = 2 * s.channels();
-        let mut parts = vec![0.0; s.n * self.chunks * pair];
+        let mut parts = Doubles::zeros(s.n * self.chunks * pair);
         for_each_chunk_mut(&context.pool, &mut parts, pair, |i, sums| {
             let (n, range) = self.at(i);
             add(n, range, sums);
@@ -48,7 +49,7 @@ impl Plan {
         if self.chunks == 1 {
             return parts;
         }
-        let mut sums = vec![0.0; s.n * pair];
+        let mut sums = Doubles::zeros(s.n * pair);
         for_each_chunk_mut(&context.pool, &mut sums, pair, |n, sums| {
             for part in parts[n * self.chunks * pair..][..self.chunks * pair].chunks_exact(pair) {
                 sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);

@@ -3,6 +3,7 @@
 use super::Sizes;
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{SliceParts, for_each_chunk_mut, split};
+use crate::cpu::scratch::Doubles;
 use crate::ops::softmax::row;
 
 /// Elements a chunk: tens of microseconds of work.
@@ -68,7 +69,7 @@ pub(super) fn backward(
     let ([dy, x, mean, rstd], [dx, dweight, dbias]) = (inputs, gradients);
     let (c, groups, dx) = (s.channels(), s.groups, SliceParts::new(dx));
     let chunk = (CHUNK / c).max(LEAST_ROWS);
-    let mut sums = vec![0.0f64; split(s.n, chunk).max(1) * 2 * c];
+    let mut sums = Doubles::zeros(split(s.n, chunk).max(1) * 2 * c);
     for_each_chunk_mut(&context.pool, &mut sums, 2 * c, |i, sums| {
         let rows = (i * chunk).min(s.n)..s.n.min((i + 1) * chunk);
         let (of_x, units) = (rows.start * c..rows.end * c, rows.start * groups..rows.end * groups);

@@ -1,0 +1,20 @@
+/** Whichever allocation is refused, a training goes on to the same bits. */
+import { assert, assertEquals } from "@std/assert";
+import { optim } from "../../../mod.ts";
+import { type FaultyTraining, trainedUnderFault } from "../../support/memory_faults.ts";
+import { long } from "../../long.ts";
+
+/** Refuses one allocation after the other, each in a training of its own. */
+async function refuseEach(training: FaultyTraining, stride: number, first: number): Promise<void> {
+  const { bits, allocations, errors } = await trainedUnderFault(0, training);
+  assertEquals(errors, []);
+  assert(allocations > 100, `${allocations} allocations`);
+  let refused = 0;
+  for (let nth = first; nth <= allocations; nth += stride) {
+    const outcome = await trainedUnderFault(nth, training);
+    assertEquals(outcome.bits, bits, `allocation ${nth} of ${allocations}: ${outcome.errors}`);
+    refused += outcome.errors.length;
+  }
+  const tried = Math.ceil((allocations - first + 1) / stride);
+  assert(refused > 0.5 * tried, `${refused} of ${tried} refusals were told`);
+}

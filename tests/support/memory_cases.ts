@@ -1,0 +1,73 @@
+/**
+ * What a script does until memory is short, told as JSON: `memory_cases.ts large|forget|read|smaller`.
+ *
+ * @module
+ */
+import { Device, OutOfMemoryError, randn, type Tensor } from "../../mod.ts";
+
+/** What the script tells. */
+export interface Told {
+  /** What the error has as fields; null without one. */
+  readonly error:
+    | (Pick<OutOfMemoryError, "message" | "asked" | "held" | "budget" | "source" | "holders"> & { readonly name: string })
+    | null;
+  readonly warnings: readonly string[];
+  /** Tensors that were made before the error. */
+  readonly made: number;
+  /** A number that was computed afterwards. */
+  readonly after: number;
+}
+
+const warnings: string[] = [];
+console.warn = (text: string) => warnings.push(text);
+
+/** Bytes of each tensor of a loop, 4 MiB. */
+const shape = [1024, 1024];
+
+const device = new Device("cpu", { threads: 1 });
+const kept: Tensor[] = [];
+
+const cases: Record<string, () => void | Promise<void>> = {
+  /** 12 GB at once. */
+  large: () => void kept.push(randn([3e6, 1000], { device })),
+  /** Nobody disposes of what a loop makes, and nothing waits. */
+  forget() {
+    while (true) {
+      randn(shape, { device, seed: 0 }).mul(2);
+      kept.length++;
+    }
+  },
+  /** Handles alone, which cost as well. */
+  views() {
+    const x = randn([4], { device });
+    while (true) {
+      kept.push(x.detach());
+      if (kept.length > 3e7) break;
+    }
+  },
+  /** Values that a script keeps, each read whole. */
+  async read() {
+    using x = randn([4096, 1024], { device });
+    const values: unknown[] = [];
+    while (true) {
+      values.push(await x.data());
+      kept.length++;
+    }
+  },
+};
+
+let error: Told["error"] = null;
+try {
+  await cases[Deno.args[0]!]!();
+} catch (thrown) {
+  if (!(thrown instanceof OutOfMemoryError)) throw thrown;
+  const { name, message, asked, held, budget, source, holders } = thrown;
+  error = { name, message, asked, held, budget, source, holders };
+}
+const made = kept.length;
+for (const tensor of kept) tensor?.dispose();
+kept.length = 0;
+// A little is always left where the budget was met.
+using ones = randn([1000], { device, seed: 1 });
+using sum = ones.mul(0).add(1).sum();
+console.log(JSON.stringify({ error, warnings, made, after: await sum.item() } satisfies Told));
