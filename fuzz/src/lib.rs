@@ -11,9 +11,30 @@ unsafe extern "C" {
     pub fn lt_queue_create(kind: u32, threads: u32, tf32: u32, out: *mut u32, out_bytes: u32) -> i32;
     pub fn lt_queue_recover(slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
     pub fn lt_queue_progress(slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
-    pub fn lt_tensor_release(queue: u32, queue_generation: u32, slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
-    pub fn lt_tensor_alias(queue: u32, queue_generation: u32, slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
-    pub fn lt_tensor_version(queue: u32, queue_generation: u32, slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
+    pub fn lt_tensor_release(
+        queue: u32,
+        queue_generation: u32,
+        slot: u32,
+        generation: u32,
+        out: *mut u32,
+        out_bytes: u32,
+    ) -> i32;
+    pub fn lt_tensor_alias(
+        queue: u32,
+        queue_generation: u32,
+        slot: u32,
+        generation: u32,
+        out: *mut u32,
+        out_bytes: u32,
+    ) -> i32;
+    pub fn lt_tensor_version(
+        queue: u32,
+        queue_generation: u32,
+        slot: u32,
+        generation: u32,
+        out: *mut u32,
+        out_bytes: u32,
+    ) -> i32;
     pub fn lt_tensor_create(
         queue: u32,
         queue_generation: u32,
@@ -25,8 +46,22 @@ unsafe extern "C" {
         out: *mut u32,
         out_bytes: u32,
     ) -> i32;
-    pub fn lt_read_begin(queue: u32, queue_generation: u32, slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
-    pub fn lt_read_take(slot: u32, generation: u32, data: *mut u8, data_bytes: u32, out: *mut u32, out_bytes: u32) -> i32;
+    pub fn lt_read_begin(
+        queue: u32,
+        queue_generation: u32,
+        slot: u32,
+        generation: u32,
+        out: *mut u32,
+        out_bytes: u32,
+    ) -> i32;
+    pub fn lt_read_take(
+        slot: u32,
+        generation: u32,
+        data: *mut u8,
+        data_bytes: u32,
+        out: *mut u32,
+        out_bytes: u32,
+    ) -> i32;
     pub fn lt_read_release(slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
     pub fn lt_capture_begin(queue: u32, queue_generation: u32, out: *mut u32, out_bytes: u32) -> i32;
     pub fn lt_capture_abort(queue: u32, queue_generation: u32, out: *mut u32, out_bytes: u32) -> i32;
@@ -40,7 +75,14 @@ unsafe extern "C" {
         out: *mut u32,
         out_bytes: u32,
     ) -> i32;
-    pub fn lt_graph_release(queue: u32, queue_generation: u32, slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
+    pub fn lt_graph_release(
+        queue: u32,
+        queue_generation: u32,
+        slot: u32,
+        generation: u32,
+        out: *mut u32,
+        out_bytes: u32,
+    ) -> i32;
     pub fn lt_image_decode(
         queue: u32,
         queue_generation: u32,
@@ -63,8 +105,24 @@ macro_rules! ops {
     };
 }
 ops!(
-    lt_relu, lt_add, lt_mul, lt_affine, lt_matmul, lt_sum, lt_reshape, lt_rows, lt_softmax, lt_log_softmax, lt_cross_entropy,
-    lt_gather_rows, lt_one_hot, lt_conv2d, lt_cast, lt_assign, lt_assert_finite, lt_transpose
+    lt_relu,
+    lt_add,
+    lt_mul,
+    lt_affine,
+    lt_matmul,
+    lt_sum,
+    lt_reshape,
+    lt_rows,
+    lt_softmax,
+    lt_log_softmax,
+    lt_cross_entropy,
+    lt_gather_rows,
+    lt_one_hot,
+    lt_conv2d,
+    lt_cast,
+    lt_assign,
+    lt_assert_finite,
+    lt_transpose
 );
 
 /// The status of a caught panic, which is a bug.
@@ -120,7 +178,8 @@ pub fn decode(bytes: &[u8]) {
     let size = if bytes.len() % 2 == 0 { 0 } else { 16 };
     // SAFETY: every buffer has as many bytes as are told.
     unsafe {
-        let status = lt_image_decode(queue, generation, bytes.as_ptr(), bytes.len() as u32, size, out.pointer(), out.bytes());
+        let status =
+            lt_image_decode(queue, generation, bytes.as_ptr(), bytes.len() as u32, size, out.pointer(), out.bytes());
         if checked(status) == 0 {
             let (slot, own) = (out.0[0], out.0[1]);
             checked(lt_tensor_release(queue, generation, slot, own, out.pointer(), out.bytes()));

@@ -15,7 +15,8 @@ impl Bytes<'_> {
     }
 
     fn number(&mut self) -> f64 {
-        const NUMBERS: [f64; 12] = [0., 1., 2., 3., 4., 0.5, -1., 1e30, f64::NAN, f64::INFINITY, 4294967295., 2147483648.];
+        const NUMBERS: [f64; 12] =
+            [0., 1., 2., 3., 4., 0.5, -1., 1e30, f64::NAN, f64::INFINITY, 4294967295., 2147483648.];
         NUMBERS[usize::from(self.next()) % NUMBERS.len()]
     }
 }
@@ -43,7 +44,17 @@ fn create(queue: Handle, bytes: &mut Bytes, known: &mut Known, out: &mut Out) {
     let data: Vec<u8> = (0..count).map(|at| if width == 4 && at % 4 == 3 { 0 } else { bytes.next() }).collect();
     // SAFETY: every buffer has as many bytes as are told.
     let status = unsafe {
-        lt_tensor_create(queue.0, queue.1, dtype, shape.as_ptr(), 4 * shape.len() as u32, data.as_ptr(), count, out.pointer(), out.bytes())
+        lt_tensor_create(
+            queue.0,
+            queue.1,
+            dtype,
+            shape.as_ptr(),
+            4 * shape.len() as u32,
+            data.as_ptr(),
+            count,
+            out.pointer(),
+            out.bytes(),
+        )
     };
     if checked(status) == 0 {
         known.tensors.push((out.0[0], out.0[1]));
@@ -62,7 +73,16 @@ fn call(queue: Handle, bytes: &mut Bytes, known: &mut Known, out: &mut Out) {
     let params: Vec<f64> = (0..bytes.next() % 9).map(|_| bytes.number()).collect();
     // SAFETY: every buffer has as many bytes as are told.
     let status = unsafe {
-        op(queue.0, queue.1, inputs.as_ptr(), 4 * inputs.len() as u32, params.as_ptr(), 8 * params.len() as u32, out.pointer(), out.bytes())
+        op(
+            queue.0,
+            queue.1,
+            inputs.as_ptr(),
+            4 * inputs.len() as u32,
+            params.as_ptr(),
+            8 * params.len() as u32,
+            out.pointer(),
+            out.bytes(),
+        )
     };
     if checked(status) == 0 {
         let mut at = 3;
@@ -113,7 +133,16 @@ fuzz_target!(|data: &[u8]| {
                 }
                 10 => {
                     let handle = [tensor.0, tensor.1];
-                    let status = lt_capture_end(queue.0, queue.1, handle.as_ptr(), 8, handle.as_ptr(), 8, out.pointer(), out.bytes());
+                    let status = lt_capture_end(
+                        queue.0,
+                        queue.1,
+                        handle.as_ptr(),
+                        8,
+                        handle.as_ptr(),
+                        8,
+                        out.pointer(),
+                        out.bytes(),
+                    );
                     recorded = false;
                     if checked(status) == 0 {
                         known.graphs.push((out.0[0], out.0[1]));

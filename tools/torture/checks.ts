@@ -4,6 +4,7 @@ import { archives } from "./checks/archives.ts";
 import { asan } from "./checks/asan.ts";
 import { bombs } from "./checks/bombs.ts";
 import { calls } from "./checks/calls.ts";
+import { cudaCalls } from "./checks/cuda_calls.ts";
 import { damage } from "./checks/damage.ts";
 import { determinism } from "./checks/determinism.ts";
 import { disks } from "./checks/disks.ts";
@@ -35,6 +36,7 @@ export const checks: readonly Check[] = [
   nan,
   determinism,
   growth,
+  cudaCalls,
   calls,
   workers,
   endings,

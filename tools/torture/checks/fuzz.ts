@@ -19,6 +19,7 @@ interface Target {
 const targets: readonly Target[] = [
   { name: "jpeg", what: "JPEG file", native: true, most: 1 << 14 },
   { name: "png", what: "PNG file", native: true, most: 1 << 14 },
+  { name: "webp", what: "WebP file", native: true, most: 1 << 14 },
   { name: "tar", what: "archive", native: true, most: 1 << 14 },
   { name: "abi", what: "sequence of calls", native: true, most: 1 << 10 },
   { name: "safetensors", what: "safetensors file", native: false, most: 1 << 12 },
@@ -39,13 +40,18 @@ const FLAGS = [
 /** Seconds within which the planted bug has to be found. */
 const CONTROL = { quick: 20, long: 120 };
 
-/** The binary of a target; every target is built with the first. */
-async function built({ name }: Target, planted: boolean): Promise<string> {
+/** A target's binary, copied to a folder, as the next build puts another one in its place. */
+async function built({ name }: Target, planted: boolean, folder: string): Promise<string> {
   await requireSanitizers();
-  const folder = planted ? "fuzz-planted" : "fuzz";
   const features = planted ? ["--features", "planted"] : [];
-  await cargoBuild(["build", "--release", "--manifest-path", "fuzz/Cargo.toml", ...features], FLAGS, folder);
-  return join(root, "target", folder, await hostTarget(), "release", name);
+  await cargoBuild(
+    ["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--bin", name, ...features],
+    FLAGS,
+    "fuzz",
+  );
+  const binary = join(folder, name);
+  await Deno.copyFile(join(root, "target", "fuzz", await hostTarget(), "release", name), binary);
+  return binary;
 }
 
 /** What libFuzzer came to. */
@@ -56,7 +62,7 @@ interface Fuzzed {
 
 /** Runs libFuzzer on a copy of the corpus. */
 async function fuzzed(target: Target, context: CheckContext, planted: boolean, seconds: number): Promise<Fuzzed> {
-  const binary = await built(target, planted);
+  const binary = await built(target, planted, context.folder);
   const [corpus, found] = [join(context.folder, "corpus"), join(context.folder, "found")];
   for (const folder of [corpus, found]) await Deno.mkdir(folder, { recursive: true });
   for (const [at, bytes] of (await seedsOf(target.name)).entries()) await Deno.writeFile(join(corpus, `${at}`), bytes);

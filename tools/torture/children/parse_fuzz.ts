@@ -1,14 +1,16 @@
 /**
  * Feeds a reader with mutants of a kept corpus, in this process. Arguments: target, seconds, seed, part. An input whose
- * answer is of a new kind is mutated further. Answers how many were tried, and what was lost with the smallest input.
+ * answer is of a new kind is mutated further; with the part `keep` small ones are added to the corpus in fuzz/corpus.
+ * Answers how many were tried, and what was lost with the smallest input.
  */
 import { join } from "@std/path";
 import { InternalError, LibtrainError } from "../../../lib/ffi/errors.ts";
 import { injectPanic } from "../../../lib/ffi/native.ts";
 import { maxHeaderBytes, parseHeader, parseHeaderLength } from "../../../lib/checkpoint/safetensors_header.ts";
+import { sha256Of } from "../../../lib/io/sha256.ts";
 import { data, Device, recipe } from "../../../mod.ts";
 import { root } from "../child.ts";
-import { seedsOf } from "../corpus.ts";
+import { corpusFolder, seedsOf } from "../corpus.ts";
 import { mutate, mutateText } from "../mutate.ts";
 import { Random } from "../random.ts";
 import { joined } from "../tar_maker.ts";
@@ -63,10 +65,15 @@ function trusting(bytes: Bytes): string {
   return value.metrics.join();
 }
 
-const device = new Device("cpu", { threads: 1 });
+let opened: Device | undefined;
+
+/** Opened at its first use: what TypeScript reads alone needs no library. */
+function device(): Device {
+  return opened ??= new Device("cpu", { threads: 1 });
+}
 
 async function image(bytes: Bytes): Promise<string> {
-  using pixels = await data.decodeImage(bytes, { device, size: 16 });
+  using pixels = await data.decodeImage(bytes, { device: device(), size: 16 });
   return pixels.shape.join();
 }
 
@@ -79,7 +86,7 @@ async function archived(bytes: Bytes): Promise<string> {
     size: 8,
     cache: join(work, "cache"),
     threads: 1,
-    device,
+    device: device(),
     onWarning: (): void => {},
   }).then(({ train, valid }) => {
     train.dispose();
@@ -124,7 +131,9 @@ function kindOf(text: string): string {
 }
 
 const read = readers[target]!;
-const corpus = await seedsOf(target);
+const seeds = await seedsOf(target);
+/** Those, and mutants whose answer was of a new kind. */
+const corpus = [...seeds];
 const kinds = new Set<string>();
 const lost = new Map<string, Bytes>();
 let tried = 0;
@@ -146,12 +155,28 @@ async function meet(bytes: Bytes): Promise<void> {
   if (corpus.length < 2000) corpus.push(bytes);
 }
 
-for (const bytes of [...corpus]) await meet(bytes);
+/** Bytes and number of what is kept: a corpus is read at every run, and lies in the repository. */
+const KEPT = { bytes: 1024, files: 60 };
+
+/** Adds what was found, the smallest first, by names that follow from the content. */
+async function keep(): Promise<void> {
+  const folder = corpusFolder(target);
+  await Deno.mkdir(folder, { recursive: true });
+  const found = corpus.slice(seeds.length).filter(({ length }) => length <= KEPT.bytes);
+  for (const bytes of found.sort((a, b) => a.length - b.length).slice(0, KEPT.files)) {
+    await Deno.writeFile(join(folder, (await sha256Of(bytes)).slice(0, 16)), bytes);
+  }
+}
+
+for (const bytes of seeds) await meet(bytes);
 const until = performance.now() + 1000 * Number(seconds);
 while (performance.now() < until && !(planted && lost.size > 0)) {
-  await meet(mutant(rng.pick(corpus)));
+  // Half of them near what is right: most of what is kept is refused early.
+  await meet(mutant(rng.pick(rng.chance(0.5) ? seeds : corpus)));
 }
 await Deno.remove(work, { recursive: true });
+if (part === "keep") await keep();
+
 /** Of an input: enough to make it again. */
 const shown = (bytes: Bytes): string =>
   bytes.length > 400 ? `${bytes.length} bytes, ${bytes.slice(0, 400).toHex()}…` : bytes.toHex();
