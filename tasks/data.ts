@@ -3,10 +3,12 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatDuration, formatNumber } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
+import { shown } from "../lib/io/shown.ts";
 import { data } from "../mod.ts";
 import { isDataPath } from "../lib/cli/data_names.ts";
 import { cacheHelp, watchData } from "../lib/cli/data_report.ts";
 import { checkOut } from "../lib/cli/out_path.ts";
+import { inFlags } from "../lib/cli/settings_flags.ts";
 import { stopSignals, unlessAborted } from "../lib/cli/stop_signals.ts";
 
 const flags = {
@@ -24,7 +26,20 @@ const flags = {
     default: "size",
     help: "Keep training images at that size, or as they are, for random resized crops",
   },
-  strict: { kind: "boolean", help: "Refuse the set where a single image cannot be read" },
+  split: {
+    kind: "number",
+    above: 0,
+    below: 1,
+    help: "Share of the images set aside to measure with, where there is no val/, by their names: say 0.2",
+  },
+  nested: { kind: "boolean", help: "Take images of a class from folders in its folder too" },
+  strict: { kind: "boolean", help: "Refuse the set where a single image cannot be read, or is damaged" },
+  "max-unreadable": {
+    kind: "string",
+    placeholder: "N|P%",
+    help: "How many images of each part may not be readable (default 1%)",
+  },
+  list: { kind: "boolean", help: "Name every file that is left out, damaged or in both parts, not only the first ten" },
   threads: { kind: "integer", min: 1, max: 256, help: "Threads that decode, all unless given" },
 } as const satisfies Flags;
 
@@ -34,31 +49,63 @@ function sides({ heights, widths }: data.PartDescription): string {
   return low === high ? low! : `${low} to ${high}, median ${middle}`;
 }
 
+/** How many of a kind are named unless all are asked for. */
+const named = 10;
+
+/** The files of a kind, each with a word in front. */
+function list(word: string, texts: readonly string[], all: boolean): string[] {
+  const some = all ? texts : texts.slice(0, named);
+  const rest = texts.length - some.length;
+  return [
+    ...some.map((text) => `${word} ${shown(text)}`),
+    ...(rest === 0 ? [] : [`${word} and ${formatNumber(rest)} more: --list names all`]),
+  ];
+}
+
+/** Files that are left out, or strange. */
+function files({ train, valid, leftOut, shared }: data.DataDescription, all: boolean): string[] {
+  const parts = [train, valid];
+  const flaw = ({ path, reason }: data.UnreadableImage): string => `${path}: ${reason}`;
+  return [
+    ...list("unreadable", parts.flatMap((part) => part.unreadable.map(flaw)), all),
+    ...list("damaged", parts.flatMap((part) => part.damaged.map(flaw)), all),
+    ...(leftOut.length === 0 ? [] : [`left out  ${data.leftOutText(leftOut)}`]),
+    ...(all ? list("left out", leftOut.map(({ path, reason }) => `${path}: ${reason}`), true) : []),
+    ...(shared.length === 0 ? [] : [`in both   ${formatNumber(shared.length)} images of val are trained on too`]),
+    ...list("in both", shared.map(({ valid, train }) => `${valid}: the same as ${train}`), all),
+  ];
+}
+
 /** The description as lines for a reader. */
-function lines(result: data.DataDescription): string[] {
-  const { source, bytes, sha256, md5, verified, classes, train, valid, seconds } = result;
-  const width = Math.max(5, ...classes.map(({ name }) => name.length));
+function lines(result: data.DataDescription, all: boolean): string[] {
+  const { source, bytes, sha256, md5, verified, train, valid, seconds } = result;
+  const classes = result.classes.map(({ name }) => ({ name: shown(name) }));
+  const width = classes.reduce((most, { name }) => Math.max(most, name.length), 5);
   const sum = md5 === null ? [] : [
     `md5       ${md5} · ${verified === null ? "no known sum to check it with" : "as published"}`,
   ];
   const parts = [["train", train], ["val", valid]] as const;
   return [
-    `source    ${source} · ${formatNumber(bytes / 1e6, 1)} MB`,
+    `source    ${shown(source)} · ${formatNumber(bytes / 1e6, 1)} MB`,
     ...sum,
     ...(sha256 === null ? [] : [`sha256    ${sha256}`]),
     ...parts.map(([name, part]) =>
-      `${name.padEnd(10)}${formatNumber(part.images)} images · ${
-        sides(part)
-      } pixels · ${part.unreadable.length} unreadable`
+      `${name.padEnd(10)}${formatNumber(part.images)} images · ${sides(part)} pixels · ${
+        [
+          `${formatNumber(part.unreadable.length)} unreadable`,
+          ...(part.damaged.length === 0 ? [] : [`${formatNumber(part.damaged.length)} damaged`]),
+          ...(part.repeated === 0 ? [] : [`${formatNumber(part.repeated)} repeated`]),
+        ].join(" · ")
+      }`
     ),
     `${"class".padEnd(width + 2)}${"train".padStart(7)}${"val".padStart(7)}`,
     ...classes.map(({ name }, at) => {
       const [of, and] = [train, valid].map(({ counts }) => formatNumber(counts[at] ?? 0));
       return `${name.padEnd(width + 2)}${of!.padStart(7)}${and!.padStart(7)}`;
     }),
-    ...parts.flatMap(([, { unreadable }]) => unreadable.map(({ path, reason }) => `unreadable ${path}: ${reason}`)),
+    ...files(result, all),
     ...parts.map(([, { cache, bytes, reused }]) =>
-      `cache     ${cache} · ${formatNumber(bytes / 1e6, 1)} MB${reused ? " · was there" : ""}`
+      `cache     ${shown(cache)} · ${formatNumber(bytes / 1e6, 1)} MB${reused ? " · was there" : ""}`
     ),
     `ready in  ${formatDuration(1000 * seconds)}`,
   ];
@@ -71,11 +118,12 @@ async function withFlags<Result>(describe: () => Promise<Result>): Promise<Resul
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw new UsageError(error.message);
     if (!(error instanceof TypeError)) throw error;
-    throw new UsageError(error.message.replace(/^describe\(\): /, "").replace("`archive`", "--archive"));
+    throw new UsageError(inFlags(error.message.replace(/^\w+\(\): /, "")).replace("`archive`", "--archive"));
   }
 }
 
-async function run({ flags: { out, ...options }, words, report }: CommandContext<typeof flags>): Promise<number> {
+async function run({ flags: given, words, report }: CommandContext<typeof flags>): Promise<number> {
+  const { out, "max-unreadable": maxUnreadable, ...options } = given;
   const [name] = words;
   if (name === undefined) {
     throw new UsageError("Expected a data set's name or path, got none: say imagenette2-320, a folder or a .tgz");
@@ -85,7 +133,7 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
   using stop = stopSignals(report, "stopping");
   using progress = new Progress(report, { unit: "MB" });
   const watch = watchData(progress, report, stop.signal);
-  const describing = withFlags(() => data.describe(name, { ...options, ...watch, cache }));
+  const describing = withFlags(() => data.describe(name, { ...options, maxUnreadable, ...watch, cache }));
   const result = await unlessAborted(describing, stop.signal);
   if (result === null) {
     const exitCode = stop.exitCode ?? exitCodes.interrupted;
@@ -93,7 +141,13 @@ async function run({ flags: { out, ...options }, words, report }: CommandContext
     return exitCode;
   }
   progress.clear();
-  for (const line of lines(result)) report.line(line);
+  for (const line of lines(result, options.list)) report.line(line);
+  if (result.refused !== null) {
+    const reason = inFlags(result.refused);
+    report.note(`error: ${reason}`);
+    report.result({ ...result, refused: reason });
+    return exitCodes.failed;
+  }
   if (out !== undefined) report.line(`to use it --data ${name} --cache ${out} with train, evaluate and shift`);
   report.result({ ...result });
   return exitCodes.done;
@@ -115,6 +169,7 @@ export const dataCommand: Command<typeof flags> = {
     "deno task data imagenette2-320",
     "deno task data imagenette2-320 --archive imagenette2-320.tgz",
     "deno task data photos --size 160 --json",
+    "deno task data photos --split 0.2 --max-unreadable 10 --list",
   ],
   run,
 };

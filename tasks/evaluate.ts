@@ -19,6 +19,12 @@ const flags = {
     help: "A data set's name, a folder with val/, or an archive",
   },
   cache: { kind: "string", placeholder: "folder", path: true, help: cacheHelp },
+  part: {
+    kind: "choice",
+    choices: ["valid", "test", "train"],
+    default: "valid",
+    help: "Which part of the data to measure on: val/, test/ or train/",
+  },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images, as in training unless given" },
   ema: { kind: "boolean", help: "Measure the average of the weights" },
   ...usedFlags,
@@ -37,7 +43,7 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
       "Expected a run's folder or a checkpoint, got none: `deno task train` prints its run's folder",
     );
   }
-  const { data, cache, size, bs, predictions: csv, ...how } = given;
+  const { data, cache, size, bs, part, predictions: csv, ...how } = given;
   if (csv !== undefined) checkOutFile("evaluate", csv, { flag: "predictions", paths: report.paths });
   if (cache !== undefined) checkOut("evaluate", cache, { flag: "cache", paths: report.paths });
   using shown = new Progress(report);
@@ -50,6 +56,7 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
     size,
     bs,
     csv,
+    part,
     ...watch,
     onReady: () => {
       shown.line(openedLine(trained));
@@ -75,7 +82,7 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
     `${formatNumber(n)} images`,
   ];
   report.line(facts.join(" · "));
-  report.result({ ...result });
+  report.result({ ...result, part });
   return exitCodes.done;
 }
 
@@ -88,6 +95,7 @@ export const evaluateCommand: Command<typeof flags> = {
   words: { name: "run", help: "A run's folder, or a checkpoint", max: 1, required: true, path: true },
   examples: [
     "deno task evaluate runs/20250131-120000-mnist",
+    "deno task evaluate runs/20250131-120000-photos --part test",
     "deno task evaluate runs/imported.safetensors --data imagenette2-320.tgz --size 128",
   ],
   run,

@@ -17,3 +17,4 @@ mod pages;
 pub mod random;
 pub mod runtime;
 pub mod shape;
+mod shown;

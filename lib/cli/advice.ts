@@ -1,5 +1,5 @@
 /** What the library's errors mean on a command line: in flags, with commands that help, and with an exit status. */
-import { data, DeviceError, OutOfMemoryError, recipe } from "../../mod.ts";
+import { data, DataError, DeviceError, OutOfMemoryError, recipe } from "../../mod.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { UsageError } from "./flags.ts";
 import { flagName, inFlags } from "./settings_flags.ts";
@@ -33,7 +33,7 @@ export function adviceOn(error: unknown): Advice {
   if (error instanceof recipe.ChangedSettingsError) {
     const changes = recipe.changeList(error.changes, flagName);
     return {
-      message: `Run "${error.folder}" was started with ${changes}: pass --force to go on anyway`,
+      message: `Run "${error.folder}" was started with ${changes}${error.hint}: pass --force to go on anyway`,
       exitCode: usage,
     };
   }
@@ -65,5 +65,6 @@ export function adviceOn(error: unknown): Advice {
     };
   }
   if (error instanceof recipe.RecipeError) return { message: inFlags(error.message), exitCode: usage };
-  return { message: messageOf(error), exitCode: failed };
+  const text = messageOf(error);
+  return { message: error instanceof DataError ? inFlags(text) : text, exitCode: failed };
 }

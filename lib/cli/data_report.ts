@@ -31,12 +31,16 @@ export function watchData(
   progress: Progress,
   report: Report,
   signal: AbortSignal,
-): Required<Pick<recipe.OpenDataOptions, "signal" | "onWarning" | "onProgress" | "onDownload">> {
+): Required<Pick<recipe.OpenDataOptions, "signal" | "onWarning" | "onNote" | "onProgress" | "onDownload">> {
   return {
     signal,
     onWarning: (message) => {
       progress.clear();
       report.note(`warning: ${message}`);
+    },
+    onNote: (message) => {
+      progress.clear();
+      report.note(message);
     },
     onProgress: (state) => showPreparing(progress, state),
     onDownload: (state) => showDownload(progress, state),

@@ -11,19 +11,25 @@ export function flagName(path: string): string {
 /** What is no setting, and is told when a run goes on. */
 const factNames: Readonly<Record<string, string>> = {
   "source.sha256": "the archive's SHA-256",
-  "source.listing": "the SHA-256 of the list of files",
+  "source.contents": "the SHA-256 of the images",
   "weightsSha256": "the SHA-256 of the weights",
 };
 
-/** Options of the library's calls that commands have flags for, beside the settings. */
-const optionFlags: readonly string[] = ["force", "cache", "out", "runs"];
+/** Options of the library's calls that commands have flags for, beside the settings, and calls that are commands. */
+const optionFlags: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ["force", "cache", "out", "runs", "split", "nested", "strict", "list"].map((n) => [n, `--${n}`]),
+  ),
+  maxUnreadable: "--max-unreadable",
+  "data.describe": "`deno task data`",
+};
 
 /** A text of the library, in which settings stand by their paths in backticks, with the flags in their place. */
 export function inFlags(text: string): string {
   const flags = new Map(recipe.settings().map(({ path, flag }) => [path, flag]));
   return text.replaceAll(/`([\w.]+)`/g, (whole, path: string) => {
-    const flag = flags.get(path) ?? (optionFlags.includes(path) ? path : undefined);
-    return flag === undefined ? whole : `--${flag}`;
+    const flag = flags.get(path);
+    return flag === undefined ? optionFlags[path] ?? whole : `--${flag}`;
   });
 }
 
@@ -46,6 +52,7 @@ function flagOf(setting: recipe.Setting, usual: string | number | undefined): Fl
       return { kind: "string", help: choices.length === 0 ? help : `${help}: ${choices.join(", ")}`, placeholder };
     case "text":
       return { kind: "string", help, placeholder, path: placeholder === "path" ? isPathOf(setting.path) : undefined };
+    case "amount":
     case "numbers":
     case "normalize":
       return { kind: "string", help, placeholder };
@@ -86,7 +93,7 @@ export function changesOf(values: Readonly<Record<string, unknown>>): recipe.Rec
     const { flag, path, kind } = setting;
     const given = flag === undefined ? undefined : values[flag];
     if (given === undefined) continue;
-    const listed = kind === "normalize" || kind === "numbers" || kind === "names";
+    const listed = kind === "normalize" || kind === "numbers" || kind === "names" || kind === "amount";
     const value = listed ? recipe.parseSetting(setting, String(given)) : given;
     if (value === undefined) {
       throw new UsageError(`Expected --${flag} to be ${recipe.wantedOf(setting)}, got "${given}"`);

@@ -40,12 +40,19 @@ export class TrainingReport implements Disposable {
   #measuring = 0;
   #config: recipe.RunConfig | undefined;
   readonly #register: string;
+  readonly #cache: string;
 
-  /** `register` is the script that was imported first, which the commands to run next need too. */
-  constructor(report: Report, { register }: { register?: string } = {}) {
+  /** What the commands to run next need too: `register`, the script that was imported first, and where caches are. */
+  constructor(report: Report, { register, cache }: { register?: string; cache?: string } = {}) {
     this.#report = report;
     this.#register = register === undefined ? "" : ` --register ${quoted(register)}`;
+    this.#cache = cache === undefined ? "" : ` --cache ${quoted(cache)}`;
     this.#progress = new Progress(report);
+  }
+
+  /** Flags that every next command needs. */
+  get #more(): string {
+    return `${this.#cache}${this.#register}`;
   }
 
   /** Shows one event. */
@@ -152,14 +159,14 @@ export class TrainingReport implements Disposable {
     }
     this.#report.line(`run       ${folder}`);
     if (stopped) {
-      this.#report.line(`next      deno task train --resume ${quoted(folder)}${this.#register}`);
+      this.#report.line(`next      deno task train --resume ${quoted(folder)}${this.#more}`);
       return;
     }
-    this.#report.line(`next      deno task evaluate ${quoted(folder)}${this.#register}`);
+    this.#report.line(`next      deno task evaluate ${quoted(folder)}${this.#more}`);
     // After the last seed comes the first.
     const next = (seed + 1) % 2 ** 32;
     const again = this.#config === undefined ? undefined : flagsFor({ ...this.#config, seed: next });
-    if (again !== undefined) this.#report.line(`          deno task train ${again.join(" ")}${this.#register}`);
+    if (again !== undefined) this.#report.line(`          deno task train ${again.join(" ")}${this.#more}`);
   }
 
   /** Prints what several runs came to. */
@@ -175,7 +182,7 @@ export class TrainingReport implements Disposable {
       this.#report.line(`top-1     ${formatPercent(mean, 2)}${deviation} over ${over} run${over === 1 ? "" : "s"}`);
     }
     this.#report.line(`runs      ${folder}`);
-    if (stopped) this.#report.line(`next      deno task train --resume ${quoted(folder)}${this.#register}`);
+    if (stopped) this.#report.line(`next      deno task train --resume ${quoted(folder)}${this.#more}`);
   }
 
   [Symbol.dispose](): void {

@@ -12,6 +12,21 @@ export function share(caller: string, name: string, value: number): void {
   if (!(value >= 0 && value <= 1)) throw new RangeError(`${caller}(): Expected \`${name}\` from 0 to 1, got ${value}`);
 }
 
+/** A largest number of unreadable images: a share, or a text with a number or a percentage. */
+export function unreadableLimit(caller: string, value: number | string): { share: number } | { count: number } {
+  if (typeof value === "number") {
+    share(caller, "maxUnreadable", value);
+    return { share: value };
+  }
+  const [, digits, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(String(value)) ?? [];
+  const number = Number(digits);
+  if (percent === "%" && number <= 100) return { share: number / 100 };
+  if (percent === "" && Number.isSafeInteger(number)) return { count: number };
+  throw new TypeError(
+    `${caller}(): Expected \`maxUnreadable\` as a share from 0 to 1, or a text such as "10" or "2%", got "${value}"`,
+  );
+}
+
 /** Refuses a shape of square images that has the channels first, as PyTorch has them. */
 export function channelsLast(caller: string, imageShape: readonly number[]): void {
   const [first = 0, second = 0, third = 0] = imageShape;

@@ -1,6 +1,7 @@
 /** What data sets and their batches are. */
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { LeftOutReason } from "./prepare.ts";
 import type { Normalization } from "./normalize.ts";
 import type { TargetKind } from "./targets.ts";
 
@@ -174,15 +175,17 @@ export interface DataSource {
   readonly name: string;
   /** SHA-256 of an archive in hex; null for a folder. */
   readonly sha256: string | null;
-  /** SHA-256 of a folder's list of files with their sizes and times of change, in hex; not set for an archive. */
-  readonly listing?: string;
+  /** SHA-256 over the paths and bytes of all images, in hex: the same wherever they lie. */
+  readonly contents: string;
+  /** How many files and folders are left out, by reason. */
+  readonly leftOut: Partial<Record<LeftOutReason, number>>;
 }
 
 /** Images with labels, or with other targets. */
 export interface Dataset {
   /** What it was read from; not set for arrays. */
   readonly source?: DataSource;
-  /** The file of each image, `split/class/file`; not set for arrays. */
+  /** The file of each image, below the set's folder; not set for arrays. */
   readonly names?: readonly string[];
   /** The names of the classes; a label is a place in this list. Values to predict have none. */
   readonly classes: readonly string[];

@@ -2,8 +2,11 @@
 import { Device } from "../tensor/device.ts";
 import { findArchive, type FindOptions, importArchive } from "./find_archive.ts";
 import { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts";
-import { checkSizes, type OpenOptions, readHeader, type UnreadableImage } from "./open.ts";
-import { prepare, type PreparedFile, type ReadOptions } from "./prepare.ts";
+import { type CacheHeader, readHeader, type UnreadableImage } from "./cache_file.ts";
+import { unreadableLimit } from "./checks.ts";
+import { leftOutCounts } from "./left_out.ts";
+import { checkSizes, leftOutOf, type OpenOptions, sharedPaths } from "./open.ts";
+import { type LeftOut, type LeftOutReason, prepare, type PreparedFile, type ReadOptions } from "./prepare.ts";
 
 /** What to prepare, and how. */
 export interface DescribeOptions extends ReadOptions, FindOptions, Pick<OpenOptions, "keep"> {
@@ -11,6 +14,8 @@ export interface DescribeOptions extends ReadOptions, FindOptions, Pick<OpenOpti
   archive?: string;
   /** Height and width of the images in training; by default 128. */
   size?: number;
+  /** Describes a set too that `open` refuses for its unreadable images, all of which are then named; by default false. */
+  list?: boolean;
 }
 
 /** A class as its folder is called, and as people call it. */
@@ -27,6 +32,10 @@ export interface PartDescription {
   readonly images: number;
   /** Those that cannot. */
   readonly unreadable: readonly UnreadableImage[];
+  /** Those that can although their files are damaged. */
+  readonly damaged: readonly UnreadableImage[];
+  /** How many have the same file as another of the part. */
+  readonly repeated: number;
   /** Images of each class, in the order of the classes. */
   readonly counts: readonly number[];
   /** Smallest, median and largest height of the files' own images, pixels. */
@@ -63,6 +72,14 @@ export interface DataDescription {
   readonly train: PartDescription;
   /** What is measured with. */
   readonly valid: PartDescription;
+  /** Files and folders that are no part of it. */
+  readonly leftOut: readonly LeftOut[];
+  /** How many of them, by reason. */
+  readonly leftOutCounts: Partial<Record<LeftOutReason, number>>;
+  /** Images of validation whose file is also one that is trained on, with that one's path. */
+  readonly shared: readonly { readonly valid: string; readonly train: string }[];
+  /** Why `open` refuses it, with the same options; null where it does not. Only `list` lets that be seen. */
+  readonly refused: string | null;
   /** What it took. */
   readonly seconds: number;
 }
@@ -103,23 +120,27 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-/** How many of the paths `split/class/file` are in each class. */
-export function countsOf(folders: readonly string[], paths: readonly string[]): number[] {
-  const counts = new Map<string, number>();
-  for (const path of paths) {
-    const [, folder = ""] = path.split("/", 2);
-    counts.set(folder, (counts.get(folder) ?? 0) + 1);
-  }
-  return folders.map((folder) => counts.get(folder) ?? 0);
+function describePart(
+  { images, repeated, path: cache, bytes, reused }: PreparedFile,
+  { unreadable, damaged, counts, heights, widths }: CacheHeader,
+): PartDescription {
+  return { images, unreadable, damaged, repeated, counts, heights, widths, cache, bytes, reused };
 }
 
-async function describePart(
-  { images, path: cache, bytes, reused }: PreparedFile,
-  device: Device,
-): Promise<{ part: PartDescription; folders: readonly string[] }> {
-  const { classes: folders, paths, unreadable, heights, widths } = await readHeader(cache, device);
-  const counts = countsOf(folders, paths);
-  return { part: { images, unreadable, counts, heights, widths, cache, bytes, reused }, folders };
+/** Why too many images of a part are not readable; null where they are not. */
+function refusal(
+  split: string,
+  { images, unreadable, damaged }: PartDescription,
+  { strict = false, maxUnreadable = 0.01 }: DescribeOptions,
+): string | null {
+  const bad = unreadable.length;
+  const all = images + bad;
+  const limit = unreadableLimit("describe", maxUnreadable);
+  if (strict && bad + damaged.length > 0) {
+    return `${bad} of ${all} images of ${split} cannot be read, and ${damaged.length} are damaged: \`strict\` allows none`;
+  }
+  const most = "count" in limit ? limit.count : limit.share * all;
+  return bad <= most ? null : `${bad} of ${all} images of ${split} cannot be read: \`maxUnreadable\` allows more`;
 }
 
 /**
@@ -137,16 +158,23 @@ async function describePart(
  * ```
  */
 export async function describe(nameOrPath: string, options: DescribeOptions = {}): Promise<DataDescription> {
-  const { size = 128, keep = "size" } = options;
+  const { size = 128, keep = "size", list = false } = options;
   checkSizes("describe", { size, keep });
   const { source, md5, set } = await locate(nameOrPath, options);
-  const prepared = await prepare(source, { trainSize: keep === "source" ? 0 : size, validSize: size }, options);
+  const sizes = { trainSize: keep === "source" ? 0 : size, validSize: size };
+  const prepared = await prepare(source, sizes, list ? { ...options, strict: false, maxUnreadable: 1 } : options);
   const { kind, bytes, key } = prepared.source;
   using device = new Device("cpu", { threads: 1 });
   const of = (split: PreparedFile["split"]): PreparedFile => prepared.files.find((file) => file.split === split)!;
-  const { folders, part: train } = await describePart(of("train"), device);
-  const { part: valid } = await describePart(of("val"), device);
+  const headers = {
+    train: await readHeader(of("train").path, device),
+    valid: await readHeader(of("val").path, device),
+  };
+  const train = describePart(of("train"), headers.train);
+  const valid = describePart(of("val"), headers.valid);
+  const folders = headers.train.classes;
   const names = classNames(folders);
+  const leftOut = leftOutOf(prepared, headers.train);
   return {
     name: nameOrPath,
     source,
@@ -158,6 +186,10 @@ export async function describe(nameOrPath: string, options: DescribeOptions = {}
     classes: folders.map((folder, at) => ({ folder, name: names[at]! })),
     train,
     valid,
+    leftOut,
+    leftOutCounts: leftOutCounts(leftOut),
+    shared: sharedPaths(prepared, headers.train, headers.valid).map(([valid, train]) => ({ valid, train })),
+    refused: refusal("train", train, options) ?? refusal("val", valid, options),
     seconds: prepared.seconds,
   };
 }

@@ -72,6 +72,12 @@ export abstract class DeviceDataset implements Dataset {
   /** Enqueues the images, f32 [n, h, w, c], of the samples whose numbers are in `rows`, i32 [n], on the rows' device. */
   protected abstract images(rows: Tensor, config: BatchesConfig, epoch: number): Tensor;
 
+  /** @internal Throws where what the images come from is known to be damaged. */
+  look(): void {}
+
+  /** @internal Waits until that was looked at as a whole. */
+  async checked(): Promise<void> {}
+
   /** The data set in batches of `size`. */
   batches(size: number, options: BatchOptions = {}): Batches {
     requireBatchOptions(options);
@@ -203,6 +209,9 @@ class DeviceBatches implements Batches {
     try {
       const backpressure = new Backpressure(this.dataset.device);
       for (; batch < this.length; batch++) {
+        this.dataset.look();
+        // No epoch ends on images that were not checked; only the first one has to wait for it.
+        if (batch === this.length - 1) await this.dataset.checked();
         const start = batch * batchSize;
         const index = order.slice(start, Math.min(start + batchSize, order.length));
         const { images, labels } = this.dataset.enqueue(pass, this.config, start, start + index.length);

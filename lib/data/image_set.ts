@@ -1,6 +1,7 @@
 /** Data sets of images of any size, decoded to bytes. */
 import { applyOne } from "../tensor/apply.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { CacheCheck } from "./cache_file.ts";
 import { share, whole } from "./checks.ts";
 import type { BatchesConfig, BatchOptions, CropKind, DataSource } from "./dataset.ts";
 import { type Augmentation, DeviceDataset, type DeviceSetParts } from "./device_set.ts";
@@ -17,6 +18,8 @@ export interface ImageSetParts extends Omit<DeviceSetParts, "tensors" | "imageSh
   readonly source?: DataSource;
   /** The file of each image. */
   readonly names?: readonly string[];
+  /** The check of the file that the pixels are mapped from. */
+  readonly check?: CacheCheck;
 }
 
 /** The op's code of each crop. */
@@ -26,18 +29,36 @@ const crops = { centre: 0, random: 1, resized: 2 } as const satisfies Record<Cro
 export class ImageDataset extends DeviceDataset {
   /** What it was read from. */
   readonly source?: DataSource;
-  /** The file of each image, `split/class/file`. */
+  /** The file of each image, below the set's folder. */
   readonly names?: readonly string[];
   readonly #pixels: Tensor;
   readonly #table: Tensor;
+  readonly #check: CacheCheck | undefined;
 
   /** Takes the tensors over. */
-  constructor({ pixels, table, size, source, names, ...parts }: ImageSetParts) {
+  constructor({ pixels, table, size, source, names, check, ...parts }: ImageSetParts) {
     super({ ...parts, imageShape: [size, size, 3], tensors: [pixels, table] });
     this.source = source;
     this.names = names;
     this.#pixels = pixels;
     this.#table = table;
+    this.#check = check;
+  }
+
+  /** @internal Throws where the file that the images come from is known to be damaged. */
+  override look(): void {
+    this.#check?.look();
+  }
+
+  /** @internal Waits until all of that file was checked. */
+  override async checked(): Promise<void> {
+    await this.#check?.done();
+  }
+
+  /** Lets go of what it holds on the device. */
+  override dispose(): void {
+    super.dispose();
+    this.#check?.dispose();
   }
 
   /** What its batches do to images. */

@@ -1,22 +1,27 @@
 /** Data sets from image files. */
+import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import { DataError, OutOfMemoryError } from "../ffi/errors.ts";
-import { openImageCache } from "../ffi/image.ts";
+import { DataError } from "../ffi/errors.ts";
+import { shown } from "../io/shown.ts";
 import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
 import { requireOptionsOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { share, whole } from "./checks.ts";
-import type { Dataset } from "./dataset.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type CacheHeader, mapOrHost, type Mapped } from "./cache_file.ts";
+import { unreadableLimit, whole } from "./checks.ts";
+import type { Dataset, DataSource } from "./dataset.ts";
 import { ImageDataset } from "./image_set.ts";
 import { classNames } from "./known_sets.ts";
 import { findArchive, type FindOptions } from "./find_archive.ts";
+import { leftOutCounts, tell } from "./left_out.ts";
 import type { Splits } from "./mnist.ts";
-import { hostDevice } from "./epoch_source.ts";
-import { prepare, type Prepared, type PreparedFile, type ReadOptions } from "./prepare.ts";
+import { type LeftOut, prepare, type Prepared, type PreparedFile, type ReadOptions, type Sizes } from "./prepare.ts";
+
+/** A part of a data set. */
+export type DataPart = "train" | "valid" | "test";
 
 /** How to open image files. */
 export interface OpenOptions extends ReadOptions, FindOptions {
@@ -47,10 +52,13 @@ const optionNames = [
   "cache",
   "strict",
   "maxUnreadable",
+  "split",
+  "nested",
   "threads",
   "maxBytes",
   "signal",
   "onWarning",
+  "onNote",
   "onProgress",
   "onDownload",
 ] as const satisfies readonly (keyof OpenOptions)[];
@@ -73,15 +81,22 @@ const elsewhere: Readonly<Record<string, string>> = {
   num_workers: "it is called threads here",
   numWorkers: "it is called threads here",
   root: "the path is the argument before the options",
+  valid_pct: "it is called split here",
+  test_split: "it is called split here",
+  validation_split: "it is called split here",
 };
 
 /**
- * A training and a validation set from a folder with `train/` and `val/`, one folder a class in each, from a `.tgz` or
- * `.tar` of one, or by a name: imagenette2, imagewoof2, and both with -320 or -160.
+ * A training and a validation set from a folder with `train/` and `val/` (`valid/` and `validation/` do too), one folder a
+ * class in each, from a `.tgz` or `.tar` of one, or by a name: imagenette2, imagewoof2, and both with -320 or -160. Where
+ * there is no folder to validate with, the option `split` sets images aside.
  *
- * JPEG and PNG files are decoded and resized (as PIL does: bilinear, antialiased; not turned as EXIF says) on all cores into a
- * memory-mapped cache, whose name follows from the contents and the settings, so that later epochs and runs only read. A
- * name is looked for in the cache folder and, where the script may reach its host, downloaded.
+ * JPEG, PNG and WebP files are decoded and resized (as PIL does: bilinear, antialiased; not turned as EXIF says) on all cores
+ * into a memory-mapped cache, so that later epochs and runs only read. Its name follows from an archive's bytes, or from the
+ * paths, sizes, times of change and numbers of a folder's images, and from the settings; its pixels are checked in the
+ * background. A name is looked for in the cache folder and, where the script may reach its host, downloaded.
+ *
+ * Classes go by code points, as Python sorts them. What is left out is told by its reason.
  *
  * Throws a DataError for what is no such folder or archive, for classes without images, and where more than
  * `maxUnreadable` of the images cannot be read.
@@ -101,13 +116,42 @@ export async function open(nameOrPath: string, options: OpenOptions): Promise<Sp
   const { size, keep = "size" } = options;
   const source = await findArchive(nameOrPath, options);
   const prepared = await prepare(source, { trainSize: keep === "source" ? 0 : size, validSize: size }, options);
-  const train = await openPart(nameOrPath, prepared, "train", options);
-  try {
-    return { train, valid: await openPart(nameOrPath, prepared, "val", options) };
-  } catch (error) {
-    train.dispose();
-    throw error;
+  using held = new DisposableStack();
+  const train = await mapPart(nameOrPath, prepared, "train", options);
+  held.use(train);
+  const valid = await mapPart(nameOrPath, prepared, "val", options);
+  held.use(valid);
+  const from = told(nameOrPath, prepared, [train, valid], options);
+  const sets = {
+    train: await datasetOf(train, { ...options, source: from, training: true }),
+    valid: await datasetOf(valid, { ...options, source: from, training: false }),
+  };
+  held.move();
+  return sets;
+}
+
+/** The name of each part's folder. */
+const folders = { train: "train", valid: "val", test: "test" } as const satisfies Record<
+  DataPart,
+  PreparedFile["split"]
+>;
+
+/**
+ * One part alone of what {@linkcode open} takes, in order, to measure with; there need be no other.
+ *
+ * @example
+ * ```ts ignore
+ * import { data } from "@libtrain/libtrain";
+ *
+ * using test = await data.openPart("photos", "test", { size: 128 });
+ * console.log(test.length, test.classes);
+ * ```
+ */
+export async function openPart(nameOrPath: string, part: DataPart, options: OpenOptions): Promise<Dataset> {
+  if (!Object.hasOwn(folders, part)) {
+    throw new TypeError(`openPart(): Expected a part of ${Object.keys(folders).join(", ")}, got "${part}"`);
   }
+  return await openAlone("openPart", nameOrPath, part, options);
 }
 
 /**
@@ -122,10 +166,30 @@ export async function open(nameOrPath: string, options: OpenOptions): Promise<Sp
  * ```
  */
 export async function openValid(nameOrPath: string, options: Omit<OpenOptions, "keep">): Promise<Dataset> {
-  checkOptions("openValid", options);
-  const source = await findArchive(nameOrPath, options);
-  const prepared = await prepare(source, { trainSize: null, validSize: options.size }, options);
-  return await openPart(nameOrPath, prepared, "val", options);
+  return await openAlone("openValid", nameOrPath, "valid", options);
+}
+
+async function openAlone(
+  caller: string,
+  nameOrPath: string,
+  part: DataPart,
+  options: OpenOptions,
+): Promise<Dataset> {
+  checkOptions(caller, options);
+  const { size, keep } = options;
+  const sizes: Record<DataPart, Sizes> = {
+    train: { trainSize: keep === "source" ? 0 : size },
+    valid: { validSize: size },
+    test: { testSize: size },
+  };
+  const prepared = await prepare(await findArchive(nameOrPath, options), sizes[part], options);
+  using held = new DisposableStack();
+  const mapped = await mapPart(nameOrPath, prepared, folders[part], options);
+  held.use(mapped);
+  const source = told(nameOrPath, prepared, [mapped], options);
+  const set = await datasetOf(mapped, { ...options, source, training: false });
+  held.move();
+  return set;
 }
 
 /** Refuses sizes that no batch has, and what there is no such thing to keep of. */
@@ -142,92 +206,94 @@ function checkOptions(caller: string, options: OpenOptions): void {
     known: optionNames,
     names: elsewhere,
   });
-  const { limit = 1, reserve = 0, maxUnreadable = 0 } = options;
+  const { limit = 1, reserve = 0, maxUnreadable = 0, split = 0.5, nested = false } = options;
   checkSizes(caller, options);
   whole(caller, "limit", limit, 1, Infinity);
   whole(caller, "reserve", reserve, 0, 2 ** 32 - 2);
-  share(caller, "maxUnreadable", maxUnreadable);
-}
-
-/** An image that cannot be read. */
-export interface UnreadableImage {
-  /** `split/class/file` */
-  readonly path: string;
-  /** What is wrong with it. */
-  readonly reason: string;
-}
-
-/** What a cache file's header says that is of use here. */
-export interface CacheHeader {
-  /** Names of the class folders; a label is a place in this list. */
-  readonly classes: readonly string[];
-  /** `split/class/file` of each image. */
-  readonly paths: readonly string[];
-  readonly unreadable: readonly UnreadableImage[];
-  /** Smallest, median and largest height of the files' own images. */
-  readonly heights: readonly number[];
-  /** The same of their widths. */
-  readonly widths: readonly number[];
-}
-
-/** A cache file as tensors. */
-interface Mapped {
-  readonly pixels: Tensor;
-  readonly table: Tensor;
-  readonly labels: Tensor;
-  readonly header: CacheHeader;
-}
-
-/** Maps a cache file, or copies it to the device, and reads its header; the tensors belong to the caller. */
-async function mapCache(path: string, device: Device, reserve?: number): Promise<Mapped> {
-  const raw = openImageCache(device.handle, path, reserve);
-  const own = (part: keyof typeof raw): Tensor => scope(() => new Tensor(device, raw[part])).detachFromScope().heldAs("dataSet");
-  using header = own("header");
-  const parts = { pixels: own("pixels"), table: own("table"), labels: own("labels") };
-  using held = new DisposableStack();
-  for (const part of Object.values(parts)) held.use(part);
-  const mapped = { ...parts, header: parseHeader(path, await header.data() as Uint8Array) };
-  held.move();
-  return mapped;
-}
-
-function parseHeader(path: string, bytes: Uint8Array): CacheHeader {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (error) {
-    throw new DataError(`Cannot read the header of the pixel cache "${path}": remove it, and it is made again`, {
-      cause: error,
-    });
+  unreadableLimit(caller, maxUnreadable);
+  if (!(split > 0 && split < 1)) {
+    throw new RangeError(`${caller}(): Expected \`split\` above 0 to below 1, got ${split}`);
+  }
+  if (typeof nested !== "boolean") {
+    throw new TypeError(`${caller}(): Expected \`nested\` as true or false, got ${nested}`);
   }
 }
 
-/** The header of a cache file. */
-export async function readHeader(path: string, device: Device): Promise<CacheHeader> {
-  const { header, pixels, table, labels } = await mapCache(path, device);
-  for (const tensor of [pixels, table, labels]) tensor.dispose();
-  return header;
+/** A part in memory, until a data set owns it. */
+class MappedPart implements Disposable {
+  readonly split: PreparedFile["split"];
+  readonly mapped: Mapped;
+
+  constructor(split: PreparedFile["split"], mapped: Mapped) {
+    this.split = split;
+    this.mapped = mapped;
+  }
+
+  get header(): CacheHeader {
+    return this.mapped.header;
+  }
+
+  [Symbol.dispose](): void {
+    const { pixels, table, labels, check } = this.mapped;
+    for (const part of [pixels, table, labels, check]) part.dispose();
+  }
 }
 
-async function openPart(
+async function mapPart(
   name: string,
-  { source: { kind, key }, files }: Prepared,
+  { files }: Prepared,
   split: PreparedFile["split"],
-  options: Omit<OpenOptions, "keep">,
-): Promise<Dataset> {
-  const { device = defaultDevice(), size, limit = Infinity } = options;
+  options: OpenOptions,
+): Promise<MappedPart> {
   const file = files.find((file) => file.split === split);
-  if (file === undefined) throw new DataError(`Expected a part "${split}" in "${name}", found none`);
-  const mapped = await mapOrHost(file, device, options);
-  // Given back where anything fails before a data set owns it.
+  if (file === undefined) throw new DataError(`Expected a part "${split}" in "${shown(name)}", found none`);
+  return new MappedPart(split, await mapOrHost(file, options.device ?? defaultDevice(), options));
+}
+
+/** The paths of images that are in both parts. */
+export function sharedPaths(
+  { shared }: Prepared,
+  train: CacheHeader,
+  valid: CacheHeader,
+): (readonly [val: string, train: string])[] {
+  return shared.map(([row, twin]) => [valid.paths[row]!, train.paths[twin]!]);
+}
+
+/** What was left out of a set: what is there now of a folder, and what its caches say of an archive. */
+export function leftOutOf({ leftOut }: Prepared, header: CacheHeader): readonly LeftOut[] {
+  return leftOut ?? header.leftOut;
+}
+
+/** Tells what a reader should know of a set; gives what it was read from. */
+function told(
+  name: string,
+  prepared: Prepared,
+  parts: readonly MappedPart[],
+  options: Pick<ReadOptions, "onWarning" | "onNote">,
+): DataSource {
+  const { kind, key } = prepared.source;
+  const [first, second] = parts;
+  const leftOut = leftOutOf(prepared, first!.header);
+  const shared = second === undefined ? [] : sharedPaths(prepared, first!.header, second.header);
+  tell({ name, leftOut, parts, shared }, options);
+  const contents = createHash("sha256");
+  for (const { split, header } of parts) contents.update(`${split} ${header.contents}\n`);
+  return {
+    name: basename(name),
+    sha256: kind === "archive" ? key : null,
+    contents: contents.digest("hex"),
+    leftOut: leftOutCounts(leftOut),
+  };
+}
+
+/** A data set of a part, which owns it from then on. */
+async function datasetOf(
+  { mapped }: MappedPart,
+  options: OpenOptions & { readonly source: DataSource; readonly training: boolean },
+): Promise<Dataset> {
+  const { device = defaultDevice(), size, limit = Infinity, source, training } = options;
+  const { pixels, table, labels, header } = mapped.header.paths.length > limit ? takeEvenly(mapped, limit) : mapped;
   using held = new DisposableStack();
-  for (const part of [mapped.pixels, mapped.table, mapped.labels]) held.use(part);
-  const { onWarning = console.warn } = options;
-  const [bad] = mapped.header.unreadable;
-  if (bad !== undefined) {
-    const count = `${file.unreadable} of ${file.images + file.unreadable} images of ${split}`;
-    onWarning(`${count} cannot be read and are left out, the first: ${bad.path}: ${bad.reason}`);
-  }
-  const { pixels, table, labels, header } = file.images > limit ? takeEvenly(mapped, limit) : mapped;
   held.use(table);
   const set = new ImageDataset({
     pixels,
@@ -236,29 +302,12 @@ async function openPart(
     size,
     classes: classNames(header.classes),
     names: header.paths,
-    training: split === "train",
-    source: { name: basename(name), ...(kind === "archive" ? { sha256: key } : { sha256: null, listing: key }) },
+    training,
+    source,
+    check: mapped.check,
   });
   held.move();
   return set;
-}
-
-/** A cache file on the device, or where that has no room for it on the host. */
-async function mapOrHost(
-  { path, split, bytes }: PreparedFile,
-  device: Device,
-  { reserve, onWarning = console.warn }: Pick<OpenOptions, "reserve" | "onWarning">,
-): Promise<Mapped> {
-  try {
-    return await mapCache(path, device, reserve);
-  } catch (error) {
-    if (!(error instanceof OutOfMemoryError) || device.kind === "cpu") throw error;
-    const size = bytes.toLocaleString("en-US");
-    onWarning(
-      `${size} bytes of ${split} images do not fit into the GPU's memory beside a training: the host makes the batches`,
-    );
-    return await mapCache(path, hostDevice());
-  }
 }
 
 /** The labels on the device of the batches. */
@@ -270,7 +319,7 @@ async function toDevice(labels: Tensor, device: Device): Promise<Tensor> {
 }
 
 /** Rows evenly spread over all, so that every class has its share: rows go by class. */
-function takeEvenly({ pixels, table, labels, header }: Mapped, limit: number): Mapped {
+function takeEvenly({ pixels, table, labels, header, check }: Mapped, limit: number): Mapped {
   using all = table;
   using every = labels;
   const n = header.paths.length;
@@ -286,6 +335,7 @@ function takeEvenly({ pixels, table, labels, header }: Mapped, limit: number): M
     pixels,
     table: made.table.detachFromScope().heldAs("dataSet"),
     labels: made.labels.detachFromScope().heldAs("dataSet"),
+    check,
     header: { ...header, paths },
   };
 }

@@ -8,6 +8,7 @@ import { whole } from "./checks.ts";
 import type { Dataset } from "./dataset.ts";
 import { decodeImage } from "./decode.ts";
 import { ImageDataset } from "./image_set.ts";
+import { sortedNames } from "./names.ts";
 import { holdTargets, placesOf, type TargetArrays } from "./targets.ts";
 
 /** Pixels as they are. */
@@ -34,7 +35,7 @@ export interface Sample {
 export interface SamplesOptions {
   /** Height and width of the images in a batch, pixels; the shorter side of encoded images is resized to it. */
   size: number;
-  /** The names of the classes; by default the labels' own, sorted, or as many as numbers need. */
+  /** The names of the classes; by default the labels' own, by code points as Python sorts them, or as many as numbers need. */
   classes?: readonly string[];
   /** Whether its batches are shuffled unless told otherwise; by default false. */
   training?: boolean;
@@ -179,7 +180,7 @@ function valuesOf(targets: readonly (number | readonly number[])[]): number[] {
 }
 
 function classesOf(labels: readonly (string | number)[]): string[] {
-  if (labels.every((label) => typeof label === "string")) return [...new Set(labels)].sort();
+  if (labels.every((label) => typeof label === "string")) return sortedNames(new Set(labels));
   if (labels.every((label) => typeof label === "number")) {
     const highest = labels.reduce((most, label) => Math.max(most, label), 0);
     return Array.from({ length: highest + 1 }, (_, place) => `${place}`);

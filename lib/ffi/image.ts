@@ -14,10 +14,16 @@ export interface ImageJobOptions {
   readonly trainSize: number | null;
   /** The same of the validation images. */
   readonly validSize: number | null;
-  /** Whether a single image that cannot be read is an error. */
+  /** The same of the test images. */
+  readonly testSize: number | null;
+  /** Share of the images to validate with, where there is no folder for them; null for none. */
+  readonly split: number | null;
+  /** Whether images of a class may lie in folders of its folder. */
+  readonly nested: boolean;
+  /** Whether a single image that cannot be read, or is damaged, is an error. */
   readonly strict: boolean;
-  /** The largest share of images that cannot be read, 0 to 1. */
-  readonly maxUnreadable: number;
+  /** The largest share of images that cannot be read, 0 to 1, or how many. */
+  readonly maxUnreadable: { readonly share: number } | { readonly count: number };
   /** Threads that decode; 0 for one a core. */
   readonly threads: number;
   /** Bytes of an archive once decompressed, at most. */
@@ -60,9 +66,11 @@ export interface ImageJobState {
 /** Starts to prepare a data set. */
 export function startImageJob(options: ImageJobOptions): Handle {
   const [source, folder] = [options.source, options.folder].map((path) => new TextEncoder().encode(path));
-  const { trainSize, validSize, strict, maxUnreadable, threads, maxBytes, maxEntries } = options;
-  const sizes = [trainSize ?? -1, validSize ?? -1];
-  const values = new Float64Array([...sizes, strict ? 1 : 0, maxUnreadable, threads, maxBytes, maxEntries]);
+  const { trainSize, validSize, testSize, split, nested, strict, maxUnreadable, ...most } = options;
+  const sizes = [trainSize, validSize, testSize].map((size) => size ?? -1);
+  const unreadable = "count" in maxUnreadable ? [1, maxUnreadable.count] : [maxUnreadable.share, -1];
+  const layout = [split ?? 0, nested ? 1 : 0, strict ? 1 : 0];
+  const values = new Float64Array([...sizes, ...layout, ...unreadable, most.threads, most.maxBytes, most.maxEntries]);
   check(
     symbols().lt_image_job_start(
       source!,
@@ -111,7 +119,7 @@ export function releaseImageJob(job: Handle): void {
   check(symbols().lt_image_job_release(job.slot, job.generation, out, out.byteLength), out);
 }
 
-/** The tensors of a pixel cache, which share its mapping. */
+/** The tensors of a pixel cache, and the job that checks it. */
 export interface RawImageCache {
   /** u8 [pages, 4096] */
   readonly pixels: RawTensor;
@@ -121,6 +129,8 @@ export interface RawImageCache {
   readonly labels: RawTensor;
   /** u8 [bytes]: JSON. */
   readonly header: RawTensor;
+  /** Checks the pixels in the background and watches the file: it fails once that is not what was written. */
+  readonly check: Handle;
 }
 
 /** What `reserve` is for the usual. */
@@ -138,7 +148,9 @@ export function openImageCache(queue: Handle, path: string, reserve: number = US
     out,
   );
   const [pixels, table, labels, header] = readResult().outputs;
-  return { pixels: pixels!, table: table!, labels: labels!, header: header! };
+  const words = [pixels, table, labels, header].reduce((sum, part) => sum + 4 + part!.shape.length, 3);
+  const job = { slot: out[words]!, generation: out[words + 1]! };
+  return { pixels: pixels!, table: table!, labels: labels!, header: header!, check: job };
 }
 
 /** Decodes a JPEG or PNG to u8 [h, w, 3], its short side resized to `shortSide` (0: as it is); and the file's own size. */

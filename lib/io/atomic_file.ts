@@ -36,7 +36,12 @@ export async function isThere(path: string): Promise<boolean> {
 /** Makes the folder that a file will be in. One that is there is left alone: making it would ask for a permission. */
 export async function makeFolderOf(file: string): Promise<void> {
   const folder = dirname(file);
-  if (!await isThere(folder)) await Deno.mkdir(folder, { recursive: true });
+  try {
+    if (!await isThere(folder)) await Deno.mkdir(folder, { recursive: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FileError(`Cannot make the folder "${folder}": ${reason}: give another path`, { cause: error });
+  }
 }
 
 /** Removes a file; none there is as well. */

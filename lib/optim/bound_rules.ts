@@ -227,6 +227,8 @@ export class BoundRules implements BoundOptimizer {
     const tables = this.#alive();
     if (!this.#inUse()) {
       untraced(() => scope(() => noGrad(() => tables.forEach(copyWeights))));
+      // After a recovery that leaves no step done, this may be a step that is recorded: replays would copy each time.
+      guard(() => false);
       this.#copiedAt = copyVersions(tables);
     }
     return tables;
@@ -270,7 +272,8 @@ export class BoundRules implements BoundOptimizer {
     const { dtype, device } = parameters.values().next().value!;
     const staying = new Set(parameters.values());
     const { lr, tables } = allOrNothing(() => {
-      const lr = this.#lrTensor ?? scope(() => full([], this.#lr, { dtype, device })).detachFromScope().heldAs("optimizer");
+      const lr = this.#lrTensor ??
+        scope(() => full([], this.#lr, { dtype, device })).detachFromScope().heldAs("optimizer");
       const tables = members.map(({ rule, members }) => makeTables(rule, members));
       scope(() =>
         noGrad(() => {

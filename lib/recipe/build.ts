@@ -10,6 +10,7 @@ import { metricRegistry, type Metrics } from "../nn/metrics.ts";
 import { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { optimizerRegistry, scheduleOf } from "../optim/registry.ts";
+import type { Schedule } from "../optim/schedules.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import { withSeed, zeros } from "../tensor/create.ts";
 import { type Device, setDefaultDevice } from "../tensor/device.ts";
@@ -18,7 +19,7 @@ import { allOrNothing, scope } from "../tensor/scope.ts";
 import { inEvaluation } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 import { Trainer } from "../train/trainer.ts";
-import { ownTransforms } from "./check.ts";
+import { largestF32, ownTransforms } from "./check.ts";
 import { metricThatFails, requireLossFits } from "./fits.ts";
 import { fineTuning } from "./fine_tuning.ts";
 import { masterDtype } from "./dtype.ts";
@@ -146,6 +147,11 @@ function requireBuilt<Made>(kind: string, name: string, made: Made, method?: str
   throw new StateError(`Expected the ${kind} "${name}" to be built as ${wanted}, got ${got}`);
 }
 
+/** The schedule of a recipe. */
+function buildSchedule({ schedule }: Pick<Recipe, "schedule">): Schedule {
+  return requireBuilt("schedule", schedule.name, scheduleOf(schedule), "over");
+}
+
 /** An option that a builder refuses, by the setting that it is. */
 function refusedOption(section: string, error: unknown): unknown {
   if (!(error instanceof RangeError || error instanceof TypeError)) return error;
@@ -161,7 +167,7 @@ function refusedOption(section: string, error: unknown): unknown {
 export function requireBuildable(recipe: Recipe): void {
   const builds: Record<string, () => unknown> = {
     optimizer: () => buildOptimizer(recipe),
-    schedule: () => scheduleOf(recipe.schedule),
+    schedule: () => buildSchedule(recipe),
     loss: () => buildLoss(recipe),
     transforms: () => batchTransform(recipe.transforms),
   };
@@ -179,19 +185,17 @@ const lookedAt = 1000;
 
 /** Refuses a schedule whose rates grow out of f32 on the way. */
 export function requireRates({ schedule }: Pick<Recipe, "schedule">, steps: number): void {
-  const rate = scheduleOf(schedule).over(steps);
+  const rate = buildSchedule({ schedule }).over(steps);
   for (let look = 0; look <= lookedAt; look++) {
     const step = Math.round(look / lookedAt * (steps - 1));
     const lr = rate(step);
     if (lr >= 0 && Number.isFinite(Math.fround(lr))) continue;
     throw new SettingError(
       "schedule",
-      `Expected a \`schedule.name\` of rates from 0 to ${f32Largest}, got ${lr} for step ${step + 1} of ${steps}`,
+      `Expected a \`schedule.name\` of rates from 0 to ${largestF32}, got ${lr} for step ${step + 1} of ${steps}`,
     );
   }
 }
-
-const f32Largest = 3.4028234663852886e38;
 
 /** The optimizer of a recipe, to be bound to its network. */
 export function buildOptimizer({ optimizer: { name, ...options } }: Pick<Recipe, "optimizer">): Optimizer {
@@ -219,7 +223,7 @@ export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, 
   const trainer = new Trainer(model, {
     groups: fine.groups,
     optimizer: buildOptimizer(recipe),
-    schedule: requireBuilt("schedule", recipe.schedule.name, scheduleOf(recipe.schedule), "over"),
+    schedule: buildSchedule(recipe),
     loss: buildLoss(recipe),
     metrics: buildMetrics(recipe.metrics),
     transformBatch: batchTransform(recipe.transforms),

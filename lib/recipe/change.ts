@@ -1,6 +1,7 @@
 /** Recipes from presets, and recipes from others. */
 import type { Json, JsonOptions } from "../registry/registry.ts";
-import { checkRecipe, checkSetting, isObject, namedSections, shown } from "./check.ts";
+import { dataSetRegistry } from "../data/registry.ts";
+import { checkRecipe, checkSetting, fileOptions, isObject, namedSections, shown } from "./check.ts";
 import { SettingError } from "./errors.ts";
 import { presetNames, presetOf } from "./presets.ts";
 import type { Named, Recipe, RecipeChanges } from "./recipe.ts";
@@ -143,10 +144,13 @@ function scaledRate(recipe: Recipe, { bs = recipe.bs, schedule }: RecipeChanges)
   return (lr as number) * bs / base.bs;
 }
 
-/** Another data set has other options of its own. */
+/** Another data set has other options of its own; how image files are read stays. */
 function kept(data: Recipe["data"], name: string | undefined): Recipe["data"] {
   if (name === undefined || name === data.name) return data;
-  return { name, limit: data.limit, keep: data.keep };
+  const { limit, keep, ...own } = data;
+  if (dataSetRegistry.has(name)) return { name, limit, keep };
+  const files = Object.entries(own).filter(([option]) => fileOptions.includes(option));
+  return { name, limit, keep, ...Object.fromEntries(files) };
 }
 
 function renamed(section: keyof typeof namedSections, before: Named, wanted: JsonOptions): Named {

@@ -92,6 +92,7 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
     if (found !== undefined || needed) checkSetting(setting, found);
   }
   const recipe = value as unknown as Recipe;
+  checkF32(recipe);
   for (const [section, registry] of Object.entries(namedSections)) {
     checkOptions(section, recipe[section as keyof typeof namedSections], registry);
   }
@@ -132,9 +133,39 @@ function checkOptions(section: string, { name, ...options }: Recipe["model"], re
   );
 }
 
+/** The largest number of f32, in which steps are computed. */
+export const largestF32 = 3.4028234663852886e38;
+
+/** The smallest positive number that counts: less may be taken for 0 in f32. */
+const smallestF32 = 1e-37;
+
+/** Steps are computed in f32: what it cannot hold would be an infinity there, or nothing. */
+function checkF32({ optimizer, schedule }: Recipe): void {
+  for (const [section, options] of Object.entries({ optimizer, schedule })) {
+    for (const [name, value] of Object.entries(options)) {
+      if (typeof value !== "number" || Math.abs(value) <= largestF32) continue;
+      const path = `${section}.${name}`;
+      throw new SettingError(
+        path,
+        `Expected \`${path}\` to be a number of at most ${largestF32}, as f32 holds, got ${value}`,
+      );
+    }
+  }
+  const eps = optimizer["eps"];
+  if (typeof eps !== "number" || eps >= smallestF32) return;
+  throw new SettingError(
+    "optimizer.eps",
+    `Expected \`optimizer.eps\` to be a number of at least ${smallestF32}, as less may be 0 in f32, got ${eps}`,
+  );
+}
+
 /** Image files have no options of their own; a registered data set has what it says. */
+/** Options of the data that say how image files are read. */
+export const fileOptions: readonly string[] = ["split", "nested", "maxUnreadable"];
+
+/** Image files have options of how they are read; a registered data set has what it says. */
 function checkDataOptions({ data: { name, limit: _, keep: _keep, ...own } }: Recipe): void {
-  const known = dataSetRegistry.has(name) ? dataSetRegistry.get(name).options : [];
+  const known = dataSetRegistry.has(name) ? dataSetRegistry.get(name).options : fileOptions;
   const strange = known && Object.keys(own).find((option) => own[option] !== undefined && !known.includes(option));
   if (strange === undefined) return;
   throw new SettingError(

@@ -3,7 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { findArchive } from "../data/find_archive.ts";
 import { knownSet } from "../data/known_sets.ts";
 import type { Splits } from "../data/mnist.ts";
-import { open, type OpenOptions, openValid } from "../data/open.ts";
+import { type DataPart, open, type OpenOptions, openPart } from "../data/open.ts";
 import { dataSetRegistry } from "../data/registry.ts";
 import type { Device } from "../tensor/device.ts";
 import { RecipeError, SettingError } from "./errors.ts";
@@ -13,13 +13,22 @@ import type { Recipe } from "./recipe.ts";
 export type DataChoice = Pick<Recipe, "data" | "size"> & { readonly transforms?: Recipe["transforms"] };
 
 /** Where what is made of the files is kept, who is told of long work, and what ends it. */
-export type OpenDataOptions = Pick<OpenOptions, "cache" | "signal" | "onWarning" | "onProgress" | "onDownload">;
+export type OpenDataOptions = Pick<
+  OpenOptions,
+  "cache" | "signal" | "onWarning" | "onNote" | "onProgress" | "onDownload"
+>;
+
+/** How to open what is measured with. */
+export interface OpenPartOptions extends OpenDataOptions {
+  /** Which part; by default `valid`. */
+  readonly part?: DataPart;
+}
 
 /** How to open the data of a recipe. */
 export type OpenData = (choice: DataChoice, device: Device, options?: OpenDataOptions) => Promise<Splits>;
 
-/** How to open what is measured with. */
-export type OpenValid = (choice: DataChoice, device: Device, options?: OpenDataOptions) => Promise<Dataset>;
+/** Opens what is measured with. */
+export type OpenValid = (choice: DataChoice, device: Device, options?: OpenPartOptions) => Promise<Dataset>;
 
 /** A registered data set; undefined where the name is none's. */
 async function registered(
@@ -82,12 +91,12 @@ export async function thereOrRefused<Result>(looked: () => Promise<Result>): Pro
 
 /** Opens image files. */
 async function imagesOf<Opened>(
-  { data: { name, limit, keep }, size, transforms }: DataChoice,
+  { data: { name, limit, keep, split, nested, maxUnreadable }, size, transforms }: DataChoice,
   device: Device,
   how: { options: OpenDataOptions; with: (path: string, options: OpenOptions) => Promise<Opened> },
 ): Promise<Opened> {
   // Who evaluates has options beside those of opening.
-  const { cache, signal, onWarning, onProgress, onDownload } = how.options;
+  const { cache, signal, onWarning, onNote, onProgress, onDownload } = how.options;
   return await thereOrRefused(async () => {
     if (size === null) {
       // A path that is not there is told first; a set's name needs no looking for.
@@ -98,7 +107,9 @@ async function imagesOf<Opened>(
       );
     }
     return await how.with(name, {
-      ...{ cache, signal, onWarning, onProgress, onDownload },
+      ...{ cache, signal, onWarning, onNote, onProgress, onDownload, nested },
+      split: split ?? undefined,
+      maxUnreadable: maxUnreadable ?? undefined,
       size,
       limit: limit ?? undefined,
       keep: keep ?? (transforms?.crop === "resized" ? "source" : "size"),
@@ -112,14 +123,24 @@ export async function openData(choice: DataChoice, device: Device, options: Open
   return await registered(choice, device, options) ?? await imagesOf(choice, device, { options, with: open });
 }
 
-/** What the model of a recipe is measured with; of image files there need be no others. */
+/** What the model of a recipe is measured with, or another part; of image files there need be no others. */
 export async function openValidData(
   choice: DataChoice,
   device: Device,
-  options: OpenDataOptions = {},
+  options: OpenPartOptions = {},
 ): Promise<Dataset> {
+  const { part = "valid" } = options;
   const all = await registered(choice, device, options);
-  if (all === undefined) return await imagesOf(choice, device, { options, with: openValid });
-  all.train.dispose();
-  return all.valid;
+  if (all === undefined) {
+    return await imagesOf(choice, device, { options, with: (path, how) => openPart(path, part, how) });
+  }
+  if (part === "test") {
+    all.train.dispose();
+    all.valid.dispose();
+    throw new RecipeError(
+      `Expected \`part\` as train or valid with the data set ${choice.data.name}, got test: image files have that`,
+    );
+  }
+  all[part === "train" ? "valid" : "train"].dispose();
+  return all[part];
 }

@@ -45,11 +45,17 @@ export class ChangedSettingsError extends RecipeError {
   /** What is not as it was. */
   readonly changes: readonly SettingChange[];
 
+  /** What the changes mean, beginning with a semicolon; empty where they say it themselves. */
+  readonly hint: string;
+
   /** Names every change with both values. */
   constructor(folder: string, changes: readonly SettingChange[]) {
-    super(`Run "${folder}" was started with ${changeList(changes)}: pass \`force\` to go on anyway`);
+    const others = changes.some(({ path }) => path === "source.contents");
+    const hint = others ? "; images were added, removed or changed since, as their contents say" : "";
+    super(`Run "${folder}" was started with ${changeList(changes)}${hint}: pass \`force\` to go on anyway`);
     this.folder = folder;
     this.changes = changes;
+    this.hint = hint;
   }
 }
 

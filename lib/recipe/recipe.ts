@@ -22,6 +22,12 @@ export interface DataRecipe extends Named {
   readonly limit: number | null;
   /** What the cache keeps of training images, see data.open; null for `source` with the crop `resized`, else `size`. */
   readonly keep: "size" | "source" | null;
+  /** Share of the images set aside to measure with, where there is no folder for them; null or not set for none. */
+  readonly split?: number | null;
+  /** Whether images of a class may lie in folders of its folder; false where it is not set. */
+  readonly nested?: boolean;
+  /** How many images of each part may not be readable, say "10" or "2%"; null or not set for 1 %. */
+  readonly maxUnreadable?: string | null;
 }
 
 /** How the learning rate moves. */
@@ -123,7 +129,7 @@ export interface Recipe {
 export interface RecipeChanges {
   /** The preset's name: only kept, as {@linkcode preset} reads it. */
   readonly preset?: string | null;
-  /** Of the data; another name keeps `limit` and `keep`. */
+  /** Of the data; another name keeps `limit` and `keep`, and of image files how they are read. */
   readonly data?: { readonly [Key in keyof DataRecipe]?: DataRecipe[Key] };
   /** Height and width of the images. */
   readonly size?: number | null;

@@ -34,8 +34,10 @@ import {
   ChangedSettingsError,
   changeList,
   NotRegisteredHereError,
+  RecipeError,
   RunNotFoundError,
   type SettingChange,
+  SettingError,
 } from "./errors.ts";
 import { type Emit, type Ready, trainerEvents } from "./events.ts";
 import { takeWeights, weightsSum } from "./fine_tuning.ts";
@@ -128,7 +130,10 @@ export async function resumeRun(
   const before = recipeOf(config);
   const recipe = change(before, { ...changes, device, dtype });
   const finished = await finishedResult(folder, config, saved.found, recipe.epochs);
-  const changed = requireSame(folder, before, recipe, force || keepFinished && finished !== undefined);
+  // Data that lie elsewhere may be the same: their contents say so, once they are open.
+  const { contents } = config.source ?? {};
+  const moved = contents === undefined ? recipe : { ...recipe, data: { ...recipe.data, name: before.data.name } };
+  const changed = requireSame(folder, before, moved, force || keepFinished && finished !== undefined);
   if (finished !== undefined) {
     await emit({ type: "note", message: `Run "${folder}" is over already: nothing is left to do` });
     if (changed.length > 0) {
@@ -216,7 +221,7 @@ async function trainOn(
 ): Promise<TrainResult> {
   // What can be told before images are decoded, which may take long.
   requireBuildable(recipe);
-  if (options.open === undefined) await checkData(recipe);
+  if (options.open === undefined) await checkData(recipe).catch((error) => toldOfMoved(error, resumed));
   requireImages(recipe.bs, recipe.data.limit ?? Infinity);
   // Where a state was saved, its weights count, and the file need not be there any more.
   const begun = resumed?.saved.found !== undefined;
@@ -227,6 +232,7 @@ async function trainOn(
     cache: options.cache,
     signal: options.signal,
     onWarning: (message) => void emit({ type: "warning", message }),
+    onNote: (message) => void emit({ type: "note", message }),
     onProgress: (state) => void emit({ type: "preparing", ...state }),
     onDownload: (state) => void emit({ type: "downloading", ...state }),
   });
@@ -260,6 +266,14 @@ async function trainOn(
   // A copy: what a listener does to it is not the training's.
   const ready = { config: structuredClone(config), parameters, train: train.length, valid: valid.length, threads };
   return await fitted({ trainer, config, session, batches, ready }, resumed, options, emit);
+}
+
+/** Data of a run that are not where they were may have been moved. */
+function toldOfMoved(error: unknown, resumed: Resumed | undefined): never {
+  if (resumed === undefined || error instanceof SettingError || !(error instanceof RecipeError)) throw error;
+  const cure =
+    `where run "${resumed.saved.path}" has its data: if they were moved, give their place as \`data.name\` with \`force\``;
+  throw new RecipeError(`${error.message.replace(/: give a folder .*$/s, "")}, ${cure}`, { cause: error });
 }
 
 /** Refuses parts of a data set that do not go together, or lie elsewhere. */

@@ -36,6 +36,8 @@ function kindSchema({ kind, min, max, above, below, choices }: Setting): Schema 
       return { type: "boolean" };
     case "text":
       return { type: "string", minLength: 1 };
+    case "amount":
+      return { type: "string", pattern: "^[0-9]+([.][0-9]+)?%$|^[0-9]{1,15}$" };
     case "number":
     case "integer":
       return { type: kind, ...limits };

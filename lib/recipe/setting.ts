@@ -9,9 +9,19 @@ export interface Setting {
   readonly flag?: string;
   /**
    * A `name` is one of `choices`, of which scripts may add more, `names` are a list of some; a `text` anything; `numbers` a
-   * list, as a text with commas.
+   * list, as a text with commas; an `amount` a text with a whole number, or with a percentage.
    */
-  readonly kind: "number" | "integer" | "numbers" | "boolean" | "text" | "choice" | "name" | "names" | "normalize";
+  readonly kind:
+    | "number"
+    | "integer"
+    | "numbers"
+    | "boolean"
+    | "text"
+    | "choice"
+    | "name"
+    | "names"
+    | "amount"
+    | "normalize";
   /** One sentence about it; other settings in it by their paths in backticks. */
   readonly help: string;
   /** The smallest number. */
@@ -39,6 +49,7 @@ export function wantedOf(setting: Setting): string {
   const { kind, min, max, above, below, choices } = setting;
   if (kind === "boolean") return "true or false";
   if (kind === "text") return "a text";
+  if (kind === "amount") return "a whole number or a percentage, say 10 or 2%";
   if (kind === "normalize") return "imagenet, mnist, or mean and std, one number a channel, each std above 0";
   if (kind === "names") return `some of ${choices!().join(", ")}`;
   if (choices !== undefined) return `one of ${choices().join(", ")}`;
@@ -51,6 +62,10 @@ export function wantedOf(setting: Setting): string {
   return max === undefined ? noun : `${noun} of at most ${max}`;
 }
 
+function isPercentage(value: string): boolean {
+  return /^\d+(\.\d+)?%$/.test(value) && Number(value.slice(0, -1)) <= 100;
+}
+
 /** Whether a value can be a setting's. */
 export function isAllowed(setting: Setting, value: unknown): boolean {
   if (value === null) return setting.nullable ?? false;
@@ -60,6 +75,8 @@ export function isAllowed(setting: Setting, value: unknown): boolean {
       return typeof value === "boolean";
     case "text":
       return typeof value === "string" && value !== "";
+    case "amount":
+      return typeof value === "string" && (/^\d{1,15}$/.test(value) || isPercentage(value));
     case "normalize":
       return normalizeText(value) !== undefined;
     case "choice":

@@ -7,9 +7,6 @@ import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import { presetNames } from "./presets.ts";
 import type { Setting } from "./setting.ts";
 
-/** The largest number of f32, in which steps are computed. */
-const largest = 3.4028234663852886e38;
-
 const rows: Setting[] = [
   { path: "preset", flag: "preset", kind: "name", choices: presetNames, nullable: true, help: "What to train" },
   {
@@ -30,7 +27,7 @@ const rows: Setting[] = [
     nullable: true,
     help: "Height and width of the images",
   },
-  { path: "schedule.lr", flag: "lr", kind: "number", min: 0, max: largest, help: "Learning rate" },
+  { path: "schedule.lr", flag: "lr", kind: "number", min: 0, help: "Learning rate" },
   {
     path: "schedule.name",
     flag: "schedule",
@@ -76,7 +73,6 @@ const rows: Setting[] = [
     flag: "gamma",
     kind: "number",
     min: 0,
-    max: largest,
     help: "What it is multiplied by where it falls (stepDecay, multiStepDecay; 0.1 unless given)",
   },
   {
@@ -106,9 +102,7 @@ const rows: Setting[] = [
     path: "optimizer.eps",
     flag: "eps",
     kind: "number",
-    // Less is 0 in f32 where its smallest numbers are taken for that.
-    min: 1e-37,
-    max: largest,
+    above: 0,
     help: "Added to the root of the squared gradients' average",
   },
   {
@@ -119,7 +113,7 @@ const rows: Setting[] = [
     max: 1000,
     help: "Learning rate of biases and norms, as a multiple of `schedule.lr` (muon)",
   },
-  { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, max: largest, help: "Weight decay" },
+  { path: "optimizer.wd", flag: "wd", kind: "number", min: 0, help: "Weight decay" },
   {
     path: "loss.name",
     flag: "loss",
@@ -344,6 +338,30 @@ const rows: Setting[] = [
     nullable: true,
     help: "What the cache keeps of training images: at `size`, or as they are (for `transforms.crop` resized)",
   },
+  {
+    path: "data.split",
+    flag: "split",
+    kind: "number",
+    above: 0,
+    below: 1,
+    nullable: true,
+    help: "Share of the images set aside to measure with, where there is no val/, by their names: say 0.2",
+  },
+  {
+    path: "data.nested",
+    flag: "nested",
+    kind: "boolean",
+    help: "Take images of a class from folders in its folder too",
+  },
+  {
+    path: "data.maxUnreadable",
+    flag: "max-unreadable",
+    kind: "amount",
+    placeholder: "N|P%",
+    nullable: true,
+    free: true,
+    help: "How many images of each part may not be readable (1% unless given)",
+  },
   { path: "validBs", flag: "valid-bs", kind: "integer", min: 1, help: "Images at a time when measuring" },
   {
     path: "capture",
@@ -376,6 +394,7 @@ const kinds: readonly Setting["kind"][] = [
   "name",
   "names",
   "text",
+  "amount",
   "normalize",
 ];
 

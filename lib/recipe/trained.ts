@@ -1,6 +1,7 @@
 /** A trained run opened again: to predict, to measure, to look at its model. */
 import { type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
 import { loadCheckpoint } from "../checkpoint/checkpoint.ts";
+import { listNames } from "../checkpoint/names.ts";
 import { type State, writeTensors } from "../checkpoint/state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { StateError } from "../ffi/errors.ts";
@@ -8,12 +9,13 @@ import { modelRegistry } from "../models/registry.ts";
 import { lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
 import { configOf } from "../run/saved_run.ts";
+import { shown as shownName } from "../io/shown.ts";
 import { Device } from "../tensor/device.ts";
 import { evaluate as measure, type EvaluateOptions, type Evaluation } from "../train/evaluate.ts";
 import type { Predictions } from "../train/predictions.ts";
 import { buildLoss, buildMetrics, buildModel, type ModelChoice, validBatches } from "./build.ts";
 import { isObject, shown, unregistered } from "./check.ts";
-import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "./data.ts";
+import { type DataChoice, type OpenPartOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
 import { predictImages, type PredictOptions, type PredictResult } from "./predict.ts";
@@ -36,7 +38,7 @@ export interface OpenRunOptions {
 }
 
 /** How to measure a trained run. */
-export interface EvaluateRunOptions extends OpenDataOptions {
+export interface EvaluateRunOptions extends OpenPartOptions {
   /** A data set's name, a folder or an archive; by default that of the training. */
   data?: string;
   /** Height and width of the images; by default as in training. */
@@ -93,6 +95,33 @@ export type TrainedConfig = ModelChoice & Partial<Omit<RunConfig, keyof ModelCho
   /** Set where a script made the run ({@linkcode createRun}). */
   readonly script?: boolean;
 };
+
+/** How the classes of data differ from those of a model, in words. */
+function otherClasses(wanted: readonly string[], found: readonly string[], as: string): string {
+  const missing = wanted.filter((name) => !found.includes(name));
+  const extra = found.filter((name) => !wanted.includes(name));
+  const expected = `Expected data of ${wanted.length} classes, ${as}, got`;
+  if (missing.length + extra.length === 0) {
+    const at = wanted.findIndex((name, label) => name !== found[label]);
+    const [name, other] = [shownName(wanted[at]!), shownName(found[at]!)];
+    return `Expected data with the class ${name}, ${as}, got ${other} in its place: the same ones in another order`;
+  }
+  // An accent may be a character of its own or part of its letter, which looks the same.
+  const plain = (names: readonly string[]): string[] => names.map((name) => name.normalize("NFC"));
+  const alike = plain(missing).some((name) => plain(extra).includes(name));
+  const accents = alike ? " (accents are written in another way: rename the folders)" : "";
+  if (wanted.length === found.length) {
+    const one = missing.length === 1;
+    const names = one ? `class ${shownName(missing[0]!)}` : `classes ${listNames(missing)}`;
+    const others = one ? shownName(extra[0]!) : listNames(extra);
+    return `Expected data with the ${names}, ${as}, got ${others} in ${one ? "its" : "their"} place${accents}`;
+  }
+  const parts = [
+    ...(missing.length > 0 ? [`without ${listNames(missing)}`] : []),
+    ...(extra.length > 0 ? [`with ${listNames(extra)}, which it does not know`] : []),
+  ];
+  return `${expected} ${found.length} ${parts.join(" and ")}${accents}`;
+}
 
 function isWhole(value: unknown, most: number): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
@@ -252,23 +281,16 @@ export class Trained implements Disposable, AsyncDisposable {
     return { data: same ? data : { name, limit: null, keep: null }, size, transforms };
   }
 
-  /** Refuses data whose classes are not the model's. */
+  /** Refuses data whose classes are not the model's, and names those that are missing or left over. */
   requireClasses(found: readonly string[]): void {
     const { classes } = this.config;
     const count = typeof classes === "number" ? classes : classes.length;
-    if (count !== found.length) {
-      throw new StateError(
-        `Expected data of ${count} classes, as "${this.path}" was trained on, got ${found.length}: give others`,
-      );
+    if (typeof classes === "number" ? count === found.length : String(classes) === String(found)) return;
+    const as = `as "${shownName(this.path)}" was trained on`;
+    if (typeof classes === "number") {
+      throw new StateError(`Expected data of ${count} classes, ${as}, got ${found.length}: give others`);
     }
-    if (typeof classes === "number") return;
-    const other = classes.findIndex((name, label) => name !== found[label]);
-    if (other < 0) return;
-    throw new StateError(
-      `Expected data with the class ${classes[other]}, as "${this.path}" was trained on, got ${
-        found[other]
-      } in its place: give others`,
-    );
+    throw new StateError(`${otherClasses(classes, found, as)}: give others`);
   }
 
   /** Top-1, top-5, loss (without label smoothing) and metrics of the training on the data that it was measured on in training, or on others. */

@@ -21,15 +21,25 @@ function stamp(time: Date): string {
  */
 export async function makeRunFolder(options: { root?: string; name: string; time?: Date }): Promise<string> {
   const { root = "runs", name, time = new Date() } = options;
-  await Deno.mkdir(root, { recursive: true });
+  await madeOrTold(root, () => Deno.mkdir(root, { recursive: true }));
   const path = join(root, `${stamp(time)}-${name}`);
   for (let count = 1;; count++) {
     const numbered = count === 1 ? path : `${path}-${count}`;
     try {
-      await Deno.mkdir(numbered);
+      await madeOrTold(numbered, () => Deno.mkdir(numbered));
       return numbered;
     } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      if (!((error as Error).cause instanceof Deno.errors.AlreadyExists)) throw error;
     }
+  }
+}
+
+/** What the system says of a folder, with the folder's path. */
+async function madeOrTold(path: string, make: () => Promise<void>): Promise<void> {
+  try {
+    await make();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RunFolderError(`Cannot make the run's folder "${path}": ${reason}`, { cause: error });
   }
 }

@@ -126,19 +126,32 @@ function look(all: Counted, device: Device): void {
   if (share >= 0.25 && worst!.count >= (share >= 0.5 ? FEW : MANY)) {
     told = true;
     console.warn(
-      `${worst!.count} results of ${worst!.op}() are alive outside of any scope, the latest made ${callerLine()}: they take ` +
-        `${sizeText(worst!.bytes)} of the ${sizeText(most)} that may be held, and memory runs out if that goes on. Declare ` +
+      `${worst!.count} results of ${
+        worst!.op
+      }() are alive outside of any scope, the latest made ${callerLine()}: they take ` +
+        `${sizeText(worst!.bytes)} of the ${
+          sizeText(most)
+        } that may be held, and memory runs out if that goes on. Declare ` +
         "results with `using`, make them inside scope(), or call dispose()",
     );
     return;
   }
   // Again a little later, and soon enough for the next bound.
-  all.next = Math.max(all.bytes + FIRST_LOOK / 4, all.bytes + Math.min(all.bytes, most / 4 - all.bytes) / 2, all.bytes * 1.1);
+  all.next = Math.max(
+    all.bytes + FIRST_LOOK / 4,
+    all.bytes + Math.min(all.bytes, most / 4 - all.bytes) / 2,
+    all.bytes * 1.1,
+  );
 }
 
 /** The script's line that is running, "at …". */
 function callerLine(): string {
   const own = new URL("../", import.meta.url).href;
-  const lines = (new Error().stack ?? "").split("\n").slice(1).map((line) => line.trim());
-  return lines.find((line) => !line.includes(own)) ?? lines.at(-1) ?? "";
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 50;
+  const { stack = "" } = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  // Those of V8's own functions have no place.
+  const lines = stack.split("\n").map((line) => line.trim()).filter((line) => /:\d+:\d+/.test(line));
+  return lines.find((line) => !line.includes(own)) ?? lines.at(-1) ?? "somewhere";
 }

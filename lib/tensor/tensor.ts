@@ -3,15 +3,7 @@ import type { Handle, RawTensor } from "../ffi/call.ts";
 import { type DtypeName, isFloat } from "../ffi/codes.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
 import type { TensorRole } from "../ffi/memory.ts";
-import {
-  aliasTensor,
-  beginRead,
-  releaseRead,
-  releaseTensor,
-  setRole,
-  takeRead,
-  tensorVersion,
-} from "../ffi/native.ts";
+import { aliasTensor, beginRead, releaseRead, releaseTensor, setRole, takeRead, tensorVersion } from "../ffi/native.ts";
 import type { Device } from "./device.ts";
 import { type Remains, settle, unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";

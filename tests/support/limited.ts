@@ -7,7 +7,7 @@
 
 /** What is to be run, and under what. */
 export interface Limited {
-  readonly limit: "control group" | "address space";
+  readonly limit: "control group" | "data segment";
   readonly bytes: number;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -63,7 +63,7 @@ export async function runLimited({ limit, bytes, command, env = {} }: Limited): 
   } catch (error) {
     return { unable: `no control group can be made (${error instanceof Error ? error.message : error})` };
   }
-  const set = group === undefined ? `ulimit -v ${Math.floor(bytes / 1024)}` : `echo $$ > ${group.folder}/cgroup.procs`;
+  const set = group === undefined ? `ulimit -d ${Math.floor(bytes / 1024)}` : `echo $$ > ${group.folder}/cgroup.procs`;
   try {
     const child = new Deno.Command("sh", { args: ["-c", `${set} && exec "$@"`, "sh", ...command], env });
     const { code, signal, stdout, stderr } = await child.output();

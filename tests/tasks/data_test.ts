@@ -44,8 +44,8 @@ Deno.test("data: describes a folder: classes, counts, sizes, and files that cann
   const lines = out.trimEnd().split("\n");
   assertMatch(lines[0]!, /^source {4}.*\/photos · 0\.0 MB$/);
   assertEquals(lines.slice(1, 6), [
-    "train     121 images · 23 x 19 to 64 x 64, median 23 x 19 pixels · 1 unreadable",
-    "val       2 images · 67 x 45 pixels · 0 unreadable",
+    "train     121 images · 23 x 19 to 64 x 64, median 23 x 19 pixels · 1 unreadable · 119 repeated",
+    "val       2 images · 67 x 45 pixels · 0 unreadable · 1 repeated",
     "class    train    val",
     "cat        120      1",
     "dog          1      1",
@@ -84,6 +84,10 @@ Deno.test("data: with --json one object says all of an archive, and what is kept
     md5: null,
     verified: null,
     classes: [{ folder: "cat", name: "cat" }, { folder: "dog", name: "dog" }],
+    leftOut: [],
+    leftOutCounts: {},
+    shared: [],
+    refused: null,
   });
   assert(seconds >= 0 && seconds < 60);
   assertEquals([train.images, train.counts, train.unreadable, train.reused], [6, [3, 3], [], false]);
@@ -154,7 +158,7 @@ Deno.test("data: wrong command lines give 2, data that cannot be used 1, one lin
         "to have the MD5 e793b78cc4c9e9a4ccc0c1155377a412 of imagenette2-160",
       ],
       [["imagewoof2-320"], 1, "Data set imagewoof2-320 is not on this machine: run `deno task data imagewoof2-320`"],
-      [[text], 1, "page.tgz: Neither a folder, a .tgz nor a .tar of a data set"],
+      [[text], 1, "page.tgz: A page of HTML or XML, no archive"],
       [[empty], 1, "Expected images in every class, found none in val/bird"],
     ] as [string[], number, string][]
   ) {

@@ -148,6 +148,39 @@ Deno.test("one object: SIGTERM while a command is loaded or at work", async () =
   }
 });
 
+Deno.test("one object: SIGTERM while data are made ready, of every command that opens some", async () => {
+  using folder = tempFolder();
+  const archive = join(folder.path, "large.tar");
+  {
+    // A hole: it takes no room on the disk, but long to read.
+    using file = await Deno.open(archive, { write: true, create: true });
+    await file.truncate(2 ** 36);
+  }
+  const run = await trained(folder.path);
+  const own = ["--size", "24", "--threads", "1"];
+  const lines: Record<string, string[]> = {
+    dataCommand: [archive, ...own],
+    evaluateCommand: [run, "--data", archive, ...own],
+    shiftCommand: [run, "--data", archive, "--out", "runs/shift.svg", ...own],
+    trainCommand: ["--preset", "imagenette-128-5", "--data", archive, ...own],
+  };
+  for (const [name, words] of Object.entries(lines)) {
+    const [file, , command] = commands.find(([, own]) => own === name)!;
+    const how = { signal: "SIGTERM", wait: 0, after: 1500 } as const;
+    const { code, out, err } = await signalled([file, name, command, words], how);
+    const { stopped, exitCode } = only(out, `${name}: ${err}`);
+    assertEquals([code, stopped, exitCode], [143, true, 143], err);
+  }
+});
+
+/** The folder of a small run. */
+async function trained(out: string): Promise<string> {
+  const streams = keptStreams();
+  const args = ["--limit", "64", "--epochs", "1", "--bs", "32", "--threads", "1", "--out", out, "--json"];
+  assertEquals(await runCommand(args, trainCommand, { streams }), 0, streams.text.err);
+  return JSON.parse(streams.text.out).run;
+}
+
 Deno.test("one object: an error that nobody caught, a promise that nobody awaited, an exit from a script", async () => {
   using folder = tempFolder();
   const ends = {

@@ -57,7 +57,8 @@ Deno.test("train --resume: a folder of images that has changed is a change, by n
   const listener = { batchEnd: (): void => stop.abort() };
   const { run } = await train({ ...asked, threads: 1, out: folder.path, open, signal: stop.signal, listener });
   await Deno.writeFile(join(root, "train", "a", "2.jpg"), await Deno.readFile("tests/fixtures/images/cmyk.jpg"));
-  const message = /was started with source\.listing [0-9a-f]+\.\.\., now [0-9a-f]+\.\.\.: pass `force`/;
+  const message =
+    /was started with source\.contents [0-9a-f]+\.\.\., now [0-9a-f]+\.\.\.; images were added, .* changed since/;
   const { message: told } = await assertRejects(() => train({ resume: run, open }), recipe.RecipeError);
   assertMatch(told, message);
   assertEquals((await train({ resume: run, open, force: true })).steps, 6);
@@ -106,9 +107,23 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   );
   assertEquals((await evaluate(checkpoint, { open: valid, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
   const others = opener(["a", "b", "c", "d"]);
-  await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of 3 classes");
+  await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of the 3 classes");
   const renamed = validOf(opener(["red", "blue", "green"]));
   await assertRejects(() => evaluate(run, { open: renamed }), StateError, "Expected data with the class green");
+  for (
+    const [names, message] of [
+      [["red", "green", "pink"], "with the class blue, as "],
+      [["red", "lime", "pink"], 'with the classes "green", "blue", as '],
+      [["red", "green"], 'got 2 without "blue": give others'],
+      [
+        ["red", "green", "pink", "lime"],
+        'got 4 without "blue" and with "pink", "lime", which it does not know: give others',
+      ],
+    ] as const
+  ) {
+    const open = validOf(opener([...names]));
+    await assertRejects(() => evaluate(run, { open }), StateError, message);
+  }
   await assertRejects(() => train({ resume: run, open: others, epochs: 2, force: true }), StateError, "Cannot load");
   const message = await assertRejects(() => train({ ...options, out: folder.path, open, bs: 64 }), recipe.RecipeError);
   assertStringIncludes(message.message, "at most 24 images a step");

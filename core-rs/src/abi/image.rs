@@ -12,17 +12,19 @@ use crate::cpu::context::MAX_THREADS;
 use crate::cpu::isa::Isa;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result, Status};
-use crate::image::cache::{Cache, PAGE, Part};
-use crate::image::job::{Fault, Job, Options};
+use crate::image::cache::{Cache, PAGE, Part, Watched};
+use crate::image::job::{Fault, Job, Most, Options};
 use crate::image::limits::{self, Limits};
 use crate::image::resize::{Resizer, to_short_side};
 use crate::image::source::archive::Caps;
+use crate::image::source::layout::Layout;
 use crate::image::{CHANNELS, decode};
 use crate::ops::Params;
 use crate::runtime::backend::Room;
 use crate::runtime::command::Command;
 use crate::runtime::handles::{Entry, Handle, table};
 use crate::runtime::held;
+use crate::runtime::mapped_file::MappedFile;
 use crate::runtime::memory::Storage;
 use crate::runtime::owner;
 use crate::runtime::queue::Queue;
@@ -55,31 +57,37 @@ fn size(params: &mut Params, name: &str) -> Result<Option<usize>> {
 
 fn options_of(op: &'static str, values: &[f64], source: PathBuf, folder: PathBuf) -> Result<Options> {
     let mut params = Params::new(op, values);
-    let sizes = [size(&mut params, "trainSize")?, size(&mut params, "valSize")?];
+    let sizes = [size(&mut params, "trainSize")?, size(&mut params, "valSize")?, size(&mut params, "testSize")?];
+    let split = params.within("split", 0.0, 1.0)?;
+    let layout = Layout { split: (split > 0.0).then_some(split), nested: params.bool("nested")? };
     let strict = params.bool("strict")?;
-    let most_unreadable = params.within("mostUnreadable", 0.0, 1.0)?;
+    let share = params.within("mostUnreadable", 0.0, 1.0)?;
+    let count = params.within("mostUnreadableCount", -1.0, EXACT)?;
+    let most_unreadable = if count < 0.0 { Most::Share(share) } else { Most::Count(count as u64) };
     let threads = params.within("threads", 0.0, MAX_THREADS as f64)? as usize;
     let caps = Caps {
         bytes: params.within("maxBytes", 1.0, EXACT)? as u64,
         entries: params.within("maxEntries", 1.0, EXACT)? as u64,
     };
     params.finish()?;
-    if sizes == [None, None] {
-        return Err(Error::argument(op, "Expected `trainSize` or `valSize` not below 0"));
+    if sizes == [None; 3] {
+        return Err(Error::argument(op, "Expected `trainSize`, `valSize` or `testSize` not below 0"));
     }
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS)),
         n => n,
     };
-    Ok(Options { source, folder, sizes, strict, most_unreadable, threads, caps })
+    Ok(Options { source, folder, sizes, layout, strict, most_unreadable, threads, caps })
 }
 
 export! {
     /// Starts to prepare a data set. `source`: path of a folder or archive, `folder`: where the cache files go.
     ///
-    /// `options`, f64: trainSize, valSize (short side in pixels, 0: as it is, -1: leave the split out), strict (1: a
-    /// single unreadable image is an error), mostUnreadable (share, 0.01 for 1 %), threads (0: one a core), maxBytes (of
-    /// an archive, once decompressed), maxEntries. out: the job's handle.
+    /// `options`, f64: trainSize, valSize, testSize (short side in pixels, 0: as it is, -1: leave the part out), split (share
+    /// to validate with where there is no folder for it, 0: none), nested (1: images of a class may lie in folders of its
+    /// folder), strict (1: a single image that is unreadable or damaged is an error), mostUnreadable (share, 0.01 for 1 %),
+    /// mostUnreadableCount (-1: the share counts), threads (0: one a core), maxBytes (of an archive, once decompressed),
+    /// maxEntries. out: the job's handle.
     fn lt_image_job_start(
         source: &[u8],
         folder: &[u8],
@@ -102,39 +110,41 @@ export! {
     /// bytes to read, entries seen, images decoded, images unreadable, bytes of pixels; then a text.
     ///
     /// The text is empty while it runs. Done: JSON {source: {kind: "archive" | "folder", bytes, key}, files: [{split,
-    /// size, path, reused, images, unreadable, bytes}…], ignored, seconds}; `key` is the SHA-256 of an archive's bytes,
-    /// or of a folder's list of files. Failed: one line.
+    /// size, path, reused, images, unreadable, damaged, repeated, bytes}…], leftOut: [{path, reason}…] or null where the files
+    /// say it, shared: [[row of val, row of train]…], seconds}; `key` is the SHA-256 of an archive's bytes, or of a folder's
+    /// list of images. The check of a cache gives no text. Failed: one line.
     fn lt_image_job_poll(slot: u32, generation: u32) |out| {
         let job = table().job("image_job_poll", Handle { slot, generation })?;
-        let (state, status, text) = match job.outcome() {
-            None => (0, Status::Ok, String::new()),
-            Some(Ok(text)) => (1, Status::Ok, text.clone()),
-            Some(Err(Fault::Cancelled)) => (3, Status::Ok, String::new()),
-            Some(Err(fault @ Fault::Bad(_))) => (2, Status::Data, fault.to_string()),
-            Some(Err(fault @ Fault::Panic(_))) => (2, Status::Panic, fault.to_string()),
-        };
-        let progress = job.progress();
-        out.push(state)?;
-        out.push(progress.phase.load(Ordering::Relaxed))?;
-        out.push(status as u32)?;
-        for counter in [
-            &progress.bytes,
-            &progress.expected_bytes,
-            &progress.entries,
-            &progress.decoded,
-            &progress.failed,
-            &progress.written,
-        ] {
-            out.push_u64(counter.load(Ordering::Relaxed))?;
-        }
-        out.text(&text)
+        job.look(|progress, outcome| {
+            let (state, status, text) = match outcome {
+                None => (0, Status::Ok, String::new()),
+                Some(Ok(text)) => (1, Status::Ok, text.clone()),
+                Some(Err(Fault::Cancelled)) => (3, Status::Ok, String::new()),
+                Some(Err(fault @ Fault::Bad(_))) => (2, Status::Data, fault.to_string()),
+                Some(Err(fault @ Fault::Panic(_))) => (2, Status::Panic, fault.to_string()),
+            };
+            out.push(state)?;
+            out.push(progress.phase.load(Ordering::Relaxed))?;
+            out.push(status as u32)?;
+            for counter in [
+                &progress.bytes,
+                &progress.expected_bytes,
+                &progress.entries,
+                &progress.decoded,
+                &progress.failed,
+                &progress.written,
+            ] {
+                out.push_u64(counter.load(Ordering::Relaxed))?;
+            }
+            out.text(&text)
+        })
     }
 }
 
 export! {
     /// Asks a job to end soon; poll tells when it has. What it wrote is removed.
     fn lt_image_job_cancel(slot: u32, generation: u32) |_out| {
-        table().job("image_job_cancel", Handle { slot, generation })?.progress().cancel();
+        table().job("image_job_cancel", Handle { slot, generation })?.cancel();
         Ok(())
     }
 }
@@ -154,56 +164,69 @@ export! {
 export! {
     /// Maps a pixel cache. out, as for an op: a ticket of no meaning, 4, and the tensors pixels u8 [pages, 4096] (offsets in
     /// the table count its bytes), table i32 [images, 4] (offset upper half, lower half, height, width), labels i32
-    /// [images], header u8 [bytes] (JSON, see `image/cache/mod.rs`).
+    /// [images], header u8 [bytes] (JSON, see `image/cache/mod.rs`); then the handle of a job that checks the pixels against
+    /// their sums in the background and watches the file: it fails once that is not what was written.
     ///
-    /// On the CPU they share the mapping, which is gone with the last of them; writing to one changes no file. On a device
-    /// with memory of its own they share a copy of the file, and it has to leave `reserve` MiB free there ([`u32::MAX`]: the
-    /// larger of 2 GiB and a quarter), else it is out of memory.
+    /// On the CPU the pixels are the mapping; writing to them changes no file. On a device with memory of its own they are a
+    /// copy, which has to leave `reserve` MiB free there ([`u32::MAX`]: the larger of 2 GiB and a quarter), else it is out of
+    /// memory. The others are copies.
     fn lt_image_cache_open(queue_slot: u32, queue_generation: u32, path: &[u8], reserve: u32) |out| {
         let op = "image_cache_open";
         let queue = queue_of(op, queue_slot, queue_generation)?;
         refuse_while_recording(op, &queue, "open a pixel cache")?;
         let cache = Cache::open(&path_of(op, "path", path?)?).map_err(|reason| Error::data(op, reason))?;
         let images = cache.images();
+        let pixels = Meta::new(Shape::new(op, &[cache.pixel_bytes() / PAGE, PAGE])?, Dtype::U8);
         let mut parts = Vec::new();
-        for part in [Part::Pixels, Part::Table, Part::Labels, Part::Header] {
+        for part in [Part::Table, Part::Labels, Part::Header] {
             let range = cache.range(part);
             let (dims, dtype) = match part {
-                Part::Pixels => (vec![range.len() / PAGE, PAGE], Dtype::U8),
                 Part::Table => (vec![images, 4], Dtype::I32),
                 Part::Labels => (vec![images], Dtype::I32),
-                Part::Header => (vec![range.len()], Dtype::U8),
+                _ => (vec![range.len()], Dtype::U8),
             };
             parts.push((range.start / dtype.size(), Meta::new(Shape::new(op, &dims)?, dtype)));
         }
-        out.reserve(3 + parts.iter().map(|(_, meta)| Out::tensor_words(*meta)).sum::<usize>())?;
-        let storage = match queue.backend().room()? {
-            None => Storage::mapped(cache.into_map(), &queue.pool),
-            Some(room) => upload(op, &queue, cache, room, reserve)?,
+        let words = parts.iter().map(|(_, meta)| Out::tensor_words(*meta)).sum::<usize>();
+        out.reserve(3 + Out::tensor_words(pixels) + words + 2)?;
+        let watched = Watched::new(&cache).map_err(|error| Error::data(op, error.to_string()))?;
+        let map = || cache.map_pixels().map_err(|reason| Error::data(op, reason));
+        let mapped = match queue.backend().room()? {
+            None => Storage::mapped(map()?, &queue.pool),
+            Some(room) => upload(op, &queue, map()?, room, reserve)?,
         };
+        let tail = stored(op, &queue, Source::Values(HostValues::copied(op, cache.tail(), &queue)?), cache.tail().len())?;
+        let job = table().insert(Entry::Job(Arc::new(Job::watch(watched)?)));
+        owner::owns(job);
         out.push_u64(0)?;
-        out.push(parts.len() as u32)?;
+        out.push(1 + parts.len() as u32)?;
+        push_tensor(&queue, Tensor { storage: mapped, offset: 0, meta: pixels, queue: queue.id }, out)?;
         for (offset, meta) in parts {
-            push_tensor(&queue, Tensor { storage: storage.clone(), offset, meta, queue: queue.id }, out)?;
+            push_tensor(&queue, Tensor { storage: tail.clone(), offset, meta, queue: queue.id }, out)?;
         }
-        Ok(())
+        out.push_handle(job)
     }
 }
 
 /// The least that a pixel cache leaves free for training, bytes, where the call does not say.
 const RESERVE: usize = 2 << 30;
 
-/// A copy of the file on the device, where there is room for it.
-fn upload(op: &'static str, queue: &Queue, cache: Cache, room: Room, reserve: u32) -> Result<Arc<Storage>> {
-    let bytes = cache.bytes() as usize;
+/// A copy of the pixels on the device, where there is room for it.
+fn upload(op: &'static str, queue: &Queue, map: MappedFile, room: Room, reserve: u32) -> Result<Arc<Storage>> {
     let reserve = if reserve == u32::MAX { RESERVE.max(room.total / 4) } else { (reserve as usize) << 20 };
-    if room.free < bytes.saturating_add(reserve) {
-        return Err(held::explained(Error::no_memory(op, bytes, Some(room.free)), queue.backend().account()));
+    if room.free < map.len().saturating_add(reserve) {
+        return Err(held::explained(Error::no_memory(op, map.len(), Some(room.free)), queue.backend().account()));
     }
+    let bytes = map.len();
+    stored(op, queue, Source::File(map), bytes)
+}
+
+/// Memory of the device with values.
+fn stored(op: &'static str, queue: &Queue, source: Source, bytes: usize) -> Result<Arc<Storage>> {
     let storage = Storage::allocate(op, bytes, &queue.pool)?;
     let meta = Meta::new(Shape::new(op, &[bytes])?, Dtype::U8);
     let target = Tensor { storage: storage.clone(), offset: 0, meta, queue: queue.id }.operand();
-    queue.push(Command::Write { target, source: Source::File(cache.into_map()) });
+    queue.push(Command::Write { target, source });
     Ok(storage)
 }
 

@@ -86,7 +86,8 @@ fn finished(job: [u32; 2]) -> (Vec<u32>, String) {
     }
 }
 
-const OPTIONS: [f64; 7] = [-1.0, 0.0, 0.0, 0.01, 2.0, 1e9, 1e6];
+/// Validation alone, in the size of the files.
+const OPTIONS: [f64; 11] = [-1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.01, -1.0, 2.0, 1e9, 1e6];
 
 #[test]
 fn from_archive_to_batch() {
@@ -102,7 +103,7 @@ fn from_archive_to_batch() {
     let path = temp.join("cache").join(&temp.names("cache")[0]);
     let cpu = Cpu::new();
     let out = cpu.open(path.to_str().unwrap()).unwrap();
-    let pages = Cache::open(&path).unwrap().range(Part::Pixels).len() / PAGE;
+    let pages = Cache::open(&path).unwrap().pixel_bytes() / PAGE;
     // Ticket, count; then handle, dtype, rank and sizes of each.
     assert_eq!(out[..3], [0, 0, 4]);
     let [pixel, table, label, header] =
@@ -111,7 +112,8 @@ fn from_archive_to_batch() {
         (out[5..9].to_vec(), out[11..15].to_vec(), out[17..20].to_vec()),
         (vec![4, 2, pages as u32, 4096], vec![3, 2, 2, 4], vec![3, 1, 2])
     );
-    assert_eq!(cpu.live(), [4, 1, 0]);
+    // The pixels are the file's; what follows them is a copy.
+    assert_eq!((cpu.live()[0], cpu.live()[1]), (4, 2));
     assert_eq!(cpu.read(label, 8), [0, 0, 0, 0, 1, 0, 0, 0]);
     assert!(cpu.read(header, out[24] as usize).starts_with(b"{\"format\":\"libtrain pixels\""));
 
@@ -170,11 +172,14 @@ fn wrong_arguments_are_refused_before_anything_runs() {
         (0, 0.5, "trainSize"),
         (1, -2.0, "valSize"),
         (1, 1e5, "valSize"),
-        (2, 2.0, "strict"),
-        (3, 1.5, "mostUnreadable"),
-        (4, 1e4, "threads"),
-        (5, 0.0, "maxBytes"),
-        (6, f64::NAN, "maxEntries"),
+        (3, 1.5, "split"),
+        (4, 0.5, "nested"),
+        (5, 2.0, "strict"),
+        (6, 1.5, "mostUnreadable"),
+        (7, -2.0, "mostUnreadableCount"),
+        (8, 1e4, "threads"),
+        (9, 0.0, "maxBytes"),
+        (10, f64::NAN, "maxEntries"),
         (1, -1.0, "not below 0"),
     ] {
         let mut options = OPTIONS;
@@ -182,7 +187,7 @@ fn wrong_arguments_are_refused_before_anything_runs() {
         let (status, message) = refused("a", &options);
         assert!(status == 1 && message.contains(word), "{message}");
     }
-    assert!(refused("a", &OPTIONS[..6]).1.contains("maxEntries"));
+    assert!(refused("a", &OPTIONS[..10]).1.contains("maxEntries"));
     assert!(refused("a", &[&OPTIONS[..], &[0.0]].concat()).1.contains("Expected 7 parameters, got 8"));
     let cpu = Cpu::new();
     let (status, message) = cpu.open("/nowhere/none.pixels").unwrap_err();

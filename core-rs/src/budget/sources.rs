@@ -60,13 +60,22 @@ pub(super) struct Sources {
     /// LIBTRAIN_MEMORY, which is what the library may hold by itself.
     own: Option<u64>,
     groups: Vec<Group>,
+    /// Limits that the process has had from its start, bytes.
+    address_space: Option<u64>,
+    data_segment: Option<u64>,
 }
 
 impl Sources {
     /// Looks for all under `root`, which is `/` but in tests.
     pub(super) fn find(root: &Path, own: Option<String>) -> Sources {
         let own = own.and_then(|text| parse_bytes(&text));
-        Sources { root: root.to_path_buf(), own, groups: Group::all(root) }
+        Sources {
+            root: root.to_path_buf(),
+            own,
+            groups: Group::all(root),
+            address_space: resource_limit(Resource::AddressSpace),
+            data_segment: resource_limit(Resource::Data),
+        }
     }
 
     /// What may be held in all.
@@ -76,8 +85,8 @@ impl Sources {
             self.groups.iter().filter_map(Group::limited).map(|group| (of_group(group, load), Source::ControlGroup));
         let system = [
             (self.available(load), Source::Available),
-            (self.address_space(load), Source::AddressSpace),
-            (self.data_segment(load), Source::DataSegment),
+            (self.mappable(self.address_space, 0, load), Source::AddressSpace),
+            (self.mappable(self.data_segment, 5, load), Source::DataSegment),
         ];
         let system = system.into_iter().filter_map(|(budget, source)| Some((budget?, source)));
         let (budget, source) = own
@@ -109,14 +118,10 @@ impl Sources {
         Some(pages * page_bytes())
     }
 
-    fn address_space(&self, load: Load) -> Option<u64> {
-        let limit = resource_limit(Resource::AddressSpace)?;
-        Some(load.held + limit.saturating_sub(self.mapped(0)? + margin(limit)))
-    }
-
-    fn data_segment(&self, load: Load) -> Option<u64> {
-        let limit = resource_limit(Resource::Data)?;
-        Some(load.held + limit.saturating_sub(self.mapped(5)? + margin(limit)))
+    /// What a limit of mapped memory leaves, of which `field` of statm counts.
+    fn mappable(&self, limit: Option<u64>, field: usize, load: Load) -> Option<u64> {
+        let limit = limit?;
+        Some(load.held + limit.saturating_sub(self.mapped(field)? + margin(limit)))
     }
 }
 
@@ -260,6 +265,24 @@ mod tests {
         // A sixteenth of 2 GiB is left, and what is touched is no more available.
         assert_eq!(measured(&files[..1], None, load), ((50 + 1024 - 128) * MIB, Source::Available));
         assert_eq!(measured(&[], None, load), (u64::MAX, Source::System));
+    }
+
+    #[test]
+    fn limits_of_what_is_mapped_count_what_was_mapped_before() {
+        let pages = page_bytes();
+        let files = [("proc/self/statm", "200000 9 9 9 0 50000 0\n")];
+        let root = Root::new(&files);
+        let mut sources = Sources { address_space: None, data_segment: None, ..Sources::find(root.path(), None) };
+        let load = Load { held: 10 * MIB, touched: 0 };
+        sources.address_space = Some(1024 * MIB + 200_000 * pages);
+        let margin_of = |limit: u64| (limit / 16).clamp(32 * MIB, 512 * MIB);
+        let left = (10 + 1024) * MIB - margin_of(1024 * MIB + 200_000 * pages);
+        assert_eq!(sources.measure(load), Short { budget: left, source: Source::AddressSpace });
+        sources.data_segment = Some(100 * MIB + 50_000 * pages);
+        let left = 110 * MIB - margin_of(100 * MIB + 50_000 * pages);
+        assert_eq!(sources.measure(load), Short { budget: left, source: Source::DataSegment });
+        sources.data_segment = Some(MIB);
+        assert_eq!(sources.measure(load).budget, 10 * MIB, "what is held stays so");
     }
 
     #[test]

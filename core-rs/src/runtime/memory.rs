@@ -2,9 +2,9 @@
 
 use super::backend::{Backend, Device};
 use super::held;
+use super::mapped_file::MappedFile;
 use crate::budget::{self, Account, Holder, Kind, Place, Reclaim, Reservation, Short, Source};
 use crate::error::Result;
-use memmap2::MmapMut;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -38,7 +38,7 @@ enum Memory {
     /// A value's place in an arena, which other values use before and after it.
     Part { arena: Arc<Block> },
     /// A mapped file, on the host; writes to it stay private. Unmapped as soon as its last owner is gone.
-    File { _map: MmapMut },
+    File { _map: MappedFile },
 }
 
 // SAFETY: the pointer is only read or written by the queue's thread and its pool while they run the records in order.
@@ -95,7 +95,7 @@ impl Block {
         }
     }
 
-    fn mapped(mut map: MmapMut) -> Arc<Block> {
+    fn mapped(mut map: MappedFile) -> Arc<Block> {
         let pointer = map.as_mut_ptr();
         Arc::new(Block {
             pointer,
@@ -284,7 +284,7 @@ impl Storage {
     }
 
     /// A mapped file, for a device whose memory is the host's. Its bytes are not counted: the system can take them back.
-    pub fn mapped(map: MmapMut, pool: &Arc<BlockPool>) -> Arc<Storage> {
+    pub fn mapped(map: MappedFile, pool: &Arc<BlockPool>) -> Arc<Storage> {
         Storage::over(Block::mapped(map), 0, pool)
     }
 

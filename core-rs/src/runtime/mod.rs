@@ -7,6 +7,7 @@ pub mod command;
 pub mod command_context;
 pub mod handles;
 pub mod held;
+pub mod mapped_file;
 pub mod memory;
 pub mod owner;
 pub mod placement;

@@ -5,6 +5,7 @@ use super::capture::Capture;
 use super::command::Command;
 use super::command_context::{CommandContext, InvalidTickets};
 use super::held;
+use super::mapped_file;
 use super::memory::{BlockPool, Counters};
 use super::profile::Profile;
 use crate::budget::{Account, Drain};
@@ -341,6 +342,7 @@ impl Shared {
     }
 
     fn run_until_closed(&self) {
+        let mut lost = mapped_file::lost();
         while let Some(command) = self.next() {
             let ticket = self.completed.load(Ordering::Relaxed) + 1;
             let name = command.name();
@@ -354,6 +356,7 @@ impl Shared {
                     self.backend.begin(ticket);
                     let timed = self.profile.begin(&command, &*self.backend)?;
                     command.run(&context)?;
+                    mapped_file::check(name, &mut lost)?;
                     self.profile.end(timed)?;
                     if awaited || self.waiters.load(Ordering::SeqCst) > 0 { self.backend.mark(ticket) } else { Ok(()) }
                 }));

@@ -3,6 +3,7 @@
 use super::backend::{Backend, HostMemory, PlainMemory};
 use super::command::Command;
 use super::held;
+use super::mapped_file::MappedFile;
 use super::memory::Storage;
 use super::queue::Queue;
 use super::read::ReadSlot;
@@ -10,7 +11,6 @@ use super::tensor::Tensor;
 use crate::budget::{Kind, Place, Reservation};
 use crate::error::{Error, Result};
 use crate::shape::Meta;
-use memmap2::MmapMut;
 use std::sync::Arc;
 
 /// Bytes of a call, with their room in the budget until they are copied.
@@ -50,7 +50,7 @@ impl HostValues {
 pub enum Source {
     Values(HostValues),
     /// A whole file, page by page as the copy comes to it.
-    File(MmapMut),
+    File(MappedFile),
     Transfer(Arc<Transfer>),
 }
 

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { crossEntropy, data, Device, LateError, tensor } from "../../../mod.ts";
-import { readHeader } from "../../../lib/data/open.ts";
+import { readHeader } from "../../../lib/data/cache_file.ts";
 import { writeFolder } from "../../support/image_files.ts";
 import { tempFolder } from "../../temp_folder.ts";
 

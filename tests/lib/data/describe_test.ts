@@ -1,7 +1,6 @@
 /** What is said of a data set. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { basename, join } from "@std/path";
-import { countsOf } from "../../../lib/data/describe.ts";
 import { data } from "../../../mod.ts";
 import { fixture, small, writeFolder } from "../../support/image_files.ts";
 import { gzip, tarOf } from "../../support/tar.ts";
@@ -53,13 +52,4 @@ Deno.test("describe: options that do not fit are refused before anything is made
   await refused(path, { archive: path }, `describe(): Expected \`archive\` with one of imagenette2, imagenette2-320, `);
   await refused("imagenette2", { archive: path }, `Expected \`archive\` as a file, got "${path}", which is none`);
   assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["pets"]);
-});
-
-Deno.test("countsOf: a thousand classes are counted in one pass over the paths", () => {
-  const folders = Array.from({ length: 1000 }, (_, at) => `class ${at}`);
-  const paths = Array.from({ length: 100_000 }, (_, at) => `train/class ${at % 999}/${at}.jpg`);
-  const start = performance.now();
-  const counts = countsOf(folders, paths);
-  assert(performance.now() - start < 2000);
-  assertEquals([counts[0], counts[998], counts[999]], [101, 100, 0]);
 });

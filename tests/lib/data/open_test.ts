@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { join } from "@std/path";
-import { readHeader } from "../../../lib/data/open.ts";
+import { readHeader } from "../../../lib/data/cache_file.ts";
 import { data, DataError, Device } from "../../../mod.ts";
 import { readSamples, sameImage } from "../../support/batches.ts";
 import { copies, fixture, middle, pixelsOf, small, writeFolder } from "../../support/image_files.ts";
@@ -37,8 +37,8 @@ Deno.test("open: a folder's classes, files, labels, and the middle of every imag
       const wanted = fixturesOf(part);
       assertEquals([set.length, set.imageShape, set.classes], [wanted.length, [size, size, 3], ["cat", "dog"]]);
       assertEquals(set.names, wanted.map(([path]) => path));
-      const { listing, ...source } = set.source!;
-      assertEquals([source, /^[0-9a-f]{64}$/.test(listing ?? "")], [{ name: "pets", sha256: null }, true]);
+      const { contents, ...source } = set.source!;
+      assertEquals([source, contents.length], [{ name: "pets", sha256: null, leftOut: {} }, 64]);
       for (const { index, label, image } of await readSamples(set.batches(3, { shuffle: false, crop: "centre" }))) {
         const [file, fixture] = wanted[index]!;
         assertEquals(label, file.split("/")[1] === "cat" ? 0 : 1);
@@ -67,9 +67,15 @@ Deno.test("open: a .tgz and a .tar hold what their folder holds, and say their S
     const parts: unknown[] = [];
     for (const set of [disposed.use(train), disposed.use(valid)]) {
       const sha256 = bytes && encodeHex(await crypto.subtle.digest("SHA-256", bytes));
-      const { listing, ...source } = set.source!;
-      assertEquals([source, listing !== undefined], [{ name, sha256 }, bytes === null]);
-      parts.push([set.classes, set.names, await readSamples(set.batches(2, { shuffle: false, crop: "centre" }))]);
+      const { contents, ...source } = set.source!;
+      assertEquals(source, { name, sha256, leftOut: {} });
+      // The same wherever they lie.
+      parts.push([
+        contents,
+        set.classes,
+        set.names,
+        await readSamples(set.batches(2, { shuffle: false, crop: "centre" })),
+      ]);
     }
     found.push(parts);
   }

@@ -58,7 +58,9 @@ Deno.test("data.open: no train/, no val/, and neither", async () => {
         ),
       ),
     );
-  await refused(without("train"), ["/set: Expected train/<class>/<image>.jpg (or .jpeg, .png), found no such folder"]);
+  await refused(without("train"), [
+    "/set: Expected train/<class>/<image>.jpg (or .jpeg, .png, .webp), found no such folder",
+  ]);
   await refused(without("val"), ["/set: Expected val/<class>/<image>.jpg"]);
   await refused(async (folder) => {
     await Deno.mkdir(join(folder, "set"));
@@ -121,10 +123,10 @@ Deno.test("data.open: an archive that is cut off is named, compressed or not", a
 Deno.test("data.open: a file that is no archive is named", async () => {
   const page = new TextEncoder().encode("<html>404 Not Found</html>\n".repeat(100));
   const wanted = "/set.tgz: Neither a folder, a .tgz nor a .tar of a data set";
-  await refused(archive("set.tgz", () => Promise.resolve(page)), [wanted]);
+  await refused(archive("set.tgz", () => Promise.resolve(page)), ["/set.tgz: A page of HTML or XML, no archive"]);
   await refused(archive("set.tgz", () => gzip(page)), [wanted]);
   await refused(archive("set.tgz", () => Promise.resolve(new Uint8Array(0))), ["/set.tgz: ", "it has no entries"]);
-  await refused(archive("photo.jpg", () => fixture("grey.jpg")), ["/photo.jpg: "]);
+  await refused(archive("photo.jpg", () => fixture("grey.jpg")), ["/photo.jpg: An image, no data set"]);
 });
 
 Deno.test("data.open: paths that leave the archive are refused by name", async () => {
@@ -162,11 +164,6 @@ Deno.test("data.open: a few bytes that unpack to millions are refused", async ()
   await refused(archive("set.tgz", async () => await gzip(await entriesAfter(bomb))), [
     "/set.tgz: Expected at most 200 bytes out for each byte in",
   ]);
-});
-
-Deno.test("data.open: an image twice in an archive is refused by name", async () => {
-  const again: TarEntry = ["set/val/dog/x.jpg", await fixture("grey.jpg")];
-  await refused(archive("set.tar", () => entriesAfter(again)), ["Expected every image once, got val/dog/x.jpg twice"]);
 });
 
 Deno.test("data.open: a damaged cache is not trusted, but made again", async () => {

@@ -1,5 +1,5 @@
 /** Decoding image files into the cache: what a caller is told, and how it can be ended. */
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { prepare } from "../../../lib/data/prepare.ts";
 import { data, DataError, Device } from "../../../mod.ts";
@@ -92,7 +92,8 @@ Deno.test("prepare: up to 1 % of images that cannot be read are left out, with a
     using disposed = new DisposableStack();
     assertEquals([disposed.use(train).length, disposed.use(valid).length], [120, 1]);
     assertEquals(train.names!.includes("train/a/broken.jpg"), false);
-    assertEquals(warnings.length, 1, time);
+    assertEquals(warnings.length, 2, time);
+    assertStringIncludes(warnings[1]!, "1 image of val is trained on too, the first: val/a/");
     const start = "1 of 121 images of train cannot be read and are left out, the first: train/a/broken.jpg: Truncated";
     assertEquals(warnings[0]!.slice(0, start.length), start);
   }

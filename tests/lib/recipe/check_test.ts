@@ -39,7 +39,11 @@ Deno.test("check() names the place that is wrong, what it must be and what it is
     [{ transforms: { normalize: { mean: [0], std: [0] } } }, "transforms.normalize", "each std above 0"],
     [{ ema: 1 }, "ema", "from 0 to 0.999999, got 1"],
     [{ device: "gpu" }, "device", "one of auto, cpu, cuda"],
-    [{ data: { shade: 1 } }, "data.shade", "Expected settings that imagenette2-320 has, limit, keep, got `data.shade`"],
+    [
+      { data: { shade: 1 } },
+      "data.shade",
+      "Expected settings that imagenette2-320 has, limit, keep, split, nested, maxUnreadable, got `data.shade`",
+    ],
     [{ sise: 3 }, "sise", "got `sise`: leave it out"],
   ];
   for (const [changes, path, message] of cases) {

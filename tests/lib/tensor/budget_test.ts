@@ -98,9 +98,12 @@ Deno.test("memory budget: kernels' buffers count too, and are refused late, with
 Deno.test("memory budget: holders tell weights, gradients, optimizer, data set and recorded steps apart", () => {
   using device = new Device("cpu", { threads: 1 });
   const held = (): MemoryHolders => device.stats().memory.holders;
-  using set = data.fromArrays({ images: new Uint8Array(64 * 1024), labels: [0], imageShape: [256, 256, 1], classes: 1 }, {
-    device,
-  });
+  using set = data.fromArrays(
+    { images: new Uint8Array(64 * 1024), labels: [0], imageShape: [256, 256, 1], classes: 1 },
+    {
+      device,
+    },
+  );
   assert(held().dataSet >= 64 * 1024 && held().results === 0, JSON.stringify(held()));
   using model = new nn.Linear(256, 256, { device, bias: false });
   assertEquals([held().weights, held().results], [256 * 1024, 0]);
@@ -134,10 +137,14 @@ Deno.test("memory budget: what does not fit into the process's is refused before
 });
 
 Deno.test("memory budget: bytes are numbers, or texts with units", () => {
-  for (const [memory, bytes] of [[1, 1], ["500M", 500 * MIB], ["1.5g", 1.5 * 2 ** 30], ["64K", 65536], ["7", 7]] as const) {
+  for (
+    const [memory, bytes] of [[1, 1], ["500M", 500 * MIB], ["1.5g", 1.5 * 2 ** 30], ["64K", 65536], ["7", 7]] as const
+  ) {
     assertEquals(bytesIn(memory), bytes);
   }
-  for (const memory of [0, -1, 1.5, NaN, Infinity, "", "M", "2GB", "0", null, true]) assertEquals(bytesIn(memory), undefined);
+  for (const memory of [0, -1, 1.5, NaN, Infinity, "", "M", "2GB", "0", null, true]) {
+    assertEquals(bytesIn(memory), undefined);
+  }
   assertEquals([1023, 1024, 3.5 * MIB, 2 ** 40].map(sizeText), ["1023 bytes", "1.0 KiB", "3.5 MiB", "1024.0 GiB"]);
   assertThrows(() => new Device("cpu", { memory: "much" }), RangeError, "Expected `memory`");
 });
@@ -151,11 +158,15 @@ Deno.test("memory budget: arrays that V8 refuses are an OutOfMemoryError", () =>
 Deno.test("memory budget: what is held back runs whole or not at all", async () => {
   using device = new Device("cpu", { threads: 1 });
   using x = tensor([1], undefined, { device });
-  assertThrows(() =>
-    device.queue.allOrNothing(() => {
-      x.assign(x.add(1));
-      throw new Error("on purpose");
-    }), Error, "on purpose");
+  assertThrows(
+    () =>
+      device.queue.allOrNothing(() => {
+        x.assign(x.add(1));
+        throw new Error("on purpose");
+      }),
+    Error,
+    "on purpose",
+  );
   assertEquals(await x.item(), 1);
   device.queue.allOrNothing(() => x.assign(x.add(1)));
   assertEquals(await x.item(), 2);

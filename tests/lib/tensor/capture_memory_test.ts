@@ -1,14 +1,6 @@
 /** The memory of captured steps: values in one arena for as long as they are needed, and nothing left to read by mistake. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import {
-  capture,
-  crossEntropy,
-  Device,
-  LateError,
-  StateError,
-  type Tensor,
-  tensor,
-} from "../../../mod.ts";
+import { capture, crossEntropy, Device, LateError, StateError, type Tensor, tensor } from "../../../mod.ts";
 import { injectOutOfMemory } from "../../../lib/ffi/native.ts";
 import { startTraining, trainSteps } from "../../support/mnist_steps.ts";
 

@@ -18,3 +18,16 @@ async function refuseEach(training: FaultyTraining, stride: number, first: numbe
   const tried = Math.ceil((allocations - first + 1) / stride);
   assert(refused > 0.5 * tried, `${refused} of ${tried} refusals were told`);
 }
+
+const trainings: Readonly<Record<string, FaultyTraining>> = {
+  "recorded, Ranger": { capture: true, optimizer: optim.ranger() },
+  "call by call, AdamW": { capture: false, optimizer: optim.adamw() },
+  "recorded, Muon beside AdamW": { capture: true, optimizer: optim.together(optim.muon(), optim.adamw()) },
+};
+
+for (const [name, training] of Object.entries(trainings)) {
+  Deno.test(`memory faults: any allocation may be refused, some of them: ${name}`, () => refuseEach(training, 7, 3));
+  long(`memory faults: each allocation refused in turn: ${name}`, "hundreds of trainings", () => {
+    return refuseEach(training, 1, 1);
+  });
+}

@@ -1,5 +1,6 @@
 use super::*;
 use crate::image::Image;
+use crate::image::job::{Fault, Job, Made};
 use crate::image::source::Place;
 use crate::image::source::testing::Temp;
 use std::fs;
@@ -8,12 +9,14 @@ use std::fs;
 fn made(temp: &Temp) -> (std::path::PathBuf, Vec<u8>) {
     let mut writer = CacheWriter::create(temp, "val.pixels").unwrap();
     for (class, size) in [("b", 3), ("a", 5)] {
-        let place = Place { split: Split::Val, class: class.into(), file: "1.png".into() };
+        let place = Place { split: Split::Val, class: class.into(), file: "1.png".into(), folder: Some("val") };
         let pixels = vec![size as u8; size * size * 3];
-        writer.add(place, Ok((Image { height: size, width: size, pixels }, [2 * size, size]))).unwrap();
+        let image = Image { height: size, width: size, pixels };
+        let made = Made { image, source: [2 * size, size], damage: None };
+        writer.add(place, [size as u8; DIGEST], Ok(made)).unwrap();
     }
     assert!(temp.names("").contains(&format!("val.pixels.{}-0.partial", std::process::id())));
-    let classes = ["a".to_string(), "b".to_string()];
+    let classes = ["a".into(), "b".into()];
     let about = About {
         key: "key",
         source_kind: "folder",
@@ -23,6 +26,8 @@ fn made(temp: &Temp) -> (std::path::PathBuf, Vec<u8>) {
         split: "val",
         size: 0,
         classes: &classes,
+        left_out: &[],
+        linked: 0,
     };
     writer.finish(&about).unwrap();
     let path = writer.commit().unwrap();
@@ -59,14 +64,16 @@ fn what_was_written_is_read() {
     let table: Vec<u8> = [[0, 27, 5, 5], [0, 0, 3, 3]].concat().into_iter().flat_map(i32::to_le_bytes).collect();
     assert_eq!(cache.part(Part::Table), table);
     assert_eq!(cache.part(Part::Labels), [0, 0, 0, 0, 1, 0, 0, 0]);
-    assert_eq!((cache.part(Part::Pixels).len(), cache.part(Part::Pixels)[27]), (PAGE, 5));
+    let pixels = cache.map_pixels().unwrap();
+    assert_eq!((pixels.len(), pixels[27]), (PAGE, 5));
+    assert_eq!(cache.part(Part::Digests), [[5; DIGEST], [3; DIGEST]].concat());
+    assert_eq!(cache.part(Part::Sums), sums::xxh64(&pixels).to_le_bytes());
     let header = std::str::from_utf8(cache.part(Part::Header)).unwrap();
     assert!(
         header.starts_with("{\"format\":\"libtrain pixels\"") && header.contains("\"name\":\"a \\\"name\\\"\""),
         "{header}"
     );
     assert!(header.contains("\"heights\":[6,10,10],\"widths\":[3,5,5]"), "{header}");
-    assert_eq!(cache.range(Part::Table).start % 64, 0);
 }
 
 #[test]
@@ -117,4 +124,48 @@ fn another_process_at_work_is_left_alone() {
     assert_eq!(temp.names("").len(), 1);
     drop(second);
     assert_eq!(temp.names("").len(), 0);
+}
+
+/// What the check of a cache comes to, once it has come to something.
+fn checked(job: &Job) -> std::result::Result<String, Fault> {
+    loop {
+        if let Some(outcome) = job.look(|_, outcome| outcome.cloned()) {
+            return outcome;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+fn writable(path: &std::path::Path) -> fs::File {
+    let mut rights = fs::metadata(path).unwrap().permissions();
+    #[expect(clippy::permissions_set_readonly_false, reason = "a file of the test alone")]
+    rights.set_readonly(false);
+    fs::set_permissions(path, rights).unwrap();
+    fs::File::options().write(true).open(path).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_pixels_are_checked_in_the_background_and_again_where_the_file_changes() {
+    use std::os::unix::fs::FileExt;
+    let temp = Temp::create();
+    let (path, _) = made(&temp);
+    let cache = Cache::open(&path).unwrap();
+    let job = Job::watch(Watched::new(&cache).unwrap()).unwrap();
+    assert_eq!(checked(&job), Ok(String::new()));
+    // Only touched: read again, and found whole.
+    let file = writable(&path);
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(checked(&job), Ok(String::new()));
+    let error = |job: &Job| checked(job).unwrap_err().to_string();
+    let is = format!("The cache \"{}\" is damaged: ", path.display());
+    file.write_at(&[9], PAGE as u64 + 30).unwrap();
+    let wanted = format!("{is}its pixels are not those that were written: remove it, and it is made again");
+    assert_eq!(error(&job), wanted);
+    // Found at opening too, which looks at no pixels itself.
+    let again = Job::watch(Watched::new(&Cache::open(&path).unwrap()).unwrap()).unwrap();
+    assert_eq!(error(&again), wanted);
+    let bytes = cache.bytes();
+    file.set_len(PAGE as u64).unwrap();
+    assert_eq!(error(&job), format!("{is}it had {bytes} bytes, and now {PAGE}: remove it, and it is made again"));
 }

@@ -1,10 +1,14 @@
 //! Writing a cache file: under another name until it is complete, so that nobody ever sees half of one.
 
-use super::{NUMBERS, PAGE, Preamble, SUM, VERSION, hex, sum_of};
-use crate::image::Image;
-use crate::image::job::{Fault, Sized};
+use super::sums::Sums;
+use super::{DIGEST, NUMBERS, PAGE, Preamble, SUM, VERSION, hex, sum_of};
+use crate::image::job::{Fault, Made};
 use crate::image::source::Place;
+use crate::image::source::left_out::LeftOut;
+use crate::image::source::name::Name;
 use crate::json::{Object, array, strings};
+use crate::shown::shown;
+use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -22,7 +26,11 @@ pub struct About<'a> {
     pub split: &'a str,
     pub size: usize,
     /// Sorted.
-    pub classes: &'a [String],
+    pub classes: &'a [Name],
+    /// What of the source is no image of the data set.
+    pub left_out: &'a [LeftOut],
+    /// Files and folders that links led to.
+    pub linked: u64,
 }
 
 struct Row {
@@ -32,6 +40,14 @@ struct Row {
     width: usize,
     /// Height and width of the file's own image.
     source: [usize; 2],
+    digest: [u8; DIGEST],
+}
+
+/// An image file with what is wrong with it.
+pub struct Flawed {
+    pub place: Place,
+    pub reason: String,
+    digest: [u8; DIGEST],
 }
 
 /// A cache file in the making; dropped before [`CacheWriter::commit`] it leaves nothing behind.
@@ -41,7 +57,9 @@ pub struct CacheWriter {
     target: PathBuf,
     pixel_bytes: u64,
     rows: Vec<Row>,
-    unreadable: Vec<(Place, String)>,
+    unreadable: Vec<Flawed>,
+    damaged: Vec<(Place, String)>,
+    sums: Sums,
     committed: bool,
 }
 
@@ -72,23 +90,28 @@ impl CacheWriter {
 
     fn over(file: File, partial: PathBuf, target: PathBuf) -> CacheWriter {
         let file = BufWriter::with_capacity(1 << 20, file);
-        let (rows, unreadable) = (Vec::new(), Vec::new());
-        CacheWriter { file, partial, target, pixel_bytes: 0, rows, unreadable, committed: false }
+        let (rows, unreadable, damaged, sums) = (Vec::new(), Vec::new(), Vec::new(), Sums::default());
+        CacheWriter { file, partial, target, pixel_bytes: 0, rows, unreadable, damaged, sums, committed: false }
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.file.write_all(bytes).map_err(|error| Fault::file(&self.target, &error))
     }
 
-    /// Adds an image, or the reason why there is none.
-    pub fn add(&mut self, place: Place, image: Result<Sized, String>) -> Result<(), Fault> {
+    /// Adds an image, or the reason why there is none; `digest` is its file's.
+    pub fn add(&mut self, place: Place, digest: [u8; DIGEST], image: Result<Made, String>) -> Result<(), Fault> {
         match image {
-            Ok((Image { height, width, pixels }, source)) => {
-                self.put(&pixels)?;
-                self.rows.push(Row { place, offset: self.pixel_bytes, height, width, source });
-                self.pixel_bytes += pixels.len() as u64;
+            Ok(Made { image, source, damage }) => {
+                self.put(&image.pixels)?;
+                self.sums.add(&image.pixels);
+                if let Some(damage) = damage {
+                    self.damaged.push((place.clone(), damage));
+                }
+                let (height, width) = (image.height, image.width);
+                self.rows.push(Row { place, offset: self.pixel_bytes, height, width, source, digest });
+                self.pixel_bytes += image.pixels.len() as u64;
             }
-            Err(reason) => self.unreadable.push((place, reason)),
+            Err(reason) => self.unreadable.push(Flawed { place, reason, digest }),
         }
         Ok(())
     }
@@ -97,21 +120,24 @@ impl CacheWriter {
         self.rows.len()
     }
 
-    pub fn unreadable(&self) -> &[(Place, String)] {
+    pub fn unreadable(&self) -> &[Flawed] {
         &self.unreadable
     }
 
     /// The classes of the images.
-    pub fn classes(&self) -> impl Iterator<Item = &str> {
-        self.rows.iter().map(|row| row.place.class.as_str())
+    pub fn classes(&self) -> impl Iterator<Item = &Name> {
+        self.rows.iter().map(|row| &row.place.class)
     }
 
     /// Writes what comes after the pixels and everything to disk; the name is still the unfinished one.
     pub fn finish(&mut self, about: &About) -> Result<(), Fault> {
         self.rows.sort_by(|a, b| a.place.cmp(&b.place));
-        self.unreadable.sort_by(|a, b| a.0.cmp(&b.0));
+        self.unreadable.sort_by(|a, b| a.place.cmp(&b.place));
+        self.damaged.sort();
         let padding = self.pixel_bytes.next_multiple_of(PAGE as u64) - self.pixel_bytes;
-        self.put(&vec![0; padding as usize])?;
+        let padding = vec![0; padding as usize];
+        self.put(&padding)?;
+        self.sums.add(&padding);
         let header = self.header(about);
         let mut tail = Vec::new();
         for row in &self.rows {
@@ -122,9 +148,14 @@ impl CacheWriter {
         let labels_at = tail.len();
         for row in &self.rows {
             let label = about.classes.binary_search(&row.place.class);
-            let label = label.map_err(|_| Fault::data(format!("{}: not one of the classes", row.place.path())))?;
+            let label =
+                label.map_err(|_| Fault::data(format!("{}: not one of the classes", shown(&row.place.path()))))?;
             tail.extend_from_slice(&(label as u32).to_le_bytes());
         }
+        let digests_at = tail.len();
+        self.rows.iter().for_each(|row| tail.extend_from_slice(&row.digest));
+        let sums_at = tail.len();
+        self.sums.finish().iter().for_each(|sum| tail.extend_from_slice(&sum.to_le_bytes()));
         let header_at = tail.len();
         tail.extend_from_slice(header.as_bytes());
         let table_at = (PAGE as u64 + self.pixel_bytes).next_multiple_of(PAGE as u64);
@@ -135,9 +166,12 @@ impl CacheWriter {
             images: self.rows.len() as u64,
             classes: about.classes.len() as u64,
             unreadable: self.unreadable.len() as u64,
+            damaged: self.damaged.len() as u64,
             size: about.size as u64,
             table_at,
             labels_at: table_at + labels_at as u64,
+            digests_at: table_at + digests_at as u64,
+            sums_at: table_at + sums_at as u64,
             header_at: table_at + header_at as u64,
             header_bytes: header.len() as u64,
         };
@@ -172,10 +206,10 @@ impl CacheWriter {
 
     fn header(&self, about: &About) -> String {
         let paths: Vec<_> = self.rows.iter().map(|row| row.place.path()).collect();
-        let unreadable = self
-            .unreadable
-            .iter()
-            .map(|(place, reason)| Object::new().text("path", &place.path()).text("reason", reason).end());
+        let flaw = |place: &Place, reason: &str| Object::new().text("path", &place.path()).text("reason", reason).end();
+        let unreadable = self.unreadable.iter().map(|flawed| flaw(&flawed.place, &flawed.reason));
+        let damaged = self.damaged.iter().map(|(place, reason)| flaw(place, reason));
+        let classes: Vec<_> = about.classes.iter().map(Name::text).collect();
         let source = Object::new()
             .text("kind", about.source_kind)
             .text("name", about.source_name)
@@ -191,10 +225,37 @@ impl CacheWriter {
             .value("size", about.size)
             .value("heights", heights)
             .value("widths", widths)
-            .value("classes", strings(about.classes.iter().map(|class| &**class)))
+            .text("contents", &self.contents())
+            .value("counts", array(about.classes.iter().map(|class| self.count_of(class))))
+            .value("classes", strings(classes.iter().map(|class| &**class)))
             .value("paths", strings(paths.iter().map(|path| &**path)))
             .value("unreadable", array(unreadable))
+            .value("damaged", array(damaged))
+            .value("leftOut", array(about.left_out.iter().map(LeftOut::json)))
+            .value("linked", about.linked)
             .end()
+    }
+
+    /// Images of a class; the rows are sorted.
+    fn count_of(&self, class: &Name) -> usize {
+        let before =
+            |end: bool| self.rows.partition_point(|row| row.place.class < *class || end && row.place.class == *class);
+        before(true) - before(false)
+    }
+
+    /// A SHA-256 over paths and digests of all images: the same wherever they lie, and whenever they were written.
+    fn contents(&self) -> String {
+        let read = self.rows.iter().map(|row| (&row.place, &row.digest));
+        let rest = self.unreadable.iter().map(|flawed| (&flawed.place, &flawed.digest));
+        let mut all: Vec<_> = read.chain(rest).collect();
+        all.sort();
+        let mut hash = Sha256::new();
+        for (place, digest) in all {
+            hash.update(place.class.join(&place.file).bytes());
+            hash.update([0]);
+            hash.update(digest);
+        }
+        hex(&hash.finalize())
     }
 }
 
@@ -215,8 +276,7 @@ impl Drop for CacheWriter {
     }
 }
 
-/// Takes the rights to write away: a process that reads the mapping of a file that was cut off is killed by the system.
-/// Drives without such rights go without. Windows cuts off no file that is mapped, and replaces none that may only be read.
+/// Takes the rights to write away, so that nobody writes to it by mistake. Drives without such rights go without. Windows cuts off no file that is mapped, and replaces none that may only be read.
 fn protect(file: &File) {
     if cfg!(windows) {
         return;
@@ -246,6 +306,7 @@ fn sweep(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Image;
     use crate::image::source::Split;
 
     #[test]
@@ -254,9 +315,10 @@ mod tests {
         let partial = std::env::temp_dir().join(format!("libtrain-full-{}{PARTIAL}", std::process::id()));
         fs::write(&partial, "").unwrap();
         let mut writer = CacheWriter::over(full, partial.clone(), PathBuf::from("train.pixels"));
-        let place = Place { split: Split::Train, class: "a".into(), file: "b.png".into() };
+        let place = Place { split: Split::Train, class: "a".into(), file: "b.png".into(), folder: None };
         let image = Image { height: 1000, width: 1000, pixels: vec![7; 3_000_000] };
-        let fault = writer.add(place, Ok((image, [1000, 1000]))).unwrap_err();
+        let made = Made { image, source: [1000, 1000], damage: None };
+        let fault = writer.add(place, [0; DIGEST], Ok(made)).unwrap_err();
         assert_eq!(fault.to_string(), "train.pixels: The disk is full");
         drop(writer);
         assert!(!partial.exists());

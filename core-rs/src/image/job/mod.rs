@@ -1,21 +1,25 @@
 //! Preparing a data set: from an archive or a folder to cache files, on threads of its own.
 
+mod classes;
 mod order;
 mod prepare;
 #[cfg(test)]
 mod tests;
 
-pub use order::Sized;
-pub use prepare::Options;
+pub use order::Made;
+pub use prepare::{Most, Options};
 
+use super::cache::Watched;
+use super::source::regular::Stamp;
 use crate::error::{Error, Result};
 use crate::runtime::queue::panic_message;
+use crate::shown::shown;
 use std::fmt;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Why a job ended without a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +43,7 @@ impl Fault {
             ErrorKind::NotFound => "There is no such file or folder".to_string(),
             _ => error.to_string(),
         };
-        Fault::Bad(format!("{}: {reason}", path.display()))
+        Fault::Bad(format!("{}: {reason}", shown(&path.to_string_lossy())))
     }
 }
 
@@ -117,44 +121,95 @@ impl Progress {
 #[derive(Default)]
 struct Shared {
     progress: Progress,
-    outcome: OnceLock<std::result::Result<String, Fault>>,
+    outcome: OnceLock<Outcome>,
 }
 
+/// What a job came to.
+pub type Outcome = std::result::Result<String, Fault>;
+
 /// A job that runs, or has run; dropping it cancels it.
-pub struct Job(Arc<Shared>);
+pub struct Job {
+    running: Mutex<Arc<Shared>>,
+    /// What a check is of, and what the file was when it began; it begins anew where that changes.
+    watched: Option<(Arc<Watched>, Mutex<Stamp>)>,
+}
 
 impl Job {
     /// Starts to prepare a data set.
     pub fn start(options: Options) -> Result<Job> {
-        let shared = Arc::new(Shared::default());
-        let running = shared.clone();
-        let work = move || {
-            let progress = &running.progress;
-            let result = catch_unwind(AssertUnwindSafe(|| prepare::prepare(&options, progress)));
-            let result = result.unwrap_or_else(|panic| Err(Fault::Panic(panic_message(&*panic))));
-            // However it shows, it is the cancelling that ended it.
-            let result = if progress.is_cancelled() { result.map_err(|_| Fault::Cancelled) } else { result };
-            let _ = running.outcome.set(result);
-        };
-        std::thread::Builder::new()
-            .name("libtrain-data".to_string())
-            .spawn(work)
-            .map_err(|error| Error::state("image_job_start", format!("The system refused a thread ({error})")))?;
-        Ok(Job(shared))
+        let shared = spawn("image_job_start", "libtrain-data", move |progress| prepare::prepare(&options, progress))?;
+        Ok(Job { running: Mutex::new(shared), watched: None })
     }
 
-    pub fn progress(&self) -> &Progress {
-        &self.0.progress
+    /// Starts to check the pixels of a cache, which is watched from then on.
+    pub fn watch(watched: Watched) -> Result<Job> {
+        let watched = Arc::new(watched);
+        let stamp = watched.look().map_err(|fault| Error::data("image_cache_open", fault.to_string()))?;
+        let shared = verify(watched.clone())?;
+        Ok(Job { running: Mutex::new(shared), watched: Some((watched, Mutex::new(stamp))) })
     }
 
-    /// What it came to: a JSON text about the files, or why there are none; `None` while it runs.
-    pub fn outcome(&self) -> Option<&std::result::Result<String, Fault>> {
-        self.0.outcome.get()
+    fn running(&self) -> Arc<Shared> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    pub fn cancel(&self) {
+        self.running().progress.cancel();
+    }
+
+    /// Hands over how far it is and what it came to: a JSON text about the files, or why there are none; `None` while it runs.
+    pub fn look<T>(&self, take: impl FnOnce(&Progress, Option<&Outcome>) -> T) -> T {
+        if let Some((watched, before)) = &self.watched {
+            let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+            match watched.look() {
+                Err(fault) => return take(&self.running().progress, Some(&Err(fault))),
+                // Written to, or only touched: its pixels say which.
+                Ok(now) if now != *before && !matches!(self.running().outcome.get(), Some(Err(_))) => {
+                    *before = now;
+                    if let Ok(anew) = verify(watched.clone()) {
+                        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                        running.progress.cancel();
+                        *running = anew;
+                    }
+                }
+                Ok(_) => {}
+            }
+        }
+        let running = self.running();
+        take(&running.progress, running.outcome.get())
+    }
+}
+
+fn verify(watched: Arc<Watched>) -> Result<Arc<Shared>> {
+    let check = move |progress: &Progress| watched.verify(progress).map(|()| String::new());
+    spawn("image_cache_open", "libtrain-check", check)
+}
+
+/// Runs work on a thread of its own.
+fn spawn(
+    op: &'static str,
+    name: &str,
+    work: impl FnOnce(&Progress) -> Outcome + Send + 'static,
+) -> Result<Arc<Shared>> {
+    let shared = Arc::new(Shared::default());
+    let running = shared.clone();
+    let whole = move || {
+        let progress = &running.progress;
+        let result = catch_unwind(AssertUnwindSafe(|| work(progress)));
+        let result = result.unwrap_or_else(|panic| Err(Fault::Panic(panic_message(&*panic))));
+        // However it shows, it is the cancelling that ended it.
+        let result = if progress.is_cancelled() { result.map_err(|_| Fault::Cancelled) } else { result };
+        let _ = running.outcome.set(result);
+    };
+    std::thread::Builder::new()
+        .name(name.to_string())
+        .spawn(whole)
+        .map_err(|error| Error::state(op, format!("The system refused a thread ({error})")))?;
+    Ok(shared)
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.0.progress.cancel();
+        self.cancel();
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{Fault, Progress};
 use crate::image::Image;
-use crate::image::cache::CacheWriter;
+use crate::image::cache::{CacheWriter, DIGEST};
 use crate::image::source::Place;
+use crate::shown::shown;
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,14 +16,25 @@ const AHEAD: u64 = 16;
 /// Bytes of decoded images that may wait for their turn, besides the one that each thread has in hand.
 const WAITING: usize = 256 << 20;
 
-/// An image as the cache keeps it, and its file's own height and width.
-pub type Sized = (Image, [usize; 2]);
+/// An image as the cache keeps it.
+pub struct Made {
+    pub image: Image,
+    /// Height and width of the file's own.
+    pub source: [usize; 2],
+    /// What is wrong with the file, where it could be read all the same.
+    pub damage: Option<String>,
+}
 
 /// What became of one image file.
-pub type Decoded = (Place, Result<Sized, String>);
+pub struct Decoded {
+    pub place: Place,
+    /// Of the file's bytes; zeros where there are none.
+    pub digest: [u8; DIGEST],
+    pub image: Result<Made, String>,
+}
 
-/// The files of the two splits, those that are being made.
-pub type Writers = [Option<CacheWriter>; 2];
+/// The files of the parts, those that are being made.
+pub type Writers = [Option<CacheWriter>; 3];
 
 struct State {
     /// The number of the image to write next.
@@ -41,6 +53,8 @@ pub struct Order<'a> {
     ahead: u64,
     most_bytes: usize,
     strict: bool,
+    /// Set with the fault: read by those who decode, again and again.
+    over: AtomicBool,
     progress: &'a Progress,
 }
 
@@ -48,7 +62,8 @@ impl<'a> Order<'a> {
     pub fn new(writers: Writers, threads: usize, strict: bool, progress: &'a Progress) -> Order<'a> {
         let state = State { next: 0, waiting: BTreeMap::new(), waiting_bytes: 0, writers, fault: None };
         let ahead = AHEAD * threads as u64;
-        Order { state: Mutex::new(state), moved: Condvar::new(), ahead, most_bytes: WAITING, strict, progress }
+        let over = AtomicBool::new(false);
+        Order { state: Mutex::new(state), moved: Condvar::new(), ahead, most_bytes: WAITING, strict, over, progress }
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -76,14 +91,9 @@ impl<'a> Order<'a> {
         wait.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Whether the images still on their way are wanted.
+    /// Whether the images still on their way are of no use any more: asked within a decode, so without the lock.
     pub fn is_over(&self) -> bool {
-        self.progress.is_cancelled() || self.locked().fault.is_some()
-    }
-
-    /// Whether the job is cancelled: asked within a decode, so without the lock.
-    pub fn is_cancelled(&self) -> bool {
-        self.progress.is_cancelled()
+        self.progress.is_cancelled() || self.over.load(Ordering::Relaxed)
     }
 
     /// Takes image `number`, and writes all whose turn has come. Waits while too many bytes wait before it.
@@ -104,27 +114,29 @@ impl<'a> Order<'a> {
             let Some(decoded) = state.waiting.remove(&next) else { break };
             state.next += 1;
             state.waiting_bytes -= pixel_bytes(&decoded);
-            let (place, image) = decoded;
-            if let Err(fault) = self.write(&mut state.writers, place, image) {
+            if let Err(fault) = self.write(&mut state.writers, decoded) {
+                self.over.store(true, Ordering::Relaxed);
                 state.fault = Some(fault);
             }
         }
         self.moved.notify_all();
     }
 
-    fn write(&self, writers: &mut Writers, place: Place, image: Result<Sized, String>) -> Result<(), Fault> {
+    fn write(&self, writers: &mut Writers, Decoded { place, digest, image }: Decoded) -> Result<(), Fault> {
+        let refused = |reason: &str| Err(Fault::data(format!("{}: {reason}", shown(&place.path()))));
         match &image {
-            Ok((image, _)) => {
+            Ok(Made { damage: Some(damage), .. }) if self.strict => return refused(&format!("Damaged: {damage}")),
+            Ok(Made { image, .. }) => {
                 self.progress.decoded.fetch_add(1, Ordering::Relaxed);
                 self.progress.written.fetch_add(image.pixels.len() as u64, Ordering::Relaxed);
             }
-            Err(reason) if self.strict => return Err(Fault::data(format!("{}: {reason}", place.path()))),
+            Err(reason) if self.strict => return refused(reason),
             Err(_) => {
                 self.progress.failed.fetch_add(1, Ordering::Relaxed);
             }
         }
         let writer = writers[place.split as usize].as_mut().expect("only images of files in the making are decoded");
-        writer.add(place, image)
+        writer.add(place, digest, image)
     }
 
     /// The files, once every image is written.
@@ -138,8 +150,8 @@ impl<'a> Order<'a> {
     }
 }
 
-fn pixel_bytes((_, image): &Decoded) -> usize {
-    image.as_ref().map_or(0, |(image, _)| image.pixels.len())
+fn pixel_bytes(Decoded { image, .. }: &Decoded) -> usize {
+    image.as_ref().map_or(0, |made| made.image.pixels.len())
 }
 
 #[cfg(test)]
@@ -151,13 +163,15 @@ mod tests {
 
     /// 300 bytes of pixels.
     fn image(number: u64) -> Decoded {
-        let place = Place { split: Split::Val, class: "a".into(), file: format!("{number}.png") };
-        (place, Ok((Image { height: 10, width: 10, pixels: vec![0; 300] }, [10, 10])))
+        let file = format!("{number}.png").as_str().into();
+        let place = Place { split: Split::Val, class: "a".into(), file, folder: Some("val") };
+        let image = Image { height: 10, width: 10, pixels: vec![0; 300] };
+        Decoded { place, digest: [0; DIGEST], image: Ok(Made { image, source: [10, 10], damage: None }) }
     }
 
     fn order<'a>(temp: &Temp, progress: &'a Progress) -> Order<'a> {
         let writer = CacheWriter::create(temp, "val.pixels").unwrap();
-        Order { most_bytes: 500, ..Order::new([None, Some(writer)], 4, false, progress) }
+        Order { most_bytes: 500, ..Order::new([None, Some(writer), None], 4, false, progress) }
     }
 
     #[test]
@@ -172,7 +186,7 @@ mod tests {
             order.put(0, image(0));
         });
         assert_eq!(order.locked().waiting_bytes, 0);
-        let [_, writer] = order.finish().unwrap();
+        let [_, writer, _] = order.finish().unwrap();
         assert_eq!(writer.unwrap().images(), 3);
     }
 

@@ -1,99 +1,106 @@
-//! A data set in a folder.
+//! A data set in a folder. Links are followed, as torchvision and fastai follow them.
 
-use super::{Contents, Found, Place, Receiver, Split};
+use super::layout::{self, Listing, Search};
+use super::left_out::Reason;
+use super::name::Name;
+use super::regular::{Stamp, check_bytes};
+use super::tree::{Child, Kind, Tree};
+use super::{Contents, Receiver};
 use crate::image::job::{Fault, Progress};
-use crate::image::limits;
 use sha2::{Digest, Sha256};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
-/// A file of the data set, as it was listed.
-struct File {
-    place: Place,
+/// A file as it was listed.
+pub struct FoundFile {
     path: PathBuf,
-    bytes: u64,
+    stamp: Stamp,
 }
 
-/// The listed files, sorted, and the class folders.
+/// The listed files.
 pub struct Folder {
-    files: Vec<File>,
-    classes: Vec<Place>,
-    /// SHA-256 over every file's path, size and time of change: the contents are not read for it.
+    pub listing: Listing<FoundFile>,
+    /// SHA-256 over every image's path, size, times of change and number: the contents are not read for it.
     pub key: [u8; 32],
-    /// Bytes of the files in all.
+    /// Bytes of the images in all.
     pub bytes: u64,
+}
+
+/// A folder of the system.
+struct OnDisk(PathBuf);
+
+impl Tree for OnDisk {
+    type Folder = PathBuf;
+    type File = FoundFile;
+
+    fn root(&self) -> PathBuf {
+        self.0.clone()
+    }
+
+    fn children(&self, folder: &PathBuf) -> Result<Vec<Child<Self>>, String> {
+        let failed = |error: std::io::Error| error.to_string();
+        let mut children = Vec::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            let linked = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let kind = match fs::metadata(&path) {
+                Ok(about) if about.is_dir() => Kind::Folder(path),
+                Ok(about) if about.is_file() => Kind::File(FoundFile { path, stamp: Stamp::of(&about) }),
+                Ok(_) => Kind::Lost(Reason::Special),
+                Err(_) if linked => Kind::Lost(Reason::Link),
+                Err(_) => Kind::Lost(Reason::Unreadable),
+            };
+            children.push(Child { name: Name::of(&entry.file_name()), kind, linked });
+        }
+        Ok(children)
+    }
+
+    fn identity(&self, folder: &PathBuf) -> Result<[u64; 2], String> {
+        let about = fs::metadata(folder).map_err(|error| error.to_string())?;
+        Ok(identity_of(folder, &about))
+    }
+}
+
+#[cfg(unix)]
+fn identity_of(_: &Path, about: &Metadata) -> [u64; 2] {
+    use std::os::unix::fs::MetadataExt;
+    [about.dev(), about.ino()]
+}
+
+#[cfg(not(unix))]
+fn identity_of(folder: &Path, _: &Metadata) -> [u64; 2] {
+    let path = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let sum = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    [0, 8].map(|at| u64::from_be_bytes(sum[at..at + 8].try_into().expect("eight bytes")))
 }
 
 impl Folder {
     /// Lists `root`.
-    pub fn list(root: &Path, progress: &Progress) -> Result<Folder, Fault> {
-        let mut folder = Folder { files: Vec::new(), classes: Vec::new(), key: [0; 32], bytes: 0 };
-        let mut listed = Vec::new();
-        for split in Split::ALL {
-            let path = root.join(split.name());
-            if !path.is_dir() {
-                continue;
-            }
-            for (class, path) in entries(&path)? {
-                let Some((_, place)) = Place::of_folder(&[split.name(), &class]) else { continue };
-                if !path.is_dir() {
-                    continue;
-                }
-                folder.classes.push(place);
-                for (name, path) in entries(&path)? {
-                    progress.check()?;
-                    let Some((_, place)) = Place::of_file(&[split.name(), &class, &name]) else { continue };
-                    let about = fs::metadata(&path).map_err(|error| Fault::file(&path, &error))?;
-                    if !about.is_file() {
-                        continue;
-                    }
-                    let changed = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-                    listed.push((changed.map_or(0, |time| time.as_nanos()), File { place, path, bytes: about.len() }));
-                }
-            }
+    pub fn list(root: &Path, search: &Search) -> Result<Folder, Fault> {
+        let listing = layout::list(&OnDisk(root.to_path_buf()), search)?;
+        let (mut hash, mut bytes) = (Sha256::new(), 0);
+        for (place, file) in &listing.images {
+            let Stamp { bytes: size, modified, changed, number } = file.stamp;
+            hash.update(place.split.name());
+            hash.update(place.class.join(&place.file).bytes());
+            hash.update(format!("\0{size}\0{modified}\0{changed}\0{number}\n"));
+            bytes += size;
         }
-        listed.sort_by(|a, b| a.1.place.cmp(&b.1.place));
-        let mut hash = Sha256::new();
-        for (changed, file) in listed {
-            hash.update(format!("{}\0{}\0{changed}\n", file.place.path(), file.bytes));
-            folder.bytes += file.bytes;
-            folder.files.push(file);
-        }
-        folder.key = hash.finalize().into();
-        Ok(folder)
+        Ok(Folder { listing, key: hash.finalize().into(), bytes })
     }
 
-    /// Hands everything over; the files' contents are left to the threads that decode them.
-    pub fn read(self, progress: &Progress, receive: &mut Receiver) -> Result<(), Fault> {
-        for class in self.classes {
-            receive(Found::Class(class))?;
-        }
-        for file in self.files {
+    /// Hands every image over; the files' contents are left to the threads that decode them.
+    pub fn read(files: Listing<FoundFile>, progress: &Progress, receive: &mut Receiver) -> Result<(), Fault> {
+        for (place, file) in files.images {
             progress.add_entry();
-            progress.add_bytes(file.bytes);
-            if file.bytes > limits::FILE_BYTES {
-                return Err(Fault::data(format!(
-                    "{}: Expected a file of at most {} bytes, got {}",
-                    file.place.path(),
-                    limits::FILE_BYTES,
-                    file.bytes
-                )));
-            }
-            receive(Found::Image(file.place, Contents::Path(file.path, file.bytes)))?;
+            progress.add_bytes(file.stamp.bytes);
+            let contents = match check_bytes(file.stamp.bytes) {
+                Ok(()) => Contents::Path(file.path, file.stamp),
+                Err(reason) => Contents::Refused(reason),
+            };
+            receive(place, contents)?;
         }
         Ok(())
     }
-}
-
-/// The entries of a folder by name; names that are not Unicode are left out.
-fn entries(path: &Path) -> Result<Vec<(String, PathBuf)>, Fault> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(path).map_err(|error| Fault::file(path, &error))? {
-        let entry = entry.map_err(|error| Fault::file(path, &error))?;
-        if let Ok(name) = entry.file_name().into_string() {
-            found.push((name, entry.path()));
-        }
-    }
-    Ok(found)
 }

@@ -1,26 +1,36 @@
-//! Reads a tar stream (POSIX ustar and pax, GNU long names) and refuses what has no place in a data set: links, devices,
-//! sparse files, absolute paths and `..`. Nothing is ever written under a name from an archive; such entries are refused
-//! because an archive that has them is not what it says it is.
+//! Reads a tar stream: POSIX ustar and pax, GNU long names. Nothing is ever written under a name from it; one that has
+//! absolute paths or `..` is refused, because an archive that has them is not what it says it is.
 
+use super::name::Name;
+use crate::shown::shown;
 use std::io::{self, ErrorKind, Read};
 
-const BLOCK: usize = 512;
+/// Bytes of a header; contents are padded to whole ones.
+pub const BLOCK: usize = 512;
 
 /// Bytes of a pax header or a long name.
 const EXTENSION_BYTES: u64 = 64 * 1024;
 
 /// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     File,
     Folder,
+    /// The same file as an earlier entry, by that one's path.
+    HardLink(Vec<Name>),
+    /// A path as it stands in the link.
+    Link(Name),
+    /// A device, a pipe, a file with holes, or what no standard knows.
+    Special,
 }
 
 /// A file or folder, with its path in parts.
 #[derive(Debug)]
 pub struct Entry {
     pub kind: Kind,
-    pub parts: Vec<String>,
+    pub parts: Vec<Name>,
+    /// Bytes of a file.
+    pub size: u64,
 }
 
 /// A tar stream; errors are text that says what is wrong.
@@ -34,11 +44,13 @@ pub struct Tar<R> {
     ended: bool,
 }
 
-/// What an extension header says of the next entry.
+/// What extension headers say of the next entry.
 #[derive(Default)]
 struct Extension {
     path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
     size: Option<u64>,
+    sparse: bool,
 }
 
 impl<R: Read> Tar<R> {
@@ -76,52 +88,62 @@ impl<R: Read> Tar<R> {
             }
             let size = number(&header[124..136]).ok_or_else(|| "Corrupt: an entry's size is no number".to_string())?;
             let kind = header[156];
-            if let b'x' | b'g' | b'L' | b'K' = kind {
+            if let b'x' | b'X' | b'g' | b'L' | b'K' = kind {
                 let body = self.extension_body(size)?;
                 match kind {
-                    b'x' => extension.read_pax(&body)?,
+                    b'x' | b'X' => extension.read_pax(&body)?,
                     b'L' => extension.path = Some(without_zeros(&body).to_vec()),
-                    // Names of links; the link itself is refused next. And notes about the whole archive.
+                    b'K' => extension.link = Some(without_zeros(&body).to_vec()),
+                    // Notes about the whole archive.
                     _ => {}
                 }
                 continue;
             }
             let path = extension.path.take().unwrap_or_else(|| path_of(&header));
-            self.name = String::from_utf8_lossy(&path).into_owned();
-            self.set_size(extension.size.take().unwrap_or(size))?;
-            return self.entry(kind, &path).map(Some);
+            let link = extension.link.take().unwrap_or_else(|| without_zeros(&header[157..257]).to_vec());
+            self.name = shown(&Name::new(path.as_slice()).text());
+            let size = extension.size.take().unwrap_or(size);
+            let kind = match kind {
+                b'0' | 0 | b'7' if extension.sparse => Kind::Special,
+                // Old archives mark a folder by its slash alone.
+                b'0' | 0 | b'7' if path.ends_with(b"/") => Kind::Folder,
+                b'0' | 0 | b'7' => Kind::File,
+                b'5' => Kind::Folder,
+                b'1' => Kind::HardLink(self.parts_of(&link)?),
+                b'2' => Kind::Link(Name::new(link)),
+                _ => Kind::Special,
+            };
+            // Some programs give a link or a folder a size, which nothing of follows.
+            let follows = !matches!(header[156], b'1'..=b'6');
+            self.set_size(if follows { size } else { 0 })?;
+            if header[156] == b'S' {
+                self.skip_sparse_map(&header)?;
+            }
+            // A label of the archive, or a list of a folder: no entry of the tree.
+            if matches!(header[156], b'V' | b'D' | b'N') {
+                extension = Extension::default();
+                continue;
+            }
+            return Ok(Some(Entry { kind, parts: self.parts_of(&path)?, size: self.left }));
         }
     }
 
-    fn entry(&self, kind: u8, path: &[u8]) -> Result<Entry, String> {
+    /// A path in its parts; none are left of the archive's own folder.
+    fn parts_of(&self, path: &[u8]) -> Result<Vec<Name>, String> {
         let name = &self.name;
-        let kind = match kind {
-            // Old archives mark a folder by its slash alone.
-            0 | b'0' | b'7' if path.ends_with(b"/") => Kind::Folder,
-            0 | b'0' | b'7' => Kind::File,
-            b'5' => Kind::Folder,
-            b'1' | b'2' => return Err(format!("Expected files and folders only, got a link: \"{name}\"")),
-            b'3' | b'4' | b'6' => return Err(format!("Expected files and folders only, got a device: \"{name}\"")),
-            b'S' => return Err(format!("Expected files and folders only, got a sparse file: \"{name}\"")),
-            other => return Err(format!("Expected files and folders only, got kind {other}: \"{name}\"")),
-        };
-        if kind == Kind::Folder && self.left > 0 {
-            return Err(format!("Corrupt: a folder with contents: \"{name}\""));
-        }
-        let text = std::str::from_utf8(path).map_err(|_| format!("Expected a path in UTF-8, got \"{name}\""))?;
-        let drive = text.as_bytes().get(1) == Some(&b':');
-        if text.starts_with(['/', '\\']) || drive {
+        let drive = path.first().is_some_and(u8::is_ascii_alphabetic)
+            && path.get(1) == Some(&b':')
+            && matches!(path.get(2), Some(b'/' | b'\\'));
+        if path.starts_with(b"/") || drive {
             return Err(format!("Expected paths inside the archive, got the absolute \"{name}\""));
         }
-        if text.contains('\\') || text.contains(char::is_control) {
-            return Err(format!("Expected a path without backslashes and control characters, got {text:?}"));
-        }
-        let parts: Vec<String> =
-            text.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_string).collect();
-        if parts.iter().any(|part| part == "..") {
+        let parts: Vec<Name> =
+            path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".").map(Name::new).collect();
+        if parts.iter().any(|part| part.bytes() == b"..") || path.split(|&byte| byte == b'\\').any(|part| part == b"..")
+        {
             return Err(format!("Expected paths inside the archive, got \"{name}\""));
         }
-        Ok(Entry { kind, parts })
+        Ok(parts)
     }
 
     /// The contents of the entry that [`Tar::next_entry`] gave.
@@ -145,6 +167,19 @@ impl<R: Read> Tar<R> {
             return Err(format!("Expected names and notes of at most {EXTENSION_BYTES} bytes, got {size}"));
         }
         self.contents(size)
+    }
+
+    /// The blocks that go on with GNU's list of the parts of a file with holes.
+    fn skip_sparse_map(&mut self, header: &[u8; BLOCK]) -> Result<(), String> {
+        let mut goes_on = header[482] != 0;
+        while goes_on {
+            let mut block = [0; BLOCK];
+            if self.fill(&mut block)? < BLOCK {
+                return Err(self.cut_short(&format!("inside \"{}\"", self.name)));
+            }
+            goes_on = block[504] != 0;
+        }
+        Ok(())
     }
 
     fn set_size(&mut self, size: u64) -> Result<(), String> {
@@ -213,13 +248,18 @@ impl Extension {
             let equals = line.iter().position(|&byte| byte == b'=').ok_or_else(wrong)?;
             let (key, value) = (&line[..equals], &line[equals + 1..]);
             match key {
-                b"path" => self.path = Some(value.to_vec()),
+                // The name of a file with holes, whose own is one that its maker made up.
+                b"GNU.sparse.name" => {
+                    self.path = Some(value.to_vec());
+                    self.sparse = true;
+                }
+                b"path" if !self.sparse || self.path.is_none() => self.path = Some(value.to_vec()),
+                b"linkpath" => self.link = Some(value.to_vec()),
                 b"size" => {
                     let size = std::str::from_utf8(value).ok().and_then(|n| n.parse().ok());
                     self.size = Some(size.ok_or_else(wrong)?);
                 }
-                _ if key.starts_with(b"GNU.sparse") => return Err("Expected no sparse files".to_string()),
-                _ => {}
+                _ => self.sparse |= key.starts_with(b"GNU.sparse"),
             }
             body = &body[length..];
         }
@@ -243,16 +283,28 @@ fn path_of(header: &[u8; BLOCK]) -> Vec<u8> {
 fn number(field: &[u8]) -> Option<u64> {
     if field[0] & 0x80 != 0 {
         let (head, tail) = field.split_at(field.len() - 8);
-        let small = head[0] & 0x7F == 0 && head[1..].iter().all(|&byte| byte == 0);
-        return small.then(|| u64::from_be_bytes(tail.try_into().expect("eight bytes")));
+        // A field of eight bytes has its mark in the number itself.
+        let mut low: [u8; 8] = tail.try_into().expect("eight bytes");
+        match head {
+            [] => low[0] &= 0x7F,
+            [first, rest @ ..] if first & 0x7F == 0 && rest.iter().all(|&byte| byte == 0) => {}
+            _ => return None,
+        }
+        return Some(u64::from_be_bytes(low));
     }
     let text = std::str::from_utf8(without_zeros(field)).ok()?.trim_matches(' ');
     if text.is_empty() { Some(0) } else { u64::from_str_radix(text, 8).ok() }
 }
 
-/// The sum of the header's bytes, its own field counted as spaces.
+/// The sum of the header's bytes, its own field counted as spaces; some old programs took bytes as signed.
 fn checksum_fits(header: &[u8; BLOCK]) -> bool {
-    let sum = |field: &[u8]| field.iter().map(|&byte| u64::from(byte)).sum::<u64>();
-    let wanted = sum(&header[..148]) + 8 * u64::from(b' ') + sum(&header[156..]);
-    number(&header[148..156]) == Some(wanted)
+    let both = || header[..148].iter().chain(&[b' '; 8]).chain(&header[156..]);
+    let unsigned = both().map(|&byte| u64::from(byte)).sum::<u64>();
+    let signed = both().map(|&byte| i64::from(byte as i8)).sum::<i64>();
+    number(&header[148..156]).is_some_and(|sum| sum == unsigned || i64::try_from(sum) == Ok(signed))
+}
+
+/// Whether a file begins as a tar stream does.
+pub fn is_header(start: &[u8]) -> bool {
+    start.first_chunk::<BLOCK>().is_some_and(checksum_fits)
 }

@@ -85,6 +85,11 @@ impl TarBuilder {
         self.entry(name, b'5', b"")
     }
 
+    /// A link, hard (`1`) or symbolic (`2`).
+    pub fn link(self, name: &str, kind: u8, target: &str) -> TarBuilder {
+        self.header(name, kind, 0, |header| header[157..157 + target.len()].copy_from_slice(target.as_bytes()))
+    }
+
     /// The stream with the two blocks that end it.
     pub fn end(mut self) -> Vec<u8> {
         self.0.resize(self.0.len() + 1024, 0);
