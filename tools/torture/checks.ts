@@ -1,5 +1,6 @@
 /** All checks, in the order in which they run. */
 import type { Check } from "./check.ts";
+import { allocations } from "./checks/allocations.ts";
 import { archives } from "./checks/archives.ts";
 import { asan } from "./checks/asan.ts";
 import { bombs } from "./checks/bombs.ts";
@@ -15,6 +16,7 @@ import { jpegs } from "./checks/jpegs.ts";
 import { killPrepare } from "./checks/kill_prepare.ts";
 import { killSave } from "./checks/kill_save.ts";
 import { libraries } from "./checks/libraries.ts";
+import { memory } from "./checks/memory.ts";
 import { nan } from "./checks/nan.ts";
 import { resume } from "./checks/resume.ts";
 import { signals } from "./checks/signals.ts";
@@ -36,6 +38,8 @@ export const checks: readonly Check[] = [
   nan,
   determinism,
   growth,
+  memory,
+  allocations,
   cudaCalls,
   calls,
   workers,

@@ -13,13 +13,13 @@ async function called(context: CheckContext, part: string): Promise<WildAnswer> 
   const args = [String(count), String(heat), String(rng.u32()), part];
   // What is made of wild sizes must not be the machine's memory.
   const env = { LIBTRAIN_MEMORY: "1G", LIBTRAIN_THREADS: "1" };
-  let at = "";
-  const ended = await runChild("wild_calls", args, {
-    cwd: folder,
-    env,
-    onErr: (text): void => void (at = text.trim().split("\n").at(-1) ?? ""),
-  });
-  if (ended.code !== 0 || ended.hung) throw new Error(`at ${at}: ${ended.signal ?? `exit code ${ended.code}`}`);
+  const ended = await runChild("wild_calls", args, { cwd: folder, env });
+  if (ended.code !== 0 || ended.hung) {
+    const lines = ended.err.trim().split("\n");
+    const at = lines.findLast((line) => /^\w+$/.test(line)) ?? "the start";
+    const why = lines.find((line) => /error|panicked/.test(line)) ?? "";
+    throw new Error(`at ${at}: ${ended.signal ?? `exit code ${ended.code}`} ${why}`.trim());
+  }
   return answerOf(ended);
 }
 

@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { messageOf } from "../../../lib/cli/command.ts";
 import { DataError, LibtrainError } from "../../../lib/ffi/errors.ts";
-import { readHeader } from "../../../lib/data/open.ts";
+import { readHeader } from "../../../lib/data/cache_file.ts";
 import { prepare, type Prepared } from "../../../lib/data/prepare.ts";
 import { data, Device } from "../../../mod.ts";
 import { fixture } from "../../../tests/support/image_files.ts";
