@@ -35,6 +35,8 @@ for (const seed of seeds.split(",")) {
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args,
     cwd: root,
+    // The run's path is kept relative to the root, wherever this was started.
+    env: { INIT_CWD: "" },
     stdout: "piped",
     stderr: "inherit",
   }).output();

@@ -3,10 +3,9 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatDuration, formatNumber } from "../lib/cli/format.ts";
 import { Progress } from "../lib/cli/progress.ts";
-import { shown } from "../lib/io/shown.ts";
 import { data } from "../mod.ts";
 import { isDataPath } from "../lib/cli/data_names.ts";
-import { cacheHelp, watchData } from "../lib/cli/data_report.ts";
+import { cacheHelp, fileLines, shown, watchData } from "../lib/cli/data_report.ts";
 import { checkOut } from "../lib/cli/out_path.ts";
 import { inFlags } from "../lib/cli/settings_flags.ts";
 import { stopSignals, unlessAborted } from "../lib/cli/stop_signals.ts";
@@ -49,33 +48,6 @@ function sides({ heights, widths }: data.PartDescription): string {
   return low === high ? low! : `${low} to ${high}, median ${middle}`;
 }
 
-/** How many of a kind are named unless all are asked for. */
-const named = 10;
-
-/** The files of a kind, each with a word in front. */
-function list(word: string, texts: readonly string[], all: boolean): string[] {
-  const some = all ? texts : texts.slice(0, named);
-  const rest = texts.length - some.length;
-  return [
-    ...some.map((text) => `${word} ${shown(text)}`),
-    ...(rest === 0 ? [] : [`${word} and ${formatNumber(rest)} more: --list names all`]),
-  ];
-}
-
-/** Files that are left out, or strange. */
-function files({ train, valid, leftOut, shared }: data.DataDescription, all: boolean): string[] {
-  const parts = [train, valid];
-  const flaw = ({ path, reason }: data.UnreadableImage): string => `${path}: ${reason}`;
-  return [
-    ...list("unreadable", parts.flatMap((part) => part.unreadable.map(flaw)), all),
-    ...list("damaged", parts.flatMap((part) => part.damaged.map(flaw)), all),
-    ...(leftOut.length === 0 ? [] : [`left out  ${data.leftOutText(leftOut)}`]),
-    ...(all ? list("left out", leftOut.map(({ path, reason }) => `${path}: ${reason}`), true) : []),
-    ...(shared.length === 0 ? [] : [`in both   ${formatNumber(shared.length)} images of val are trained on too`]),
-    ...list("in both", shared.map(({ valid, train }) => `${valid}: the same as ${train}`), all),
-  ];
-}
-
 /** The description as lines for a reader. */
 function lines(result: data.DataDescription, all: boolean): string[] {
   const { source, bytes, sha256, md5, verified, train, valid, seconds } = result;
@@ -103,7 +75,7 @@ function lines(result: data.DataDescription, all: boolean): string[] {
       const [of, and] = [train, valid].map(({ counts }) => formatNumber(counts[at] ?? 0));
       return `${name.padEnd(width + 2)}${of!.padStart(7)}${and!.padStart(7)}`;
     }),
-    ...files(result, all),
+    ...fileLines(result, all),
     ...parts.map(([, { cache, bytes, reused }]) =>
       `cache     ${shown(cache)} · ${formatNumber(bytes / 1e6, 1)} MB${reused ? " · was there" : ""}`
     ),

@@ -124,7 +124,8 @@ export async function runTests(job: Job, options: RunOptions): Promise<RunnerRes
     const child = new Deno.Command(chosen.program, {
       args: [...chosen.args],
       cwd: root,
-      env: { ...environment(job, options), LIBTRAIN_SKIP_LOG: log },
+      // Commands that tests start work in the root, wherever the tests were asked for.
+      env: { ...environment(job, options), LIBTRAIN_SKIP_LOG: log, INIT_CWD: root },
       stdout: "piped",
       stderr: "piped",
       signal: options.signal,

@@ -25,6 +25,7 @@ const flags = {
   out: {
     kind: "string",
     placeholder: "file",
+    path: true,
     help: `Put the results into this JSON file; the long run's is ${resultsPath} unless given`,
   },
 } as const;

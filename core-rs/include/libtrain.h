@@ -143,14 +143,23 @@ int32_t lt_image_job_release(uint32_t slot, uint32_t generation, uint32_t *out, 
 /* A pixel cache as tensors over the mapped file, or a copy of it on the device: pixels, table, labels, header. */
 int32_t lt_image_cache_open(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *path, uint32_t path_bytes, uint32_t reserve, uint32_t *out, uint32_t out_bytes);
 
-/* One JPEG or PNG as a tensor of RGB bytes. */
-int32_t lt_image_decode(uint32_t queue_slot, uint32_t queue_generation, const uint8_t *bytes, uint32_t bytes_bytes, uint32_t size, uint32_t *out, uint32_t out_bytes);
+/* Takes a copy of one JPEG, PNG or WebP, to be decoded. */
+int32_t lt_image_decode_start(const uint8_t *bytes, uint32_t bytes_bytes, const double *options, uint32_t options_bytes, uint32_t *out, uint32_t out_bytes);
+
+/* Decodes it; waits, so call it off the main thread. */
+int32_t lt_image_decode_run(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* What was decoded, as a tensor of RGB bytes. */
+int32_t lt_image_decode_take(uint32_t queue_slot, uint32_t queue_generation, uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
+
+/* Lets go of it, and stops decoding where that is under way. */
+int32_t lt_image_decode_release(uint32_t slot, uint32_t generation, uint32_t *out, uint32_t out_bytes);
 
 /* max(x, 0).
  * inputs: x; params: none; outputs: y */
 int32_t lt_relu(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
-/* dy where x > 0, else 0.
+/* dy, but 0 where x <= 0.
  * inputs: x, dy; params: none; outputs: dx */
 int32_t lt_relu_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
@@ -226,7 +235,7 @@ int32_t lt_sqrt(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *
  * inputs: x; params: none; outputs: y */
 int32_t lt_abs(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
-/* -1, 0 or 1.
+/* -1, 0 or 1; of NaN 0.
  * inputs: x; params: none; outputs: y */
 int32_t lt_sign(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 

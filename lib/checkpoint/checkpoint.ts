@@ -1,4 +1,6 @@
 /** A training's state in a safetensors file. */
+import { requireOptions, requireOptionsOf } from "../tensor/ops/checks.ts";
+import { shown } from "../ffi/shown.ts";
 import { sha256Of } from "../io/sha256.ts";
 import { requireNoneLost } from "./finite.ts";
 import { requirePath } from "./paths.ts";
@@ -30,8 +32,19 @@ async function checksum(tensors: ReadonlyMap<string, SafeTensor>, texts: readonl
  *
  * Rejects with a StateError where numbers of the state are not finite and those saved at that path are.
  */
-export async function saveCheckpoint(path: string, { state, config }: Checkpoint): Promise<void> {
+export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   requirePath("saveCheckpoint", path);
+  requireOptionsOf("saveCheckpoint", checkpoint, {
+    example: "saveCheckpoint(path, { state: await trainer.state(), config: {} })",
+    known: ["state", "config"],
+  });
+  const { state, config } = checkpoint;
+  requireOptions("saveCheckpoint", state, "{ state: await trainer.state(), config: {} }");
+  if (!(state.tensors instanceof Map)) {
+    throw new TypeError(
+      `saveCheckpoint(): Expected \`state.tensors\` as a Map of tensors by name, got ${shown(state.tensors)}`,
+    );
+  }
   await requireNoneLost(path, state.tensors, () => savedTensors(path));
   const counters = JSON.stringify(state.counters);
   const settings = JSON.stringify(config);
@@ -80,7 +93,8 @@ function areNumbers(value: unknown): boolean {
   return Object.values(value).every((each) => each === null || Number.isFinite(each));
 }
 
-function isCounter(name: string, value: unknown): boolean {
+/** Whether a counter can be what it is. */
+export function isCounter(name: string, value: unknown): boolean {
   if (name === "sampler") return typeof value === "object" && !Array.isArray(value);
   if (name === "plan") return value === null || typeof value === "string";
   if (results.includes(name)) return value === null || Number.isFinite(value);
@@ -94,7 +108,7 @@ function checkedCounters(path: string, text: string | undefined): Counters {
     ["metricSums", "trainMetrics"].find((name) => !areNumbers(counters[name]));
   if (wrong !== undefined) {
     throw new SafetensorsError(
-      `Expected "${path}" to hold the counter ${wrong}, got ${brief(counters[wrong])}: take another checkpoint`,
+      `Expected "${path}" to hold the counter ${wrong}, got ${shown(counters[wrong])}: take another checkpoint`,
     );
   }
   return counters as unknown as Counters;

@@ -1,4 +1,6 @@
 /** Weights from fastai and to it, as safetensors files of its state dict. */
+import { requireModule } from "../nn/checks.ts";
+import { requireFlag, requireOptionsOf, requireWhole } from "../tensor/ops/checks.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { FastaiEntry, FastaiNames } from "../nn/fastai_names.ts";
 import type { AnyModule } from "../nn/module.ts";
@@ -206,7 +208,13 @@ export async function importFastai(
   path: string,
   options: ImportOptions = {},
 ): Promise<LoadedWeights> {
+  requireModule("importFastai", "model", model);
   requirePath("importFastai", path);
+  requireOptionsOf("importFastai", options, {
+    example: "importFastai(model, path, { strict: false })",
+    known: ["strict", "prefix", "except"],
+  });
+  if (options.strict !== undefined) requireFlag("importFastai", "strict", options.strict);
   return writeFastai(model, await readStateDict(path), options);
 }
 
@@ -220,7 +228,10 @@ export async function readStateDict(path: string): Promise<ReadonlyMap<string, S
  * PyTorch, strictly. The file appears whole or not at all. Rejects with a StateError where weights are not finite.
  */
 export async function exportFastai(model: AnyModule, path: string, options: { steps?: number } = {}): Promise<void> {
+  requireModule("exportFastai", "model", model);
   requirePath("exportFastai", path);
+  requireOptionsOf("exportFastai", options, { example: "exportFastai(model, path, { steps: 100 })", known: ["steps"] });
+  if (options.steps !== undefined) requireWhole("exportFastai", "steps", options.steps);
   const weights = await readFastai(model, options);
   const broken = firstNonFiniteOf(weights);
   if (broken !== undefined) {

@@ -1,4 +1,6 @@
-import { writeFileAtomic } from "../io/atomic_file.ts";
+import { kindOf, requireOptions, requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
+import { FileError, writeFileAtomic } from "../io/atomic_file.ts";
+import { openRegularFile } from "../io/regular_file.ts";
 import { foreignFile } from "./foreign_files.ts";
 import {
   type Header,
@@ -75,12 +77,11 @@ const tellingBytes = 65_536;
 /** A file that is there, open. */
 async function opened(path: string): Promise<Deno.FsFile> {
   try {
-    // Before it is opened: opening a pipe waits for somebody who writes into it.
-    const { isFile, isDirectory } = await Deno.stat(path);
-    if (isFile) return await Deno.open(path);
-    const got = isDirectory ? "a folder" : "no regular file";
-    throw new SafetensorsError(`Expected "${path}" to be a file, got ${got}: give the path of a .safetensors file`);
+    return await openRegularFile(path);
   } catch (error) {
+    if (error instanceof FileError) {
+      throw new SafetensorsError(`${error.message}: give the path of a .safetensors file`, { cause: error });
+    }
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
       throw new SafetensorsError(`Cannot find "${path}": give the path of a .safetensors file`, { cause: error });
     }
@@ -109,6 +110,7 @@ async function requireSafetensors(file: Deno.FsFile, size: number, path: string)
  * another kind is called what it is.
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  requireText("readSafetensors", "path", path);
   using file = await opened(path);
   const { size } = await file.stat();
   let header: Header;
@@ -180,5 +182,15 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, SafeTensor>,
   options: { metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
-  await writeFileAtomic(path, encode({ tensors, metadata: options.metadata ?? {} }));
+  requireText("writeSafetensors", "path", path);
+  if (!(tensors instanceof Map)) {
+    throw new TypeError(`writeSafetensors(): Expected \`tensors\` as a Map of tensors by name, got ${kindOf(tensors)}`);
+  }
+  requireOptionsOf("writeSafetensors", options, {
+    example: 'writeSafetensors(path, tensors, { metadata: { format: "pt" } })',
+    known: ["metadata"],
+  });
+  const { metadata = {} } = options;
+  requireOptions("writeSafetensors", metadata, '{ metadata: { format: "pt" } }');
+  await writeFileAtomic(path, encode({ tensors, metadata }));
 }

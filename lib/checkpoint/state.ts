@@ -1,4 +1,6 @@
 /** The whole state of a training as one tree of named tensors and a few counters. */
+import { requireModule } from "../nn/checks.ts";
+import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
 import type { BatchesConfig } from "../data/dataset.ts";
 import { roundToBf16, widenBf16 } from "../ffi/bf16.ts";
 import type { DtypeName } from "../ffi/codes.ts";
@@ -196,6 +198,11 @@ export function writeTensors(
   saved: ReadonlyMap<string, SafeTensor>,
   owners: { readonly model: AnyModule; readonly optimizer?: BoundOptimizer; readonly ema?: Ema },
 ): void {
+  if (!(saved instanceof Map)) {
+    throw new TypeError(`writeTensors(): Expected \`saved\` as a Map of tensors by name, got ${kindOf(saved)}`);
+  }
+  requireOptions("writeTensors", owners, "writeTensors(saved, { model })");
+  requireModule("writeTensors", "model", owners.model);
   const wanted = wantedOf(saved, owners);
   withTensors(owners, (live) => {
     requireFit(wanted, live);

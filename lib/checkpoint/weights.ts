@@ -1,10 +1,11 @@
 /** A model's weights in a file of their own, under the paths that they have in the model. */
+import { requireModule } from "../nn/checks.ts";
 import { isFloat } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { RandomCounter } from "../nn/random_counter.ts";
 import { tensor } from "../tensor/create.ts";
-import { requireOptionsOf } from "../tensor/ops/checks.ts";
+import { requireFlag, requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
@@ -67,6 +68,7 @@ export interface LoadedWeights {
  * ```
  */
 export async function saveWeights(model: AnyModule, path: string): Promise<void> {
+  requireModule("saveWeights", "model", model);
   requirePath("saveWeights", path);
   const counters = countersOf(model);
   const named = [...await readTensors({ model })].map(([name, saved]) => [name.slice("model.".length), saved] as const)
@@ -158,6 +160,8 @@ export async function loadWeights(
   path: string,
   options: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
+  requireModule("loadWeights", "model", model);
+  requireText("loadWeights", "path", path);
   requireOptionsOf("loadWeights", options, {
     example: 'loadWeights(model, path, { except: "head" })',
     known: ["strict", "prefix", "except"],
@@ -165,6 +169,8 @@ export async function loadWeights(
   });
   requirePath("loadWeights", path);
   const { strict = true, prefix, except } = options;
+  requireFlag("loadWeights", "strict", strict);
+  if (prefix !== undefined) requireText("loadWeights", "prefix", prefix);
   const { tensors, usual } = await readWeights(path);
   const counters = countersOf(model);
   const saved = new Map([...belowPrefix(tensors, prefix ?? usual, path)].filter(([name]) => !counters.has(name)));

@@ -7,6 +7,18 @@ export function variable(name: string): string | undefined {
   return granted ? Deno.env.get(name) || undefined : undefined;
 }
 
+/** Where the caller of `deno task` stands; the working folder where nothing says so, or where that is the same one. */
+function standingPlace(work: string): string {
+  const stand = variable("INIT_CWD");
+  if (stand === undefined) return work;
+  try {
+    return Deno.realPathSync(stand) === Deno.realPathSync(work) ? work : stand;
+  } catch {
+    // It is there no more, or may not be read.
+    return work;
+  }
+}
+
 function escaped(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
@@ -29,7 +41,7 @@ export class Paths {
   readonly #typed = new Map<string, string>();
 
   /** `deno task` says where its caller stands. */
-  constructor({ work = Deno.cwd(), stand = variable("INIT_CWD") ?? work }: { work?: string; stand?: string } = {}) {
+  constructor({ work = Deno.cwd(), stand = standingPlace(work) }: { work?: string; stand?: string } = {}) {
     this.work = work;
     this.stand = isAbsolute(stand) ? stand : work;
   }

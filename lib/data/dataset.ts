@@ -1,4 +1,5 @@
 /** What data sets and their batches are. */
+import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LeftOutReason } from "./prepare.ts";
@@ -73,7 +74,11 @@ export class Batch implements BatchParts {
   readonly epoch: number;
 
   /** Takes the tensors over. */
-  constructor({ images, labels, index, epoch }: BatchParts) {
+  constructor(parts: BatchParts) {
+    requireOptions("Batch", parts, "new Batch({ images, labels, index, epoch: 0 })");
+    const { images, labels, index, epoch } = parts;
+    requireTensor("Batch", "images", images);
+    requireTensor("Batch", "labels", labels);
     this.images = images;
     this.labels = labels;
     this.index = index;

@@ -1,4 +1,6 @@
 /** What a data set is, before anything is made of it. */
+import { requireOptions, requireText } from "../tensor/ops/checks.ts";
+import { shown } from "../io/shown.ts";
 import { Device } from "../tensor/device.ts";
 import { findArchive, type FindOptions, importArchive } from "./find_archive.ts";
 import { classNames, type KnownSet, knownSet, knownSets } from "./known_sets.ts";
@@ -102,11 +104,13 @@ async function locate(nameOrPath: string, options: DescribeOptions): Promise<Loc
   if (set === undefined) {
     const names = knownSets.map(({ name }) => name).join(", ");
     throw new TypeError(
-      `describe(): Expected \`archive\` with one of ${names}, got "${nameOrPath}": give the archive's path alone`,
+      `describe(): Expected \`archive\` with one of ${names}, got "${
+        shown(nameOrPath)
+      }": give the archive's path alone`,
     );
   }
   if (!await isFile(archive)) {
-    throw new TypeError(`describe(): Expected \`archive\` as a file, got "${archive}", which is none`);
+    throw new TypeError(`describe(): Expected \`archive\` as a file, got "${shown(archive)}", which is none`);
   }
   return { source: archive, md5: await importArchive(set, archive, options), set };
 }
@@ -158,6 +162,9 @@ function refusal(
  * ```
  */
 export async function describe(nameOrPath: string, options: DescribeOptions = {}): Promise<DataDescription> {
+  requireText("describe", "nameOrPath", nameOrPath);
+  requireOptions("describe", options, "data.describe(path, { size: 128 })");
+  if (options.cache !== undefined) requireText("describe", "cache", options.cache);
   const { size = 128, keep = "size", list = false } = options;
   checkSizes("describe", { size, keep });
   const { source, md5, set } = await locate(nameOrPath, options);

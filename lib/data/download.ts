@@ -1,4 +1,5 @@
 /** Fetching an archive. */
+import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { DataError } from "../ffi/errors.ts";
@@ -33,6 +34,8 @@ export interface DownloadOptions {
  * DataError says what was wrong, and nothing stays. Others may download the same at the same time.
  */
 export async function download(options: DownloadOptions): Promise<string> {
+  requireOptions("download", options, "data.download({ url, file, md5: null })");
+  for (const name of ["url", "file"] as const) requireText("download", name, options[name]);
   const { url, file, md5, signal, onProgress, fetch: get = fetch } = options;
   await Deno.mkdir(dirname(file), { recursive: true });
   const response = await get(url, { signal }).catch((error: Error) => {

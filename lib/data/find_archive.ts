@@ -1,7 +1,10 @@
 /** Where the files of a data set are: a path, or what is known by a name. */
+import { requireOptions, requireSignal, requireText } from "../tensor/ops/checks.ts";
 import { join, resolve } from "node:path";
 import { DataError } from "../ffi/errors.ts";
 import { isThere, ownPartial, writeFileAtomic } from "../io/atomic_file.ts";
+import { readRegularText } from "../io/regular_file.ts";
+import { shown } from "../io/shown.ts";
 import { download, type DownloadProgress, md5Of } from "./download.ts";
 import { DataNotFoundError } from "./errors.ts";
 import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
@@ -38,10 +41,12 @@ async function archiveOf({ name }: KnownSet, cache: string): Promise<string | un
   if (await isThere(own)) return own;
   const file = noteFile(name, cache);
   if (!await isThere(file)) return undefined;
-  const archive = archiveIn(await Deno.readTextFile(file));
+  const archive = archiveIn(await readRegularText(file));
   if (archive === undefined) {
     throw new DataNotFoundError(
-      `Expected "${file}" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
+      `Expected "${
+        shown(file)
+      }" to say where the archive of ${name} is, as {"archive": "…"}, got other text: remove it, or ` +
         `give the archive to importArchive()`,
       { set: name, why: "unreadableNote" },
     );
@@ -51,12 +56,14 @@ async function archiveOf({ name }: KnownSet, cache: string): Promise<string | un
 
 /** The path of a folder or an archive for a path or a name; downloads where that is allowed and needed. */
 export async function findArchive(nameOrPath: string, options: FindOptions = {}): Promise<string> {
+  requireText("findArchive", "nameOrPath", nameOrPath);
+  requireOptions("findArchive", options, "data.findArchive(path, {})");
   if (await isThere(nameOrPath)) return nameOrPath;
   const set = knownSet(nameOrPath);
   if (set === undefined) {
     const names = knownSets.map(({ name }) => name).join(", ");
     throw new Deno.errors.NotFound(
-      `Cannot find "${nameOrPath}": give a folder with train/ and val/, an archive of one, or ${names}`,
+      `Cannot find "${shown(nameOrPath)}": give a folder with train/ and val/, an archive of one, or ${names}`,
     );
   }
   const { cache = defaultCache, signal } = options;
@@ -81,11 +88,18 @@ export async function findArchive(nameOrPath: string, options: FindOptions = {})
  * known one is not checked.
  */
 export async function importArchive(set: KnownSet, archive: string, options: FindOptions = {}): Promise<string> {
+  requireOptions("importArchive", set, "data.importArchive(data.knownSets[0], path)");
+  requireText("importArchive", "archive", archive);
+  requireOptions("importArchive", options, "data.importArchive(set, path, {})");
+  requireSignal("importArchive", options.signal);
+  requireText("importArchive", "set.name", set.name);
   const { cache = defaultCache, signal } = options;
   const md5 = await md5Of(archive, { signal });
   if (set.md5 !== null && md5 !== set.md5) {
     throw new DataError(
-      `Expected "${archive}" to have the MD5 ${set.md5} of ${set.name}, got ${md5}: give the official archive, or open ` +
+      `Expected "${
+        shown(archive)
+      }" to have the MD5 ${set.md5} of ${set.name}, got ${md5}: give the official archive, or open ` +
         `this one by its path`,
     );
   }

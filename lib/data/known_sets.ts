@@ -1,4 +1,5 @@
 /** Data sets known by name. */
+import { kindOf } from "../tensor/ops/checks.ts";
 
 /** One of them: where its archive is had, and what is known of it. */
 export interface KnownSet {
@@ -58,6 +59,9 @@ const wordNet: Readonly<Record<string, string>> = {
 
 /** Class names for people: those of WordNet's numbers where every folder is called by one that is known here. */
 export function classNames(folders: readonly string[]): readonly string[] {
+  if (!Array.isArray(folders) || folders.some((folder) => typeof folder !== "string")) {
+    throw new TypeError(`classNames(): Expected \`folders\` as an array of names, got ${kindOf(folders)}`);
+  }
   const names = folders.map((folder) => Object.hasOwn(wordNet, folder) ? wordNet[folder] : undefined);
   return names.every((name) => name !== undefined) ? names : folders;
 }

@@ -2,7 +2,7 @@
 import { applyOne } from "../tensor/apply.ts";
 import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
-import { kindOf, requireNumbers, requireOptions } from "../tensor/ops/checks.ts";
+import { kindOf, requireDevice, requireNumbers, requireOptions, requireOptionsOf } from "../tensor/ops/checks.ts";
 import { allOrNothing, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { channelsLast, whole } from "./checks.ts";
@@ -52,6 +52,11 @@ export interface DatasetOptions {
  * ```
  */
 export function fromArrays(arrays: Arrays, options: DatasetOptions = {}): Dataset {
+  requireOptionsOf("fromArrays", options, {
+    example: "data.fromArrays(arrays, { training: true })",
+    known: ["device", "training"],
+  });
+  requireDevice("fromArrays", options.device);
   requireOptions("fromArrays", arrays, "fromArrays({ images, labels, imageShape, classes })");
   const { images, labels, imageShape } = arrays;
   requireNumbers("fromArrays", "imageShape", imageShape, "imageShape: […]");

@@ -1,8 +1,9 @@
 /** Batch transforms that mix pairs of samples, and their targets with them. */
 import { arange } from "../tensor/create.ts";
 import { isFloat } from "../ffi/codes.ts";
-import { requireOptionsOf } from "../tensor/ops/checks.ts";
+import { kindOf, requireOptionsOf } from "../tensor/ops/checks.ts";
 import { sampleDraws } from "../tensor/ops/random.ts";
+import { where } from "../tensor/ops/select.ts";
 import { gatherRows, inDtype, oneHot } from "../tensor/ops/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { share } from "./checks.ts";
@@ -59,7 +60,9 @@ export function mixup(options: MixOptions): BatchTransform {
     const { kept, partner } = mixOf(inputs, options, { ...context, first: draws.mixup });
     const mixed = (values: Tensor): Tensor => {
       const part = inDtype(kept, values.dtype).reshape([kept.shape[0]!, ...values.shape.slice(1).map(() => 1)]);
-      return values.mul(part).add(gatherRows(values, partner).mul(part.affine(-1, 1)));
+      const mixed = values.mul(part).add(gatherRows(values, partner).mul(part.affine(-1, 1)));
+      // Where all of it stays, the partner does not matter, be it infinite.
+      return where(part.less(1), mixed, values);
     };
     return { inputs: mixed(inputs), targets: mixed(sharesOf("mixup", batch, options, context)) };
   };
@@ -94,11 +97,14 @@ export function cutmix(options: MixOptions): BatchTransform {
     const centres = drawsOf(inputs, drawn, 3);
     const inside = [height, width].map((size, axis) => insideOf(centres.slice([0, axis], [n, 1]), side, size));
     const box = inside[0]!.reshape([n, height, 1, 1]).mul(inside[1]!.reshape([n, 1, width, 1]));
-    const cut = (values: Tensor, part: Tensor): Tensor =>
+    const mixed = (values: Tensor, part: Tensor): Tensor =>
       values.mul(part.affine(-1, 1)).add(gatherRows(values, partner).mul(part));
     const targets = sharesOf("cutmix", batch, options, context);
     const area = inDtype(box.mean([1, 2, 3]), targets.dtype).reshape([n, ...targets.shape.slice(1).map(() => 1)]);
-    return { inputs: cut(inputs, box), targets: cut(targets, area) };
+    return {
+      inputs: where(box, gatherRows(inputs, partner), inputs),
+      targets: where(area, mixed(targets, area), targets),
+    };
   };
 }
 
@@ -109,11 +115,13 @@ function requireMix(caller: string, options: MixOptions): void {
   });
   const { alpha, probability = 1, classes = 1 } = options;
   if (!(Number.isFinite(alpha) && alpha > 0)) {
-    throw new RangeError(`${caller}(): Expected \`alpha\` above 0, got ${alpha}: leave the transform out for none`);
+    throw new RangeError(
+      `${caller}(): Expected \`alpha\` above 0, got ${kindOf(alpha)}: leave the transform out for none`,
+    );
   }
   share(caller, "probability", probability);
   if (!Number.isInteger(classes) || classes < 1) {
-    throw new RangeError(`${caller}(): Expected \`classes\` as a whole number from 1, got ${classes}`);
+    throw new RangeError(`${caller}(): Expected \`classes\` as a whole number from 1, got ${kindOf(classes)}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { kindOf, requireDevice, requireOptionsOf } from "../tensor/ops/checks.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Dataset } from "./dataset.ts";
 import { fromArrays } from "./memory.ts";
@@ -42,9 +43,14 @@ export interface MnistOptions {
  * ```
  */
 export async function mnist(options: MnistOptions = {}): Promise<Splits> {
+  requireOptionsOf("mnist", options, { example: "data.mnist({ limit: 256 })", known: ["device", "folder", "limit"] });
+  requireDevice("mnist", options.device);
   const { device, folder, limit = Infinity } = options;
   if (!(limit === Infinity || Number.isInteger(limit)) || limit < 1) {
-    throw new RangeError(`mnist(): Expected \`limit\` as a whole number from 1, got ${limit}`);
+    throw new RangeError(`mnist(): Expected \`limit\` as a whole number from 1, got ${kindOf(limit)}`);
+  }
+  if (folder !== undefined && typeof folder !== "string" && !(folder instanceof URL)) {
+    throw new TypeError(`mnist(): Expected \`folder\` as a path or a URL, got ${kindOf(folder)}`);
   }
   const files = await readMnist({ folder });
   const dataset = (split: MnistSplit, training: boolean): Dataset => {

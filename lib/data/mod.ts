@@ -14,7 +14,7 @@ export {
   type DataSource,
   type ImageDtype,
 } from "./dataset.ts";
-export { decodeImage, type DecodeOptions } from "./decode.ts";
+export { decodeImage, type DecodeLimits, type DecodeOptions } from "./decode.ts";
 export {
   type ClassDescription,
   type DataDescription,

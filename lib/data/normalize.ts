@@ -1,4 +1,5 @@
 /** Images brought to the mean and deviation that a model's weights were trained for. */
+import { kindOf, requireOptions, requireTensor } from "../tensor/ops/checks.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -28,16 +29,18 @@ export const mnistStats: Normalization = Object.freeze({
 });
 
 /** Checked, with one number a channel each: the same statistics are always written the same way. */
-export function normalizationOf(caller: string, { mean, std }: Normalization, channels: number): Normalization {
+export function normalizationOf(caller: string, stats: Normalization, channels: number): Normalization {
+  requireOptions(caller, stats, "{ mean: [0.5], std: [0.25] }");
+  const { mean, std } = stats;
   const wide = (name: keyof Normalization, values: readonly number[], wanted: string, low: number): number[] => {
     const field = `\`normalize.${name}\``;
-    if (!Array.isArray(values)) throw new TypeError(`${caller}(): Expected ${field} as a list, got ${values}`);
+    if (!Array.isArray(values)) throw new TypeError(`${caller}(): Expected ${field} as a list, got ${kindOf(values)}`);
     if (values.length !== channels && values.length !== 1) {
       const some = channels === 1 ? "one number" : `${channels} numbers, one a channel, or one for all`;
       throw new RangeError(`${caller}(): Expected ${field} as ${some}, got ${values.length}`);
     }
-    const wrong = values.find((value) => !(Number.isFinite(value) && value > low));
-    if (wrong !== undefined) throw new RangeError(`${caller}(): Expected ${field} as ${wanted}, got ${wrong}`);
+    const wrong = values.findIndex((value) => !(Number.isFinite(value) && value > low));
+    if (wrong >= 0) throw new RangeError(`${caller}(): Expected ${field} as ${wanted}, got ${kindOf(values[wrong])}`);
     return values.length === channels ? [...values] : Array.from({ length: channels }, () => values[0]!);
   };
   return {
@@ -84,6 +87,7 @@ class Normalizer {
  * ```
  */
 export function normalize(images: Tensor, stats: Normalization): Tensor {
+  requireTensor("normalize", "images", images);
   const { device, dtype, shape } = images;
   if (dtype !== "f32" && dtype !== "f64") {
     throw new TypeError(`normalize(): Expected images in f32 or f64, from 0 to 1, got ${dtype}`);

@@ -7,7 +7,7 @@ import { tensor } from "../tensor/create.ts";
 import { defaultDevice, type Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
-import { requireOptionsOf } from "../tensor/ops/checks.ts";
+import { requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type CacheHeader, mapOrHost, type Mapped } from "./cache_file.ts";
@@ -112,6 +112,7 @@ const elsewhere: Readonly<Record<string, string>> = {
  * ```
  */
 export async function open(nameOrPath: string, options: OpenOptions): Promise<Splits> {
+  requireText("open", "nameOrPath", nameOrPath);
   checkOptions("open", options);
   const { size, keep = "size" } = options;
   const source = await findArchive(nameOrPath, options);
@@ -175,6 +176,7 @@ async function openAlone(
   part: DataPart,
   options: OpenOptions,
 ): Promise<Dataset> {
+  requireText(caller, "nameOrPath", nameOrPath);
   checkOptions(caller, options);
   const { size, keep } = options;
   const sizes: Record<DataPart, Sizes> = {

@@ -21,7 +21,7 @@ export interface RawImage {
 
 /** One image with its class, its labels or its values; all samples of a set have the same of these. */
 export interface Sample {
-  /** The bytes of a JPEG or PNG file, or pixels. */
+  /** The bytes of a JPEG, PNG or WebP file, or pixels. */
   readonly image: Uint8Array<ArrayBuffer> | RawImage;
   /** A class's name, or its place among the classes. */
   readonly label?: string | number;
@@ -71,6 +71,10 @@ export async function fromSamples(
   samples: Iterable<Sample> | AsyncIterable<Sample>,
   options: SamplesOptions,
 ): Promise<Dataset> {
+  const given = samples as Partial<Iterable<Sample> & AsyncIterable<Sample>> | null;
+  if (typeof (given?.[Symbol.asyncIterator] ?? given?.[Symbol.iterator]) !== "function") {
+    throw new TypeError(`fromSamples(): Expected \`samples\` as an array or an iterable, got ${kindOf(samples)}`);
+  }
   requireOptions("fromSamples", options, "fromSamples(samples, { size: 128 })");
   const { size, training = false, device = defaultDevice() } = options;
   whole("fromSamples", "size", size, 1, 4096);
@@ -109,7 +113,7 @@ async function pixelsOf(
   { size, device }: SamplesOptions,
 ): Promise<RawImage> {
   try {
-    using pixels = decodeImage(bytes, { size, device });
+    using pixels = await decodeImage(bytes, { size, ...(device && { device }) });
     const [height = 0, width = 0] = pixels.shape;
     return { data: await pixels.data() as Uint8Array<ArrayBuffer>, shape: [height, width, 3] };
   } catch (error) {
@@ -125,7 +129,7 @@ function checkImage(image: RawImage, at: number): RawImage {
     );
   }
   const [height, width, channels] = image.shape;
-  const sides = [height, width].every((side) => Number.isInteger(side) && side >= 1 && side <= 16_384);
+  const sides = [height, width].every((side) => Number.isInteger(side) && side >= 1 && side <= 65_535);
   if (!sides || channels !== 3 || image.data.length !== height * width * 3) {
     throw new TypeError(
       `fromSamples(): Expected image ${at} as [h, w, 3] with as many bytes, got ${image.data.length} bytes for [${

@@ -1,4 +1,5 @@
 /** What samples are to be answered with: one class, several labels, or numbers. */
+import { kindOf } from "../tensor/ops/checks.ts";
 import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { scope } from "../tensor/scope.ts";
@@ -38,6 +39,9 @@ export function holdTargets(caller: string, arrays: TargetArrays, options: { n: 
       `${caller}(): Expected \`labels\` or \`targets\`, got ${labels === undefined ? "none" : "both"}`,
     );
   }
+  if (typeof given === "number" && !(Number.isInteger(given) && given >= 1 && given < 2 ** 32)) {
+    throw new RangeError(`${caller}(): Expected \`classes\` as a whole number from 1, got ${given}`);
+  }
   const classes = typeof given === "number" ? Array.from({ length: given }, (_, index) => `${index}`) : given ?? [];
   const hold = (values: Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer>, shape: number[]): Tensor =>
     scope(() => tensor(values, shape, { device })).detachFromScope().heldAs("dataSet");
@@ -65,6 +69,9 @@ export function holdTargets(caller: string, arrays: TargetArrays, options: { n: 
 
 /** Labels as the device wants them; refuses what is no class. */
 export function placesOf(caller: string, labels: ArrayLike<number>, classes: number): Int32Array<ArrayBuffer> {
+  if (typeof labels !== "object" || labels === null || Array.from(labels).some((label) => typeof label !== "number")) {
+    throw new TypeError(`${caller}(): Expected \`labels\` as numbers, got ${kindOf(labels)}`);
+  }
   const places = Int32Array.from(labels);
   const wrong = places.findIndex((place, index) => !(labels[index] === place && place >= 0 && place < classes));
   if (wrong < 0) return places;

@@ -2,6 +2,7 @@
 import { ACTIVATION_CODES, type ActivationName, DTYPE_CODES, type DtypeName, dtypeOf } from "./codes.ts";
 import { type OpDescriptor, type OpName, type OpParams, OPS } from "./generated/symbols.ts";
 import { symbols } from "./library.ts";
+import { shown } from "./shown.ts";
 import { check } from "./out.ts";
 import { u64In } from "./words.ts";
 
@@ -98,6 +99,9 @@ function packParams(op: string, kinds: OpDescriptor["params"], params: Record<st
       paramValues[count++] = numberOf(op, name, kind, value);
       continue;
     }
+    if (!Array.isArray(value)) {
+      throw new TypeError(`${op}(): Expected \`${name}\` as an array of numbers, got ${shown(value)}`);
+    }
     const list = value as readonly number[];
     if (count + list.length > paramValues.length) growParams(count + list.length);
     for (const [i, element] of list.entries()) {
@@ -121,14 +125,18 @@ function numberOf(op: string, name: string, kind: string, value: unknown): numbe
     case "i32":
       return whole(op, name, value, -(2 ** 31), 2 ** 31 - 1);
     case "bool":
-      if (typeof value !== "boolean") throw new TypeError(`${op}(): Expected \`${name}\` as a boolean, got ${value}`);
+      if (typeof value !== "boolean") {
+        throw new TypeError(`${op}(): Expected \`${name}\` as a boolean, got ${shown(value)}`);
+      }
       return value ? 1 : 0;
     case "dtype":
       return codeOf(op, name, DTYPE_CODES, value as DtypeName);
     case "activation":
       return codeOf(op, name, ACTIVATION_CODES, value as ActivationName);
     default:
-      if (typeof value !== "number") throw new TypeError(`${op}(): Expected \`${name}\` as a number, got ${value}`);
+      if (typeof value !== "number") {
+        throw new TypeError(`${op}(): Expected \`${name}\` as a number, got ${shown(value)}`);
+      }
       if (!Number.isFinite(value)) {
         throw new RangeError(`${op}(): Expected \`${name}\` as a finite number, got ${value}`);
       }
@@ -137,7 +145,9 @@ function numberOf(op: string, name: string, kind: string, value: unknown): numbe
 }
 
 function whole(op: string, name: string, value: unknown, low: number, high: number): number {
-  if (typeof value !== "number") throw new TypeError(`${op}(): Expected \`${name}\` as a whole number, got ${value}`);
+  if (typeof value !== "number") {
+    throw new TypeError(`${op}(): Expected \`${name}\` as a whole number, got ${shown(value)}`);
+  }
   if (!Number.isInteger(value) || value < low || value > high) {
     throw new RangeError(`${op}(): Expected \`${name}\` as a whole number from ${low} to ${high}, got ${value}`);
   }
@@ -145,8 +155,10 @@ function whole(op: string, name: string, value: unknown, low: number, high: numb
 }
 
 function codeOf<Name extends string>(op: string, name: string, codes: Record<Name, number>, value: Name): number {
-  if (!Object.hasOwn(codes, value)) {
-    throw new RangeError(`${op}(): Expected \`${name}\` as one of ${Object.keys(codes).join(", ")}, got "${value}"`);
+  if (typeof value !== "string" || !Object.hasOwn(codes, value)) {
+    throw new RangeError(
+      `${op}(): Expected \`${name}\` as one of ${Object.keys(codes).join(", ")}, got ${shown(value)}`,
+    );
   }
   return codes[value];
 }

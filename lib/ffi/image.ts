@@ -1,5 +1,5 @@
-/** Typed forms of the library's functions about images. */
-import { type Handle, out, type RawTensor, readResult, tensorAt, u64At } from "./call.ts";
+/** Typed forms of the library's functions about sets of images. */
+import { type Handle, out, type RawTensor, readResult, u64At } from "./call.ts";
 import { errorOf } from "./errors.ts";
 import { symbols } from "./library.ts";
 import { check, textAt } from "./out.ts";
@@ -151,27 +151,4 @@ export function openImageCache(queue: Handle, path: string, reserve: number = US
   const words = [pixels, table, labels, header].reduce((sum, part) => sum + 4 + part!.shape.length, 3);
   const job = { slot: out[words]!, generation: out[words + 1]! };
   return { pixels: pixels!, table: table!, labels: labels!, header: header!, check: job };
-}
-
-/** Decodes a JPEG or PNG to u8 [h, w, 3], its short side resized to `shortSide` (0: as it is); and the file's own size. */
-export function decodeImage(
-  queue: Handle,
-  bytes: Uint8Array<ArrayBuffer>,
-  shortSide: number,
-): { raw: RawTensor; height: number; width: number } {
-  check(
-    symbols().lt_image_decode(
-      queue.slot,
-      queue.generation,
-      bytes,
-      bytes.byteLength,
-      shortSide,
-      out,
-      out.byteLength,
-    ),
-    out,
-  );
-  const raw = tensorAt(0);
-  const word = 4 + raw.shape.length;
-  return { raw, height: out[word]!, width: out[word + 1]! };
 }

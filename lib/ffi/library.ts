@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { SYMBOLS } from "./generated/symbols.ts";
 import { type ElfSize, elfSize } from "./elf.ts";
 import { LibtrainError } from "./errors.ts";
+import { shown } from "./shown.ts";
 
 /** The ABI version that these files speak. */
 export const ABI_VERSION = 10;
@@ -41,6 +42,9 @@ function fromEnvironment(): string | undefined {
  * Throws where neither is there: a module that was bundled or loaded over a network has no such folder.
  */
 export function libraryPath(module: string = import.meta.url): URL {
+  if (typeof module !== "string") {
+    throw new TypeError(`libraryPath(): Expected \`module\` as the URL of a module, got ${shown(module)}`);
+  }
   const given = fromEnvironment();
   if (given !== undefined) return given.startsWith("file:") ? new URL(given) : pathToFileURL(resolve(given));
   if (!module.startsWith("file:")) {

@@ -2,7 +2,7 @@
 import { LibtrainError } from "../ffi/errors.ts";
 import { dirname } from "node:path";
 
-/** A file that cannot be written, say on a full disk. */
+/** A file that cannot be written, say on a full disk, or is none to read, say a named pipe. */
 export class FileError extends LibtrainError {
   /** Tells this error from others, in logs too. */
   override name = "FileError";

@@ -1,6 +1,7 @@
 /** JSON files. */
 import { LibtrainError } from "../ffi/errors.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
+import { readRegularText } from "./regular_file.ts";
 
 /** A file that should hold JSON of some form, and does not. */
 export class JsonFileError extends LibtrainError {
@@ -32,7 +33,7 @@ export async function readJson(
   const { kinds = {}, advice = "restore it from a copy" } = options;
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = await readRegularText(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;

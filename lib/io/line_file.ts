@@ -96,7 +96,8 @@ export class LineFile {
     const kept = whole.filter((line, at) => at === 0 || passes(line, at));
     const headed = this.#head !== undefined && kept.length === 0 ? [this.#head] : kept;
     const wanted = headed.map((line) => `${line}\n`).join("");
-    if (wanted === text) this.#sum = new RunningSum().add(wanted);
+    // Bytes that are no text came as replacement characters, and would not give the text's sum.
+    if (wanted === text && !text.includes("\ufffd")) this.#sum = new RunningSum().add(wanted);
     else await this.#rewrite(wanted);
   }
 

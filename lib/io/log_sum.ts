@@ -43,13 +43,20 @@ export class RunningSum {
 
   /** Takes text of whole lines. */
   add(text: string): this {
-    for (const line of text.split("\n").slice(0, -1)) this.#line(new TextEncoder().encode(`${line}\n`));
+    const lines = text.split("\n").slice(0, -1);
+    for (let at = 0; at < lines.length;) {
+      // As many at once as there are up to the next mark.
+      const upTo = lines.slice(at, at + this.#every - this.#lines % this.#every);
+      this.#take(upTo);
+      at += upTo.length;
+    }
     return this;
   }
 
-  #line(bytes: Uint8Array): void {
+  #take(lines: readonly string[]): void {
+    const bytes = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
     this.#hash.update(bytes);
-    this.#lines++;
+    this.#lines += lines.length;
     this.#bytes += bytes.length;
     if (this.#lines % this.#every !== 0) return;
     this.#marks.push(this.#digest().slice(0, markDigits));

@@ -1,5 +1,7 @@
 /** What an xresnet is made of. */
 import type { ActivationName } from "../ffi/codes.ts";
+import { requireChoice, requireFlag, requireNumber, requireNumbers, requireWhole } from "../tensor/ops/checks.ts";
+import { requireCounts } from "../nn/checks.ts";
 import { KaimingInit } from "../nn/init.ts";
 import type { LayerOptions } from "../nn/layers.ts";
 import { moduleOptions, requireLayerOptions } from "../nn/known_options.ts";
@@ -96,8 +98,32 @@ export function withoutUndefined<Options extends object>(options: Options): Opti
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 
+/** Throws where an option is of another type. */
+function requireKinds(options: XResNetOptions): void {
+  const { stem, widths, blocks, stemPool, sa, zeroGamma, pool, form, ...counts } = options;
+  for (const [name, list] of Object.entries({ stem, widths, blocks })) {
+    if (list !== undefined) requireNumbers("XResNet", name, list, `${name}: […]`);
+  }
+  if (blocks === undefined) throw new TypeError("XResNet(): Expected `blocks` as an array of numbers, got undefined");
+  for (const [name, flag] of Object.entries({ stemPool, sa, zeroGamma })) {
+    if (flag !== undefined) requireFlag("XResNet", name, flag);
+  }
+  if (pool !== undefined) requireChoice("XResNet", "pool", pool, poolKinds);
+  if (form !== undefined) requireChoice("XResNet", "form", form, ["plain", "se", "resnext"]);
+  requireWhole("XResNet", "classes", counts.classes, 1);
+  requireCounts("XResNet", { classes: counts.classes });
+  for (const name of ["inChannels", "stemStride", "expansion", "baseWidth"] as const) {
+    if (counts[name] !== undefined) requireWhole("XResNet", name, counts[name], 1);
+  }
+  for (const [name, list] of Object.entries({ stem, blocks })) {
+    list?.forEach((size, at) => requireWhole("XResNet", `${name}[${at}]`, size, 1));
+  }
+  if (counts.widen !== undefined) requireNumber("XResNet", "widen", counts.widen);
+}
+
 /** Fills in what was left out; throws a RangeError for what no network can be made of. */
 export function withDefaults(options: XResNetOptions): Filled {
+  requireKinds(withoutUndefined(options));
   const { device, dtype, seed, ...rest } = options;
   const filled = {
     inChannels: 3,
@@ -120,16 +146,10 @@ export function withDefaults(options: XResNetOptions): Filled {
     dtype,
     init: new KaimingInit({ seed }),
   };
-  if (!poolKinds.includes(filled.pool)) {
-    throw new RangeError(`XResNet: Expected \`pool\` as max, maxblur or avg, got "${filled.pool}"`);
-  }
   if (filled.blocks.length > filled.widths.length || filled.blocks.length === 0 || filled.stem.length === 0) {
     throw new RangeError(
       `XResNet: Expected a width for each of ${filled.blocks.length} stages, and a stem, got ${filled.widths.length} and ${filled.stem.length}`,
     );
-  }
-  if (!Number.isInteger(filled.classes) || filled.classes < 1) {
-    throw new RangeError(`XResNet: Expected \`classes\` as a whole number from 1, got ${filled.classes}`);
   }
   if (!(filled.widen > 0 && filled.widen < Infinity)) {
     throw new RangeError(`XResNet: Expected \`widen\` above 0, got ${filled.widen}`);

@@ -1,6 +1,6 @@
 /** Modules made of others. */
 import { ACTIVATION_CODES, type ActivationName } from "../ffi/codes.ts";
-import { kindOf } from "../tensor/ops/checks.ts";
+import { kindOf, requireWhole } from "../tensor/ops/checks.ts";
 import { squeezeExcitation } from "../tensor/ops/squeeze_excitation.ts";
 import { affine, unary } from "../tensor/ops/unary.ts";
 import { ownedHere, scope } from "../tensor/scope.ts";
@@ -127,6 +127,7 @@ export class SqueezeExcitation extends Module {
       example: "new SqueezeExcitation(64, { reduction: 16 })",
     });
     const { reduction = 16, act = "relu", ...linear } = options;
+    requireWhole("SqueezeExcitation", "reduction", reduction, 1);
     const hidden = Math.ceil(Math.floor(channels / reduction) / 8) * 8;
     if (hidden === 0) {
       throw new RangeError(

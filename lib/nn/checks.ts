@@ -2,11 +2,18 @@
 import { kindOf, requireTensor } from "../tensor/ops/checks.ts";
 import { channelsFirst } from "../tensor/ops/conv2d.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { type AnyModule, Module } from "./module.ts";
+
+/** Throws where something is no module. */
+export function requireModule(op: string, name: string, value: unknown): asserts value is AnyModule {
+  if (value instanceof Module) return;
+  throw new TypeError(`${op}(): Expected \`${name}\` as a module, got ${kindOf(value)}`);
+}
 
 /** Throws where numbers are no whole numbers from 0. */
 export function requireCounts(layer: string, counts: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(counts)) {
-    if (Number.isInteger(value) && (value as number) >= 0) continue;
+    if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32) continue;
     throw new TypeError(`${layer}(): Expected \`${name}\` as a whole number from 0, got ${kindOf(value)}`);
   }
 }

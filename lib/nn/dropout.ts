@@ -28,7 +28,8 @@ export abstract class Noise extends Module {
       example: `new ${new.target.name}({ p: 0.5 })`,
     });
     this.p = options.p ?? 0.5;
-    this.counter = RandomCounter.make(options);
+    const { seed, stream, init, device } = options;
+    this.counter = RandomCounter.make({ seed, stream, init, device });
   }
 
   /** The probability with which something is dropped; a recorded step is recorded anew once it is another. */

@@ -1,10 +1,10 @@
 /** Vectors that are learnt for numbers: words, characters, positions, categories. */
-import { requireTensor } from "../tensor/ops/checks.ts";
+import { requireNumber, requireTensor } from "../tensor/ops/checks.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireCounts } from "./checks.ts";
 import { UniformInit } from "./init.ts";
-import { layerOptions, requireLayerOptions } from "./known_options.ts";
+import { layerOptions, placeOf, requireLayerOptions } from "./known_options.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Module, Parameter } from "./module.ts";
 
@@ -43,9 +43,9 @@ export class Embedding extends Module {
       example: "new Embedding(65, 32, { std: 0.02 })",
     });
     const { std = 1 } = options;
-    if (!(std >= 0 && std < Infinity)) throw new RangeError(`Embedding(): Expected \`std\` from 0, got ${std}`);
+    requireNumber("Embedding", "std", std, { fits: (value) => value >= 0 && value < Infinity, wanted: "from 0" });
     const init = options.init ?? new UniformInit();
-    this.weight = Parameter.of(init.normal([count, features], { ...options, std }));
+    this.weight = Parameter.of(init.normal([count, features], { ...placeOf(options), std }));
   }
 
   /** The rows for one batch of numbers. */

@@ -1,7 +1,8 @@
 /** Initial weights. */
-import { requireOptions } from "../tensor/ops/checks.ts";
+import { requireNumber } from "../tensor/ops/checks.ts";
 import { rand, randn, zeros } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { placeOf, requireLayerOptions } from "./known_options.ts";
 import type { ModuleOptions } from "./module.ts";
 
 /** How weights are drawn. */
@@ -23,7 +24,7 @@ export abstract class Init {
 
   /** Draws from a seed, or from new streams where none is given. */
   constructor(options: InitOptions = {}) {
-    requireOptions("Init", options, "new UniformInit({ seed: 0 })");
+    requireLayerOptions("Init", options, { known: ["seed"], example: "new UniformInit({ seed: 0 })" });
     this.seed = options.seed;
   }
 
@@ -35,20 +36,24 @@ export abstract class Init {
 
   /** Normal numbers of mean 0 and standard deviation `std`, by default 1. */
   normal(shape: readonly number[], options: ModuleOptions & { std?: number }): Tensor {
-    return randn(shape, { ...options, ...this.#nextKey() });
+    const place = placeOf(options);
+    return randn(shape, { ...place, mean: 0, std: options.std ?? 1, ...this.#nextKey() });
   }
 
   /** Normal numbers of standard deviation √(2 / fanIn) (He 2015). */
   kaimingNormal(shape: readonly number[], fanIn: number, options: ModuleOptions): Tensor {
+    requireFanIn("kaimingNormal", fanIn);
     const std = Math.sqrt(2 / fanIn);
-    return fanIn === 0 ? this.#empty(shape, options) : this.normal(shape, { ...options, std });
+    const place = placeOf(options);
+    return fanIn === 0 ? this.#empty(shape, place) : this.normal(shape, { ...place, std });
   }
 
   /** Uniform numbers from -1/√fanIn to 1/√fanIn. */
   fanInUniform(shape: readonly number[], fanIn: number, options: ModuleOptions): Tensor {
+    requireFanIn("fanInUniform", fanIn);
     const high = 1 / Math.sqrt(fanIn);
     if (fanIn === 0) return this.#empty(shape, options);
-    return rand(shape, { ...options, ...this.#nextKey(), low: -high, high });
+    return rand(shape, { ...placeOf(options), ...this.#nextKey(), low: -high, high });
   }
 
   /** @internal The key of the next counter of random numbers: numbered by itself, so that weights do not depend on it. */
@@ -59,12 +64,17 @@ export abstract class Init {
   /** Takes a stream as a draw does, so that the layers after it are the same. */
   #empty(shape: readonly number[], options: ModuleOptions): Tensor {
     this.#nextKey();
-    return zeros(shape, options);
+    return zeros(shape, placeOf(options));
   }
 
   #nextKey(): { seed?: number; stream?: number } {
     return this.seed === undefined ? {} : { seed: this.seed, stream: this.#stream++ };
   }
+}
+
+/** Throws where a layer cannot sum over so many inputs. */
+function requireFanIn(op: string, fanIn: number): void {
+  requireNumber(op, "fanIn", fanIn, { fits: (count) => count >= 0 && count < Infinity, wanted: "from 0" });
 }
 
 /** PyTorch's: weight and bias uniform from -1/√fanIn to 1/√fanIn; what a single layer starts with. */
@@ -88,7 +98,8 @@ export class KaimingInit extends Init {
   }
 
   /** The bias. */
-  override bias(shape: readonly number[], _fanIn: number, options: ModuleOptions): Tensor {
-    return zeros(shape, options);
+  override bias(shape: readonly number[], fanIn: number, options: ModuleOptions): Tensor {
+    requireFanIn("bias", fanIn);
+    return zeros(shape, placeOf(options));
   }
 }

@@ -1,5 +1,16 @@
 /** Layers' options, whose every name must be known: one that is not would be a setting without effect. */
-import { requireOptionsOf } from "../tensor/ops/checks.ts";
+import { ACTIVATION_CODES, DTYPE_CODES } from "../ffi/codes.ts";
+import {
+  kindOf,
+  requireChoice,
+  requireDevice,
+  requireFlag,
+  requireNumber,
+  requireOptions,
+  requireOptionsOf,
+  requireWhole,
+} from "../tensor/ops/checks.ts";
+import type { Init } from "./init.ts";
 import type { LayerOptions } from "./layers.ts";
 import type { ModuleOptions } from "./module.ts";
 
@@ -60,11 +71,52 @@ const elsewhere: Readonly<Record<string, string>> = {
   pretrained: "loadWeights(model, path) reads weights",
 };
 
-/** Throws where a layer's options are none, or set a name that is not among the known ones. */
+/** What the options of layers are, where it is the same in each that has them. */
+const kinds: Readonly<Record<string, (layer: string, name: string, value: unknown) => void>> = {
+  ...Object.fromEntries(
+    ["bias", "zeroWeight", "affine", "symmetric", "sym", "causal", "ceilMode", "countIncludePad"]
+      .map((name) => [name, requireFlag]),
+  ),
+  groups: (layer, name, value) => requireWhole(layer, name, value, 1),
+  // A network has none where it is 0.
+  reduction: (layer, name, value) => requireWhole(layer, name, value),
+  seed: (layer, name, value) => requireWhole(layer, name, value),
+  stream: (layer, name, value) => requireWhole(layer, name, value),
+  eps: (layer, name, value) =>
+    requireNumber(layer, name, value, { fits: (eps) => eps >= 0 && eps < Infinity, wanted: "from 0" }),
+  momentum: (layer, name, value) =>
+    requireNumber(layer, name, value, { fits: (share) => share >= 0 && share <= 1, wanted: "from 0 to 1" }),
+  act: (layer, name, value) => requireChoice(layer, name, value, Object.keys(ACTIVATION_CODES)),
+  dtype: (layer, name, value) => requireChoice(layer, name, value, Object.keys(DTYPE_CODES)),
+  device: (layer, _, value) => requireDevice(layer, value),
+  init: (layer, _, value) => requireInit(layer, value),
+};
+
+/** Throws where something draws no weights. */
+function requireInit(layer: string, value: unknown): void {
+  const { weight, bias } = (value ?? {}) as Partial<Init>;
+  if (typeof value === "object" && typeof weight === "function" && typeof bias === "function") return;
+  throw new TypeError(
+    `${layer}(): Expected \`init\` as an Init, got ${kindOf(value)}: write new nn.UniformInit({ seed: 0 })`,
+  );
+}
+
+/** Where and in what dtype something is made, of options that hold more. */
+export function placeOf(options: ModuleOptions): ModuleOptions {
+  requireOptions("init", options, "{ device, dtype }");
+  const { device, dtype } = options;
+  return { device, dtype };
+}
+
+/** Throws where a layer's options are none, set a name that is not among the known ones, or one to what it cannot be. */
 export function requireLayerOptions(
   layer: string,
   options: object,
   { known, example }: { known: readonly string[]; example: string },
 ): void {
   requireOptionsOf(layer, options, { example, known, names: elsewhere });
+  for (const [name, value] of Object.entries(options)) {
+    // What was left out has a default.
+    if (value !== undefined && value !== null) kinds[name]?.(layer, name, value);
+  }
 }

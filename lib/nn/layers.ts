@@ -8,7 +8,7 @@ import { type Pair, pair } from "../tensor/ops/pair.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireChannels, requireCounts, requireFeatures, requireImages } from "./checks.ts";
 import { type Init, UniformInit } from "./init.ts";
-import { layerOptions, moduleOptions, requireLayerOptions } from "./known_options.ts";
+import { layerOptions, moduleOptions, placeOf, requireLayerOptions } from "./known_options.ts";
 import { Buffer, Module, type ModuleOptions, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
 
@@ -69,8 +69,8 @@ export class Conv2d extends Module {
     const channels = inChannels / this.groups;
     const init = options.init ?? new UniformInit();
     const fanIn = kh * kw * channels;
-    this.weight = Parameter.of(init.weight([outChannels, kh, kw, channels], fanIn, options));
-    this.bias = options.bias ?? true ? Parameter.of(init.bias([outChannels], fanIn, options)) : null;
+    this.weight = Parameter.of(init.weight([outChannels, kh, kw, channels], fanIn, placeOf(options)));
+    this.bias = options.bias ?? true ? Parameter.of(init.bias([outChannels], fanIn, placeOf(options))) : null;
   }
 
   /** The result for one batch. */
@@ -113,8 +113,8 @@ export class Linear extends Module {
       example: "new Linear(64, 10, { bias: false })",
     });
     const init = options.init ?? new UniformInit();
-    this.weight = Parameter.of(init.weight([outFeatures, inFeatures], inFeatures, options));
-    this.bias = options.bias ?? true ? Parameter.of(init.bias([outFeatures], inFeatures, options)) : null;
+    this.weight = Parameter.of(init.weight([outFeatures, inFeatures], inFeatures, placeOf(options)));
+    this.bias = options.bias ?? true ? Parameter.of(init.bias([outFeatures], inFeatures, placeOf(options))) : null;
   }
 
   /** The result for one batch. */
@@ -167,10 +167,12 @@ export class BatchNorm2d extends Module {
     this.eps = options.eps ?? 1e-5;
     this.momentum = options.momentum ?? 0.1;
     this.act = options.act ?? "none";
-    this.weight = Parameter.of(options.zeroWeight ? zeros([channels], options) : ones([channels], options));
-    this.bias = Parameter.of(zeros([channels], options));
-    this.runningMean = Buffer.of(zeros([channels], options));
-    this.runningVariance = Buffer.of(ones([channels], options));
+    this.weight = Parameter.of(
+      options.zeroWeight ? zeros([channels], placeOf(options)) : ones([channels], placeOf(options)),
+    );
+    this.bias = Parameter.of(zeros([channels], placeOf(options)));
+    this.runningMean = Buffer.of(zeros([channels], placeOf(options)));
+    this.runningVariance = Buffer.of(ones([channels], placeOf(options)));
   }
 
   /** The result for one batch. */

@@ -3,7 +3,7 @@
  * the output is bf16. As the `loss` of a Trainer they go with what the batch has to compare with.
  */
 import { noGrad } from "../tensor/graph.ts";
-import { kindOf, requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
+import { kindOf, requireFlag, requireNumber, requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
 import { where } from "../tensor/ops/select.ts";
 import { inDtype } from "../tensor/ops/shape.ts";
 import { logSoftmax } from "../tensor/ops/softmax.ts";
@@ -137,13 +137,15 @@ export function klDivergence(output: Tensor, target: Tensor, options: KlDivergen
     example: "klDivergence(output, target, { logTarget: true })",
     known: ["logTarget"],
   });
+  const { logTarget = false } = options;
+  requireFlag("klDivergence", "logTarget", logTarget);
   return scope(() => {
     const [logs, t] = comparable("klDivergence", "output", output, target);
     if (logs.rank === 0) throw new TypeError("klDivergence(): Expected `output` as [.., classes], got shape []");
-    const share = options.logTarget ?? false ? t.exp() : t;
+    const share = logTarget ? t.exp() : t;
     const counts = share.greater(0);
     // The logarithm of 0, and its slope, come nowhere near: 0 · ∞ would be NaN.
-    const own = options.logTarget ?? false ? t : where(counts, t, 1).log();
+    const own = logTarget ? t : where(counts, t, 1).log();
     return share.mul(where(counts, own.sub(logs), 0)).sum(-1).mean();
   });
 }
@@ -178,9 +180,10 @@ export function distillationLoss(student: Tensor, teacher: Tensor, options: Dist
     known: ["temperature"],
   });
   const { temperature = 1 } = options;
-  if (!(temperature > 0 && temperature < Infinity)) {
-    throw new RangeError(`distillationLoss(): Expected \`temperature\` above 0, got ${kindOf(temperature)}`);
-  }
+  requireNumber("distillationLoss", "temperature", temperature, {
+    fits: (number) => number > 0 && number < Infinity,
+    wanted: "above 0",
+  });
   return scope(() => {
     const [own, others] = comparable("distillationLoss", "student", student, teacher, "teacher");
     const softer = (logits: Tensor): Tensor => logSoftmax(temperature === 1 ? logits : logits.div(temperature));

@@ -3,7 +3,7 @@ import { type JsonOptions, Registry } from "../registry/registry.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { full } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
+import { kindOf, requireNumber, requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
 import { concat, oneHot } from "../tensor/ops/shape.ts";
 import { crossEntropy as crossEntropyOf, requireLogits } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
@@ -113,19 +113,25 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): (output: Te
 
 /** Refuses what is no share of the target. */
 export function requireLabelSmoothing(caller: string, share: number): void {
-  if (share >= 0 && share <= 1) return;
-  throw new RangeError(`${caller}(): Expected \`labelSmoothing\` from 0 to 1, got ${share}`);
+  requireNumber(caller, "labelSmoothing", share, {
+    fits: (number) => number >= 0 && number <= 1,
+    wanted: "from 0 to 1",
+  });
 }
 
 function requireWeights(weights: readonly number[] | undefined): void {
   if (weights === undefined) return;
   const wanted = "one finite number from 0 a class, not all 0";
   if (!Array.isArray(weights)) {
-    throw new TypeError(`crossEntropyLoss(): Expected \`weights\` as ${wanted}, got ${weights}`);
+    throw new TypeError(`crossEntropyLoss(): Expected \`weights\` as ${wanted}, got ${kindOf(weights)}`);
   }
   const wrong = weights.find((weight) => !(Number.isFinite(weight) && weight >= 0));
   if (wrong !== undefined || !weights.some((weight) => weight > 0)) {
-    throw new RangeError(`crossEntropyLoss(): Expected \`weights\` as ${wanted}, got ${wrong ?? weights.join(", ")}`);
+    throw new RangeError(
+      `crossEntropyLoss(): Expected \`weights\` as ${wanted}, got ${
+        wrong === undefined ? weights.join(", ") : kindOf(wrong)
+      }`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 /** Metrics: what a model is measured by beside its loss. */
+import { requireOptions } from "../tensor/ops/checks.ts";
 import { Registry } from "../registry/registry.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -29,8 +30,10 @@ export type Metrics<In extends Tensors = Tensor, Out extends Tensors = Tensor, T
  * console.log(await error.item()); // 1.5
  * ```
  */
-export function meanAbsoluteError(output: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
-  return scope(() => difference("meanAbsoluteError", output, targets, "targets").abs().mean());
+export function meanAbsoluteError(output: Tensor, batch: Pick<LossBatch, "targets">): Tensor {
+  return scope(() =>
+    difference("meanAbsoluteError", output, targetsOf("meanAbsoluteError", batch), "targets").abs().mean()
+  );
 }
 
 /**
@@ -44,9 +47,9 @@ export function meanAbsoluteError(output: Tensor, { targets }: Pick<LossBatch, "
  * console.log((await error.item()).toFixed(3)); // 3.536
  * ```
  */
-export function rootMeanSquareError(output: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
+export function rootMeanSquareError(output: Tensor, batch: Pick<LossBatch, "targets">): Tensor {
   return scope(() => {
-    const wrong = difference("rootMeanSquareError", output, targets, "targets");
+    const wrong = difference("rootMeanSquareError", output, targetsOf("rootMeanSquareError", batch), "targets");
     return wrong.mul(wrong).mean().sqrt();
   });
 }
@@ -63,11 +66,17 @@ export function rootMeanSquareError(output: Tensor, { targets }: Pick<LossBatch,
  * console.log(await share.item()); // 0.75
  * ```
  */
-export function labelAccuracy(logits: Tensor, { targets }: Pick<LossBatch, "targets">): Tensor {
+export function labelAccuracy(logits: Tensor, batch: Pick<LossBatch, "targets">): Tensor {
   return scope(() => {
-    const [own, wanted] = comparable("labelAccuracy", "logits", logits, targets, "targets");
+    const [own, wanted] = comparable("labelAccuracy", "logits", logits, targetsOf("labelAccuracy", batch), "targets");
     return own.greater(0).equal(wanted.greater(0.5)).mean();
   });
+}
+
+/** A batch's targets; throws where there is no batch. */
+function targetsOf(metric: string, batch: Pick<LossBatch, "targets">): Tensor {
+  requireOptions(metric, batch, `${metric}(output, { targets })`);
+  return batch.targets;
 }
 
 /** Makes a metric. */

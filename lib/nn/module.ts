@@ -3,6 +3,8 @@ import { aliasTensor } from "../ffi/native.ts";
 import type { Device } from "../tensor/device.ts";
 import { guard } from "../tensor/recording.ts";
 import type { DtypeName } from "../ffi/codes.ts";
+import { kindOf, requireFlag, requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
+import { checkFloat } from "../tensor/ops/unary.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 import { fieldsOf, twoNamed } from "./fields.ts";
@@ -13,10 +15,18 @@ export class Parameter extends Tensor {
 
   /** Takes a tensor's values over; the tensor is disposed. */
   static of(values: Tensor, options: { decays?: boolean } = {}): Parameter {
+    requireTensor("Parameter.of", "values", values);
+    requireOptionsOf("Parameter.of", options, {
+      example: "Parameter.of(values, { decays: false })",
+      known: ["decays"],
+    });
+    const { decays } = options;
+    if (decays !== undefined) requireFlag("Parameter.of", "decays", decays);
+    checkFloat("Parameter.of", values);
     const { raw } = aliasTensor(values.device.handle, values.handle);
     values.dispose();
     const parameter = new Parameter(values.device, raw, false).detachFromScope().requireGrad().heldAs("weights");
-    parameter.#decays = options.decays ?? parameter.#decays;
+    parameter.#decays = decays ?? parameter.#decays;
     return parameter;
   }
 
@@ -30,6 +40,7 @@ export class Parameter extends Tensor {
 export class Buffer extends Tensor {
   /** Takes a tensor's values over; the tensor is disposed. */
   static of(values: Tensor): Buffer {
+    requireTensor("Buffer.of", "values", values);
     const { raw } = aliasTensor(values.device.handle, values.handle);
     values.dispose();
     return new Buffer(values.device, raw, false).detachFromScope().heldAs("weights");
@@ -108,12 +119,14 @@ export abstract class Module<In extends Tensors = Tensor, Out extends Tensors = 
    * neither train nor move its running statistics is `requireGrad(false).eval()`.
    */
   requireGrad(on = true): this {
+    requireFlag("requireGrad", "on", on);
     for (const parameter of this.namedParameters().values()) parameter.requireGrad(on);
     return this;
   }
 
   /** Sets training mode here and in all children; returns the module. */
   train(on = true): this {
+    requireFlag("train", "on", on);
     if (this.#switching) return this;
     this.#training = on;
     this.#switching = true;
@@ -139,6 +152,7 @@ export abstract class Module<In extends Tensors = Tensor, Out extends Tensors = 
 
   /** This module and all inside it, by path; the root's path is empty, and a shared one appears once. */
   *modules(path = ""): Generator<[path: string, module: AnyModule]> {
+    if (typeof path !== "string") throw new TypeError(`modules(): Expected \`path\` as a string, got ${kindOf(path)}`);
     yield* this.#modules(path, new Set());
   }
 

@@ -4,7 +4,7 @@ import { kindOf, requireTensor } from "../tensor/ops/checks.ts";
 import { groupNorm, layerNorm, requireLastAxes } from "../tensor/ops/group_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireChannels, requireCounts } from "./checks.ts";
-import { moduleOptions, requireLayerOptions } from "./known_options.ts";
+import { moduleOptions, placeOf, requireLayerOptions } from "./known_options.ts";
 import { Module, type ModuleOptions, Parameter } from "./module.ts";
 
 /** Options of {@linkcode LayerNorm} and {@linkcode GroupNorm}. */
@@ -22,7 +22,10 @@ function affineOf(shape: readonly number[], options: NormLayerOptions): [Paramet
   const { affine = true, bias = true } = options;
   // As of one axis: what scales a norm does not decay.
   const of = (values: Tensor): Parameter => Parameter.of(values, { decays: false });
-  return [affine ? of(ones(shape, options)) : null, affine && bias ? of(zeros(shape, options)) : null];
+  return [
+    affine ? of(ones(shape, placeOf(options))) : null,
+    affine && bias ? of(zeros(shape, placeOf(options))) : null,
+  ];
 }
 
 /**

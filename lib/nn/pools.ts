@@ -8,9 +8,12 @@ import {
   maxBlurPool,
   maxPool2d,
   type Pool2dOptions,
+  requireBlur,
+  requireWindow,
 } from "../tensor/ops/pooling.ts";
 import { adaptiveAvgPool2d, sizeOf } from "../tensor/ops/resample.ts";
 import { type Pair, pair } from "../tensor/ops/pair.ts";
+import { requireWhole } from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireLayerOptions } from "./known_options.ts";
 import { Module } from "./module.ts";
@@ -27,6 +30,7 @@ export class MaxPool2d extends Module {
       known: ["kernel", "stride", "padding", "ceilMode"],
       example: "new MaxPool2d({ kernel: 2 })",
     });
+    requireWindow("MaxPool2d", options);
     this.options = options;
   }
 
@@ -53,6 +57,7 @@ export class AvgPool2d extends Module {
       known: ["kernel", "stride", "padding", "ceilMode", "countIncludePad"],
       example: "new AvgPool2d({ kernel: 2 })",
     });
+    requireWindow("AvgPool2d", options, ["countIncludePad"]);
     this.options = options;
   }
 
@@ -83,6 +88,7 @@ export class BlurPool2d extends Module {
       known: ["filter", "stride", "padding"],
       example: "new BlurPool2d({ stride: 2 })",
     });
+    requireBlur("BlurPool2d", options);
     this.stride = options.stride ?? 2;
     this.filter = options.filter ?? "tri3";
     this.padding = options.padding ?? "zeros";
@@ -112,6 +118,8 @@ export class MaxBlurPool2d extends Module {
       known: ["kernel", "filter", "stride", "padding"],
       example: "new MaxBlurPool2d({ stride: 2 })",
     });
+    requireBlur("MaxBlurPool2d", options, ["kernel"]);
+    requireWhole("MaxBlurPool2d", "kernel", options.kernel ?? 2, 1);
     this.kernel = options.kernel ?? 2;
     this.stride = options.stride ?? 2;
     this.filter = options.filter ?? "tri3";

@@ -5,10 +5,11 @@ import { applyOne } from "../tensor/apply.ts";
 import { randomKey, tensor } from "../tensor/create.ts";
 import type { Device, Recoverable } from "../tensor/device.ts";
 import { nextDraw, takeBackDraws } from "../tensor/draws.ts";
-import { kindOf, requireNumbers, requireOptions, requireOptionsOf } from "../tensor/ops/checks.ts";
+import { kindOf, requireNumbers, requireOptionsOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Init } from "./init.ts";
+import { requireLayerOptions } from "./known_options.ts";
 import { Buffer } from "./module.ts";
 
 /** What a counter's random numbers follow from. */
@@ -48,7 +49,10 @@ export interface RandomCounterOptions {
 export class RandomCounter extends Buffer implements Recoverable {
   /** Makes one that has drawn nothing. */
   static make(options: RandomCounterOptions = {}): RandomCounter {
-    requireOptions("RandomCounter", options, "RandomCounter.make({ seed: 0 })");
+    requireLayerOptions("RandomCounter", options, {
+      known: ["seed", "stream", "init", "device"],
+      example: "RandomCounter.make({ seed: 0 })",
+    });
     const { device } = options;
     const { seed, stream } = randomKey(options.init?.counterKey() ?? options);
     for (const [name, value] of Object.entries({ seed, stream })) {

@@ -1,5 +1,5 @@
 /** Surgery: other modules in the place of those that are there. */
-import { kindOf } from "../tensor/ops/checks.ts";
+import { kindOf, requireFunction } from "../tensor/ops/checks.ts";
 import { requireForward } from "./checks.ts";
 import { elementsOf, putElement } from "./fields.ts";
 import { type AnyModule, Module } from "./module.ts";
@@ -29,6 +29,7 @@ export function replaceModules<Old extends AnyModule>(
   if (typeof kind !== "function" || !(kind.prototype instanceof Module || (kind as unknown) === Module)) {
     throw new TypeError(`replaceModules(): Expected \`kind\` as a class of modules, got ${kindOf(kind)}`);
   }
+  requireFunction("replaceModules", "replacement", replacement);
   const replaced = new Map<AnyModule, AnyModule>();
   const visited = new Set<unknown>([root]);
   const visit = (holder: object, elements: readonly [string, unknown][], prefix: string): void => {
@@ -40,7 +41,7 @@ export function replaceModules<Old extends AnyModule>(
         visited.add(value);
         visit(value as object, inside, `${path}.`);
       } else if (value instanceof kind && value !== root) {
-        const fresh = replaced.get(value) ?? replacement(value, path).train(value.training);
+        const fresh = replaced.get(value) ?? replacementOf(replacement(value, path)).train(value.training);
         replaced.set(value, fresh);
         putElement(holder, { key, index }, fresh);
       } else if (value instanceof Module && !visited.has(value)) {
@@ -55,6 +56,12 @@ export function replaceModules<Old extends AnyModule>(
     disposeRemoved(root, replaced.keys());
   }
   return replaced.size;
+}
+
+/** What a replacement gave, which must be a module. */
+function replacementOf(value: unknown): AnyModule {
+  if (value instanceof Module) return value;
+  throw new TypeError(`replaceModules(): Expected \`replacement\` to give a module, got ${kindOf(value)}`);
 }
 
 /** Disposes of modules, but for what is still inside the root. */

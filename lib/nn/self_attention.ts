@@ -2,9 +2,10 @@
 import { requireCounts } from "./checks.ts";
 import { zeros } from "../tensor/create.ts";
 import { defineOp } from "../tensor/define_op.ts";
+import { requireTensor } from "../tensor/ops/checks.ts";
 import { matmul } from "../tensor/ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { layerOptions, requireLayerOptions } from "./known_options.ts";
+import { layerOptions, placeOf, requireLayerOptions } from "./known_options.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Module, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -40,11 +41,12 @@ export class SimpleSelfAttention extends Module {
     const { sym, ...others } = options;
     this.conv = new SpectralLinear(channels, channels, { ...others, symmetric: sym });
     // fastai excepts biases and batch norms from weight decay, and this is neither.
-    this.gamma = Parameter.of(zeros([1], options), { decays: true });
+    this.gamma = Parameter.of(zeros([1], placeOf(options)), { decays: true });
   }
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
+    requireTensor("SimpleSelfAttention", "x", x);
     const [n = 0, height = 0, width = 0, c = 0] = x.shape;
     const pixels = x.reshape([n, height * width, c]);
     // With pixels as rows, the term is X Wᵀ G = X (G W)ᵀ for the symmetric G = XᵀX: γ and W go on the small side.

@@ -1,6 +1,6 @@
 /** Spectral normalisation: a weight divided by its largest singular value. */
 import { requireCounts, requireFeatures } from "./checks.ts";
-import { requireOptions, requireTensor } from "../tensor/ops/checks.ts";
+import { requireFlag, requireOptionsOf, requireTensor } from "../tensor/ops/checks.ts";
 import { defineOp } from "../tensor/define_op.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { linear, matmul } from "../tensor/ops/matmul.ts";
@@ -8,7 +8,7 @@ import { sumTo } from "../tensor/ops/reduce.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { KaimingInit } from "./init.ts";
-import { layerOptions, requireLayerOptions } from "./known_options.ts";
+import { layerOptions, placeOf, requireLayerOptions } from "./known_options.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Buffer, Module, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -44,7 +44,11 @@ export interface SpectralNormOptions {
  */
 export function spectralNorm(weight: Tensor, options: SpectralNormOptions): Tensor {
   requireTensor("spectralNorm", "weight", weight);
-  requireOptions("spectralNorm", options, "spectralNorm(weight, { u, v, training: true })");
+  requireOptionsOf("spectralNorm", options, {
+    example: "spectralNorm(weight, { u, v, training: true })",
+    known: ["u", "v", "training", "eps"],
+  });
+  requireFlag("spectralNorm", "training", options.training);
   requireTensor("spectralNorm", "u", options.u);
   requireTensor("spectralNorm", "v", options.v);
   const { training, eps = 1e-12 } = options;
@@ -127,9 +131,9 @@ export class SpectralLinear extends Module {
       );
     }
     const init = options.init ?? new KaimingInit();
-    this.weight = Parameter.of(init.kaimingNormal([outFeatures, inFeatures], inFeatures, options));
-    this.u = Buffer.of(scope(() => unit(init.normal([outFeatures], options), 1e-12)));
-    this.v = Buffer.of(scope(() => unit(init.normal([inFeatures], options), 1e-12)));
+    this.weight = Parameter.of(init.kaimingNormal([outFeatures, inFeatures], inFeatures, placeOf(options)));
+    this.u = Buffer.of(scope(() => unit(init.normal([outFeatures], placeOf(options)), 1e-12)));
+    this.v = Buffer.of(scope(() => unit(init.normal([inFeatures], placeOf(options)), 1e-12)));
   }
 
   /** The weight as it is used; in training mode each call improves `u` and `v`. */

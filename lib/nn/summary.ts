@@ -4,7 +4,8 @@ import { defaultDevice } from "../tensor/device.ts";
 import { type TensorOptions, zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { kindOf, requireOptionsOf } from "../tensor/ops/checks.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, type Tensors } from "../tensor/tensors.ts";
 import { requireForward } from "./checks.ts";
 import { SqueezeExcitation } from "./blocks.ts";
@@ -42,8 +43,10 @@ export interface SummaryOptions {
 const WHOLE = [SqueezeExcitation, MultiHeadAttention];
 
 /** The layers that a batch of a shape goes through, in order. */
-export function summaryRows(model: AnyModule, inputShape: Shapes, { dtype }: SummaryOptions = {}): SummaryRow[] {
+export function summaryRows(model: AnyModule, inputShape: Shapes, options: SummaryOptions = {}): SummaryRow[] {
   requireForward("summary", "model", model);
+  requireOptionsOf("summary", options, { example: 'summary(model, [1, 8], { dtype: "i32" })', known: ["dtype"] });
+  const { dtype } = options;
   const rows: SummaryRow[] = [];
   const modules = [...model.modules()];
   const whole = modules.filter(([, module]) => WHOLE.some((kind) => module instanceof kind)).map(([path]) => path);
@@ -56,8 +59,8 @@ export function summaryRows(model: AnyModule, inputShape: Shapes, { dtype }: Sum
   model.eval();
   try {
     scope(() => {
-      const options = { dtype: dtype ?? first?.dtype ?? "f32", device: first?.device ?? defaultDevice() };
-      noGrad(() => void model.forward(inputOf(inputShape, options)));
+      const place = { dtype: dtype ?? first?.dtype ?? "f32", device: first?.device ?? defaultDevice() };
+      noGrad(() => void model.forward(inputOf(inputShape, place)));
     });
   } finally {
     for (const [, module] of leaves) Reflect.deleteProperty(module, "forward");
@@ -68,6 +71,9 @@ export function summaryRows(model: AnyModule, inputShape: Shapes, { dtype }: Sum
 
 /** Zeros of some shapes, as the network takes them. */
 function inputOf(shapes: Shapes, options: TensorOptions): Tensors {
+  if (typeof shapes !== "object" || shapes === null || shapes instanceof Tensor) {
+    throw new TypeError(`summary(): Expected \`inputShape\` as sizes, say [1, 28, 28, 1], got ${kindOf(shapes)}`);
+  }
   if (!Array.isArray(shapes)) {
     return Object.fromEntries(Object.entries(shapes).map(([name, inner]) => [name, inputOf(inner, options)]));
   }

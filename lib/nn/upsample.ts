@@ -6,7 +6,7 @@ import { requireUpsample, upsample2d, type UpsampleOptions } from "../tensor/ops
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireCounts, requireImages } from "./checks.ts";
 import { UniformInit } from "./init.ts";
-import { layerOptions, requireLayerOptions } from "./known_options.ts";
+import { layerOptions, placeOf, requireLayerOptions } from "./known_options.ts";
 import type { LayerOptions } from "./layers.ts";
 import { Module, Parameter } from "./module.ts";
 import { forInput } from "./precision.ts";
@@ -110,8 +110,8 @@ export class ConvTranspose2d extends Module {
     const channels = outChannels / this.groups;
     const init = options.init ?? new UniformInit();
     const fanIn = kh * kw * channels;
-    this.weight = Parameter.of(init.weight([inChannels, kh, kw, channels], fanIn, options));
-    this.bias = options.bias ?? true ? Parameter.of(init.bias([outChannels], fanIn, options)) : null;
+    this.weight = Parameter.of(init.weight([inChannels, kh, kw, channels], fanIn, placeOf(options)));
+    this.bias = options.bias ?? true ? Parameter.of(init.bias([outChannels], fanIn, placeOf(options))) : null;
   }
 
   /** The result for one batch. */

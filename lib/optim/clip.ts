@@ -13,7 +13,8 @@ const eps = 1e-6;
 /** Checks the largest norm that gradients may have. */
 export function requireClipNorm(caller: string, name: string, max: number): void {
   if (Number.isFinite(max) && max > 0) return;
-  throw new RangeError(`${caller}(): Expected \`${name}\`, the largest norm, above 0, got ${max}`);
+  const message = `${caller}(): Expected \`${name}\`, the largest norm, above 0, got ${kindOf(max)}`;
+  throw typeof max === "number" ? new RangeError(message) : new TypeError(message);
 }
 
 /**

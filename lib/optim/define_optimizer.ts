@@ -49,7 +49,8 @@ export interface OptimizerDefinition<State extends string, Options extends Reado
   readonly takes?: (parameter: Parameter, path: string) => boolean;
   /**
    * Writes the next weights and states of one parameter, by ops alone: it is run at the first steps and then replayed. Runs
-   * without recording for backward and inside a scope, for each parameter that has a gradient and is not frozen.
+   * without recording for backward and inside a scope, for each parameter that has a gradient and is not frozen. Where it
+   * throws, the parameters before that one keep what was written to them: check in `bind()` or by `takes` what may be wrong.
    */
   readonly update: (
     parameter: ParameterUpdate<State>,
@@ -105,7 +106,7 @@ export function defineOptimizer<
 }
 
 function requireDefinition(
-  { name, states = [], copies = [], limits = {}, update, takes }: OptimizerDefinition<
+  { name, states = [], copies = [], limits = {}, options = {}, update, takes }: OptimizerDefinition<
     string,
     Record<string, OptionValue>
   >,
@@ -114,24 +115,37 @@ function requireDefinition(
     throw new TypeError(`defineOptimizer(): Expected ${what}, got ${got}`);
   };
   if (typeof name !== "string" || !/^[a-zA-Z]\w*$/.test(name)) {
-    refuse("`name` as a name of letters and digits", JSON.stringify(name));
+    refuse("`name` as a name of letters and digits", kindOf(name));
   }
   if (typeof update !== "function") refuse("`update` as a function", typeof update);
   if (takes !== undefined && typeof takes !== "function") refuse("`takes` as a function", typeof takes);
   for (const [field, list] of Object.entries({ states, copies })) {
     if (!Array.isArray(list)) refuse(`\`${field}\` as an array of names`, kindOf(list));
   }
+  for (const [field, value] of Object.entries({ limits, options })) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      refuse(`\`${field}\` as an object`, kindOf(value));
+    }
+  }
+  for (const [option, value] of Object.entries(options)) {
+    const plain = ["number", "boolean", "string"].includes(typeof value);
+    if (!plain) refuse(`\`options.${option}\` as a number, true, false or a text`, kindOf(value));
+  }
   for (const [option, limit] of Object.entries(limits)) {
     const two = Array.isArray(limit) && limit.length === 2 && limit.every((end) => typeof end === "number");
     if (!two) refuse(`\`limits.${option}\` as two numbers`, kindOf(limit));
   }
   states.forEach((state, index) => {
-    if (!/^[a-zA-Z]\w*$/.test(state)) refuse("`states` as names of letters and digits", JSON.stringify(state));
+    if (typeof state !== "string" || !/^[a-zA-Z]\w*$/.test(state)) {
+      refuse("`states` as names of letters and digits", kindOf(state));
+    }
     if (states.indexOf(state) !== index) refuse("`states` with different names", `"${state}" twice`);
     if (state === "steps") refuse("`states` without steps, which is that of the counts", "it");
   });
   const stray = copies.find((copy) => !states.includes(copy));
-  if (stray !== undefined) refuse(`\`copies\` among the states ${states.join(", ")}`, `"${stray}"`);
+  if (copies.length > 0 && (stray !== undefined || copies.includes(undefined as never))) {
+    refuse(`\`copies\` among the states ${states.join(", ")}`, kindOf(stray));
+  }
 }
 
 /** The options that are given, each known, of its default's type and within its limits. */

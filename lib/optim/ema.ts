@@ -1,8 +1,8 @@
 /** The average of a model's weights over the steps of its training. */
-import type { AnyModule } from "../nn/module.ts";
+import { type AnyModule, Module } from "../nn/module.ts";
 import { zeros } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
-import { requireOptions } from "../tensor/ops/checks.ts";
+import { kindOf, requireFunction, requireNumber, requireOptionsOf } from "../tensor/ops/checks.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -38,14 +38,17 @@ export class Ema {
 
   /** Starts from the weights as they are. */
   constructor(model: AnyModule, options: EmaOptions) {
-    requireOptions("Ema", options, "new Ema(model, { decay: 0.999 })");
+    requireOptionsOf("Ema", options, { example: "new Ema(model, { decay: 0.999 })", known: ["decay"] });
+    if (!(model instanceof Module)) throw new TypeError(`Ema(): Expected \`model\` as a module, got ${kindOf(model)}`);
     const { decay } = options;
-    if (!(decay >= 0 && decay < 1)) throw new RangeError(`Ema(): Expected \`decay\` from 0 to below 1, got ${decay}`);
+    requireNumber("Ema", "decay", decay, { fits: (share) => share >= 0 && share < 1, wanted: "from 0 to below 1" });
+    const first = model.namedParameters().values().next().value;
+    if (first === undefined) throw new TypeError(`Ema(): Expected a model with parameters, got ${model}`);
     this.decay = decay;
     this.#model = model;
     this.#averages = copies(model);
     for (const average of this.#averages.values()) average.heldAs("optimizer");
-    const { dtype, device } = model.namedParameters().values().next().value!;
+    const { dtype, device } = first;
     this.#count = scope(() => zeros([1], { dtype, device })).detachFromScope().heldAs("optimizer");
   }
 
@@ -59,8 +62,10 @@ export class Ema {
         const live = this.#model.state();
         for (const [path, average] of this.#averages) {
           const value = live.get(path)!;
-          // What does not hold numbers to average, say a count, is taken as it is.
-          const next = value.dtype === share.dtype ? average.add(value.sub(average).mul(share)) : value;
+          // What does not hold numbers to average, say a count, is taken as it is; so is all where nothing is kept, whatever
+          // the average was.
+          const averaged = value.dtype === share.dtype && this.decay > 0;
+          const next = averaged ? average.add(value.sub(average).mul(share)) : value;
           average.assign(next);
         }
       })
@@ -86,6 +91,7 @@ export class Ema {
 
   /** Runs something with the averaged weights in the model, and puts the model's own back afterwards. */
   async during<Result>(body: () => Promise<Result>): Promise<Result> {
+    requireFunction("during", "body", body);
     const own = copies(this.#model);
     try {
       assignAll(this.#model.state(), this.#averages);

@@ -1,5 +1,5 @@
 /** Options objects whose every name must be known: one that is not would be a setting without effect. */
-import { requireKnownOptions } from "../tensor/ops/checks.ts";
+import { kindOf, requireKnownOptions } from "../tensor/ops/checks.ts";
 
 const rate = "the learning rate is the schedule's, or that of bind(model, { lr }) and of `lr` of what it returns";
 
@@ -21,8 +21,8 @@ const elsewhere: Readonly<Record<string, string>> = {
 
 /** Throws where options set a name that is not among the known ones; a config's `name` may stay in it. */
 export function requireKnown(op: string, options: object, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${op}(): Expected options as an object, got ${options}`);
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`${op}(): Expected options as an object, got ${kindOf(options)}`);
   }
   const { name, ...others } = options as { name?: unknown };
   const lr = known.includes("lrScale") ? "lrScale multiplies the learning rate here" : rate;

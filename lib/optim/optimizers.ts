@@ -1,4 +1,5 @@
 /** The optimizers: their settings, and the op that does a step. */
+import { requireFlag, requireNumber, requireWhole } from "../tensor/ops/checks.ts";
 import { fusedRule, type FusedStep } from "./fused_rule.ts";
 import { requireKnown } from "./known_options.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -42,9 +43,9 @@ export function ranger(options: RangerOptions = {}): Optimizer {
     options;
   within("ranger", { mom, sqrMom, alpha }, 0, 1);
   within("ranger", { eps, wd }, 0, Infinity);
-  if (!Number.isInteger(k) || k < 0) {
-    throw new RangeError(`ranger(): Expected \`k\` as a whole number from 0, got ${k}`);
-  }
+  requireWhole("ranger", "k", k);
+  requireFlag("ranger", "rectify", rectify);
+  requireFlag("ranger", "centralise", centralise);
   return optimizer("ranger", { mom, sqrMom, eps, wd, rectify, k, alpha, centralise }, {
     op: "ranger_step",
     states: ["average", "averageSquare", "slow"],
@@ -94,6 +95,8 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   const { mom = 0, dampening = false, nesterov = false, wd = 0 } = options;
   within("sgd", { mom }, 0, 1);
   within("sgd", { wd }, 0, Infinity);
+  requireFlag("sgd", "dampening", dampening);
+  requireFlag("sgd", "nesterov", nesterov);
   const params = { mom, dampening, nesterov };
   return optimizer("sgd", { ...params, wd }, { op: "sgd_step", states: ["momentumBuffer"], wd, params });
 }
@@ -104,8 +107,9 @@ function optimizer(name: string, settings: Record<string, number | boolean>, ste
 
 function within(op: string, values: Record<string, number>, low: number, high: number): void {
   for (const [name, value] of Object.entries(values)) {
-    if (!(value >= low && value <= high) || value === Infinity) {
-      throw new RangeError(`${op}(): Expected \`${name}\` from ${low} to ${high}, got ${value}`);
-    }
+    requireNumber(op, name, value, {
+      fits: (number) => number >= low && number <= high && number < Infinity,
+      wanted: `from ${low} to ${high}`,
+    });
   }
 }

@@ -1,4 +1,5 @@
 /** RMSprop. */
+import { where } from "../tensor/ops/select.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { defineOptimizer, type ParameterUpdate } from "./define_optimizer.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -33,7 +34,10 @@ function update(
     // Rounding may take it below 0 where the gradients hardly differ.
     variance = averageSquare.sub(average.mul(average)).maximum(0);
   }
-  let direction = gradient.div(variance.sqrt().add(eps));
+  const spread = variance.sqrt().add(eps);
+  const quotient = gradient.div(spread);
+  // Without eps, a parameter whose every gradient so far was 0 stays where it is.
+  let direction = eps > 0 ? quotient : where(spread.greater(0), quotient, 0);
   if (mom > 0) direction = buffer.assign(buffer.mul(mom).add(direction));
   const kept = wd === 0 ? value : value.sub(value.mul(lr.mul(wd)));
   value.assign(kept.sub(direction.mul(lr)));

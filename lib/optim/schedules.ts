@@ -1,5 +1,5 @@
 /** Learning-rate schedules: functions of how far training is. */
-import { requireNumbers } from "../tensor/ops/checks.ts";
+import { kindOf, requireFunction, requireNumber, requireNumbers, requireOptions } from "../tensor/ops/checks.ts";
 import { requireKnown } from "./known_options.ts";
 
 /** A schedule's settings as plain JSON: `name` is the function that makes it, and `then` the settings of an inner one. */
@@ -33,12 +33,17 @@ export interface Schedule {
  * ```
  */
 export function defineSchedule(config: ScheduleConfig, at: (position: number) => number): Schedule {
+  requireOptions("defineSchedule", config, 'defineSchedule({ name: "mine", lr }, (position) => lr)');
+  if (typeof config.name !== "string") {
+    throw new TypeError(`defineSchedule(): Expected \`config.name\` as a string, got ${kindOf(config.name)}`);
+  }
+  requireFunction("defineSchedule", "at", at);
   return {
     config,
     at,
     over(steps): (step: number) => number {
       if (!Number.isInteger(steps) || steps < 1) {
-        throw new RangeError(`over(): Expected the number of steps as a whole number from 1, got ${steps}`);
+        throw new RangeError(`over(): Expected the number of steps as a whole number from 1, got ${kindOf(steps)}`);
       }
       return (step) => at(Math.min(Math.max(step / steps, 0), 1));
     },
@@ -57,18 +62,13 @@ function check(
   positions: Record<string, number> = {},
   divisors: Record<string, number> = {},
 ): void {
-  const refuse = (name: string, wanted: string, value: number): never => {
-    throw new RangeError(`${op}(): Expected \`${name}\` ${wanted}, got ${value}`);
-  };
-  for (const [name, value] of Object.entries(rates)) {
-    if (!Number.isFinite(value) || value < 0) refuse(name, "from 0", value);
-  }
+  const number = (name: string, value: unknown, wanted: string, fits: (value: number) => boolean): void =>
+    requireNumber(op, name, value, { fits: (value) => Number.isFinite(value) && fits(value), wanted });
+  for (const [name, value] of Object.entries(rates)) number(name, value, "from 0", (value) => value >= 0);
   for (const [name, value] of Object.entries(positions)) {
-    if (!(value >= 0 && value <= 1)) refuse(name, "from 0 to 1", value);
+    number(name, value, "from 0 to 1", (value) => value >= 0 && value <= 1);
   }
-  for (const [name, value] of Object.entries(divisors)) {
-    if (!Number.isFinite(value) || value <= 0) refuse(name, "above 0", value);
-  }
+  for (const [name, value] of Object.entries(divisors)) number(name, value, "above 0", (value) => value > 0);
 }
 
 /**
@@ -181,6 +181,11 @@ export function linearWarmup(options: { lr: number; warmup?: number; div?: numbe
   requireKnown("linearWarmup", options, ["lr", "warmup", "div", "then"]);
   const { lr, warmup = 0.1, div = 25, then = constant({ lr }) } = options;
   check("linearWarmup", { lr }, { warmup }, { div });
+  if (typeof then?.at !== "function" || typeof then.config !== "object" || then.config === null) {
+    throw new TypeError(
+      `linearWarmup(): Expected \`then\` as a schedule, say optim.cosine({ lr }), got ${kindOf(then)}`,
+    );
+  }
   return defineSchedule({ name: "linearWarmup", lr, warmup, div, then: then.config }, (position) => {
     if (position < warmup) return lr / div + (lr - lr / div) * position / warmup;
     return warmup === 1 ? lr : then.at((position - warmup) / (1 - warmup));

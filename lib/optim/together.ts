@@ -1,5 +1,5 @@
 /** Several optimizers as one. */
-import { kindOf } from "../tensor/ops/checks.ts";
+import { kindOf, requireNumber } from "../tensor/ops/checks.ts";
 import { matches, type ParameterGroup, requirePattern } from "./groups.ts";
 import { requireKnown } from "./known_options.ts";
 import type { Optimizer, OptimizerConfig } from "./optimizer.ts";
@@ -49,9 +49,10 @@ function partOf(entry: Optimizer | OptimizerPart): { config: OptimizerConfig; ru
     );
   }
   requireKnown("together", entry, ["optimizer", "lrScale", "match"]);
-  if (!Number.isFinite(lrScale) || lrScale <= 0) {
-    throw new RangeError(`together(): Expected \`lrScale\` above 0, got ${lrScale}`);
-  }
+  requireNumber("together", "lrScale", lrScale, {
+    fits: (number) => number > 0 && number < Infinity,
+    wanted: "above 0",
+  });
   if (match !== undefined) requirePattern("together", match);
   const rules = optimizer.rules.map((rule): Rule => ({
     ...rule,

@@ -1,4 +1,5 @@
 /** From a recipe to what trains it: network, optimizer, schedule, loss, batches. */
+import { kindOf, requireNamed, requireOptions } from "../tensor/ops/checks.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { Batches, BatchOptions, Dataset } from "../data/dataset.ts";
 import { transformRegistry } from "../data/registry.ts";
@@ -44,6 +45,10 @@ export interface ModelChoice extends Pick<Recipe, "model" | "seed"> {
  * Throws a StateError where it makes parameters of another device or dtype than it is told.
  */
 export function buildModel(choice: ModelChoice, device: Device): Module {
+  requireNamed("buildModel", "model", choice?.model);
+  if (typeof choice.classes !== "number" && !Array.isArray(choice.classes)) {
+    throw new TypeError(`buildModel(): Expected \`classes\` as their number or names, got ${kindOf(choice.classes)}`);
+  }
   const { model: { name, ...options }, seed, classes, imageShape } = choice;
   const { build } = modelRegistry.get(name);
   const dtype = masterDtype(choice.dtype);
@@ -198,13 +203,23 @@ export function requireRates({ schedule }: Pick<Recipe, "schedule">, steps: numb
 }
 
 /** The optimizer of a recipe, to be bound to its network. */
-export function buildOptimizer({ optimizer: { name, ...options } }: Pick<Recipe, "optimizer">): Optimizer {
+export function buildOptimizer(recipe: Pick<Recipe, "optimizer">): Optimizer {
+  requireNamed("buildOptimizer", "optimizer", recipe?.optimizer);
+  const { name, ...options } = recipe.optimizer;
   return requireBuilt("optimizer", name, optimizerRegistry.get(name).build(options as JsonOptions), "bind");
 }
 
 /** The loss of a recipe. */
-export function buildLoss({ loss: { name, ...options } }: Pick<Recipe, "loss">): Loss {
+export function buildLoss(recipe: Pick<Recipe, "loss">): Loss {
+  requireNamed("buildLoss", "loss", recipe?.loss);
+  const { name, ...options } = recipe.loss;
   return requireBuilt("loss", name, lossRegistry.get(name).build(options as JsonOptions));
+}
+
+/** Throws where something is no data set. */
+function requireSet(op: string, set: unknown): void {
+  if (typeof (set as Partial<Dataset> | null | undefined)?.batches === "function") return;
+  throw new TypeError(`${op}(): Expected \`set\` as a data set, got ${kindOf(set)}`);
 }
 
 /** The metrics of a recipe, by their names. */
@@ -219,6 +234,7 @@ export function buildMetrics(names: readonly string[]): Metrics {
  * its own rate, as the recipe says.
  */
 export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, model: Module): Trainer {
+  for (const part of ["optimizer", "schedule", "loss"] as const) requireNamed("buildTrainer", part, recipe?.[part]);
   const fine = fineTuning(recipe.weights);
   const trainer = new Trainer(model, {
     groups: fine.groups,
@@ -283,9 +299,13 @@ function requireShift({ shift = 0 }: Recipe["transforms"], { imageShape: [height
 
 /** The batches to train on. */
 export function trainBatches(
-  { bs, transforms, seed, dtype }: Pick<Recipe, "bs" | "transforms" | "seed"> & { readonly dtype: ComputeDtype },
+  recipe: Pick<Recipe, "bs" | "transforms" | "seed"> & { readonly dtype: ComputeDtype },
   set: Dataset,
 ): Batches {
+  requireOptions("trainBatches", recipe, "trainBatches(recipe, set)");
+  requireSet("trainBatches", set);
+  const { bs, transforms, seed, dtype } = recipe;
+  requireOptions("trainBatches", transforms, "{ bs, transforms: {}, seed, dtype }");
   requireImages(bs, set.length);
   requireStatistics(transforms, set);
   requireShift(transforms, set);
@@ -300,12 +320,15 @@ export function trainBatches(
 
 /** The batches to measure with. */
 export function validBatches(
-  { validBs, transforms, dtype }: Pick<Recipe, "validBs"> & {
+  recipe: Pick<Recipe, "validBs"> & {
     readonly transforms?: Recipe["transforms"];
     readonly dtype: ComputeDtype;
   },
   set: Dataset,
 ): Batches {
+  requireOptions("validBatches", recipe, "validBatches(recipe, set)");
+  requireSet("validBatches", set);
+  const { validBs, transforms, dtype } = recipe;
   if (transforms !== undefined) requireStatistics(transforms, set);
   return set.batches(Math.min(validBs, set.length), {
     dtype: masterDtype(dtype),

@@ -1,4 +1,5 @@
 /** Recipes from presets, and recipes from others. */
+import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import type { Json, JsonOptions } from "../registry/registry.ts";
 import { dataSetRegistry } from "../data/registry.ts";
 import { checkRecipe, checkSetting, fileOptions, isObject, namedSections, shown } from "./check.ts";
@@ -55,6 +56,7 @@ export type RecipeParts =
  * ```
  */
 export function define(parts: RecipeParts): Recipe {
+  requireOptions("define", parts, "define({ data, model, optimizer, schedule, epochs, bs })");
   const made: unknown = structured({ ...usual, ...parts, data: { limit: null, keep: null, ...parts.data } });
   checkRecipe(made);
   return made;
@@ -74,6 +76,7 @@ export function define(parts: RecipeParts): Recipe {
  * ```
  */
 export function preset(name: string, changes: RecipeChanges = {}): Recipe {
+  requireText("preset", "name", name);
   const found = presetOf(name);
   if (found === undefined) {
     throw new SettingError("preset", `Expected \`preset\` to be one of ${presetNames().join(", ")}, got "${name}"`);
@@ -88,6 +91,7 @@ export function preset(name: string, changes: RecipeChanges = {}): Recipe {
  * learning rate alone.
  */
 export function change(recipe: Recipe, changes: RecipeChanges): Recipe {
+  checkRecipe(recipe);
   requireChanges(changes);
   const { data, model, weights, optimizer, schedule, loss, transforms, scaleLr, ...rest } = changes;
   const named = (section: keyof typeof namedSections, wanted: JsonOptions | undefined): Named =>

@@ -159,7 +159,6 @@ function checkF32({ optimizer, schedule }: Recipe): void {
   );
 }
 
-/** Image files have no options of their own; a registered data set has what it says. */
 /** Options of the data that say how image files are read. */
 export const fileOptions: readonly string[] = ["split", "nested", "maxUnreadable"];
 

@@ -1,4 +1,5 @@
 /** Opening the data of a recipe: a registered data set, or image files by name or path. */
+import { requireNamed, requireOptions } from "../tensor/ops/checks.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { findArchive } from "../data/find_archive.ts";
 import { knownSet } from "../data/known_sets.ts";
@@ -120,6 +121,8 @@ async function imagesOf<Opened>(
 
 /** The data of a recipe, on a device. */
 export async function openData(choice: DataChoice, device: Device, options: OpenDataOptions = {}): Promise<Splits> {
+  requireNamed("openData", "data", choice?.data);
+  requireOptions("openData", options, "openData(choice, device, {})");
   return await registered(choice, device, options) ?? await imagesOf(choice, device, { options, with: open });
 }
 
@@ -129,6 +132,8 @@ export async function openValidData(
   device: Device,
   options: OpenPartOptions = {},
 ): Promise<Dataset> {
+  requireNamed("openValidData", "data", choice?.data);
+  requireOptions("openValidData", options, "openValidData(choice, device, {})");
   const { part = "valid" } = options;
   const all = await registered(choice, device, options);
   if (all === undefined) {

@@ -26,11 +26,11 @@ export function sameImages(before: object, now: object): boolean | undefined {
 }
 
 /**
- * Settings that are not the same; what changes no bit ({@linkcode Setting.free}) is left out, unless `all` are wanted, and
- * of the same images where they lie.
+ * Settings that are not the same; what changes no bit ({@linkcode Setting.free}) is left out, and of the same images where
+ * they lie, unless `all` are wanted.
  */
 export function differences(before: object, now: object, { all = false }: { all?: boolean } = {}): SettingChange[] {
-  const same = sameImages(before, now) === true;
+  const same = !all && sameImages(before, now) === true;
   const [old, fresh] = [leaves(before), leaves(now)];
   const brief = (text = "not set"): string => text.length > 60 ? `${text.slice(0, 57)}...` : text;
   return [...new Set([...old.keys(), ...fresh.keys()])]

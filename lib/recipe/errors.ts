@@ -1,4 +1,5 @@
 /** What is wrong with a recipe, or with what it is asked for. */
+import { shown } from "../ffi/shown.ts";
 import { LibtrainError } from "../ffi/errors.ts";
 
 /** A recipe that cannot be, or a run that is not what it was taken for: the caller's to put right. */
@@ -33,7 +34,19 @@ export interface SettingChange {
 
 /** `schedule.lr 0.008, now 0.01`, and so on; `nameOf` may give settings other names. */
 export function changeList(changes: readonly SettingChange[], nameOf = (path: string): string => path): string {
-  return changes.map(({ path, before, now }) => `${nameOf(path)} ${before}, now ${now}`).join(", and ");
+  if (!Array.isArray(changes) || changes.some((change) => typeof change?.path !== "string")) {
+    throw new TypeError(
+      `changeList(): Expected \`changes\` as an array of { path, before, now }, got ${shown(changes)}`,
+    );
+  }
+  return changes.map(({ path, before, now }: SettingChange) =>
+    `${nameOf(path)} ${shownValue(before)}, now ${shownValue(now)}`
+  ).join(", and ");
+}
+
+/** A setting's value as it is written; what is none is only named. */
+function shownValue(value: unknown): string {
+  return typeof value === "string" ? value : shown(value);
 }
 
 /** A run that is to go on with other settings, data, code or kernels than it was begun with. */

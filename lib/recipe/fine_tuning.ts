@@ -4,6 +4,7 @@ import { isIn, leftOutBy } from "../checkpoint/except.ts";
 import { importFastai, readStateDict } from "../checkpoint/fastai.ts";
 import { loadWeights } from "../checkpoint/weights.ts";
 import { StateError } from "../ffi/errors.ts";
+import { readRegularFile, weightBytes } from "../io/regular_file.ts";
 import { sha256Of } from "../io/sha256.ts";
 import type { Module } from "../nn/module.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
@@ -60,7 +61,9 @@ async function weightsFile(from: string): Promise<string> {
 /** SHA-256 of the weights that a recipe begins with, in hex; undefined where it begins with none. */
 export async function weightsSum({ weights }: Pick<Recipe, "weights">): Promise<string | undefined> {
   const from = weights?.from ?? null;
-  return from === null ? undefined : await sha256Of(await Deno.readFile(await weightsFile(from)));
+  return from === null
+    ? undefined
+    : await sha256Of(await readRegularFile(await weightsFile(from), { most: weightBytes }));
 }
 
 /** Loads the weights that a recipe begins with, if any; a SettingError says what does not fit. */

@@ -3,6 +3,8 @@ import { decodeImage, type DecodeOptions } from "../data/decode.ts";
 import { normalize } from "../data/normalize.ts";
 import type { TargetKind } from "../data/targets.ts";
 import { DataError, LibtrainError, StateError } from "../ffi/errors.ts";
+import { FileError } from "../io/atomic_file.ts";
+import { readRegularFile } from "../io/regular_file.ts";
 import type { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -89,13 +91,9 @@ function isEachByItself({ loss, targets }: Predictor["config"]): boolean {
 async function bytesOf(image: string | Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   if (typeof image !== "string") return image;
   try {
-    const { isFile, isDirectory } = await Deno.stat(image);
-    if (isDirectory) throw new RecipeError(`Expected an image, got the folder "${image}"`);
-    // A device or a pipe would be read without end.
-    if (!isFile) throw new RecipeError(`Expected an image, got "${image}", which is no regular file`);
-    return await Deno.readFile(image);
+    return await readRegularFile(image);
   } catch (error) {
-    if (error instanceof RecipeError) throw error;
+    if (error instanceof FileError) throw new RecipeError(`Expected an image: ${error.message}`, { cause: error });
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
       throw new RecipeError(`Cannot find the image "${image}"`, { cause: error });
     }

@@ -1,4 +1,5 @@
 /** Adding names and settings of a script's own. */
+import { requireOptions } from "../tensor/ops/checks.ts";
 import { type DataSetContext, dataSetRegistry, transformRegistry } from "../data/registry.ts";
 import type { BatchTransform } from "../data/transform.ts";
 import type { Splits } from "../data/mnist.ts";
@@ -82,6 +83,7 @@ function addAll(
  * ```
  */
 export function register(own: Registrations): void {
+  requireOptions("register", own, "register({ models: {} })");
   const unknown = Object.keys(own).find((kind) => !registrations.includes(kind));
   if (unknown !== undefined) {
     throw new TypeError(`register(): Expected ${registrations.join(", ")}, got "${unknown}"`);

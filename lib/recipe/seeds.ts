@@ -1,4 +1,5 @@
 /** Training a recipe several times, with one seed after another. */
+import { requireNumbers, requireOptions, requireText, requireWhole } from "../tensor/ops/checks.ts";
 import { join } from "node:path";
 import { Checkpoints } from "../checkpoint/checkpoints.ts";
 import { isThere } from "../io/atomic_file.ts";
@@ -109,11 +110,13 @@ async function groupIn(folder: string, { force = false }: { force?: boolean } = 
 
 /** Whether a folder is that of several seeds. */
 export async function isSeeds(folder: string): Promise<boolean> {
+  requireText("isSeeds", "folder", folder);
   return await isThere(join(folder, "group.json"));
 }
 
 /** Mean and standard deviation of some values. */
 export function spread(values: readonly number[]): Pick<SeedsResult, "mean" | "standardDeviation"> {
+  requireNumbers("spread", "values", values, "spread([…])");
   const n = values.length;
   if (n === 0) return { mean: null, standardDeviation: null };
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
@@ -154,6 +157,9 @@ async function withOneDtype(recipe: Recipe, emit: Emit): Promise<Recipe> {
  * ```
  */
 export function trainSeeds(recipe: Recipe, options: SeedsOptions): Training<SeedsResult> {
+  requireOptions("trainSeeds", options, "trainSeeds(recipe, { runs: 5 })");
+  requireWhole("trainSeeds", "runs", options.runs, 1);
+  if (options.out !== undefined) requireText("trainSeeds", "out", options.out);
   const { runs, data: name, ...own } = options;
   return new Training(async (emit) => {
     checkRecipe(recipe);
@@ -188,6 +194,8 @@ async function removeUnbegun(folder: string): Promise<void> {
  * and a warning tells what it was trained with.
  */
 export function resumeSeeds(folder: string, options: ResumeSeedsOptions = {}): Training<SeedsResult> {
+  requireText("resumeSeeds", "folder", folder);
+  requireOptions("resumeSeeds", options, "resumeSeeds(folder, { force: true })");
   return new Training(async (emit) => {
     const { changes = {}, signal } = options;
     const force = options.force === true;

@@ -1,4 +1,5 @@
 /** One setting: what its value may be, as JSON and as a text. */
+import { requireFunction, requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { normalizeText, parseNormalize } from "./normalize.ts";
 
 /** One leaf of a recipe. */
@@ -46,6 +47,8 @@ export interface Setting {
 
 /** What a setting's value must be, in words: `a number from 0 to 1`. */
 export function wantedOf(setting: Setting): string {
+  requireOptions("wantedOf", setting, "wantedOf(settings()[0])");
+  if (setting.choices !== undefined) requireFunction("wantedOf", "choices", setting.choices);
   const { kind, min, max, above, below, choices } = setting;
   if (kind === "boolean") return "true or false";
   if (kind === "text") return "a text";
@@ -100,6 +103,8 @@ export function isAllowed(setting: Setting, value: unknown): boolean {
  * caller can say what was wanted ({@linkcode wantedOf}).
  */
 export function parseSetting(setting: Setting, text: string): unknown {
+  requireOptions("parseSetting", setting, "parseSetting(settings()[0], text)");
+  requireText("parseSetting", "text", text);
   const { kind } = setting;
   if (kind === "normalize") return parseNormalize(text);
   if (kind === "boolean") return text === "true" ? true : text === "false" ? false : undefined;

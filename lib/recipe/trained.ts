@@ -1,4 +1,5 @@
 /** A trained run opened again: to predict, to measure, to look at its model. */
+import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
 import { loadCheckpoint } from "../checkpoint/checkpoint.ts";
 import { listNames } from "../checkpoint/names.ts";
@@ -72,19 +73,20 @@ function averages({ tensors }: State, path: string): State["tensors"] {
 
 /** The checkpoint of a run's folder, the newest that is whole, or of a file. */
 export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
+  requireText("findCheckpoint", "path", path);
   const stat = await Deno.stat(path).catch((error) => {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   });
   if (stat === undefined) {
-    throw new RunNotFoundError(path, `Cannot find "${path}": give a run's folder or a checkpoint`);
+    throw new RunNotFoundError(path, `Cannot find "${shownName(path)}": give a run's folder or a checkpoint`);
   }
   if (!stat.isDirectory) return { ...await loadCheckpoint(path), path };
   const found = await new Checkpoints(path).load();
   if (found === undefined) {
     throw new RunNotFoundError(
       path,
-      `Cannot find a checkpoint in "${path}": give the folder of a run that has saved one`,
+      `Cannot find a checkpoint in "${shownName(path)}": give the folder of a run that has saved one`,
     );
   }
   return found;
@@ -374,5 +376,7 @@ export class Trained implements Disposable, AsyncDisposable {
  * ```
  */
 export async function open(path: string, options: OpenRunOptions = {}): Promise<Trained> {
+  requireText("open", "path", path);
+  requireOptions("open", options, "open(path, { ema: true })");
   return await Trained.open(path, options);
 }

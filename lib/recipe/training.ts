@@ -1,4 +1,5 @@
 /** A training under way: events to follow, and a result to wait for. */
+import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import type { Emit, TrainingEvent } from "./events.ts";
 import { type ResumeOptions, resumeRun, type TrainOptions, trainRecipe, type TrainResult } from "./run.ts";
 import type { Recipe } from "./recipe.ts";
@@ -141,6 +142,7 @@ export class Training<Result = TrainResult> implements AsyncIterable<TrainingEve
  * ```
  */
 export function train(recipe: Recipe, options: TrainOptions = {}): Training {
+  requireOptions("train", options, 'train(recipe, { data: "photos" })');
   return new Training((emit) => trainRecipe(recipe, options, emit));
 }
 
@@ -151,5 +153,7 @@ export function train(recipe: Recipe, options: TrainOptions = {}): Training {
  * RunNotFoundError where there is no run.
  */
 export function resume(folder: string, options: ResumeOptions = {}): Training {
+  requireText("resume", "folder", folder);
+  requireOptions("resume", options, "resume(folder, { force: true })");
   return new Training((emit) => resumeRun(folder, options, emit));
 }

@@ -1,12 +1,14 @@
 /** Weights of other frameworks as checkpoints that can be opened, and the other way round. */
 import { StateError } from "../ffi/errors.ts";
 import { firstNonFiniteOf, nonFiniteText } from "../checkpoint/finite.ts";
+import { requireNamed, requireText } from "../tensor/ops/checks.ts";
 import { Device } from "../tensor/device.ts";
 import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import { exportFastai, fastaiClasses, readStateDict, writeFastai } from "../checkpoint/fastai.ts";
 import { withoutPrefix } from "../checkpoint/names.ts";
 import { readTensors, startingCounters } from "../checkpoint/state.ts";
 import { makeFolderOf } from "../io/atomic_file.ts";
+import { readRegularFile, weightBytes } from "../io/regular_file.ts";
 import { sha256Of } from "../io/sha256.ts";
 import type { JsonOptions } from "../registry/registry.ts";
 import { buildModel, type ModelChoice } from "./build.ts";
@@ -49,8 +51,12 @@ export interface ImportResult {
  */
 export async function importWeights(
   weights: string,
-  { model, out, strict = true, prefix = "" }: ImportOptions,
+  options: ImportOptions,
 ): Promise<ImportResult> {
+  requireText("importWeights", "weights", weights);
+  requireNamed("importWeights", "model", options?.model);
+  const { model, out, strict = true, prefix = "" } = options;
+  requireText("importWeights", "out", out);
   if (!modelRegistry.has(model.name)) {
     const known = modelRegistry.names.join(", ");
     throw new SettingError("model.name", `Expected \`model.name\` to be one of ${known}, got "${model.name}"`);
@@ -68,7 +74,7 @@ export async function importWeights(
   if (broken !== undefined) {
     throw new StateError(`Cannot import "${weights}": ${nonFiniteText(broken)}: its training had failed`);
   }
-  const sha256 = await sha256Of(await Deno.readFile(weights));
+  const sha256 = await sha256Of(await readRegularFile(weights, { most: weightBytes }));
   await makeFolderOf(out);
   const config = { ...choice, imported: { format: "fastai", file: weights, sha256 } };
   await saveCheckpoint(out, { state: { tensors, counters: startingCounters }, config });
@@ -93,6 +99,8 @@ export async function exportWeights(
   path: string,
   options: { readonly out: string; readonly onWarning?: (message: string) => void },
 ): Promise<ExportResult> {
+  requireText("exportWeights", "path", path);
+  requireText("exportWeights", "out", options?.out);
   const { out, onWarning } = options;
   using trained = await Trained.open(path, { device: "cpu", onWarning });
   const { model, config, steps } = trained;

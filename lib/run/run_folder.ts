@@ -1,4 +1,5 @@
 /** The folder that a training leaves behind. */
+import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { basename, join } from "node:path";
 import { partialSuffix, writeFileAtomic } from "../io/atomic_file.ts";
 import { type CheckpointInfo, Checkpoints, sweepPartial } from "../checkpoint/checkpoints.ts";
@@ -97,6 +98,9 @@ export class RunFolder {
 
   /** Makes the folder. */
   static async create(options: RunFolderOptions): Promise<RunFolder> {
+    requireOptions("RunFolder.create", options, 'RunFolder.create({ name: "mine", config: {} })');
+    requireText("RunFolder.create", "name", options.name);
+    if (options.root !== undefined) requireText("RunFolder.create", "root", options.root);
     return await RunFolder.createAt(await makeRunFolder(options), options);
   }
 
@@ -105,6 +109,8 @@ export class RunFolder {
    * nothing is left where that fails.
    */
   static async createAt(path: string, record: RunRecord): Promise<RunFolder> {
+    requireText("RunFolder.createAt", "path", path);
+    requireOptions("RunFolder.createAt", record, "RunFolder.createAt(path, { config: {} })");
     const folder = new RunFolder(path, record);
     await refuseOthers(path);
     try {
@@ -132,6 +138,8 @@ export class RunFolder {
     record: RunRecord,
     saved?: SavedRun,
   ): Promise<{ folder: RunFolder; found: CheckpointInfo | undefined }> {
+    requireText("RunFolder.open", "path", path);
+    requireOptions("RunFolder.open", record, "RunFolder.open(path, { config: {} })");
     const { checkpoints, found } = saved ?? await loadRun(path);
     const folder = new RunFolder(path, record, checkpoints);
     await sweepPartial(path);

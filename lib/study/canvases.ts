@@ -1,4 +1,5 @@
 /** Images that are larger than what a model gets, so that windows can move in them. */
+import { requireWhole } from "../tensor/ops/checks.ts";
 import { Batch, type Dataset, type ImageDtype } from "../data/dataset.ts";
 import { type Normalization, normalize } from "../data/normalize.ts";
 import { noGrad } from "../tensor/graph.ts";
@@ -16,6 +17,7 @@ export interface CanvasOptions {
 
 /** Pixels by which images move unless told otherwise: a quarter of what the model gets, as many to either side. */
 export function shiftMargin(size: number): number {
+  requireWhole("shiftMargin", "size", size, 1);
   return 2 * Math.round(size / 8);
 }
 

@@ -1,4 +1,5 @@
 /** Several models on the same moving images. */
+import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
 import { whole } from "../data/checks.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Normalization } from "../data/normalize.ts";
@@ -98,7 +99,9 @@ function checkOptions(set: Dataset, options: MeasureShiftOptions): void {
     }
     if (shifts !== undefined) {
       throw new TypeError(
-        `${caller}(): Expected no \`shifts\` with \`size\`, got ${shifts}: windows move by the ${side - size} pixels ` +
+        `${caller}(): Expected no \`shifts\` with \`size\`, got ${kindOf(shifts)}: windows move by the ${
+          side - size
+        } pixels ` +
           `that the images are larger`,
       );
     }
@@ -142,6 +145,13 @@ export async function measureShift(
   set: Dataset,
   options: MeasureShiftOptions = {},
 ): Promise<ShiftMeasurement> {
+  if (!Array.isArray(models)) {
+    throw new TypeError(`measureShift(): Expected \`models\` as an array of { name, model }, got ${kindOf(models)}`);
+  }
+  if (typeof (set as Partial<Dataset> | undefined)?.batches !== "function") {
+    throw new TypeError(`measureShift(): Expected \`set\` as a data set, got ${kindOf(set)}`);
+  }
+  requireOptions("measureShift", options, "measureShift(models, set, { shifts: 8 })");
   checkOptions(set, options);
   const canvases = new Canvases(set, options);
   const n = Math.min(options.limit ?? Infinity, set.length);

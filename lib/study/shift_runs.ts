@@ -1,4 +1,5 @@
 /** How much the answers of trained runs depend on where in the image something is, with a figure. */
+import { kindOf, requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { basename, dirname, join } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { makeFolderOf, writeFileAtomic } from "../io/atomic_file.ts";
@@ -75,6 +76,7 @@ export interface ShiftRunsResult {
 
 /** The figure's file unless one is given: in the folder of the run that a path stands for. */
 export async function shiftFile(path: string): Promise<string> {
+  requireText("shiftFile", "path", path);
   const found = await Deno.stat(path).catch((error) => {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
@@ -95,6 +97,9 @@ export async function shiftFile(path: string): Promise<string> {
  * are others.
  */
 export async function shiftRuns(paths: readonly string[], options: ShiftRunsOptions = {}): Promise<ShiftRunsResult> {
+  if (!Array.isArray(paths)) throw new TypeError(`shiftRuns(): Expected \`paths\` as an array, got ${kindOf(paths)}`);
+  paths.forEach((path, index) => requireText("shiftRuns", `paths[${index}]`, path));
+  requireOptions("shiftRuns", options, "shiftRuns(paths, { shifts: 8 })");
   const [first] = paths;
   if (first === undefined) throw new RecipeError("Expected a run's folder or a checkpoint, got none");
   const svg = options.out ?? await shiftFile(first);

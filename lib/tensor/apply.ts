@@ -2,7 +2,8 @@
 import { callOp, type Handle } from "../ffi/call.ts";
 import { type DifferentiableOp, type OpName, type OpParams, OPS } from "../ffi/generated/symbols.ts";
 import { StateError } from "../ffi/errors.ts";
-import { defaultDevice, type Device } from "./device.ts";
+import { shown } from "../ffi/shown.ts";
+import { defaultDevice, Device } from "./device.ts";
 import { madeBy } from "./forgotten.ts";
 import { gradEnabled, GraphNode, SavedTensor } from "./graph.ts";
 import { noteOp } from "./recording.ts";
@@ -22,8 +23,8 @@ export function apply<Name extends OpName>(
   params: OpParams[Name],
   options: ApplyOptions = {},
 ): Tensor[] {
-  const device = inputs.find((input) => input !== null)?.device ?? options.device ?? defaultDevice();
   const handles = inputs.map((input, index) => input === null ? null : handleOf(name, input, index));
+  const device = inputs.find((input) => input !== null)?.device ?? placeOf(name, options.device);
   noteOp(name, device, inputs);
   traceOp(name, inputs, params);
   const { ticket, outputs } = callOp(device.handle, name, handles, params);
@@ -42,9 +43,16 @@ export function apply<Name extends OpName>(
 /** A tensor's handle; anything else would pass as an absent input. */
 function handleOf(op: OpName, input: Tensor, index: number): Handle {
   if (!(input instanceof Tensor)) {
-    throw new TypeError(`${op}(): Expected \`${inputName(op, index)}\` as a Tensor, got ${typeof input}`);
+    throw new TypeError(`${op}(): Expected \`${inputName(op, index)}\` as a Tensor, got ${shown(input)}`);
   }
   return input.handle;
+}
+
+/** Where an op without inputs runs: on the device that is asked for, or the default one. */
+function placeOf(op: OpName, device: Device | undefined): Device {
+  if (device === undefined || device === null) return defaultDevice();
+  if (device instanceof Device) return device;
+  throw new TypeError(`${op}(): Expected \`device\` as a Device, got ${shown(device)}: write new Device("cpu")`);
 }
 
 /** An input's name in the op table. */

@@ -1,4 +1,5 @@
-import type { Device } from "./device.ts";
+import { shown } from "../ffi/shown.ts";
+import { Device } from "./device.ts";
 
 /** Steps that may wait on the device while the script prepares the next one. */
 const inFlight = 2;
@@ -18,6 +19,9 @@ export class Backpressure {
 
   /** For the steps of a loop on a device. */
   constructor(device: Device) {
+    if (!(device instanceof Device)) {
+      throw new TypeError(`Backpressure(): Expected \`device\` as a Device, got ${shown(device)}`);
+    }
     this.#device = device;
   }
 

@@ -5,7 +5,7 @@ import { createTensor } from "../ffi/native.ts";
 import { applyOne } from "./apply.ts";
 import { defaultDevice, type Device } from "./device.ts";
 import { madeBy } from "./forgotten.ts";
-import { kindOf, requireNumbers, requireOptions } from "./ops/checks.ts";
+import { kindOf, requireDevice, requireNumbers, requireOptionsOf } from "./ops/checks.ts";
 import type { Sync } from "./scope.ts";
 import { capturing, noteDevice } from "./recording.ts";
 import { Tensor } from "./tensor.ts";
@@ -52,7 +52,7 @@ export function tensor(
 ): Tensor {
   const shape = isShape(shapeOrOptions) ? shapeOrOptions : undefined;
   const options = shape === undefined ? shapeOrOptions as TensorOptions | undefined ?? last : last;
-  requireOptions("tensor", options, 'tensor(data, shape, { dtype: "i32" })');
+  requireMade("tensor", options, 'tensor(data, shape, { dtype: "i32" })');
   const { values, implied, dtype } = flatten(data, options.dtype);
   const sizes = shape ?? implied;
   checkShape("tensor", sizes);
@@ -60,6 +60,7 @@ export function tensor(
   if (values.length !== wanted) {
     throw new TypeError(`tensor(): Expected ${wanted} values for shape [${sizes.join(", ")}], got ${values.length}`);
   }
+  requireDevice("tensor", options.device);
   const device = options.device ?? defaultDevice();
   noteDevice("tensor", device);
   const raw = createTensor(device.handle, dtype, sizes, bytesOf(values, dtype));
@@ -78,8 +79,10 @@ function flatten(
   data: Nested | TensorData,
   wanted?: DtypeName,
 ): { values: TensorData; implied: number[]; dtype: DtypeName } {
-  if (wanted !== undefined && !Object.hasOwn(ARRAYS, wanted)) {
-    throw new RangeError(`tensor(): Expected \`dtype\` as one of ${Object.keys(ARRAYS).join(", ")}, got "${wanted}"`);
+  if (wanted !== undefined && !(typeof wanted === "string" && Object.hasOwn(ARRAYS, wanted))) {
+    throw new RangeError(
+      `tensor(): Expected \`dtype\` as one of ${Object.keys(ARRAYS).join(", ")}, got ${kindOf(wanted)}`,
+    );
   }
   if (ArrayBuffer.isView(data)) {
     const own = dtypeOfArray(data);
@@ -144,24 +147,42 @@ export function checkShape(op: string, shape: readonly number[]): void {
   }
 }
 
+/** Throws where options of a new tensor are none, or have others than its own; another tensor's dtype and device count. */
+function requireMade(op: string, options: object, example: string, own: readonly string[] = []): void {
+  if (options instanceof Tensor) return;
+  requireOptionsOf(op, options, { example, known: [...own, "dtype", "device"], names: elsewhere });
+  requireDevice(op, (options as TensorOptions).device);
+}
+
+/** Other libraries' names for what has another one here, or none. */
+const elsewhere: Readonly<Record<string, string>> = {
+  shape: "the shape is an argument before the options",
+  requires_grad: "write .requireGrad() behind it",
+  requiresGrad: "write .requireGrad() behind it",
+  generator: "draws follow from seed and stream here",
+  stddev: "it is called std here",
+  minval: "it is called low here",
+  maxval: "it is called high here",
+};
+
 /** A tensor filled with one value. */
 export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
   requireNumbers("full", "shape", shape, "full([…], value)");
-  requireOptions("full", options, 'full(shape, value, { dtype: "f64" })');
+  requireMade("full", options, 'full(shape, value, { dtype: "f64" })');
   return applyOne("full", [], { dtype: options.dtype ?? "f32", value, shape }, options);
 }
 
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
   requireNumbers("zeros", "shape", shape, "zeros([…])");
-  requireOptions("zeros", options, 'zeros(shape, { dtype: "f64" })');
+  requireMade("zeros", options, 'zeros(shape, { dtype: "f64" })');
   return full(shape, 0, options);
 }
 
 /** A tensor of ones. */
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
   requireNumbers("ones", "shape", shape, "ones([…])");
-  requireOptions("ones", options, 'ones(shape, { dtype: "f64" })');
+  requireMade("ones", options, 'ones(shape, { dtype: "f64" })');
   return full(shape, 1, options);
 }
 
@@ -192,7 +213,7 @@ export function arange(start: number, end: number, options?: ArangeOptions): Ten
 export function arange(first: number, second?: number | ArangeOptions, last?: ArangeOptions): Tensor {
   const [start, end] = typeof second === "number" ? [first, second] : [0, first];
   const options = (typeof second === "number" ? last : second) ?? {};
-  requireOptions("arange", options, "arange(0, 10, { step: 2 })");
+  requireMade("arange", options, "arange(0, 10, { step: 2 })", ["step"]);
   const { step = 1 } = options;
   for (const [name, value] of Object.entries({ start, end, step })) {
     if (!Number.isFinite(value)) {
@@ -242,7 +263,7 @@ function keyOf(name: "rand" | "randn", options: RandomOptions): { seed: number; 
 /** Normal numbers, by default of mean 0 and standard deviation 1. */
 export function randn(shape: readonly number[], options: RandomOptions & { mean?: number; std?: number } = {}): Tensor {
   requireNumbers("randn", "shape", shape, "randn([…])");
-  requireOptions("randn", options, "randn(shape, { seed: 0 })");
+  requireMade("randn", options, "randn(shape, { seed: 0 })", ["seed", "stream", "mean", "std"]);
   const { dtype = "f32", mean = 0, std = 1 } = options;
   return applyOne("normal", [], { dtype, ...keyOf("randn", options), mean, std, shape }, options);
 }
@@ -250,7 +271,7 @@ export function randn(shape: readonly number[], options: RandomOptions & { mean?
 /** Uniform numbers in low..high, by default 0..1. */
 export function rand(shape: readonly number[], options: RandomOptions & { low?: number; high?: number } = {}): Tensor {
   requireNumbers("rand", "shape", shape, "rand([…])");
-  requireOptions("rand", options, "rand(shape, { seed: 0 })");
+  requireMade("rand", options, "rand(shape, { seed: 0 })", ["seed", "stream", "low", "high"]);
   const { dtype = "f32", low = 0, high = 1 } = options;
   return applyOne("uniform", [], { dtype, ...keyOf("rand", options), low, high, shape }, options);
 }

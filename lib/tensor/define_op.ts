@@ -1,6 +1,6 @@
 /** Ops that a script defines, with a backward of their own. */
 import { gradEnabled, GraphNode, noGrad, SavedTensor } from "./graph.ts";
-import { requireTensor } from "./ops/checks.ts";
+import { kindOf, requireFunction, requireOptionsOf, requireTensor } from "./ops/checks.ts";
 import { noteRead } from "./recording.ts";
 import { setNode, Tensor } from "./tensor.ts";
 
@@ -38,7 +38,14 @@ export interface OpDefinition<Inputs extends readonly Tensor[]> {
 export function defineOp<Inputs extends readonly Tensor[]>(
   definition: OpDefinition<Inputs>,
 ): (...inputs: Inputs) => Tensor {
+  requireOptionsOf("defineOp", definition, {
+    example: "defineOp({ forward: (x) => x, backward: (dy) => [dy] })",
+    known: ["forward", "backward", "name"],
+  });
+  requireFunction("defineOp", "forward", definition.forward);
+  requireFunction("defineOp", "backward", definition.backward);
   const op = definition.name ?? "defineOp";
+  if (typeof op !== "string") throw new TypeError(`defineOp(): Expected \`name\` as a string, got ${kindOf(op)}`);
   return (...inputs) => {
     inputs.forEach((input, index) => requireTensor(op, `input ${index}`, input));
     noteRead(inputs);
@@ -66,6 +73,11 @@ function backwardOf<Inputs extends readonly Tensor[]>(
   return ([dy]) => {
     const tensors = kept.map((saved) => saved.get());
     const output = tensors.pop()!;
-    return definition.backward(dy!, { inputs: tensors as unknown as Inputs, output });
+    const gradients: unknown = definition.backward(dy!, { inputs: tensors as unknown as Inputs, output });
+    if (Array.isArray(gradients)) return gradients as (Tensor | null)[];
+    throw new TypeError(
+      `${definition.name ?? "defineOp"}(): Expected backward to return an array of gradients, one an input, got ` +
+        kindOf(gradients),
+    );
   };
 }

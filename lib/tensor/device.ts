@@ -2,6 +2,7 @@
 import type { Handle } from "../ffi/call.ts";
 import { DeviceError, LateError } from "../ffi/errors.ts";
 import { bytesIn } from "../ffi/memory.ts";
+import { shown } from "../ffi/shown.ts";
 import { type DeviceMemory, NativeQueue, type QueueStats } from "../ffi/queue.ts";
 import { deviceInfo } from "./device_info.ts";
 
@@ -65,12 +66,13 @@ export class Device {
 
   /** Throws a DeviceError that says what is missing where the machine has no such device. */
   constructor(kind: DeviceKind = "auto", options: DeviceOptions = {}) {
+    requireDeviceOptions(options);
     const threads = options.threads ?? 0;
     if (!Number.isInteger(threads) || threads < 0 || threads > 256) {
-      throw new RangeError(`Device(): Expected \`threads\` as a whole number from 1 to 256, got ${threads}`);
+      throw new RangeError(`Device(): Expected \`threads\` as a whole number from 1 to 256, got ${shown(threads)}`);
     }
     if (!["auto", "cpu", "cuda"].includes(kind)) {
-      throw new DeviceError(`Expected a device auto, cpu or cuda, got "${kind}"`);
+      throw new DeviceError(`Expected a device auto, cpu or cuda, got ${shown(kind)}`);
     }
     const memory = bytesIn(options.memory);
     if (options.memory !== undefined && memory === undefined) {
@@ -102,6 +104,9 @@ export class Device {
 
   /** Resolves when the command of a ticket has passed; rejects with a late error. */
   async wait(ticket: number): Promise<void> {
+    if (!Number.isSafeInteger(ticket) || ticket < 0) {
+      throw new RangeError(`wait(): Expected \`ticket\` as a whole number from 0, got ${shown(ticket)}`);
+    }
     try {
       await this.#queue.wait(ticket);
     } catch (error) {
@@ -143,6 +148,7 @@ export class Device {
 
   /** Takes a plan over, where nothing was chosen yet: call it before the first step. */
   usePlan(plan: string): void {
+    if (typeof plan !== "string") throw new TypeError(`usePlan(): Expected a plan as a string, got ${shown(plan)}`);
     this.#queue.usePlan(plan);
   }
 
@@ -183,6 +189,21 @@ export class Device {
   }
 }
 
+/** Throws where options are none, or name what there is none of: a setting without effect. */
+function requireDeviceOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`Device(): Expected options, got ${shown(options)}: write new Device("cpu", { threads: 4 })`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!["threads", "tf32", "debug"].includes(name)) {
+      throw new TypeError(`Device(): Expected options among threads, tf32, debug, got \`${name}\``);
+    }
+    if (name !== "threads" && value !== undefined && typeof value !== "boolean") {
+      throw new TypeError(`Device(): Expected \`${name}\` as true or false, got ${shown(value)}`);
+    }
+  }
+}
+
 /** The queue of a GPU; undefined where `auto` finds none. */
 function cudaQueue(kind: "auto" | "cuda", { tf32 = false }: DeviceOptions): NativeQueue | undefined {
   // Nobody who has no driver expects CUDA; one that is there and cannot be used is worth a line.
@@ -213,6 +234,9 @@ export function defaultDevice(): Device {
 
 /** Makes a device the default, or none, so that the next use opens one; returns the one before it, if any was open. */
 export function setDefaultDevice(device: Device | undefined): Device | undefined {
+  if (device !== undefined && !(device instanceof Device)) {
+    throw new TypeError(`setDefaultDevice(): Expected a Device or undefined, got ${shown(device)}`);
+  }
   const previous = current;
   current = device;
   return previous;

@@ -1,7 +1,9 @@
 /** Gradients against finite differences. */
 import { isFloat } from "../ffi/codes.ts";
+import { LibtrainError } from "../ffi/errors.ts";
 import { tensor } from "./create.ts";
 import { noGrad } from "./graph.ts";
+import { kindOf, requireFunction, requireNumber, requireOptionsOf, requireTensor } from "./ops/checks.ts";
 import { scope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -34,7 +36,20 @@ export async function gradCheck<Inputs extends readonly Tensor[]>(
   inputs: readonly [...Inputs],
   options: GradCheckOptions = {},
 ): Promise<void> {
+  requireFunction("gradCheck", "fn", fn);
+  if (!Array.isArray(inputs)) {
+    throw new TypeError(`gradCheck(): Expected \`inputs\` as an array of tensors, got ${kindOf(inputs)}: write [x]`);
+  }
+  inputs.forEach((input, index) => requireTensor("gradCheck", `inputs[${index}]`, input));
+  requireOptionsOf("gradCheck", options, {
+    example: "gradCheck(fn, [x], { rtol: 1e-4 })",
+    known: ["eps", "rtol", "atol"],
+  });
   const { eps = 1e-6, rtol = 1e-3, atol = 1e-5 } = options;
+  for (const [name, value] of Object.entries({ eps, rtol, atol })) {
+    requireNumber("gradCheck", name, value, { fits: (number) => number >= 0 && number < Infinity, wanted: "from 0" });
+  }
+  requireNumber("gradCheck", "eps", eps, { fits: (number) => number > 0, wanted: "above 0" });
   const checked = inputs.map((input) => isFloat(input.dtype));
   const short = inputs.find((input, index) => checked[index] && input.dtype !== "f64");
   if (short) {
@@ -52,7 +67,7 @@ export async function gradCheck<Inputs extends readonly Tensor[]>(
         (2 * eps);
       const gradient = analytic[index]?.[element] ?? 0;
       if (!(Math.abs(gradient - slope) <= atol + rtol * Math.abs(slope))) {
-        throw new Error(
+        throw new LibtrainError(
           `gradCheck(): Expected gradient ${slope} (by differences) for element ${element} of input ${index}, got ${gradient}`,
         );
       }
@@ -62,6 +77,7 @@ export async function gradCheck<Inputs extends readonly Tensor[]>(
 
 /** The weighted sum that is differentiated. */
 function lossOf(y: Tensor): Tensor {
+  requireTensor("gradCheck", "the result of fn", y);
   const weights = Float64Array.from({ length: y.size }, (_, i) => Math.sin(1 + 0.7 * i) + 0.1);
   return y.mul(tensor(weights, y.shape, { device: y.device })).sum();
 }
@@ -74,14 +90,16 @@ async function analyticGradients(
   const leaves = inputs.map((input, index) =>
     checked[index] ? scope(() => input.clone().detach().requireGrad()) : input
   );
-  scope(() => {
-    lossOf(fn(...leaves as never)).backward();
-  });
-  const gradients = await Promise.all(
-    leaves.map((leaf) => leaf.grad === null ? null : leaf.grad.data() as Promise<Float64Array>),
-  );
-  leaves.forEach((leaf, index) => checked[index] && leaf.dispose());
-  return gradients;
+  try {
+    scope(() => {
+      lossOf(fn(...leaves as never)).backward();
+    });
+    return await Promise.all(
+      leaves.map((leaf) => leaf.grad === null ? null : leaf.grad.data() as Promise<Float64Array>),
+    );
+  } finally {
+    leaves.forEach((leaf, index) => checked[index] && leaf.dispose());
+  }
 }
 
 async function lossAt(

@@ -1,4 +1,5 @@
 /** The autograd graph: nodes hang on tensors, and backward walks from one of them. */
+import { shown } from "../ffi/shown.ts";
 import { aliasTensor, tensorVersion } from "../ffi/native.ts";
 import { StateError } from "../ffi/errors.ts";
 import { noteGradient } from "./recording.ts";
@@ -168,7 +169,7 @@ export class GraphNode {
     const input = this.#inputs[index];
     if (gradient === null || !input) return;
     if (!(gradient instanceof Tensor)) {
-      throw new TypeError(`${this.op}(): Expected a Tensor or null for input ${index}, got ${typeof gradient}`);
+      throw new TypeError(`${this.op}(): Expected a Tensor or null for input ${index}, got ${shown(gradient)}`);
     }
     const { shape, dtype } = gradient;
     if (dtype !== input.dtype) {

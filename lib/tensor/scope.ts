@@ -151,5 +151,6 @@ export function scopeAndMade<Result>(fn: () => Sync<Result>): { result: Result; 
 export function scoped<Args extends unknown[], Result>(
   fn: (...args: Args) => Result extends PromiseLike<unknown> ? never : Result,
 ): (...args: Args) => Result {
+  if (typeof fn !== "function") throw new TypeError(`scoped(): Expected a function, got ${typeof fn}`);
   return (...args) => scope<Result>(() => fn(...args));
 }

@@ -4,6 +4,7 @@ import { type DtypeName, isFloat } from "../ffi/codes.ts";
 import { DisposedError, StateError } from "../ffi/errors.ts";
 import type { TensorRole } from "../ffi/memory.ts";
 import { aliasTensor, beginRead, releaseRead, releaseTensor, setRole, takeRead, tensorVersion } from "../ffi/native.ts";
+import { shown } from "../ffi/shown.ts";
 import type { Device } from "./device.ts";
 import { type Remains, settle, unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";
@@ -94,6 +95,7 @@ export class Tensor extends TensorMethods {
 
   /** Takes a tensor out of its scope for a holder that will dispose of it. */
   static release(tensor: Tensor): Tensor {
+    if (!(tensor instanceof Tensor)) throw new TypeError(`release(): Expected a Tensor, got ${shown(tensor)}`);
     disown(tensor);
     return tensor;
   }
@@ -205,6 +207,7 @@ export class Tensor extends TensorMethods {
 
   /** Makes this a leaf that collects gradients in `grad` (or stops that); returns the tensor. */
   requireGrad(on = true): this {
+    if (typeof on !== "boolean") throw new TypeError(`requireGrad(): Expected true or false, got ${shown(on)}`);
     if (this.#origin !== null) {
       throw new StateError("requireGrad(): Expected a leaf, got the result of an op: detach() it first");
     }
@@ -222,6 +225,13 @@ export class Tensor extends TensorMethods {
 
   /** Replaces the gradient, which this tensor then owns. */
   setGrad(gradient: Tensor | null): void {
+    if (gradient !== null && !(gradient instanceof Tensor)) {
+      throw new TypeError(`setGrad(): Expected \`gradient\` as a Tensor or null, got ${shown(gradient)}`);
+    }
+    if (gradient !== null && !isFloat(gradient.dtype)) {
+      throw new TypeError(`setGrad(): Expected a gradient of dtype f32, bf16 or f64, got ${gradient.dtype}`);
+    }
+    if (gradient?.disposed) throw new DisposedError("setGrad(): Expected a gradient that is alive, got a disposed one");
     if (this.#grad !== gradient) this.#grad?.dispose();
     this.#grad = gradient;
     if (gradient !== null) {
@@ -256,6 +266,9 @@ export class Tensor extends TensorMethods {
       throw new TypeError(
         `backward(): Expected a scalar, or an upstream gradient for shape [${this.shape.join(", ")}]`,
       );
+    }
+    if (upstream !== undefined && !(upstream instanceof Tensor)) {
+      throw new TypeError(`backward(): Expected \`upstream\` as a Tensor, got ${shown(upstream)}`);
     }
     if (upstream !== undefined && String(upstream.shape) !== String(this.shape)) {
       throw new TypeError(

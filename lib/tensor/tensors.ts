@@ -1,4 +1,5 @@
 /** Several tensors as one value: in arrays and plain objects. */
+import { shown } from "../ffi/shown.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What a network takes or gives: one tensor, or several in arrays and plain objects. */
@@ -10,7 +11,7 @@ export function leavesOf(tensors: Tensors, caller = "leavesOf", name = "tensors"
   visit(tensors, `\`${name}\``, (leaf, at) => {
     if (!(leaf instanceof Tensor)) {
       throw new TypeError(
-        `${caller}(): Expected ${at} as a tensor, or tensors in arrays and plain objects, got ${leaf}`,
+        `${caller}(): Expected ${at} as a tensor, or tensors in arrays and plain objects, got ${shown(leaf)}`,
       );
     }
     found.push(leaf);

@@ -185,7 +185,7 @@ export class Listeners {
   /** Adds one; the function returned takes it away again. */
   add<Name extends keyof TrainerEvents>(name: Name, listener: Listener<Name>): () => void {
     if (!eventNames.includes(name)) {
-      const near = nearest(String(name), eventNames);
+      const near = typeof name === "string" ? nearest(name, eventNames) : undefined;
       throw new TypeError(
         `on(): Expected an event among ${eventNames.join(", ")}, got ${kindOf(name)}` +
           (near === undefined ? "" : `: it may be ${near} that is meant`),

@@ -1,10 +1,11 @@
 /** A model's answers in a dtype of the caller's choice. */
+import { requireForward } from "../nn/checks.ts";
 import { type FloatName, isFloat } from "../ffi/codes.ts";
 import type { Module } from "../nn/module.ts";
-import { kindOf } from "../tensor/ops/checks.ts";
+import { kindOf, requireChoice } from "../tensor/ops/checks.ts";
 import { inDtype } from "../tensor/ops/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { mapTensors, type Tensors } from "../tensor/tensors.ts";
+import { leavesOf, mapTensors, type Tensors } from "../tensor/tensors.ts";
 
 /**
  * A model's output for its inputs, of which floats are cast to `dtype` first where one is given; what comes in bf16 is given
@@ -15,6 +16,9 @@ export function logitsOf<In extends Tensors, Out extends Tensors>(
   inputs: In,
   dtype: FloatName | undefined,
 ): Out {
+  requireForward("logitsOf", "model", model);
+  if (dtype !== undefined) requireChoice("logitsOf", "dtype", dtype, ["f32", "f64", "bf16"]);
+  leavesOf(inputs, "logitsOf", "inputs");
   const given = dtype === undefined ? inputs : mapTensors(inputs, (x) => isFloat(x.dtype) ? inDtype(x, dtype) : x);
   const output = model.forward(given);
   // A tensor of the usual kind stays the one that it is.

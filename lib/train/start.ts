@@ -1,4 +1,5 @@
 /** Where a training begins, or goes on. */
+import { kindOf } from "../tensor/ops/checks.ts";
 import { type Counters, type SamplerConfig, startingCounters } from "../checkpoint/state.ts";
 import { type BatchSource, canPosition } from "../data/batch_source.ts";
 import { StateError } from "../ffi/errors.ts";
@@ -34,8 +35,8 @@ export function startingPoint(
   train: BatchSource<Tensors, Tensors>,
   { epochs, resume = false, force = false, accumulate = 1, metrics = [] }: Asked,
 ): Counters {
-  if (!Number.isInteger(epochs) || epochs < 1) {
-    throw new RangeError(`fit(): Expected \`epochs\` as a whole number from 1, got ${epochs}`);
+  if (!Number.isSafeInteger(epochs) || epochs < 1) {
+    throw new RangeError(`fit(): Expected \`epochs\` as a whole number from 1, got ${kindOf(epochs)}`);
   }
   requireLength(train);
   const sampler = samplerOf(train, accumulate);
@@ -53,7 +54,7 @@ export function startingPoint(
 
 function requireLength({ length, config }: BatchSource<Tensors, Tensors>): void {
   if (!Number.isInteger(length) || length < 0) {
-    throw new TypeError(`fit(): Expected batches with a \`length\`, how many an epoch has, got ${length}`);
+    throw new TypeError(`fit(): Expected batches with a \`length\`, how many an epoch has, got ${kindOf(length)}`);
   }
   if (length > 0) return;
   const { dataset, batchSize }: SamplerConfig = config ?? {};

@@ -1,4 +1,5 @@
 /** The training loop. */
+import { requireState } from "./check_state.ts";
 import {
   checkTensors,
   type Counters,
@@ -161,6 +162,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     if (this.#fitting) {
       throw new StateError("load(): Cannot load a state while fit() runs: stop it by its signal first");
     }
+    requireState(state);
     checkTensors(state.tensors, this);
     // What may still fail comes first: a state is taken over whole or not at all.
     if (state.counters.plan !== null) this.#device.usePlan(state.counters.plan);

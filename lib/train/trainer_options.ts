@@ -7,7 +7,15 @@ import type { ParameterGroup } from "../optim/groups.ts";
 import type { Optimizer, OptimizerConfig } from "../optim/optimizer.ts";
 import type { Schedule, ScheduleConfig } from "../optim/schedules.ts";
 import type { RunFolder } from "../run/run_folder.ts";
-import { kindOf, requireFunction, requireOptionsOf } from "../tensor/ops/checks.ts";
+import {
+  kindOf,
+  requireChoice,
+  requireFlag,
+  requireFunction,
+  requireNumber,
+  requireOptionsOf,
+  requireSignal,
+} from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
 
@@ -167,6 +175,14 @@ const fitElsewhere: Readonly<Record<string, string>> = {
 /** Throws where options of a training are none, or one is not known. */
 export function requireFitOptions(options: object): void {
   requireOptionsOf("fit", options, { example: "fit(train, { epochs: 5 })", known: fitNames, names: fitElsewhere });
+  const { signal, saveEvery, resume, force } = options as Readonly<Record<string, unknown>>;
+  requireSignal("fit", signal);
+  if (saveEvery !== undefined) {
+    requireNumber("fit", "saveEvery", saveEvery, { fits: (seconds) => seconds >= 0, wanted: "in seconds, from 0" });
+  }
+  for (const [name, value] of Object.entries({ resume, force })) {
+    if (value !== undefined) requireFlag("fit", name, value);
+  }
 }
 
 /** What a run's configuration keeps of how a trainer trains. */
@@ -200,7 +216,9 @@ export function requireTrainerOptions(options: object): void {
     known: trainerNames,
     names: trainerElsewhere,
   });
-  const { transformBatch, seed } = options as Readonly<Record<string, unknown>>;
+  const { transformBatch, seed, capture, dtype } = options as Readonly<Record<string, unknown>>;
+  if (capture !== undefined) requireFlag("Trainer", "capture", capture);
+  if (dtype !== undefined) requireChoice("Trainer", "dtype", dtype, ["f32", "f64", "bf16"]);
   if (transformBatch !== undefined) requireFunction("Trainer", "transformBatch", transformBatch);
   if (seed === undefined || Number.isInteger(seed) && (seed as number) >= 0 && (seed as number) < 2 ** 32) return;
   throw new RangeError(`Trainer(): Expected \`seed\` as a whole number from 0 to 2^32 - 1, got ${kindOf(seed)}`);
@@ -256,7 +274,11 @@ export function requireRules({ optimizer, schedule }: { optimizer: unknown; sche
 function requireMade(name: string, value: unknown, { method, example }: { method: string; example: string }): void {
   // A function has a bind() of its own.
   const made = typeof value === "object" && (value as Record<string, unknown> | null)?.[method];
-  if (typeof made === "function") return;
+  if (typeof made === "function") {
+    const { config } = value as { config?: unknown };
+    if (typeof config === "object" && config !== null) return;
+    throw new TypeError(`Trainer(): Expected \`${name}\` with the \`config\` it is recorded by, got ${kindOf(config)}`);
+  }
   const wanted = `Trainer(): Expected \`${name}\`, say ${example}`;
   if (value === undefined) throw new TypeError(`${wanted}, got none`);
   if (typeof value === "function") throw new TypeError(`${wanted}, got a function: call it`);
@@ -284,5 +306,5 @@ export function lossOf<In extends Tensors, Out extends Tensors, Targets extends 
 /** Checks how many batches an optimizer step takes. */
 export function requireAccumulate(accumulate: number): number {
   if (Number.isInteger(accumulate) && accumulate >= 1) return accumulate;
-  throw new RangeError(`Trainer(): Expected \`accumulate\` as a whole number from 1, got ${accumulate}`);
+  throw new RangeError(`Trainer(): Expected \`accumulate\` as a whole number from 1, got ${kindOf(accumulate)}`);
 }

@@ -32,7 +32,7 @@ function binary(low = -2, high = 2): GradCase<OpParams["mul"]>[] {
   }));
 }
 
-function reductions(): GradCase<OpParams["sum"]>[] {
+function reductions(empty = false): GradCase<OpParams["sum"]>[] {
   const cases: [number[], number[]][] = [
     [[], []],
     [[5], []],
@@ -40,6 +40,7 @@ function reductions(): GradCase<OpParams["sum"]>[] {
     [[2, 3, 2], [0, 2]],
     [[3, 1], [1]],
     [[2, 1, 5], [0, 1, 2]],
+    ...(empty ? [[[0, 3], [0]] as [number[], number[]]] : []),
   ];
   return cases.flatMap(([shape, axes]) =>
     [true, false].map((keepDims) => ({ inputs: [of(...shape)], params: { keepDims, axes } }))
@@ -146,7 +147,7 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
   sqrt: unary(0.3, 3),
   abs: unary(),
   affine: unary().map(({ inputs }) => ({ inputs, params: { scale: -1.5, shift: 0.25 } })),
-  power: [2, 3, 0.5, -1.3, 1].map((exponent, i) => ({
+  power: [2, 3, 0.5, -1.3, 1, 0].map((exponent, i) => ({
     inputs: [between(0.4, 2, ...SHAPES[i]!)],
     params: { exponent },
   })),
@@ -158,13 +159,14 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
   maximum: binary(),
   minimum: binary(),
   where: [
+    { inputs: [{ labels: [] }, of(0), of(1)], params: {} },
     { inputs: [{ labels: [1] }, of(1), of(1)], params: {} },
     { inputs: [{ labels: [0, 1, 0, 1, 1] }, of(5), of(5)], params: {} },
     { inputs: [{ labels: [0, 1, 1] }, of(2, 3), of()], params: {} },
     { inputs: [{ labels: [1, 0] }, of(3, 1), of(2, 1, 2)], params: {} },
     { inputs: [{ labels: [0, 2, -1] }, of(1), of(2, 2, 3)], params: {} },
   ],
-  sum: reductions(),
+  sum: reductions(true),
   mean: reductions(),
   max: reductions(),
   min: reductions(),
@@ -174,10 +176,15 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
     { inputs: [of(3)], params: { shape: [2, 3] } },
     { inputs: [of(2, 1, 3)], params: { shape: [2, 4, 3] } },
     { inputs: [of(1, 1)], params: { shape: [3, 1, 2] } },
+    { inputs: [of(1)], params: { shape: [0] } },
+    { inputs: [of(0, 3)], params: { shape: [2, 0, 3] } },
   ],
-  dropout: [0, 0.3, 0.5, 1].map((p, i) => ({ inputs: [of(...SHAPES[i + 2]!), { labels: [4, 1, i] }], params: { p } })),
-  stochastic_depth: [0, 0.3, 0.5, 1].map((p, i) => ({
-    inputs: [of(...[[1], [5], [4, 3], [2, 1, 3]][i]!), { labels: [4, 1, i] }],
+  dropout: [0, 0.3, 0.5, 1, 0.3].map((p, i) => ({
+    inputs: [of(...SHAPES[i + 1]!), { labels: [4, 1, i] }],
+    params: { p },
+  })),
+  stochastic_depth: [0, 0.3, 0.5, 1, 0.3].map((p, i) => ({
+    inputs: [of(...[[1], [5], [4, 3], [2, 1, 3], [0, 2]][i]!), { labels: [4, 1, i] }],
     params: { p },
   })),
   reshape: [
@@ -193,6 +200,7 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
     { inputs: [of(4, 1, 2)], params: { start: 3, count: 1 } },
     { inputs: [of(3, 3)], params: { start: 0, count: 3 } },
     { inputs: [of(3, 2)], params: { start: 1, count: 0 } },
+    { inputs: [of(0, 2)], params: { start: 0, count: 0 } },
   ],
   slice: [
     { inputs: [of(1)], params: { startsAndSizes: [0, 1] } },
@@ -200,6 +208,7 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
     { inputs: [of(3, 4)], params: { startsAndSizes: [1, 0, 2, 3] } },
     { inputs: [of(2, 3, 2)], params: { startsAndSizes: [0, 1, 1, 2, 1, 1] } },
     { inputs: [of(3, 2)], params: { startsAndSizes: [1, 0, 0, 2] } },
+    { inputs: [of(0, 2)], params: { startsAndSizes: [0, 1, 0, 1] } },
   ],
   pad: [
     { inputs: [of()], params: { value: 1, beforeAndAfter: [] } },
@@ -232,12 +241,14 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
   cast: SHAPES.map((shape) => ({ inputs: [of(...shape)], params: { dtype: "f64" } })),
   matmul: [false, true].flatMap((transposeA) =>
     [false, true].flatMap((transposeB) =>
-      [[0, 1, 1, 1], [0, 2, 3, 4], [0, 5, 1, 3], [2, 3, 2, 1], [1, 2, 2, 3]].map(([batch = 0, m = 1, k = 1, n = 1]) => {
-        const lead = batch === 0 ? [] : [batch];
-        const a = transposeA ? [k, m] : [m, k];
-        const b = transposeB ? [n, k] : [k, n];
-        return { inputs: [of(...lead, ...a), of(...lead, ...b)], params: { transposeA, transposeB } };
-      })
+      [[0, 1, 1, 1], [0, 2, 3, 4], [0, 5, 1, 3], [2, 3, 2, 1], [1, 2, 2, 3], [0, 0, 2, 3], [0, 2, 0, 3]].map(
+        ([batch = 0, m = 1, k = 1, n = 1]) => {
+          const lead = batch === 0 ? [] : [batch];
+          const a = transposeA ? [k, m] : [m, k];
+          const b = transposeB ? [n, k] : [k, n];
+          return { inputs: [of(...lead, ...a), of(...lead, ...b)], params: { transposeA, transposeB } };
+        },
+      )
     )
   ),
   conv2d: [

@@ -197,3 +197,57 @@ Deno.test("deno task data: has the permissions that it needs, and its answer alo
   assertEquals(ended.code, 0, err);
   assertEquals(JSON.parse(out!).valid.counts, [2, 2]);
 });
+
+Deno.test("data: --list names all that is left out, unreadable or in both parts, and ends with 1 above the limit", async () => {
+  using folder = tempFolder();
+  const text = new TextEncoder().encode("none");
+  const broken = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`train/cat/z${10 + at}.jpg`, text]));
+  const others = { "train/cat/a.gif": text, "train/cat/\x1b[2Jb.gif": text, "val/cat/c.png": "png_rgb.png" };
+  const path = await writeFolder(join(folder.path, "set"), { ...small, ...broken, ...others });
+  const refused = await command(folder, path);
+  assertEquals([refused.code, refused.out], [1, ""]);
+  assertStringIncludes(refused.err, "12 of 18 images of train cannot be read, more than 1 %; the first: ");
+  assertStringIncludes(
+    refused.err,
+    "; and 2 more: `deno task data` with --list names all, --max-unreadable allows more",
+  );
+  const listed = await command(folder, path, "--list");
+  assertEquals([listed.code, listed.out.match(/^unreadable train\/cat\/z/gm)?.length], [1, 12]);
+  assertStringIncludes(listed.out, "left out  2 not called as an image (.gif 2)\n");
+  assertStringIncludes(listed.out, "left out train/cat/\\x1b[2Jb.gif: ending\n");
+  assertStringIncludes(listed.out, "in both val/cat/c.png: the same as train/cat/c.png\n");
+  assertEquals(listed.err, "error: 12 of 18 images of train cannot be read: --max-unreadable allows more\n");
+  const allowed = await command(folder, path, "--max-unreadable", "12");
+  assertEquals([allowed.code, allowed.out.match(/^unreadable train\/cat\/z/gm)?.length], [0, 10]);
+  assertStringIncludes(allowed.out, "unreadable and 2 more: --list names all\n");
+  const json = await command(folder, path, "--max-unreadable", "70%", "--json");
+  const { train, leftOut, leftOutCounts, shared } = JSON.parse(json.out);
+  assertEquals([json.code, train.unreadable.length, leftOutCounts], [0, 12, { ending: 2 }]);
+  assertEquals(leftOut[0], { path: "train/cat/\x1b[2Jb.gif", reason: "ending" });
+  assertEquals(shared, [{ valid: "val/cat/c.png", train: "train/cat/c.png" }]);
+  const wrong = await command(folder, path, "--max-unreadable", "lots");
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(
+    wrong.err,
+    'Expected --max-unreadable as a share from 0 to 1, or a text such as "10" or "2%", got',
+  );
+});
+
+Deno.test("data: a folder without val/ names --split, which sets images aside", async () => {
+  using folder = tempFolder();
+  const path = await writeFolder(join(folder.path, "set"), {
+    ...copies(40, "grey.jpg", "cat"),
+    ...copies(40, "cmyk.jpg", "dog"),
+    "dog/deep/x.jpg": "grey.jpg",
+  });
+  const refused = await command(folder, path);
+  assertEquals(refused.code, 1);
+  assertStringIncludes(refused.err, "set a share of the images aside for validation by --split, say 0.2");
+  const { code, out } = await command(folder, path, "--split", "0.2", "--nested", "--json");
+  const { train, valid, classes } = JSON.parse(out);
+  assertEquals([code, train.images + valid.images, classes.length], [0, 81, 2]);
+  const named = await writeFolder(join(folder.path, "named"));
+  const twice = await command(folder, named, "--split", "0.2");
+  assertEquals(twice.code, 1);
+  assertStringIncludes(twice.err, "Expected no --split with a folder val/: leave it out");
+});

@@ -21,9 +21,12 @@ import { tempFolder } from "../temp_folder.ts";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 
+/** Where runs are begun that a signal ends; commands may write below .cache. */
+const runs = ".cache/test/endings";
+
 /** Each command with the file that defines it, and words that let it begin. */
 const commands: readonly [file: string, name: string, command: Command<Flags>, words: readonly string[]][] = [
-  ["tasks/train.ts", "trainCommand", trainCommand, ["--limit", "64", "--threads", "1"]],
+  ["tasks/train.ts", "trainCommand", trainCommand, ["--limit", "64", "--threads", "1", "--out", runs]],
   ["tasks/data.ts", "dataCommand", dataCommand, ["nowhere"]],
   ["tasks/evaluate.ts", "evaluateCommand", evaluateCommand, ["nowhere"]],
   ["tasks/predict.ts", "predictCommand", predictCommand, ["nowhere", "image.jpg"]],
@@ -146,6 +149,7 @@ Deno.test("one object: SIGTERM while a command is loaded or at work", async () =
       assert(code === 143 && object["exitCode"] === 143 || code === 0 && object["stopped"] !== true, err + out);
     }
   }
+  await Deno.remove(runs, { recursive: true }).catch(() => {});
 });
 
 Deno.test("one object: SIGTERM while data are made ready, of every command that opens some", async () => {

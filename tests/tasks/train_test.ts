@@ -50,9 +50,10 @@ Deno.test("train: config.json alone rebuilds model and trainer of the saved stat
   using model = recipe.buildModel(config, device);
   using trainer = recipe.buildTrainer(config, model);
   const { state, config: inside } = await loadCheckpoint(join(run, "checkpoint", "state.safetensors"));
-  const { sessions, rows, ...settings } = inside;
+  const { sessions, rows, logs, ...settings } = inside;
   assertEquals(settings, await json(join(run, "config.json")));
   assertEquals([(sessions as unknown[]).length, rows], [1, { metrics: 1, steps: 4 }]);
+  assertEquals(Object.keys(logs as object), ["metrics.csv", "steps.csv", "events.jsonl"]);
   trainer.load(state);
   assertEquals([trainer.counters.step, trainer.optimizer.steps], [4, 4]);
 });

@@ -55,7 +55,8 @@ export async function runProgram(
   const child = new Deno.Command(first!, {
     args: rest,
     cwd,
-    env: { NO_COLOR: "1", ...env },
+    // Paths that a command prints are then those of its working folder.
+    env: { NO_COLOR: "1", INIT_CWD: cwd, ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -1,4 +1,4 @@
-//! Exports about images: prepare a data set, open its pixel cache, decode one file.
+//! Exports about sets of images: prepare one, open its pixel cache.
 //!
 //! Paths are UTF-8 without a zero at the end; whether they may be read or written is for TypeScript to ask first (the
 //! native side has the rights of the whole process). A job belongs to no queue and runs on threads of its own.
@@ -7,18 +7,15 @@ use super::buffers::Out;
 use super::guard::export;
 use super::op_call::push_tensor;
 use super::queue::queue_of;
-use super::tensor::{refuse_while_recording, write};
+use super::tensor::refuse_while_recording;
 use crate::cpu::context::MAX_THREADS;
-use crate::cpu::isa::Isa;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result, Status};
 use crate::image::cache::{Cache, PAGE, Part, Watched};
 use crate::image::job::{Fault, Job, Most, Options};
-use crate::image::limits::{self, Limits};
-use crate::image::resize::{Resizer, to_short_side};
+use crate::image::limits;
 use crate::image::source::archive::Caps;
 use crate::image::source::layout::Layout;
-use crate::image::{CHANNELS, decode};
 use crate::ops::Params;
 use crate::runtime::backend::Room;
 use crate::runtime::command::Command;
@@ -190,7 +187,7 @@ export! {
         let words = parts.iter().map(|(_, meta)| Out::tensor_words(*meta)).sum::<usize>();
         out.reserve(3 + Out::tensor_words(pixels) + words + 2)?;
         let watched = Watched::new(&cache).map_err(|error| Error::data(op, error.to_string()))?;
-        let map = || cache.map_pixels().map_err(|reason| Error::data(op, reason));
+        let map = || cache.map_pixels(queue.id).map_err(|reason| Error::data(op, reason));
         let mapped = match queue.backend().room()? {
             None => Storage::mapped(map()?, &queue.pool),
             Some(room) => upload(op, &queue, map()?, room, reserve)?,
@@ -228,26 +225,6 @@ fn stored(op: &'static str, queue: &Queue, source: Source, bytes: usize) -> Resu
     let target = Tensor { storage: storage.clone(), offset: 0, meta, queue: queue.id }.operand();
     queue.push(Command::Write { target, source });
     Ok(storage)
-}
-
-export! {
-    /// Decodes a JPEG or PNG, with its short side resized to `size` (0: as it is). out: the tensor u8 [h, w, 3], then
-    /// height and width of the file's image.
-    fn lt_image_decode(queue_slot: u32, queue_generation: u32, bytes: &[u8], short_side: u32) |out| {
-        let op = "image_decode";
-        let queue = queue_of(op, queue_slot, queue_generation)?;
-        refuse_while_recording(op, &queue, "decode an image")?;
-        out.reserve(9)?;
-        let failed = |reason| Error::data(op, reason);
-        let isa = Isa::detect();
-        let decoded = decode::decode(isa, bytes?, &Limits::default(), &|| false);
-        let whole = decoded.map_err(|refusal| failed(refusal.to_string()))?.image;
-        let source = [whole.height, whole.width];
-        let image = to_short_side(isa, &mut Resizer::default(), whole, short_side as usize).map_err(failed)?;
-        let meta = Meta::new(Shape::new(op, &[image.height, image.width, CHANNELS])?, Dtype::U8);
-        write(op, &queue, meta, HostValues::new(op, image.pixels, &queue)?, out)?;
-        source.into_iter().try_for_each(|side| out.push(side as u32))
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use crate::abi::buffers::message_of;
 use crate::abi::exports::{lt_crop_batch, lt_fill, lt_relu};
 use crate::abi::queue::{lt_queue_create, lt_queue_destroy, lt_queue_stats, lt_queue_wait};
 use crate::abi::tensor::{lt_read_begin, lt_read_take, lt_tensor_create, lt_tensor_release};
-use crate::image::fixtures::{file, pixels};
+use crate::image::fixtures::pixels;
 use crate::image::source::testing::{Temp, gzip, small_tar};
 
 /// What an export answers: its words, or status and message.
@@ -163,6 +163,43 @@ fn jobs_that_fail_or_are_cancelled_say_so() {
     assert_eq!(temp.names("cache"), Vec::<String>::new());
 }
 
+/// A cache that is cut off between opening and the first batch: a late error of the op that met it, and no signal.
+#[cfg(unix)]
+#[test]
+fn a_cache_that_is_cut_off_fails_the_op_that_reads_it() {
+    let temp = Temp::create();
+    std::fs::write(temp.join("set.tgz"), gzip(&small_tar().end())).unwrap();
+    let (source, folder) = (temp.join("set.tgz").display().to_string(), temp.join("cache").display().to_string());
+    assert_eq!(finished(start(&source, &folder, &OPTIONS).unwrap()).0[0], 1);
+    let path = temp.join("cache").join(&temp.names("cache")[0]);
+    let cpu = Cpu::new();
+    let out = cpu.open(path.to_str().unwrap()).unwrap();
+    let [pixel, table, label, header] = [3, 9, 15, 20].map(|at| [out[at], out[at + 1]]);
+    let job = [out[25], out[26]];
+    assert_eq!(finished(job).0[0], 1);
+    let mut rights = std::fs::metadata(&path).unwrap().permissions();
+    #[expect(clippy::permissions_set_readonly_false, reason = "a file of the test alone")]
+    rights.set_readonly(false);
+    std::fs::set_permissions(&path, rights).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(4096).unwrap();
+    let index =
+        called(|out, n| lt_tensor_create(cpu.0, cpu.1, 3, [1u32].as_ptr(), 4, [0i32].as_ptr().cast(), 4, out, n))
+            .unwrap();
+    let inputs = [pixel[0], pixel[1], table[0], table[1], index[0], index[1]];
+    let params = [7.0, 0.0, 45.0, 0.0, 1.0, 0.0, 0.0, 1.0];
+    let y = called(|out, n| lt_crop_batch(cpu.0, cpu.1, inputs.as_ptr(), 24, params.as_ptr(), 64, out, n)).unwrap();
+    let (status, message) = called(|out, n| lt_queue_wait(cpu.0, cpu.1, y[0], y[1], out, n)).unwrap_err();
+    assert_eq!(status, Status::Late as i32);
+    assert!(message.contains("crop_batch") && message.contains("was cut off while it was in use"), "{message}");
+    let (words, message) = finished(job);
+    assert_eq!((words[0], words[2]), (2, Status::Data as u32));
+    assert!(message.contains("is damaged: it had "), "{message}");
+    called(|out, n| lt_image_job_release(job[0], job[1], out, n)).unwrap();
+    for tensor in [pixel, table, label, header, [index[0], index[1]], [y[3], y[4]]] {
+        cpu.release(tensor);
+    }
+}
+
 #[test]
 fn wrong_arguments_are_refused_before_anything_runs() {
     let refused = |source: &str, options: &[f64]| start(source, "cache", options).unwrap_err();
@@ -188,26 +225,8 @@ fn wrong_arguments_are_refused_before_anything_runs() {
         assert!(status == 1 && message.contains(word), "{message}");
     }
     assert!(refused("a", &OPTIONS[..10]).1.contains("maxEntries"));
-    assert!(refused("a", &[&OPTIONS[..], &[0.0]].concat()).1.contains("Expected 7 parameters, got 8"));
+    assert!(refused("a", &[&OPTIONS[..], &[0.0]].concat()).1.contains("Expected 11 parameters, got 12"));
     let cpu = Cpu::new();
     let (status, message) = cpu.open("/nowhere/none.pixels").unwrap_err();
     assert!(status == Status::Data as i32 && message.contains("Cannot be opened"), "{message}");
-}
-
-#[test]
-fn single_images_decode_to_tensors() {
-    let cpu = Cpu::new();
-    let decoded = |name: &str, size: u32| {
-        let bytes = file(name);
-        called(|out, n| lt_image_decode(cpu.0, cpu.1, bytes.as_ptr(), bytes.len() as u32, size, out, n))
-    };
-    let out = decoded("baseline_420.jpg", 0).unwrap();
-    assert_eq!(out[2..9], [4, 3, 45, 67, 3, 45, 67]);
-    assert_eq!(cpu.read([out[0], out[1]], 45 * 67 * 3), pixels("baseline_420").pixels);
-    let small = decoded("baseline_420.jpg", 16).unwrap();
-    assert_eq!(small[2..9], [4, 3, 16, 24, 3, 45, 67]);
-    let (status, message) = decoded("grey.ppm", 0).unwrap_err();
-    assert_eq!((status, message.as_str()), (12, "image_decode(): Neither a JPEG nor a PNG"));
-    cpu.release([out[0], out[1]]);
-    cpu.release([small[0], small[1]]);
 }

@@ -5,6 +5,7 @@ mod capture;
 pub(crate) mod exports;
 pub mod guard;
 mod image;
+mod image_decode;
 pub mod op_call;
 mod queue;
 mod replay;

@@ -3,6 +3,7 @@
 
 use super::capture::*;
 use super::image::*;
+use super::image_decode::*;
 use super::queue::*;
 use super::replay::*;
 use super::tensor::*;

@@ -23,7 +23,7 @@ impl Backend for CpuContext {
     }
 
     fn account(&self) -> &Arc<Account> {
-        &self.account
+        self.pool.account()
     }
 
     fn allocate(&self, op: &'static str, bytes: usize) -> Result<*mut u8> {

@@ -10,8 +10,6 @@ use std::sync::Arc;
 pub struct CpuContext {
     pub pool: ThreadPool,
     pub isa: Isa,
-    /// What its queue holds.
-    pub account: Arc<Account>,
 }
 
 /// Threads that a queue may be asked for.
@@ -45,6 +43,6 @@ impl CpuContext {
         let account = Arc::<Account>::default();
         let refused = |error| Error::DeviceUnavailable { message: format!("the system refused a thread ({error})") };
         let pool = ThreadPool::of(threads, &account).map_err(refused)?;
-        Ok(CpuContext { pool, isa, account })
+        Ok(CpuContext { pool, isa })
     }
 }

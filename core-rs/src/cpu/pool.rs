@@ -65,6 +65,7 @@ pub struct ThreadPool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     submit: Mutex<()>,
+    account: Arc<Account>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -104,7 +105,7 @@ impl ThreadPool {
             wake: Condvar::new(),
             stop: AtomicBool::new(false),
         });
-        let mut pool = ThreadPool { shared, workers: Vec::new(), submit: Mutex::new(()) };
+        let mut pool = ThreadPool { shared, workers: Vec::new(), submit: Mutex::new(()), account: account.clone() };
         for index in 1..threads {
             let (shared, account) = (Arc::clone(&pool.shared), Arc::clone(account));
             let worker = std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || {
@@ -114,6 +115,11 @@ impl ThreadPool {
             pool.workers.push(worker);
         }
         Ok(pool)
+    }
+
+    /// Where its kernels' buffers are counted.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// How many threads work on a job, the caller included.

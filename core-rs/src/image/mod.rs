@@ -13,6 +13,7 @@ pub mod jpeg;
 pub mod limits;
 pub mod png;
 pub mod resize;
+pub mod single;
 pub mod source;
 pub mod webp;
 

@@ -41,9 +41,9 @@ impl Activation {
                     T::ZERO
                 }
             }
-            Activation::Mish => x * softplus(x).tanh(),
-            Activation::Silu => x * sigmoid(x),
-            Activation::Gelu => x * normal_cdf(x),
+            Activation::Mish => share_of(x, softplus(x).tanh()),
+            Activation::Silu => share_of(x, sigmoid(x)),
+            Activation::Gelu => share_of(x, normal_cdf(x)),
             Activation::Sigmoid => sigmoid(x),
             Activation::Tanh => x.tanh(),
         }
@@ -54,23 +54,23 @@ impl Activation {
         match self {
             Activation::None => T::ONE,
             Activation::Relu => {
-                if x > T::ZERO {
-                    T::ONE
-                } else {
+                if x <= T::ZERO {
                     T::ZERO
+                } else {
+                    T::ONE
                 }
             }
             Activation::Mish => {
                 let t = softplus(x).tanh();
-                t + x * (T::ONE - t * t) * sigmoid(x)
+                t + share_of(x, (T::ONE - t * t) * sigmoid(x))
             }
             Activation::Silu => {
                 let s = sigmoid(x);
-                s * (T::ONE + x * (T::ONE - s))
+                s + share_of(x, s * (T::ONE - s))
             }
             Activation::Gelu => {
                 let density = (-x * x * T::from_f64(0.5)).exp() * T::from_f64(0.398_942_280_401_432_7);
-                normal_cdf(x) + x * density
+                normal_cdf(x) + share_of(x, density)
             }
             Activation::Sigmoid => {
                 let s = sigmoid(x);
@@ -82,6 +82,21 @@ impl Activation {
             }
         }
     }
+
+    /// The gradient at x of an upstream one, for reference kernels: what a ReLU stops is 0, were it infinite.
+    pub fn back<T: Float>(self, x: T, dy: T) -> T {
+        match self {
+            Activation::None => dy,
+            Activation::Relu if x <= T::ZERO => T::ZERO,
+            Activation::Relu => dy,
+            _ => self.derivative(x) * dy,
+        }
+    }
+}
+
+/// x times a share of it: no share is 0 of an infinite x too.
+fn share_of<T: Float>(x: T, share: T) -> T {
+    if share == T::ZERO { T::ZERO } else { x * share }
 }
 
 /// 1 / (1 + exp(-x))

@@ -67,6 +67,21 @@ pub fn decay_rate(params: &mut Params, name: &str) -> Result<f64> {
     Ok(rate)
 }
 
+/// a / b; 0 where b is 0, as with eps 0 where every gradient so far was 0: such a parameter stays where it is.
+pub fn quotient<T: Float>(a: T, b: T) -> T {
+    if b == T::ZERO { T::ZERO } else { a / b }
+}
+
+/// From `a` the share `alpha` of the way to `b`; at 0 and 1 it is one of them, whatever the other is.
+#[inline(always)]
+pub fn towards<T: Float>(a: T, b: T, alpha: T) -> T {
+    match () {
+        _ if alpha == T::ZERO => a,
+        _ if alpha == T::ONE => b,
+        _ => a + alpha * (b - a),
+    }
+}
+
 /// A learning rate that cannot be used.
 fn describe_rate(rate: f64) -> String {
     format!("Expected a finite learning rate, got {rate}: nothing was changed")

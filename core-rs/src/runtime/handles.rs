@@ -7,6 +7,7 @@ use super::source::Transfer;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
 use crate::image::job::Job;
+use crate::image::single::Single;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// What a handle can point at.
@@ -17,6 +18,7 @@ pub enum Entry {
     Read(Arc<ReadSlot>),
     Graph(Arc<Graph>, u32),
     Job(Arc<Job>),
+    Single(Arc<Single>),
     Transfer(Arc<Transfer>),
 }
 
@@ -29,7 +31,7 @@ impl Entry {
             Entry::Read(read) => Some(read.queue),
             Entry::Graph(_, queue) => Some(*queue),
             Entry::Transfer(transfer) => Some(transfer.to),
-            Entry::Job(_) => None,
+            Entry::Job(_) | Entry::Single(_) => None,
         }
     }
 }
@@ -139,6 +141,13 @@ impl Table {
         match self.get(handle) {
             Some(Entry::Job(job)) => Ok(job.clone()),
             _ => Err(Error::StaleHandle { op, what: "job", index: 0 }),
+        }
+    }
+
+    pub fn single(&self, op: &'static str, handle: Handle) -> Result<Arc<Single>> {
+        match self.get(handle) {
+            Some(Entry::Single(single)) => Ok(single.clone()),
+            _ => Err(Error::StaleHandle { op, what: "image", index: 0 }),
         }
     }
 

@@ -15,9 +15,9 @@ pub struct MappedFile {
 }
 
 impl MappedFile {
-    /// Takes a mapping under guard; `name` is told where it is lost.
-    pub fn new(mut map: MmapMut, name: &str) -> MappedFile {
-        let held = guard::hold(map.as_mut_ptr() as usize, map.len(), name);
+    /// Takes a mapping under guard, for the queue of this number; `name` is told where it is lost.
+    pub fn new(mut map: MmapMut, name: &str, queue: u32) -> MappedFile {
+        let held = guard::hold(map.as_mut_ptr() as usize, map.len(), name, queue);
         MappedFile { map, _held: held }
     }
 
@@ -39,13 +39,13 @@ pub fn lost() -> u64 {
     guard::lost()
 }
 
-/// Fails where pages were lost since `seen`, which is brought up to now.
-pub fn check(op: &'static str, seen: &mut u64) -> Result<()> {
+/// Fails where pages of a queue's mappings were lost since `seen`, which is brought up to now.
+pub fn check(op: &'static str, queue: u32, seen: &mut u64) -> Result<()> {
     let now = lost();
     if now == std::mem::replace(seen, now) {
         return Ok(());
     }
-    let name = guard::lost_name().unwrap_or_else(|| "a mapped file".to_string());
+    let Some(name) = guard::lost_name(queue) else { return Ok(()) };
     Err(Error::data(op, format!("\"{}\" was cut off while it was in use: make it again", shown(&name))))
 }
 
@@ -53,7 +53,7 @@ pub fn check(op: &'static str, seen: &mut u64) -> Result<()> {
 mod guard {
     use std::mem::MaybeUninit;
     use std::ptr::{null, null_mut};
-    use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
     use std::sync::{Mutex, Once, PoisonError};
 
     /// A mapping under guard. Regions are never freed, as a signal may come at any time; those of no use are used again.
@@ -62,6 +62,7 @@ mod guard {
         /// Behind its last byte; 0 where it is of no use.
         end: AtomicUsize,
         lost: AtomicBool,
+        queue: AtomicU32,
         name: Mutex<String>,
         next: *const Region,
     }
@@ -96,7 +97,7 @@ mod guard {
         }
     }
 
-    pub fn hold(start: usize, bytes: usize, name: &str) -> Held {
+    pub fn hold(start: usize, bytes: usize, name: &str, queue: u32) -> Held {
         INSTALL.call_once(install);
         let _taking = TAKING.lock().unwrap_or_else(PoisonError::into_inner);
         let free = regions().find(|region| region.end.load(Ordering::Acquire) == 0);
@@ -105,6 +106,7 @@ mod guard {
                 start: AtomicUsize::new(0),
                 end: AtomicUsize::new(0),
                 lost: AtomicBool::new(false),
+                queue: AtomicU32::new(0),
                 name: Mutex::default(),
                 next: FIRST.load(Ordering::Acquire),
             }));
@@ -113,6 +115,7 @@ mod guard {
         });
         *region.name.lock().unwrap_or_else(PoisonError::into_inner) = name.to_string();
         region.lost.store(false, Ordering::Relaxed);
+        region.queue.store(queue, Ordering::Relaxed);
         region.start.store(start, Ordering::Relaxed);
         region.end.store(start + bytes, Ordering::Release);
         Held(region)
@@ -122,8 +125,11 @@ mod guard {
         LOST.load(Ordering::Acquire)
     }
 
-    pub fn lost_name() -> Option<String> {
-        let region = regions().find(|region| region.lost.load(Ordering::Acquire))?;
+    pub fn lost_name(queue: u32) -> Option<String> {
+        let region = regions().find(|region| {
+            let held = region.end.load(Ordering::Acquire) != 0 && region.queue.load(Ordering::Relaxed) == queue;
+            held && region.lost.load(Ordering::Acquire)
+        })?;
         Some(region.name.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
@@ -228,7 +234,7 @@ mod guard {
 mod guard {
     pub struct Held;
 
-    pub fn hold(_: usize, _: usize, _: &str) -> Held {
+    pub fn hold(_: usize, _: usize, _: &str, _: u32) -> Held {
         Held
     }
 
@@ -236,7 +242,7 @@ mod guard {
         0
     }
 
-    pub fn lost_name() -> Option<String> {
+    pub fn lost_name(_: u32) -> Option<String> {
         None
     }
 }
@@ -254,7 +260,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         // SAFETY: that the file is cut off is what is tried.
         let map = unsafe { MmapOptions::new().map_copy(&file) }.unwrap();
-        (file, MappedFile::new(map, name))
+        (file, MappedFile::new(map, name, 7))
     }
 
     #[test]
@@ -263,16 +269,17 @@ mod tests {
         let (_other, whole) = mapped("guard-whole", 4096);
         let mut seen = lost();
         assert_eq!(map[9 * 4096], 7);
-        assert!(check("crop_batch", &mut seen).is_ok());
+        assert!(check("crop_batch", 7, &mut seen).is_ok());
         file.set_len(3 * 4096).unwrap();
         // SAFETY: inside the mapping; not to be read once for all, as its bytes change.
         let read = |at: usize| unsafe { std::ptr::read_volatile(map.as_ptr().add(at)) };
         // The last page that is there, the first that is not, and one behind it.
         assert_eq!([read(2 * 4096), read(3 * 4096), read(8 * 4096)], [7, 0, 0]);
         assert_eq!(whole[0], 7);
-        let error = check("crop_batch", &mut seen).unwrap_err();
+        assert!(check("crop_batch", 8, &mut seen.clone()).is_ok(), "it is none of another queue's");
+        let error = check("crop_batch", 7, &mut seen).unwrap_err();
         assert_eq!(error.reason(), "\"guard-cut\" was cut off while it was in use: make it again");
-        assert!(check("crop_batch", &mut seen).is_ok());
+        assert!(check("crop_batch", 7, &mut seen).is_ok());
         drop(map);
         // Its place is used again, under another name.
         let (_file, again) = mapped("guard-again", 4096);

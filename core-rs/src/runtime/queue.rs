@@ -35,6 +35,8 @@ struct Waiting {
 
 /// What the calling threads and the queue's thread share.
 struct Shared {
+    /// The queue's number.
+    queue: u32,
     waiting: Mutex<Waiting>,
     /// Set with `waiting` locked, once: nothing that waits is run any more.
     closed: AtomicBool,
@@ -78,6 +80,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Queue {
     pub fn new(id: u32, backend: Arc<dyn Backend>) -> Result<Queue> {
         let shared = Arc::new(Shared {
+            queue: id,
             waiting: Mutex::default(),
             closed: AtomicBool::new(false),
             work: Condvar::new(),
@@ -356,7 +359,7 @@ impl Shared {
                     self.backend.begin(ticket);
                     let timed = self.profile.begin(&command, &*self.backend)?;
                     command.run(&context)?;
-                    mapped_file::check(name, &mut lost)?;
+                    mapped_file::check(name, self.queue, &mut lost)?;
                     self.profile.end(timed)?;
                     if awaited || self.waiters.load(Ordering::SeqCst) > 0 { self.backend.mark(ticket) } else { Ok(()) }
                 }));

@@ -92,8 +92,14 @@ export const SYMBOLS = {
   lt_image_job_release: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   /** A pixel cache as tensors over the mapped file, or a copy of it on the device: pixels, table, labels, header */
   lt_image_cache_open: { parameters: ["u32", "u32", "buffer", "u32", "u32", "buffer", "u32"], result: "i32" },
-  /** One JPEG or PNG as a tensor of RGB bytes */
-  lt_image_decode: { parameters: ["u32", "u32", "buffer", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Takes a copy of one JPEG, PNG or WebP, to be decoded */
+  lt_image_decode_start: { parameters: ["buffer", "u32", "buffer", "u32", "buffer", "u32"], result: "i32" },
+  /** Decodes it */
+  lt_image_decode_run: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32", nonblocking: true },
+  /** What was decoded, as a tensor of RGB bytes */
+  lt_image_decode_take: { parameters: ["u32", "u32", "u32", "u32", "buffer", "u32"], result: "i32" },
+  /** Lets go of it, and stops decoding where that is under way */
+  lt_image_decode_release: { parameters: ["u32", "u32", "buffer", "u32"], result: "i32" },
   lt_relu: OP,
   lt_relu_backward: OP,
   lt_mish: OP,
@@ -1143,7 +1149,7 @@ export type DifferentiableOp = { [Name in OpName]: (typeof OPS)[Name]["different
 export interface OpParams {
   /** max(x, 0) */
   relu: Record<string, never>;
-  /** dy where x > 0, else 0 */
+  /** dy, but 0 where x <= 0 */
   relu_backward: Record<string, never>;
   /** x tanh(softplus(x)) (Misra 2019) */
   mish: Record<string, never>;
@@ -1181,7 +1187,7 @@ export interface OpParams {
   sqrt: Record<string, never>;
   /** The absolute value */
   abs: Record<string, never>;
-  /** -1, 0 or 1 */
+  /** -1, 0 or 1; of NaN 0 */
   sign: Record<string, never>;
   /** scale x + shift */
   affine: { scale: number; shift: number };

@@ -1,7 +1,7 @@
 /** Attention: what queries take from values by how well they match keys. */
 import { isFloat } from "../../ffi/codes.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireOptionsOf, requireTensor } from "./checks.ts";
+import { kindOf, requireFlag, requireOptionsOf, requireTensor } from "./checks.ts";
 import { matmul } from "./matmul.ts";
 import { inDtype } from "./shape.ts";
 import { causalSoftmax, softmax } from "./softmax.ts";
@@ -45,6 +45,7 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
     known: ["causal", "mask", "scale"],
   });
   const lead = requireShapes(q, k, v);
+  requireFlag("scaledDotProductAttention", "causal", options.causal ?? false);
   const { causal = false, scale = 1 / Math.sqrt(q.shape.at(-1)!) } = options;
   if (!Number.isFinite(scale)) {
     throw new RangeError(`scaledDotProductAttention(): Expected \`scale\` as a finite number, got ${kindOf(scale)}`);
@@ -53,7 +54,9 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   const matrices = (x: Tensor): Tensor => x.rank <= 3 ? x : x.reshape([batch, ...x.shape.slice(-2)]);
   // Scaled where there are fewer numbers.
   const scores = matmul(affine(matrices(q), scale, 0), matrices(k), { transposeB: true });
-  const masked = options.mask ? withMask(scores, options.mask, [...lead, ...scores.shape.slice(-2)]) : scores;
+  const masked = options.mask !== undefined && options.mask !== null
+    ? withMask(scores, options.mask, [...lead, ...scores.shape.slice(-2)])
+    : scores;
   const shares = causal ? causalSoftmax(masked) : softmax(masked);
   const y = matmul(shares, matrices(v));
   return y.rank === q.rank ? y : y.reshape([...lead, ...y.shape.slice(-2)]);

@@ -4,7 +4,7 @@ import { apply, applyOne } from "../apply.ts";
 import { noGrad } from "../graph.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireOptions, requireTensor } from "./checks.ts";
+import { requireFlag, requireOptionsOf, requireTensor } from "./checks.ts";
 
 /** What is fused with a batch norm. */
 export interface BatchNormOptions {
@@ -31,9 +31,22 @@ export interface BatchNormOptions {
 /** act((x - mean) / √(variance + eps) · weight + bias + residual), channels last (Ioffe and Szegedy 2015). */
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   requireTensor("batchNorm", "x", x);
-  requireOptions("batchNorm", options, "batchNorm(x, { weight, bias, runningMean, runningVariance, training })");
+  requireOptionsOf("batchNorm", options, {
+    example: "batchNorm(x, { weight, bias, runningMean, runningVariance, training })",
+    known: ["weight", "bias", "runningMean", "runningVariance", "training", "momentum", "eps", "act", "residual"],
+    names: {
+      running_mean: "it is called runningMean here",
+      running_var: "it is called runningVariance here",
+      runningVar: "it is called runningVariance here",
+      activation: "it is called act here",
+    },
+  });
   const { weight, bias, runningMean, runningVariance, momentum = 0.1, eps = 1e-5, act = "none" } = options;
   const residual = options.residual ?? null;
+  for (const [name, value] of Object.entries({ weight, bias, runningMean, runningVariance })) {
+    requireTensor("batchNorm", name, value);
+  }
+  requireFlag("batchNorm", "training", options.training);
   if (!options.training) {
     return applyOne("batch_norm_eval", [x, weight, bias, runningMean, runningVariance, residual], {
       eps,

@@ -1,9 +1,9 @@
 /** Element-wise ops of two tensors, with NumPy's broadcasting, and their gradients. */
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
+import { kindOf } from "./checks.ts";
 import { sumTo } from "./reduce.ts";
-import { inDtype } from "./shape.ts";
 import { affine, checkFloat } from "./unary.ts";
 import { fullLike } from "./writing.ts";
 
@@ -14,24 +14,24 @@ type NumberOp = "div" | "maximum" | "minimum" | "equal" | "greater" | "greater_e
 
 /** a + b */
 export function add(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? addNumber("add", a, b) : applyOne("add", [a, b], {});
+  return typeof b === "number" ? addNumber("add", a, b) : applyOne("add", [a, operandOf("add", b)], {});
 }
 
 /** a - b */
 export function sub(a: Tensor, b: Tensor | number): Tensor {
-  return typeof b === "number" ? addNumber("sub", a, -b) : applyOne("sub", [a, b], {});
+  return typeof b === "number" ? addNumber("sub", a, -b) : applyOne("sub", [a, operandOf("sub", b)], {});
 }
 
 /** a · b */
 export function mul(a: Tensor, b: Tensor | number): Tensor {
-  if (typeof b !== "number") return applyOne("mul", [a, b], {});
+  if (typeof b !== "number") return applyOne("mul", [a, operandOf("mul", b)], {});
   checkNumber("mul", a, b);
   return affine(a, b, 0);
 }
 
 /** a / b */
 export function div(a: Tensor, b: Tensor | number): Tensor {
-  if (typeof b !== "number") return applyOne("div", [a, b], {});
+  if (typeof b !== "number") return applyOne("div", [a, operandOf("div", b)], {});
   checkNumber("div", a, b);
   if (b === 0) throw new RangeError("div(): Expected `b` as a number other than 0, got 0");
   // One pass where 1 / b is exact, as for a power of two; else the quotient would be rounded twice.
@@ -43,9 +43,15 @@ function addNumber(op: "add" | "sub", a: Tensor, by: number): Tensor {
   return affine(a, 1, by);
 }
 
+/** The second operand, where it is no number. */
+function operandOf(op: string, b: unknown): Tensor {
+  if (b instanceof Tensor) return b;
+  throw new TypeError(`${op}(): Expected \`b\` as a Tensor or a number, got ${kindOf(b)}`);
+}
+
 /** Names the method that a script called, as the op below is another. */
 function checkNumber(op: string, a: Tensor, b: number): void {
-  if (!Number.isFinite(b)) throw new RangeError(`${op}(): Expected \`b\` as a finite number, got ${b}`);
+  if (!Number.isFinite(b)) throw new RangeError(`${op}(): Expected \`b\` as a finite number, got ${kindOf(b)}`);
   checkFloat(op, a);
 }
 
@@ -92,8 +98,8 @@ export function lessEqual(a: Tensor, b: Tensor | number): Tensor {
 
 /** An op of two tensors, by the name of the method; a number takes the first one's dtype. */
 function withOperand(op: NumberOp, a: Tensor, b: Tensor | number, method: string = op): Tensor {
-  if (typeof b !== "number") return applyOne(op, [a, b], {});
-  if (!Number.isFinite(b)) throw new RangeError(`${method}(): Expected \`b\` as a finite number, got ${b}`);
+  if (typeof b !== "number") return applyOne(op, [a, operandOf(method, b)], {});
+  if (!Number.isFinite(b)) throw new RangeError(`${method}(): Expected \`b\` as a finite number, got ${kindOf(b)}`);
   using scalar = fullLike(a, b, []);
   return applyOne(op, [a, scalar], {});
 }
@@ -113,17 +119,22 @@ function selectRule<Name extends "maximum" | "minimum">(
   return {
     saveInputs: () => [0, 1],
     backward: ([dy], call) => {
-      // As in PyTorch, ties share the gradient, and beside a NaN neither loses. 0, a half and 1 are exact in every dtype.
+      // As in PyTorch, ties share the gradient, and beside a NaN neither loses. Chosen, as a product of an infinite gradient
+      // with 0 would be none.
       const [a, b] = [call.input(0), call.input(1)];
-      const half = equal(a, b).mul(0.5);
-      const share = (own: Tensor, other: Tensor): Tensor =>
-        inDtype(affine(loses(own, other).add(half), -1, 1), dy!.dtype);
+      const shared = chosen(equal(a, b), dy!.mul(0.5), dy!);
+      const zero = fullLike(dy!, 0, []);
       return [
-        toInput(0, call, () => dy!.mul(share(a, b))),
-        toInput(1, call, () => dy!.mul(share(b, a))),
+        toInput(0, call, () => chosen(loses(a, b), zero, shared)),
+        toInput(1, call, () => chosen(loses(b, a), zero, shared)),
       ];
     },
   };
+}
+
+/** a where the condition is not 0, else b, whatever the other is. */
+function chosen(condition: Tensor, a: Tensor, b: Tensor): Tensor {
+  return applyOne("where", [condition, a, b], {});
 }
 
 /** Rules of the arithmetic ops. */

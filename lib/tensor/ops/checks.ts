@@ -1,18 +1,15 @@
 /** What functions ask of their arguments before anything else, so that a wrong type is named and not stumbled over. */
+import { shown } from "../../ffi/shown.ts";
+import { Device } from "../device.ts";
 import { Tensor } from "../tensor.ts";
 
 /** What a value is, in a message. */
-export function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `[${value.slice(0, 8).map((element) => String(element)).join(", ")}]`;
-  if (typeof value === "object") return value instanceof Tensor ? String(value) : "an object";
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
-}
+export { shown as kindOf };
 
 /** Throws where an argument is no tensor. */
 export function requireTensor(op: string, name: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return;
-  throw new TypeError(`${op}(): Expected \`${name}\` as a Tensor, got ${kindOf(value)}${batchHint(op, value)}`);
+  throw new TypeError(`${op}(): Expected \`${name}\` as a Tensor, got ${shown(value)}${batchHint(op, value)}`);
 }
 
 /** What to do where a loss was given the whole batch for its targets. */
@@ -28,19 +25,88 @@ function batchHint(op: string, value: unknown): string {
 export function requireNumbers(op: string, name: string, value: unknown, example: string): asserts value is number[] {
   if (Array.isArray(value) && value.every((element) => typeof element === "number")) return;
   const given = typeof value === "number" ? example.replace("…", String(value)) : example.replace("…", "2, 3");
-  throw new TypeError(`${op}(): Expected \`${name}\` as an array of numbers, got ${kindOf(value)}: write ${given}`);
+  throw new TypeError(`${op}(): Expected \`${name}\` as an array of numbers, got ${shown(value)}: write ${given}`);
+}
+
+/** Throws where an argument is no number, or one out of range; `range` says which are right, by default finite ones. */
+export function requireNumber(
+  op: string,
+  name: string,
+  value: unknown,
+  range: { fits: (number: number) => boolean; wanted: string } = {
+    fits: Number.isFinite,
+    wanted: "as a finite number",
+  },
+): asserts value is number {
+  if (typeof value !== "number") {
+    throw new TypeError(`${op}(): Expected \`${name}\` as a number, got ${shown(value)}`);
+  }
+  if (!range.fits(value)) throw new RangeError(`${op}(): Expected \`${name}\` ${range.wanted}, got ${value}`);
+}
+
+/** Throws where an argument is no whole number from `low`. */
+export function requireWhole(op: string, name: string, value: unknown, low = 0): asserts value is number {
+  requireNumber(op, name, value, {
+    fits: (number) => Number.isSafeInteger(number) && number >= low,
+    wanted: `as a whole number from ${low}`,
+  });
+}
+
+/** Throws where an argument is neither true nor false. */
+export function requireFlag(op: string, name: string, value: unknown): asserts value is boolean {
+  if (typeof value === "boolean") return;
+  throw new TypeError(`${op}(): Expected \`${name}\` as true or false, got ${shown(value)}`);
+}
+
+/** Throws where an argument is none of some names. */
+export function requireChoice<Name extends string>(
+  op: string,
+  name: string,
+  value: unknown,
+  choices: readonly Name[],
+): asserts value is Name {
+  if (typeof value === "string" && (choices as readonly string[]).includes(value)) return;
+  const list = choices.length < 4
+    ? `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`
+    : `one of ${choices.join(", ")}`;
+  const message = `${op}(): Expected \`${name}\` as ${list}, got ${shown(value)}`;
+  throw typeof value === "string" ? new RangeError(message) : new TypeError(message);
+}
+
+/** Throws where an option is neither a device nor left out. */
+export function requireDevice(op: string, value: unknown): asserts value is Device | undefined {
+  if (value === undefined || value === null || value instanceof Device) return;
+  throw new TypeError(`${op}(): Expected \`device\` as a Device, got ${shown(value)}: write new Device("cpu")`);
+}
+
+/** Throws where an argument is no text, say a path or a name. */
+export function requireText(op: string, name: string, value: unknown): asserts value is string {
+  if (typeof value === "string") return;
+  throw new TypeError(`${op}(): Expected \`${name}\` as a string, got ${shown(value)}`);
+}
+
+/** Throws where something is no part of a recipe, { name, ...options }. */
+export function requireNamed(op: string, path: string, value: unknown): void {
+  if (typeof (value as { name?: unknown } | null | undefined)?.name === "string") return;
+  throw new TypeError(`${op}(): Expected \`${path}\` as { name, …options }, got ${shown(value)}`);
+}
+
+/** Throws where an option is neither an abort signal nor left out. */
+export function requireSignal(op: string, value: unknown): asserts value is AbortSignal | undefined {
+  if (value === undefined || value === null || value instanceof AbortSignal) return;
+  throw new TypeError(`${op}(): Expected \`signal\` as an AbortSignal, got ${shown(value)}`);
 }
 
 /** Throws where an argument is no function. */
 export function requireFunction(op: string, name: string, value: unknown): void {
   if (typeof value === "function") return;
-  throw new TypeError(`${op}(): Expected \`${name}\` as a function, got ${kindOf(value)}`);
+  throw new TypeError(`${op}(): Expected \`${name}\` as a function, got ${shown(value)}`);
 }
 
 /** Throws where options that must be given are none. */
 export function requireOptions(op: string, value: unknown, example: string): asserts value is object {
-  if (typeof value === "object" && value !== null) return;
-  throw new TypeError(`${op}(): Expected options, got ${kindOf(value)}: write ${example}`);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw new TypeError(`${op}(): Expected options, got ${shown(value)}: write ${example}`);
 }
 
 /** PyTorch's and NumPy's names for what has another one here. */

@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireOptions, requireTensor } from "./checks.ts";
+import { requireOptionsOf, requireTensor, requireWhole } from "./checks.ts";
 import { type Pair, pair } from "./pair.ts";
 
 /** How a convolution moves over the image. */
@@ -16,6 +16,18 @@ export interface Conv2dOptions {
   /** Added to each output channel. */
   bias?: Tensor | null;
 }
+
+/** Other libraries' names of a convolution's options. */
+export const convNames: Readonly<Record<string, string>> = {
+  strides: "it is called stride here",
+  kernel: "the weight's shape says it",
+  kernel_size: "the weight's shape says it",
+  kernelSize: "the weight's shape says it",
+  output_padding: "it is called outputPadding here",
+  dilation: "there is no dilation here",
+  padding_mode: "a convolution is padded with zeros",
+  data_format: "images are [n, h, w, c] here, always",
+};
 
 /**
  * 2-D convolution: x [n, h, w, c], weight [out, kh, kw, c / groups] to [n, oh, ow, out].
@@ -33,12 +45,19 @@ export interface Conv2dOptions {
 export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
   requireTensor("conv2d", "x", x);
   requireTensor("conv2d", "weight", weight);
-  requireOptions("conv2d", options, "conv2d(x, weight, { stride: 2 })");
-  requireChannelsLast(x, weight, options.groups ?? 1);
+  requireOptionsOf("conv2d", options, {
+    example: "conv2d(x, weight, { stride: 2 })",
+    known: ["stride", "padding", "groups", "bias"],
+    names: convNames,
+  });
+  const { groups = 1, bias = null } = options;
+  requireWhole("conv2d", "groups", groups, 1);
+  if (bias !== null) requireTensor("conv2d", "bias", bias);
+  requireChannelsLast(x, weight, groups);
   const [strideH, strideW] = pair("conv2d", "stride", options.stride ?? 1);
   const [paddingH, paddingW] = pair("conv2d", "padding", options.padding ?? 0);
-  const y = applyOne("conv2d", [x, weight], { strideH, strideW, paddingH, paddingW, groups: options.groups ?? 1 });
-  return options.bias ? y.add(options.bias) : y;
+  const y = applyOne("conv2d", [x, weight], { strideH, strideW, paddingH, paddingW, groups });
+  return bias === null ? y : y.add(bias);
 }
 
 /**

@@ -2,7 +2,8 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireOptionsOf, requireTensor } from "./checks.ts";
+import { requireOptionsOf, requireTensor, requireWhole } from "./checks.ts";
+import { convNames } from "./conv2d.ts";
 import { type Pair, pair } from "./pair.ts";
 
 /** How a transposed convolution moves over its result. */
@@ -42,8 +43,10 @@ export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspos
   requireOptionsOf("convTranspose2d", options, {
     example: "convTranspose2d(x, weight, { stride: 2 })",
     known: ["stride", "padding", "outputPadding", "groups", "bias"],
+    names: convNames,
   });
-  const { groups = 1, bias } = options;
+  const { groups = 1, bias = null } = options;
+  if (bias !== null) requireTensor("convTranspose2d", "bias", bias);
   requireLayout(x, weight, groups);
   const [strideH, strideW] = pair("convTranspose2d", "stride", options.stride ?? 1);
   const [paddingH, paddingW] = pair("convTranspose2d", "padding", options.padding ?? 0);
@@ -64,13 +67,11 @@ export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspos
   }
   const params = { height, width, strideH, strideW, paddingH, paddingW, groups };
   const y = applyOne("conv2d_backward_input", [x, weight], params);
-  return bias ? y.add(bias) : y;
+  return bias === null ? y : y.add(bias);
 }
 
 function requireLayout(x: Tensor, weight: Tensor, groups: number): void {
-  if (!Number.isInteger(groups) || groups < 1) {
-    throw new RangeError(`convTranspose2d(): Expected \`groups\` as a whole number from 1, got ${groups}`);
-  }
+  requireWhole("convTranspose2d", "groups", groups, 1);
   if (x.rank !== 4) {
     throw new TypeError(`convTranspose2d(): Expected \`x\` as [n, h, w, in], got shape [${x.shape.join(", ")}]`);
   }

@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireOptions, requireTensor } from "./checks.ts";
+import { requireOptionsOf, requireTensor } from "./checks.ts";
 
 /** Which operands to read transposed. */
 export interface MatmulOptions {
@@ -14,7 +14,12 @@ export interface MatmulOptions {
 
 /** The product of the last two axes: [m, k] · [k, n], or batches [b, m, k] · [b, k, n]. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  requireOptions("matmul", options, "matmul(a, b, { transposeB: true })");
+  requireTensor("matmul", "a", a);
+  requireTensor("matmul", "b", b);
+  requireOptionsOf("matmul", options, {
+    example: "matmul(a, b, { transposeB: true })",
+    known: ["transposeA", "transposeB"],
+  });
   return applyOne("matmul", [a, b], {
     transposeA: options.transposeA ?? false,
     transposeB: options.transposeB ?? false,
@@ -25,7 +30,9 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 export function linear(x: Tensor, weight: Tensor, options: { bias?: Tensor | null } = {}): Tensor {
   requireTensor("linear", "x", x);
   requireTensor("linear", "weight", weight);
-  requireOptions("linear", options, "linear(x, weight, { bias })");
+  requireOptionsOf("linear", options, { example: "linear(x, weight, { bias })", known: ["bias"] });
+  const { bias = null } = options;
+  if (bias !== null) requireTensor("linear", "bias", bias);
   if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== weight.shape[1]) {
     throw new TypeError(
       `linear(): Expected \`x\` [.., in] for a \`weight\` [out, in], got shapes [${x.shape.join(", ")}] and [${
@@ -35,7 +42,7 @@ export function linear(x: Tensor, weight: Tensor, options: { bias?: Tensor | nul
   }
   const flat = x.rank === 2 ? x : x.reshape([-1, x.shape.at(-1) ?? 1]);
   const product = matmul(flat, weight, { transposeB: true });
-  const y = options.bias ? product.add(options.bias) : product;
+  const y = bias === null ? product : product.add(bias);
   return x.rank === 2 ? y : y.reshape([...x.shape.slice(0, -1), weight.shape[0]!]);
 }
 

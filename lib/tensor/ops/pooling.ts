@@ -2,7 +2,7 @@
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireOptions, requireTensor } from "./checks.ts";
+import { requireChoice, requireFlag, requireOptionsOf, requireTensor, requireWhole } from "./checks.ts";
 import { type Pair, pair } from "./pair.ts";
 
 /** How a pooling window moves over the image. */
@@ -32,7 +32,30 @@ export interface BlurPoolOptions {
 
 const TAPS = { rect2: 2, tri3: 3, bin5: 5 } as const;
 
-function windowOf(op: string, options: Pool2dOptions): {
+/** Other libraries' names of a pool's options. */
+const poolNames: Readonly<Record<string, string>> = {
+  kernel_size: "it is called kernel here",
+  kernelSize: "it is called kernel here",
+  poolSize: "it is called kernel here",
+  strides: "it is called stride here",
+  ceil_mode: "it is called ceilMode here",
+  count_include_pad: "it is called countIncludePad here",
+  dilation: "there is no dilation here",
+  return_indices: "there are no indices here",
+  divisor_override: "a window is divided by its own size here",
+};
+
+/** Throws where a pool's options cannot be used: for layers, which are made long before they run. */
+export function requireWindow(op: string, options: Pool2dOptions, own: readonly string[] = []): void {
+  windowOf(op, options, own);
+}
+
+/** As {@linkcode requireWindow}, for blur pools. */
+export function requireBlur(op: string, options: BlurPoolOptions, own: readonly string[] = []): void {
+  blurOf(op, options, own);
+}
+
+function windowOf(op: string, options: Pool2dOptions, own: readonly string[] = []): {
   kernelH: number;
   kernelW: number;
   strideH: number;
@@ -41,22 +64,26 @@ function windowOf(op: string, options: Pool2dOptions): {
   paddingW: number;
   ceilMode: boolean;
 } {
-  requireOptions(op, options, `${op}(x, { kernel: 2 })`);
+  const known = ["kernel", "stride", "padding", "ceilMode", ...own];
+  requireOptionsOf(op, options, { example: `${op}(x, { kernel: 2 })`, known, names: poolNames });
+  requireFlag(op, "ceilMode", options.ceilMode ?? false);
   const [kernelH, kernelW] = pair(op, "kernel", options.kernel);
   const [strideH, strideW] = pair(op, "stride", options.stride ?? options.kernel);
   const [paddingH, paddingW] = pair(op, "padding", options.padding ?? 0);
   return { kernelH, kernelW, strideH, strideW, paddingH, paddingW, ceilMode: options.ceilMode ?? false };
 }
 
-function blurOf(op: string, options: BlurPoolOptions): { taps: number; stride: number; reflect: boolean } {
-  requireOptions(op, options, `${op}(x, { stride: 2 })`);
+function blurOf(
+  op: string,
+  options: BlurPoolOptions,
+  own: readonly string[] = [],
+): { taps: number; stride: number; reflect: boolean } {
+  const known = ["filter", "stride", "padding", ...own];
+  requireOptionsOf(op, options, { example: `${op}(x, { stride: 2 })`, known, names: poolNames });
   const { filter = "tri3", stride = 2, padding = "zeros" } = options;
-  if (!Object.hasOwn(TAPS, filter)) {
-    throw new RangeError(`${op}(): Expected \`filter\` as rect2, tri3 or bin5, got "${filter}"`);
-  }
-  if (padding !== "zeros" && padding !== "reflect") {
-    throw new RangeError(`${op}(): Expected \`padding\` as zeros or reflect, got "${padding}"`);
-  }
+  requireChoice(op, "filter", filter, Object.keys(TAPS) as BlurFilter[]);
+  requireChoice(op, "padding", padding, ["zeros", "reflect"]);
+  requireWhole(op, "stride", stride, 1);
   return { taps: TAPS[filter], stride, reflect: padding === "reflect" };
 }
 
@@ -68,7 +95,7 @@ export function maxPool2d(x: Tensor, options: Pool2dOptions): Tensor {
 /** The mean of each window: x [n, h, w, c]. */
 export function avgPool2d(x: Tensor, options: Pool2dOptions & { countIncludePad?: boolean }): Tensor {
   return applyOne("avg_pool2d", [x], {
-    ...windowOf("avgPool2d", options),
+    ...windowOf("avgPool2d", options, ["countIncludePad"]),
     countIncludePad: options.countIncludePad ?? true,
   });
 }
@@ -86,8 +113,8 @@ export function blurPool(x: Tensor, options: BlurPoolOptions = {}): Tensor {
 
 /** Max pool at stride 1, then {@linkcode blurPool}, in one pass: kornia's MaxBlurPool2D. */
 export function maxBlurPool(x: Tensor, options: BlurPoolOptions & { kernel?: number } = {}): Tensor {
-  requireOptions("maxBlurPool", options, "maxBlurPool(x, { stride: 2 })");
-  return applyOne("max_blur_pool", [x], { kernel: options.kernel ?? 2, ...blurOf("maxBlurPool", options) });
+  const blur = blurOf("maxBlurPool", options, ["kernel"]);
+  return applyOne("max_blur_pool", [x], { kernel: options.kernel ?? 2, ...blur });
 }
 
 export const maxPool2dRule: GradientRule<"max_pool2d"> = {

@@ -7,9 +7,11 @@ import type { ReduceOptions } from "../tensor_methods.ts";
 import { equal } from "./binary.ts";
 import { kindOf, requireNumbers, requireOptionsOf } from "./checks.ts";
 import { inDtype } from "./shape.ts";
+import { fullLike } from "./writing.ts";
 
 /** An axis counted from the start; negative ones count from the end. */
 export function axisOf(op: string, axis: number, rank: number): number {
+  if (typeof axis !== "number") throw new TypeError(`${op}(): Expected an axis as a number, got ${kindOf(axis)}`);
   const index = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || index < 0 || index >= rank) {
     throw new RangeError(`${op}(): Expected an axis from ${-rank} to ${rank - 1}, got ${axis}`);
@@ -94,7 +96,7 @@ export const meanRule: GradientRule<"mean"> = {
   ],
 };
 
-/** d max and d min: dy goes to the values that are the result, in equal parts. */
+/** d max and d min: dy goes to the values that are the result, in equal parts; of NaN, to those that are NaN. */
 function extremeRule<Name extends "max" | "min">(): GradientRule<Name> {
   return {
     saveInputs: () => [0],
@@ -102,11 +104,15 @@ function extremeRule<Name extends "max" | "min">(): GradientRule<Name> {
     backward: ([dy], call) => {
       const [x, { axes }] = [call.input(0), call.params as OpParams["max"]];
       const kept = keptShape(call.inputShapes[0]!, axes);
-      const mask = equal(x, call.output(0).reshape(kept));
+      const y = call.output(0).reshape(kept);
+      // A result that is no number is that of the values that are none.
+      const isNumber = (values: Tensor): Tensor => equal(values, values);
+      const mask = applyOne("where", [isNumber(y), equal(x, y), equal(isNumber(x), 0)], {});
       const ties = mask.sum(axes.length === 0 ? undefined : axes, { keepDims: true });
       // The mask of bf16 is f32, which counts ties beyond 256 too.
       const share = inDtype(dy!.reshape(kept), mask.dtype).div(ties.reshape(kept));
-      return [inDtype(mask.mul(share), x.dtype)];
+      const others = fullLike(share, 0, []);
+      return [inDtype(applyOne("where", [mask, share, others], {}), x.dtype)];
     },
   };
 }

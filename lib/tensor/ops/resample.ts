@@ -86,7 +86,7 @@ export function requireUpsample(op: string, options: UpsampleOptions): void {
 export function sizeOf(op: string, size: Pair): [height: number, width: number] {
   const both = pair(op, "size", size);
   if (both.some((number) => number === 0)) {
-    throw new RangeError(`${op}(): Expected \`size\` from 1, got ${JSON.stringify(size)}`);
+    throw new RangeError(`${op}(): Expected \`size\` from 1, got ${kindOf(size)}`);
   }
   return both;
 }

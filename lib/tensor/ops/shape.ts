@@ -6,7 +6,7 @@ import { noteRead } from "../recording.ts";
 import type { GradientRule } from "../rules.ts";
 import { scope } from "../scope.ts";
 import { setNode, type Tensor } from "../tensor.ts";
-import { kindOf, requireNumbers, requireOptions, requireTensor } from "./checks.ts";
+import { kindOf, requireNumbers, requireOptionsOf, requireTensor } from "./checks.ts";
 import { affine } from "./unary.ts";
 import { axisOf } from "./reduce.ts";
 
@@ -27,7 +27,7 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
 export function narrow(x: Tensor, start: number, length: number): Tensor {
   for (const [name, value] of [["start", start], ["length", length]] as const) {
     if (!Number.isInteger(value) || value < 0) {
-      throw new RangeError(`narrow(): Expected \`${name}\` as a whole number from 0, got ${value}`);
+      throw new RangeError(`narrow(): Expected \`${name}\` as a whole number from 0, got ${kindOf(value)}`);
     }
   }
   if (x.rank === 0 || start + length > x.shape[0]!) {
@@ -65,7 +65,11 @@ export interface PadOptions {
 /** x with constant values around it. */
 export function pad(x: Tensor, options: PadOptions): Tensor {
   requireTensor("pad", "x", x);
-  requireOptions("pad", options, "pad(x, { before: [0, 1], after: [0, 1] })");
+  requireOptionsOf("pad", options, {
+    example: "pad(x, { before: [0, 1], after: [0, 1] })",
+    known: ["before", "after", "value"],
+    names: { pad: "the counts are called before and after here", mode: "what is around is one value here" },
+  });
   const { before, after, value = 0 } = options;
   requireNumbers("pad", "before", before, "before: […]");
   requireNumbers("pad", "after", after, "after: […]");
@@ -188,7 +192,9 @@ function joined(
 /** Sizes of the parts of a whole, all the same but the last. */
 function equalParts(size: number, whole: number): number[] {
   if (!Number.isInteger(size) || size < 1) {
-    throw new RangeError(`split(): Expected \`sizes\` as a whole number from 1, or an array of sizes, got ${size}`);
+    throw new RangeError(
+      `split(): Expected \`sizes\` as a whole number from 1, or an array of sizes, got ${kindOf(size)}`,
+    );
   }
   return Array.from({ length: Math.ceil(whole / size) }, (_, part) => Math.min(size, whole - part * size));
 }
@@ -233,6 +239,9 @@ export function gatherRows(table: Tensor, index: Tensor): Tensor {
         `to("i32") on it`,
     );
   }
+  if (table.rank === 0) {
+    throw new TypeError("gatherRows(): Expected `table` with rows [n, ..], got shape []: reshape([1]) makes one of it");
+  }
   if (index.rank === 1) return applyOne("gather_rows", [table, index], {});
   return scope(() =>
     applyOne("gather_rows", [table, index.reshape([index.size])], {})
@@ -243,7 +252,15 @@ export function gatherRows(table: Tensor, index: Tensor): Tensor {
 /** Labels [n] (i32) to [n, classes] with a 1 in each row. */
 export function oneHot(labels: Tensor, options: { classes: number; dtype?: DtypeName }): Tensor {
   requireTensor("oneHot", "labels", labels);
-  requireOptions("oneHot", options, "oneHot(labels, { classes: 10 })");
+  requireOptionsOf("oneHot", options, {
+    example: "oneHot(labels, { classes: 10 })",
+    known: ["classes", "dtype"],
+    names: {
+      num_classes: "it is called classes here",
+      numClasses: "it is called classes here",
+      depth: "it is called classes here",
+    },
+  });
   if (!Number.isInteger(options.classes)) {
     throw new TypeError(`oneHot(): Expected \`classes\` as a whole number, got ${kindOf(options.classes)}`);
   }

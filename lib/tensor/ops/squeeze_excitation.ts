@@ -3,7 +3,7 @@ import type { ActivationName } from "../../ffi/codes.ts";
 import { apply } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireOptions } from "./checks.ts";
+import { requireOptionsOf, requireTensor } from "./checks.ts";
 
 /** What gates the channels: f32 beside a bf16 x, else of its dtype. */
 export interface SqueezeExcitationOptions {
@@ -21,7 +21,11 @@ export interface SqueezeExcitationOptions {
 
 /** x · sigmoid(expand(act(reduce(mean of x over the image)))), x [n, h, w, c] (Hu 2018). */
 export function squeezeExcitation(x: Tensor, options: SqueezeExcitationOptions): Tensor {
-  requireOptions("squeezeExcitation", options, "squeezeExcitation(x, { reduce, reduceBias, expand, expandBias, act })");
+  requireTensor("squeezeExcitation", "x", x);
+  requireOptionsOf("squeezeExcitation", options, {
+    example: "squeezeExcitation(x, { reduce, reduceBias, expand, expandBias, act })",
+    known: ["reduce", "reduceBias", "expand", "expandBias", "act"],
+  });
   const { reduce, reduceBias, expand, expandBias, act } = options;
   const inputs = [x, reduce, reduceBias, expand, expandBias];
   const [y, ...kept] = apply("squeeze_excitation", inputs, { activation: act });

@@ -4,7 +4,7 @@ import type { OpParams } from "../../ffi/generated/symbols.ts";
 import { applyOne } from "../apply.ts";
 import type { GradientRule } from "../rules.ts";
 import type { Tensor } from "../tensor.ts";
-import { kindOf, requireOptionsOf, requireTensor } from "./checks.ts";
+import { kindOf, requireNumber, requireOptionsOf, requireTensor } from "./checks.ts";
 import { fullLike } from "./writing.ts";
 
 /** The ops whose backward is an op of its own over (x, dy). */
@@ -37,11 +37,14 @@ export function checkFloat(op: string, x: Tensor): void {
 
 /** x to a constant power. */
 export function power(x: Tensor, exponent: number): Tensor {
+  requireNumber("pow", "exponent", exponent);
   return applyOne("power", [x], { exponent });
 }
 
 /** x limited to low..high. */
 export function clamp(x: Tensor, low: number, high: number): Tensor {
+  requireNumber("clamp", "low", low);
+  requireNumber("clamp", "high", high);
   return applyOne("clamp", [x], { low, high });
 }
 

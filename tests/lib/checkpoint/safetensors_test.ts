@@ -156,7 +156,7 @@ for (const [what, bytes, wanted] of malformed) {
 
 Deno.test("safetensors: refuses a folder", async () => {
   using folder = tempFolder();
-  await assertRejects(() => readSafetensors(folder.path), SafetensorsError, "to be a file");
+  await assertRejects(() => readSafetensors(folder.path), SafetensorsError, "Expected a regular file, got a folder");
 });
 
 Deno.test("safetensors: a file cut anywhere is refused", async () => {

@@ -129,13 +129,28 @@ Deno.test("paths: outputs outside of runs stay refused, with a line for the proj
   );
 });
 
-Deno.test("paths: a task knows from INIT_CWD where its caller stands", async () => {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-prompt", "-P=predict", "tasks/main.ts", "predict", "../runs/none", "x.jpg"],
-    cwd: root,
-    env: { INIT_CWD: join(root, "tests") },
-    stdin: "null",
-  }).output();
-  assertEquals(code, 2);
-  assertStringIncludes(new TextDecoder().decode(stderr), 'Cannot find "../runs/none"');
+Deno.test("paths: a task knows from INIT_CWD where its caller stands, if there is such a folder", async () => {
+  for (
+    const [stand, typed, out] of [
+      [join(root, "tests"), "../deno.json", "../runs/none.csv"],
+      [join(root, "nowhere"), "deno.json", "runs/none.csv"],
+      ["", "deno.json", "runs/none.csv"],
+    ] as const
+  ) {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-q", "--no-prompt", "-P=evaluate", "tasks/main.ts", "evaluate"],
+        ...[typed, "--predictions", out],
+      ],
+      cwd: root,
+      env: { INIT_CWD: stand },
+      stdin: "null",
+    }).output();
+    assertEquals(code, 1);
+    // It was found there, and is no checkpoint.
+    assertStringIncludes(
+      new TextDecoder().decode(stderr),
+      `Cannot read "${typed}": Expected a safetensors file, got a JSON`,
+    );
+  }
 });

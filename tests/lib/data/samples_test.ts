@@ -61,7 +61,7 @@ Deno.test("fromSamples: arrays, generators and async generators give the same im
 Deno.test("fromSamples: encoded images are resized to their shorter side as decodeImage does, raw ones in the batch", async () => {
   using device = new Device("cpu", { threads: 1 });
   const bytes = await fixture("baseline_420.jpg");
-  using decoded = data.decodeImage(bytes, { size: 16, device });
+  using decoded = await data.decodeImage(bytes, { size: 16, device });
   const [height = 0, width = 0] = decoded.shape;
   const small = { data: await decoded.data() as Uint8Array<ArrayBuffer>, height, width };
   // All of one colour: whatever their size, a resized one is of that colour too.

@@ -115,7 +115,7 @@ Deno.test("handles: tensors, reads and graphs that are none, at every function t
   const { device, x, other, foreign, dispose } = twoDevices();
   const released = ["tensor_release", "read_release", "graph_release", "image_job_release", "transfer_release"];
   const rows = functionRows.filter(({ args }) => args.some(({ name }) => name === "slot"));
-  assertEquals(rows.length, 14);
+  assertEquals(rows.length, 15);
   for (const row of rows) {
     const call = (handle: Handle): Promise<RawResult> =>
       rawCall(`lt_${row.name}`, functionArguments(row, device.handle, handle));

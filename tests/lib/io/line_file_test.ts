@@ -36,6 +36,27 @@ Deno.test("LineFile: keep() takes away rows and a line that was cut off, never t
   assertEquals(await Deno.readTextFile(path), "head\n5\n");
 });
 
+Deno.test("LineFile: its sum is of what it wrote, and of bytes that are no text once they are kept", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "a.csv");
+  const file = new LineFile(path, { head: "a,b" });
+  await file.begin();
+  await file.add("1,2\n3,4\n");
+  const sum = await file.sum();
+  assertEquals([sum.lines, sum.bytes], [3, 12]);
+  assertEquals(await file.changeSince(sum), undefined);
+  await Deno.writeFile(path, new Uint8Array([...new TextEncoder().encode("a,b\n1,2\n3,"), 0xff, 10]));
+  assertEquals(await file.sum(), sum, "somebody else's bytes are not its own");
+  assertEquals(await file.changeSince(sum), "line 3 differs");
+  await file.keep(() => true);
+  const again = new LineFile(path, { head: "a,b" });
+  assertEquals(await again.changeSince(await file.sum()), undefined);
+  await Deno.remove(path);
+  assertEquals(await file.changeSince(sum), "it is gone");
+  await file.keep(() => true);
+  assertEquals(await Deno.readTextFile(path), "a,b\n");
+});
+
 Deno.test("LineFile: retitle() moves cells to their columns, and begins a file that is not there with a whole line", async () => {
   using folder = tempFolder();
   const path = join(folder.path, "a.csv");

@@ -77,7 +77,7 @@ Deno.test("xresnet: with zero norms a block without stride hands its input on th
 Deno.test("xresnet: options that do not fit say so", () => {
   const base = { classes: 10, blocks: [1], expansion: 1 };
   const cases: [Partial<models.XResNetOptions>, string][] = [
-    [{ classes: 0 }, "XResNet: Expected `classes` as a whole number from 1, got 0"],
+    [{ classes: 0 }, "XResNet(): Expected `classes` as a whole number from 1, got 0"],
     [{ classes: 2.5 }, "got 2.5"],
     [{ pool: "min" as never }, 'XResNet: Expected `pool` as max, maxblur or avg, got "min"'],
     [{ blocks: [1, 1, 1, 1, 1] }, "XResNet: Expected a width for each of 5 stages"],

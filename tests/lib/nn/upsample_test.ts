@@ -37,7 +37,7 @@ Deno.test("upsampling: what does not fit is told", () => {
     [() => upsample2d(x, { size: 2, scale: 2 }), TypeError, "Expected either `size` or `scale`, got both"],
     [() => upsample2d(x, { scale: 0 }), RangeError, "Expected `scale` as a number above 0 or two, got 0"],
     [() => upsample2d(x, { scale: 0.1 }), RangeError, "Expected `height` as a whole number from 1"],
-    [() => upsample2d(x, { size: [0, 2] }), RangeError, "Expected `size` from 1, got [0,2]"],
+    [() => upsample2d(x, { size: [0, 2] }), RangeError, "Expected `size` from 1, got [0, 2]"],
     [
       () => new nn.Upsample({ scale: 2, mode: wrong("cubic") }),
       RangeError,

@@ -173,7 +173,7 @@ Deno.test("open(): a trained model predicts as it was trained, normalisation and
   assertEquals(byBytes!.guesses, byPath!.guesses);
   assertEquals([byPath!.image, byBytes!.image], [path, "1"]);
   // The same by hand.
-  using pixels = data.decodeImage(await Deno.readFile(path), { size: 28, device: trained.device });
+  using pixels = await data.decodeImage(await Deno.readFile(path), { size: 28, device: trained.device });
   const [height = 0, width = 0] = pixels.shape;
   const bytes = await pixels.data();
   const middle = Float32Array.from({ length: 784 }, (_, at) => {

@@ -1,5 +1,5 @@
 /** Gradients of every differentiable op against differences in f64, and that a wrong one is caught. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { defineOp, Device, gradCheck, type Tensor, tensor } from "../../../mod.ts";
 import type { DifferentiableOp, OpParams } from "../../../lib/ffi/generated/symbols.ts";
 import { applyOne } from "../../../lib/tensor/apply.ts";
@@ -28,6 +28,46 @@ for (const name of differentiableOps) {
     assertEquals(device.stats().handles, 0, "live tensors");
   });
 }
+
+/** Ops of images, rows or classes that refuse an empty input, or whose result would be none. */
+const NEVER_EMPTY = [
+  "max",
+  "min",
+  "mean",
+  "conv2d",
+  "conv2d_backward_input",
+  "batch_norm",
+  "batch_norm_eval",
+  "group_norm",
+  "squeeze_excitation",
+  "max_pool2d",
+  "avg_pool2d",
+  "blur_pool",
+  "max_blur_pool",
+  "resample2d",
+  "softmax",
+  "causal_softmax",
+  "log_softmax",
+  "cross_entropy",
+];
+
+Deno.test("gradCheck: each differentiable op has five cases, size 1 among them, and size 0 where it takes it", () => {
+  for (const name of differentiableOps) {
+    const cases: readonly GradCase<OpParams[DifferentiableOp]>[] = GRAD_CASES[name];
+    const shapes = cases.map(({ inputs }) =>
+      inputs.map((input) => input !== null && "shape" in input ? input.shape : [])
+    );
+    const sizes = shapes.map((list) => list.map((shape) => shape.reduce((product, size) => product * size, 1)));
+    assert(cases.length >= 5, `${name}: ${cases.length} cases`);
+    assert(new Set(shapes.map(String)).size >= 3, `${name}: ${new Set(shapes.map(String)).size} shapes`);
+    assert(shapes.some((list) => list.some((shape) => shape.length === 0 || shape.includes(1))), `${name}: no size 1`);
+    const isEmpty = sizes.some((list) => list.includes(0)) ||
+      cases.some(({ inputs }) =>
+        inputs.some((input) => input !== null && "labels" in input && input.labels.length === 0)
+      );
+    if (!NEVER_EMPTY.includes(name)) assert(isEmpty, `${name}: no size 0`);
+  }
+});
 
 Deno.test("gradCheck: mixed targets, and inputs that are views or used twice", async () => {
   using device = new Device("cpu", { threads: 1 });

@@ -104,3 +104,16 @@ Deno.test("evaluate: after an abort in between nothing is told, and nothing stay
   await assertRejects(() => evaluate(model, set.batches(3), options), Error, "enough");
   assertEquals([told, model.training, device.stats().handles], [0, true, before]);
 });
+
+Deno.test("evaluate: 200,000 answers in one batch are told", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const n = 200_000;
+  const images = Uint8Array.from({ length: n * classes }, (_, at) => at % 251);
+  const labels = new Uint8Array(n).map((_, at) => at % classes);
+  using set = data.fromArrays({ images, labels, imageShape: [1, classes, 1], classes }, { device });
+  using model = new Scaled(1, device);
+  const told: Predictions[] = [];
+  await evaluate(model, set.batches(n), { onPredictions: (predictions) => void told.push(predictions) });
+  const [{ index, predicted } = { index: [], predicted: [] }] = told;
+  assertEquals([index.length, index[n - 1], predicted.length], [n, n - 1, n]);
+});

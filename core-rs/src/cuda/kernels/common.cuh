@@ -183,12 +183,15 @@ __device__ __forceinline__ float tanh_softplus(float x) {
 
 __device__ __forceinline__ float normal_cdf(float x) { return 0.5f * erfcf(-0.70710678118654752f * x); }
 
+// x times a share of it: no share is 0 of an infinite x too.
+__device__ __forceinline__ float share_of(float x, float share) { return share == 0.0f ? 0.0f : x * share; }
+
 __device__ __forceinline__ float activate(u32 code, float x) {
     switch (code) {
     case RELU: return x > 0.0f || x != x ? x : 0.0f;
-    case MISH: return x * tanh_softplus(x);
-    case SILU: return x * sigmoid_of(x);
-    case GELU: return x * normal_cdf(x);
+    case MISH: return share_of(x, tanh_softplus(x));
+    case SILU: return share_of(x, sigmoid_of(x));
+    case GELU: return share_of(x, normal_cdf(x));
     case SIGMOID: return sigmoid_of(x);
     case TANH: return tanhf(x);
     default: return x;
@@ -198,16 +201,16 @@ __device__ __forceinline__ float activate(u32 code, float x) {
 // The derivative at x.
 __device__ __forceinline__ float activation_slope(u32 code, float x) {
     switch (code) {
-    case RELU: return x > 0.0f ? 1.0f : 0.0f;
+    case RELU: return x <= 0.0f ? 0.0f : 1.0f;
     case MISH: {
         float t = tanh_softplus(x);
-        return t + x * (1.0f - t * t) * sigmoid_of(x);
+        return t + share_of(x, (1.0f - t * t) * sigmoid_of(x));
     }
     case SILU: {
         float s = sigmoid_of(x);
-        return s * (1.0f + x * (1.0f - s));
+        return s + share_of(x, s * (1.0f - s));
     }
-    case GELU: return normal_cdf(x) + x * expf(-0.5f * x * x) * 0.39894228040143268f;
+    case GELU: return normal_cdf(x) + share_of(x, expf(-0.5f * x * x) * 0.39894228040143268f);
     case SIGMOID: {
         float s = sigmoid_of(x);
         return s * (1.0f - s);
@@ -218,6 +221,12 @@ __device__ __forceinline__ float activation_slope(u32 code, float x) {
     }
     default: return 1.0f;
     }
+}
+
+// The gradient at x of an upstream one: what a ReLU stops is 0, were it infinite.
+__device__ __forceinline__ float activation_back(u32 code, float x, float dy) {
+    if (code == RELU) return x <= 0.0f ? 0.0f : dy;
+    return activation_slope(code, x) * dy;
 }
 
 // ---- random numbers: Philox4x32-10, as src/random.rs has it --------------------------------------------------------------

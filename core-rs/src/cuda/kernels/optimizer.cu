@@ -83,6 +83,14 @@ struct Sgd {
     }
 };
 
+// 0 where b is 0, as with eps 0 where every gradient so far was 0.
+__device__ __forceinline__ float quotient(float a, float b) { return b == 0.0f ? 0.0f : a / b; }
+
+// From a the share alpha of the way to b; at 0 and 1 it is one of them, whatever the other is.
+__device__ __forceinline__ float towards(float a, float b, float alpha) {
+    return alpha == 0.0f ? a : alpha == 1.0f ? b : fmaf(b - a, alpha, a);
+}
+
 struct Adamw {
     static const u32 STATES = 2;
 
@@ -99,7 +107,7 @@ struct Adamw {
         float a = fmaf(e.g - e.states[0], k.gradient, e.states[0]);
         float v = fmaf(e.states[1], k.square_momentum, k.square * e.g * e.g);
         e.states[0] = a, e.states[1] = v;
-        e.p = fmaf(e.p, k.decay, k.factor * a / (sqrtf(v) / k.debias + k.eps));
+        e.p = fmaf(e.p, k.decay, quotient(k.factor * a, sqrtf(v) / k.debias + k.eps));
     }
 };
 
@@ -128,9 +136,9 @@ struct Ranger {
         float v = fmaf(e.states[1], k.square_momentum, k.square * e.g * e.g);
         e.states[0] = a, e.states[1] = v;
         float step = k.factor * a;
-        if (k.adaptive) step /= sqrtf(v / k.debias) + k.eps;
+        if (k.adaptive) step = quotient(step, sqrtf(v / k.debias) + k.eps);
         e.p = fmaf(e.p, k.decay, step);
-        if (k.lookahead) e.p = e.states[2] = fmaf(e.p - e.states[2], k.alpha, e.states[2]);
+        if (k.lookahead) e.p = e.states[2] = towards(e.states[2], e.p, k.alpha);
     }
 };
 

@@ -164,8 +164,8 @@ impl Cache {
         &self.tail
     }
 
-    /// The pixels in memory; pages come in as they are read.
-    pub fn map_pixels(&self) -> Result<MappedFile, String> {
+    /// The pixels in memory, for a queue; pages come in as they are read.
+    pub fn map_pixels(&self, queue: u32) -> Result<MappedFile, String> {
         // SAFETY: writes to the mapping stay private to it. A file that is changed by others gives other bytes, all of which
         // are pixels; one that is cut off is `MappedFile`'s to care for.
         let map = unsafe {
@@ -173,7 +173,7 @@ impl Cache {
         };
         let name = self.path.to_string_lossy();
         match map {
-            Ok(map) => Ok(MappedFile::new(map, &name)),
+            Ok(map) => Ok(MappedFile::new(map, &name, queue)),
             Err(error) => Err(format!("{}: Cannot be mapped: {error}", shown(&name))),
         }
     }

@@ -64,7 +64,7 @@ fn what_was_written_is_read() {
     let table: Vec<u8> = [[0, 27, 5, 5], [0, 0, 3, 3]].concat().into_iter().flat_map(i32::to_le_bytes).collect();
     assert_eq!(cache.part(Part::Table), table);
     assert_eq!(cache.part(Part::Labels), [0, 0, 0, 0, 1, 0, 0, 0]);
-    let pixels = cache.map_pixels().unwrap();
+    let pixels = cache.map_pixels(0).unwrap();
     assert_eq!((pixels.len(), pixels[27]), (PAGE, 5));
     assert_eq!(cache.part(Part::Digests), [[5; DIGEST], [3; DIGEST]].concat());
     assert_eq!(cache.part(Part::Sums), sums::xxh64(&pixels).to_le_bytes());

@@ -61,7 +61,7 @@ fn numbers(cache: &Cache, part: Part) -> Vec<i32> {
 /// The images of a cache, in the order of its table.
 fn images(cache: &Cache) -> Vec<Image> {
     let table = numbers(cache, Part::Table);
-    let mapped = cache.map_pixels().unwrap();
+    let mapped = cache.map_pixels(0).unwrap();
     let rows = table.as_chunks::<4>().0.iter();
     rows.map(|&[high, low, height, width]| {
         let (height, width, offset) = (height as usize, width as usize, (high as usize) << 32 | low as u32 as usize);
@@ -350,7 +350,7 @@ fn names_are_shown_escaped_and_kept_as_they_are() {
     let temp =
         folder(&[("train/a\u{1b}[31m\n/1.jpg", file("grey.jpg")), ("val/a\u{1b}[31m\n/1.jpg", b"no image".to_vec())]);
     let error = fails(&temp, &Options { most_unreadable: Most::Count(9), ..options(&temp, "set") });
-    assert!(error.contains("No image of val/a\\u{1b}[31m\\u{a} can be read"), "{error}");
+    assert!(error.contains("No image of val/a\\x1b[31m\\x0a can be read"), "{error}");
     fs::write(temp.join("set/val/a\u{1b}[31m\n/1.jpg"), file("grey.jpg")).unwrap();
     run(&options(&temp, "set")).unwrap();
     let cache = cached(&temp, "train-16-");

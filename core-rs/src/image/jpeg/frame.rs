@@ -61,6 +61,8 @@ impl Component {
 /// The frame of an image.
 pub struct Frame {
     pub progressive: bool,
+    /// Whether coding is arithmetic, not Huffman's.
+    pub arithmetic: bool,
     pub width: usize,
     pub height: usize,
     pub components: Vec<Component>,
@@ -122,6 +124,7 @@ impl Frame {
         }
         let mut frame = Frame {
             progressive,
+            arithmetic: false,
             width,
             height,
             components,

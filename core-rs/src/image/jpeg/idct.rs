@@ -61,13 +61,16 @@ fn transform(block: &[i16; BLOCK], table: &[u16; BLOCK]) -> [[u8; 8]; 8] {
             *number = Wrapping(product);
         }
     }
-    if sum <= TAME { samples::<false>(&lanes) } else { samples::<true>(&lanes) }
+    if sum <= TAME {
+        return samples::<false>(&lanes, false);
+    }
+    samples::<true>(&lanes, block[8..].iter().all(|&coefficient| coefficient == 0))
 }
 
-/// Both passes; `WILD`: numbers may leave 16 bits.
+/// Both passes; `WILD`: numbers may leave 16 bits. `flat`: only the first row has coefficients.
 #[inline(always)]
-fn samples<const WILD: bool>(lanes: &Lanes) -> [[u8; 8]; 8] {
-    let columns = if WILD && lanes[1..].iter().flatten().all(|number| number.0 == 0) {
+fn samples<const WILD: bool>(lanes: &Lanes, flat: bool) -> [[u8; 8]; 8] {
+    let columns = if WILD && flat {
         // What the transform gives too, but where it overflows.
         let mut row = lanes[0];
         row.iter_mut().for_each(|number| *number = sixteen::<WILD>(*number << BETWEEN as usize));

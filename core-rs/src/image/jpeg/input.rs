@@ -7,6 +7,9 @@ use crate::image::damage::Damage;
 /// End of image.
 pub const EOI: u8 = 0xD9;
 
+/// Start of scan.
+pub const SOS: u8 = 0xDA;
+
 /// The first of the eight restart markers.
 const RST0: u8 = 0xD0;
 
@@ -162,6 +165,26 @@ impl<'a> Input<'a> {
             }
             self.accept();
             marker = self.marker();
+        }
+    }
+
+    /// How many scans there are from here on, by their headers alone.
+    pub fn scans_ahead(&self) -> u64 {
+        let mut ahead = Input::new(self.bytes, self.at);
+        let mut scans = 0;
+        loop {
+            let marker = ahead.marker();
+            ahead.accept();
+            match marker {
+                EOI => return scans,
+                0x01 | 0xD0..=0xD8 => {}
+                _ => {
+                    scans += u64::from(marker == SOS);
+                    if ahead.body().is_err() {
+                        return scans;
+                    }
+                }
+            }
         }
     }
 

@@ -1,9 +1,11 @@
-//! JPEG (ITU-T T.81): sequential and progressive Huffman coding with 8 bits a sample, 1, 3 or 4 components.
+//! JPEG (ITU-T T.81): sequential and progressive coding, Huffman's or arithmetic, with 8 bits a sample, 1, 3 or 4
+//! components.
 //!
 //! The pixels are those of libjpeg-turbo with its defaults, bit for bit: the accurate integer inverse DCT (`islow`),
 //! triangle-filter chroma upsampling ("fancy"), and 16-bit fixed-point colour conversion. That is what PIL and fastai
 //! decode with; other decoders (zune-jpeg among them) differ in a few levels.
 
+mod arithmetic;
 mod bits;
 mod color;
 mod frame;

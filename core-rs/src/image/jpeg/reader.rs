@@ -1,9 +1,10 @@
 //! Walks the segments of a file, keeps their tables, and has the scans decoded.
 
+use super::arithmetic::{Arithmetic, Conditioning};
 use super::bits::Bits;
 use super::frame::{BLOCK, Frame, SMOOTHED};
 use super::huffman::{Codes, Huffman, usual};
-use super::input::{EOI, Input};
+use super::input::{EOI, Input, SOS};
 use super::planes::transform_rows;
 use super::scan::{Part, Scan, Spectrum, ZIGZAG};
 use crate::cpu::isa::Isa;
@@ -28,6 +29,7 @@ struct Reader<'a> {
     quantization: [Option<[u16; BLOCK]>; 4],
     dc: [Table; 4],
     ac: [Table; 4],
+    conditioning: Conditioning,
     restart_interval: usize,
     jfif: bool,
     adobe: Option<u8>,
@@ -45,6 +47,7 @@ pub fn read(isa: Isa, bytes: &[u8], limits: &Limits, stop: Stop) -> Result<(Fram
         quantization: Default::default(),
         dc: Default::default(),
         ac: Default::default(),
+        conditioning: Conditioning::default(),
         restart_interval: 0,
         jfif: false,
         adobe: None,
@@ -83,12 +86,17 @@ impl Reader<'_> {
 
     fn segment(&mut self, marker: u8) -> Result<(), Refusal> {
         match marker {
-            0xC0..=0xC2 => self.start_frame(marker == 0xC2),
+            0xC0..=0xC2 | 0xC9 | 0xCA => self.start_frame(marker),
             0xC4 => Ok(self.huffman_tables()?),
-            0xC3 | 0xC5..=0xC7 => Err("Expected sequential or progressive coding, got lossless or hierarchical".into()),
-            0xC9..=0xCB | 0xCD..=0xCF => Err("Expected Huffman coding, got arithmetic coding".into()),
+            0xC3 | 0xC5..=0xC7 | 0xCB | 0xCD..=0xCF => {
+                Err("Expected sequential or progressive coding, got lossless or hierarchical".into())
+            }
+            0xCC => {
+                let body = self.bits.input.body()?;
+                Ok(self.conditioning.read(body)?)
+            }
             0xD8 => Err("Corrupt: a second start of image".into()),
-            0xDA => self.scan(),
+            SOS => self.scan(),
             0xDB => Ok(self.quantization_tables()?),
             0xDD => {
                 let [high, low] = self.bits.input.body()? else {
@@ -97,7 +105,7 @@ impl Reader<'_> {
                 self.restart_interval = u16::from_be_bytes([*high, *low]) as usize;
                 Ok(())
             }
-            0xE0..=0xEF | 0xFE | 0xDC | 0xCC => {
+            0xE0..=0xEF | 0xFE | 0xDC => {
                 let body = self.bits.input.body()?;
                 match marker {
                     0xE0 if body.len() >= 14 && body.starts_with(b"JFIF\0") => {
@@ -117,11 +125,12 @@ impl Reader<'_> {
         }
     }
 
-    fn start_frame(&mut self, progressive: bool) -> Result<(), Refusal> {
+    fn start_frame(&mut self, marker: u8) -> Result<(), Refusal> {
         if self.frame.is_some() {
             return Err("Corrupt: a second frame header".into());
         }
-        self.frame = Some(Frame::parse(self.bits.input.body()?, progressive, self.limits)?);
+        let frame = Frame::parse(self.bits.input.body()?, matches!(marker, 0xC2 | 0xCA), self.limits)?;
+        self.frame = Some(Frame { arithmetic: marker >= 0xC9, ..frame });
         Ok(())
     }
 
@@ -184,19 +193,28 @@ impl Reader<'_> {
         let body = self.bits.input.body()?;
         let frame = self.frame.take();
         let mut frame = frame.ok_or("Corrupt: a scan before the frame header")?;
-        self.limits.check(Limit::Scans, self.scans + 1)?;
-        self.limits.check(Limit::Work, frame.width as u64 * frame.height as u64 * (self.scans + 1))?;
         let mut scan = Scan::parse(body, &frame, self.restart_interval)?;
+        let mut scans = self.scans + 1;
+        if self.scans == 0 && (frame.progressive || scan.parts.len() < frame.components.len()) {
+            // Before memory is asked for
+            scans += self.bits.input.scans_ahead();
+        }
+        self.limits.check(Limit::Scans, scans)?;
+        self.limits.check(Limit::Work, (frame.width as u64 * frame.height as u64).saturating_mul(scans))?;
         for part in &mut scan.parts {
             let component = &mut frame.components[part.component];
             if component.quantization.is_none() {
                 let table = self.quantization.get(component.quantizer).copied().flatten();
                 component.quantization = Some(table.ok_or("Corrupt: a quantisation table is missing")?);
             }
+            if frame.arithmetic {
+                continue;
+            }
             let Part { dc_index, ac_index, .. } = *part;
             part.dc = scan.spectrum.needs_dc().then(|| self.table(false, dc_index)).transpose()?;
             part.ac = scan.spectrum.needs_ac().then(|| self.table(true, ac_index)).transpose()?;
         }
+        scan.arithmetic = frame.arithmetic.then(|| Arithmetic::new(self.conditioning));
         self.scans += 1;
         self.note_progress(&scan, &mut frame);
         if self.scans == 1 {

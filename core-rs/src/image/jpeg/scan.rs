@@ -1,5 +1,6 @@
 //! One scan: its header, the order of its blocks, and sequential coding. [`super::progressive`] has the other.
 
+use super::arithmetic::Arithmetic;
 use super::bits::Bits;
 use super::frame::{BLOCK, Component, Frame};
 use super::huffman::Huffman;
@@ -65,6 +66,8 @@ pub struct Scan {
     restart_interval: usize,
     /// Blocks to come of which nothing is coded (progressive).
     skipped_blocks: u32,
+    /// Where coding is arithmetic.
+    pub arithmetic: Option<Arithmetic>,
 }
 
 impl Scan {
@@ -97,7 +100,7 @@ impl Scan {
             false => Spectrum::All,
             true => spectrum(limits, count).ok_or_else(|| wrong("a range of coefficients that there is not"))?,
         };
-        Ok(Scan { parts, limits, spectrum, restart_interval, skipped_blocks: 0 })
+        Ok(Scan { parts, limits, spectrum, restart_interval, skipped_blocks: 0, arithmetic: None })
     }
 
     /// Decodes into the frame's coefficients. Where these are of one row of units, `row_done` gets each row.
@@ -133,6 +136,9 @@ impl Scan {
                         until_restart = self.restart_interval;
                         self.skipped_blocks = 0;
                         self.parts.iter_mut().for_each(|part| part.predicted = 0);
+                        if let Some(arithmetic) = &mut self.arithmetic {
+                            arithmetic.restart();
+                        }
                     }
                     until_restart -= 1;
                 }
@@ -142,7 +148,23 @@ impl Scan {
                     }
                     continue;
                 }
-                self.unit(frame, bits, row, column);
+                match self.arithmetic.take() {
+                    None => self.unit(frame, row, column, |part, _, spectrum, skipped, block| {
+                        part.block(spectrum, skipped, bits, block);
+                        Some(())
+                    }),
+                    Some(mut arithmetic) => {
+                        if !arithmetic.broken {
+                            let input = &mut bits.input;
+                            let whole = self.unit(frame, row, column, |part, number, spectrum, _, block| {
+                                arithmetic.block(input, spectrum, (number, part.dc_index, part.ac_index), block)
+                            });
+                            (arithmetic.broken, bits.bad_code) = (whole.is_none(), bits.bad_code || whole.is_none());
+                        }
+                        self.arithmetic = Some(arithmetic);
+                        Some(())
+                    }
+                };
                 if bits.ran_out() {
                     bits.insufficient = true;
                     let (at, of) = (row * 8 * frame.v / group, frame.height);
@@ -157,21 +179,29 @@ impl Scan {
         Ok(())
     }
 
+    /// Has the blocks of a unit decoded, until one makes no sense.
     #[inline(always)]
-    fn unit(&mut self, frame: &mut Frame, bits: &mut Bits, row: usize, column: usize) {
+    fn unit(
+        &mut self,
+        frame: &mut Frame,
+        row: usize,
+        column: usize,
+        mut decode: impl FnMut(&mut Part, usize, Spectrum, &mut u32, &mut Block) -> Option<()>,
+    ) -> Option<()> {
         let single = self.parts.len() == 1;
         let row = if frame.row_wise { 0 } else { row };
-        for part in &mut self.parts {
+        for (number, part) in self.parts.iter_mut().enumerate() {
             let component: &mut Component = &mut frame.components[part.component];
             let (h, v) = if single { (1, 1) } else { (component.h, component.v) };
             for down in 0..v {
                 let at = (row * v + down) * component.blocks_across + column * h;
                 let blocks = component.coefficients[at * BLOCK..].as_chunks_mut::<BLOCK>().0;
                 for block in &mut blocks[..h] {
-                    part.block(self.spectrum, &mut self.skipped_blocks, bits, block);
+                    decode(part, number, self.spectrum, &mut self.skipped_blocks, block)?;
                 }
             }
         }
+        Some(())
     }
 }
 

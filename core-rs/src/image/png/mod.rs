@@ -44,11 +44,9 @@ pub fn decode(bytes: &[u8], limits: &Limits, stop: Stop) -> Result<Decoded, Refu
     limits.check(Limit::Memory, image.saturating_add((2 * row_bytes + RING) as u64))?;
     layout.palette = chunks.before_data(layout.is_indexed(), &mut damage)?;
 
-    let mut pixels = zeroed(width * height * CHANNELS)?;
-    if layout.is_indexed() {
-        // What has no data is the palette's first entry; elsewhere it is black.
-        pixels.as_chunks_mut::<CHANNELS>().0.fill(layout.palette[0]);
-    }
+    let bytes = width * height * CHANNELS;
+    let mut pixels: Vec<u8> = Vec::new();
+    pixels.try_reserve_exact(bytes).map_err(|_| format!("The system refused {bytes} bytes"))?;
     let mut data = Data::new(chunks)?;
     // Each with the number of its filter in front
     let (mut row, mut above) = (zeroed(1 + row_bytes)?, zeroed(1 + row_bytes)?);
@@ -69,7 +67,10 @@ pub fn decode(bytes: &[u8], limits: &Limits, stop: Stop) -> Result<Decoded, Refu
             if !unfilter::unfilter(filter, layout.filter_step(), samples, &above[1..=length]) {
                 return Err(format!("Corrupt: a row with filter {filter}").into());
             }
-            let line = &mut pixels[line * width * CHANNELS..][..width * CHANNELS];
+            let start = line * width * CHANNELS;
+            // Row by row, so that a file that breaks off takes no more than it has
+            layout.extend_to(&mut pixels, if interlaced { bytes } else { start + width * CHANNELS });
+            let line = &mut pixels[start..start + width * CHANNELS];
             layout.write(samples, columns, line.as_chunks_mut::<CHANNELS>().0, *x, *across);
             std::mem::swap(&mut row, &mut above);
             seen += 1;
@@ -78,6 +79,7 @@ pub fn decode(bytes: &[u8], limits: &Limits, stop: Stop) -> Result<Decoded, Refu
     if seen == 0 {
         return Err("Truncated: the file ends before its first row".into());
     }
+    layout.extend_to(&mut pixels, bytes);
     data.finish(&mut damage);
     Ok(Decoded { image: Image { height, width, pixels }, damage: damage.into_reason() })
 }

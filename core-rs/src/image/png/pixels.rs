@@ -56,6 +56,17 @@ impl Layout {
         self.pixel_bits().div_ceil(8)
     }
 
+    /// Makes an image longer by what pixels without data have: the palette's first entry, or black.
+    pub fn extend_to(&self, pixels: &mut Vec<u8>, bytes: usize) {
+        let before = pixels.len();
+        if before < bytes {
+            pixels.resize(bytes, 0);
+            if self.is_indexed() {
+                pixels[before..].as_chunks_mut::<3>().0.fill(self.palette[0]);
+            }
+        }
+    }
+
     /// Writes a row's `count` pixels to every `step`th of `pixels`, from `first` on.
     pub fn write(&self, row: &[u8], count: usize, pixels: &mut [[u8; 3]], first: usize, step: usize) {
         let pixels = &mut pixels[first..];

@@ -67,7 +67,7 @@ impl Rule<2> for Adamw {
         for ((p, &g), (a, v)) in piece.parameter.iter_mut().zip(piece.gradient).zip(states) {
             *a += (g - *a) * gradient;
             *v = *v * square_momentum + square * g * g;
-            *p = *p * decay + factor * *a / (v.sqrt() / debias + eps);
+            *p = *p * decay + optimizer::quotient(factor * *a, v.sqrt() / debias + eps);
         }
     }
 
@@ -84,7 +84,8 @@ multiversion! {
         for ((p, &g), (a, v)) in p.iter_mut().zip(g).zip(states) {
             *a = A::madd(g - *a, gradient, *a);
             *v = A::madd(*v, square_momentum, square * g * g);
-            *p = A::madd(*p, decay, factor * *a / (v.sqrt() / debias + eps));
+            let spread = v.sqrt() / debias + eps;
+            *p = A::madd(*p, decay, if spread == 0.0 { 0.0 } else { factor * *a / spread });
         }
     }
 }

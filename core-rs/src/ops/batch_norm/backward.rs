@@ -89,11 +89,11 @@ fn slope_row<A: Arch, F: Curve>(reads: Reads, k: &Coefficients, dz: &mut [f32]) 
     let rows = dz.iter_mut().zip(reads.dy.iter().zip(reads.x));
     if reads.residual.is_empty() {
         for ((dz, (&dy, &x)), ((&mean, &scale), &bias)) in rows.zip(k) {
-            *dz = dy * F::slope::<A>(A::madd(x - mean, scale, bias));
+            *dz = F::back::<A>(A::madd(x - mean, scale, bias), dy);
         }
     } else {
         for (((dz, (&dy, &x)), &residual), ((&mean, &scale), &bias)) in rows.zip(reads.residual).zip(k) {
-            *dz = dy * F::slope::<A>(A::madd(x - mean, scale, bias) + residual);
+            *dz = F::back::<A>(A::madd(x - mean, scale, bias) + residual, dy);
         }
     }
 }

@@ -5,11 +5,12 @@ use crate::cpu::math;
 
 pub(super) trait Curve {
     fn value<A: Arch>(z: f32) -> f32;
-    fn slope<A: Arch>(z: f32) -> f32;
+    /// The gradient at z of an upstream one.
+    fn back<A: Arch>(z: f32, dy: f32) -> f32;
 }
 
 macro_rules! curves {
-    ($($name:ident($z:ident, $arch:ident): $value:expr, $slope:expr;)*) => {$(
+    ($($name:ident($z:ident, $dy:ident, $arch:ident): $value:expr, $back:expr;)*) => {$(
         pub(super) struct $name;
 
         impl Curve for $name {
@@ -19,21 +20,22 @@ macro_rules! curves {
             }
             #[inline(always)]
             #[allow(unused_variables)]
-            fn slope<$arch: Arch>($z: f32) -> f32 {
-                $slope
+            fn back<$arch: Arch>($z: f32, $dy: f32) -> f32 {
+                $back
             }
         }
     )*};
 }
 
 curves! {
-    None(z, A): z, 1.0;
-    Relu(z, A): if z > 0.0 || z.is_nan() { z } else { 0.0 }, if z > 0.0 { 1.0 } else { 0.0 };
-    Mish(z, A): math::mish::<A>(z), math::mish_grad::<A>(z);
-    Silu(z, A): math::silu::<A>(z), math::silu_grad::<A>(z);
-    Gelu(z, A): math::gelu::<A>(z), math::gelu_grad::<A>(z);
-    Sigmoid(z, A): math::sigmoid::<A>(z), math::sigmoid_grad(math::sigmoid::<A>(z));
-    Tanh(z, A): math::tanh::<A>(z), math::tanh_grad(math::tanh::<A>(z));
+    None(z, dy, A): z, dy;
+    // What it stops is 0, were dy infinite.
+    Relu(z, dy, A): if z > 0.0 || z.is_nan() { z } else { 0.0 }, if z <= 0.0 { 0.0 } else { dy };
+    Mish(z, dy, A): math::mish::<A>(z), math::mish_grad::<A>(z) * dy;
+    Silu(z, dy, A): math::silu::<A>(z), math::silu_grad::<A>(z) * dy;
+    Gelu(z, dy, A): math::gelu::<A>(z), math::gelu_grad::<A>(z) * dy;
+    Sigmoid(z, dy, A): math::sigmoid::<A>(z), math::sigmoid_grad(math::sigmoid::<A>(z)) * dy;
+    Tanh(z, dy, A): math::tanh::<A>(z), math::tanh_grad(math::tanh::<A>(z)) * dy;
 }
 
 /// Makes `$name(isa, activation, arguments)` of `$body::<Arch, Curve>(arguments)`: a copy for every instruction set and

@@ -72,11 +72,11 @@ template <u32 N> __device__ __forceinline__ void activate_all(u32 code, float (&
     switch (code) { FOR_EACH_ACTIVATION(ACTIVATE) }
 }
 
-// Multiplies each dy with the slope at z.
+// Makes of each dy the gradient at z.
 template <u32 N> __device__ __forceinline__ void times_slopes(u32 code, const float (&z)[N], float (&dy)[N]) {
 #define TIMES_SLOPE(CODE)                                                                                            \
     case CODE:                                                                                                       \
-        for (u32 n = 0; n < N; ++n) dy[n] *= activation_slope(CODE, z[n]);                                           \
+        for (u32 n = 0; n < N; ++n) dy[n] = activation_back(CODE, z[n], dy[n]);                                      \
         break;
     switch (code) { FOR_EACH_ACTIVATION(TIMES_SLOPE) }
 }

@@ -53,7 +53,7 @@ pub(super) fn backward<T: Float>(settings: Settings, batch: bool, mut o: Backwar
         let xhat = |i: usize| (o.x[i] - o.mean[channel]) * rstd;
         let dz = |i: usize| {
             let z = o.weight[channel] * xhat(i) + o.bias[channel] + o.residual.map_or(T::ZERO, |r| r[i]);
-            o.dy[i] * settings.activation.derivative(z)
+            settings.activation.back(z, o.dy[i])
         };
         let rows = || (channel..o.x.len()).step_by(c);
         let dbias = rows().map(dz).sum::<T>();

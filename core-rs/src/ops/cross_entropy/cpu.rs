@@ -62,7 +62,10 @@ multiversion! {
                     (row::sum(weights, 0.0, |w| w), products)
                 }
             };
-            loss += (1.0 - smoothing) * (weight * log_sum - of_target);
+            // Of a target that is all smoothed away nothing counts, be it infinite.
+            if smoothing < 1.0 {
+                loss += (1.0 - smoothing) * (weight * log_sum - of_target);
+            }
             if smoothing > 0.0 {
                 let of_all = row::sum(x, max, |x| x - max) / classes as f64;
                 loss += smoothing * (log_sum - of_all);

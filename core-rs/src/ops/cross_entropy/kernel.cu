@@ -64,7 +64,8 @@ __device__ void losses(const Rows &rows, float *room, const T *logits, const Tar
         } else {
             of_target = widen(x[row.label(target, r, fault)]) - most;
         }
-        float loss = kept * (weight * log_sum - of_target);
+        // Of a target that is all smoothed away nothing counts, be it infinite.
+        float loss = kept == 0.0f ? 0.0f : kept * (weight * log_sum - of_target);
         if (smoothing > 0.0f) {
             float of_all = row.sum([&](u64 i) { return widen(x[i]) - most; }) / (float)rows.classes;
             loss += smoothing * (log_sum - of_all);

@@ -3,7 +3,7 @@
 use super::Scalars;
 use crate::cpu::isa::{Arch, Isa};
 use crate::ops::softmax::row;
-use crate::optimizer::Piece;
+use crate::optimizer::{Piece, towards};
 
 /// `together`: elements of a row whose mean is subtracted, 1 for none.
 pub(super) fn update(isa: Isa, s: &Scalars, together: usize, piece: Piece<f32, 3>) {
@@ -67,10 +67,15 @@ fn elements<A: Arch, const ADAPTIVE: bool, const LOOKAHEAD: bool>(
         let g = g[i] - mean;
         let a = A::madd(average[i], momentum, gradient * g);
         let v = A::madd(average_square[i], square_momentum, square * g * g);
-        let step = if ADAPTIVE { factor * a / ((v / debias).sqrt() + eps) } else { factor * a };
+        let step = if ADAPTIVE {
+            let spread = (v / debias).sqrt() + eps;
+            if spread == 0.0 { 0.0 } else { factor * a / spread }
+        } else {
+            factor * a
+        };
         let mut new = A::madd(p[i], decay, step);
         if LOOKAHEAD {
-            slow[i] = A::madd(new - slow[i], alpha, slow[i]);
+            slow[i] = towards(slow[i], new, alpha);
             new = slow[i];
         }
         (p[i], average[i], average_square[i]) = (new, a, v);

@@ -2,7 +2,7 @@
 
 use super::Scalars;
 use crate::dtype::Float;
-use crate::optimizer::Piece;
+use crate::optimizer::{Piece, quotient, towards};
 
 /// `together`: elements of a row whose mean is subtracted, 1 for none.
 pub(super) fn update<T: Float>(s: &Scalars, together: usize, piece: Piece<T, 3>) {
@@ -20,11 +20,11 @@ pub(super) fn update<T: Float>(s: &Scalars, together: usize, piece: Piece<T, 3>)
             *a = *a * of(s.momentum) + of(1.0 - s.momentum) * g;
             *v = *v * of(s.square_momentum) + of(1.0 - s.square_momentum) * g * g;
             *p += match s.adaptive {
-                Some(debias) => of(s.factor) * *a / ((*v / of(debias)).sqrt() + of(s.eps)),
+                Some(debias) => quotient(of(s.factor) * *a, (*v / of(debias)).sqrt() + of(s.eps)),
                 None => of(s.factor) * *a,
             };
             if let Some(alpha) = s.lookahead {
-                slow[i] += of(alpha) * (*p - slow[i]);
+                slow[i] = towards(slow[i], *p, of(alpha));
                 *p = slow[i];
             }
         }

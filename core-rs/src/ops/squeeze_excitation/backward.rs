@@ -36,7 +36,7 @@ pub fn run(context: &CpuContext, s: &Sizes, activation: Activation, inputs: [&[f
             dz.iter_mut().zip(gate).for_each(|(dz, &gate)| *dz *= gate * (1.0 - gate));
             loops::weighted_sum(isa, w2, dz, dhidden);
             for ((dhidden, activated), &hidden) in dhidden.iter_mut().zip(activated).zip(hidden) {
-                *dhidden *= activation.derivative(hidden);
+                *dhidden = activation.back(hidden, *dhidden);
                 *activated = activation.apply(hidden);
             }
             loops::weighted_sum(isa, w1, dhidden, room);

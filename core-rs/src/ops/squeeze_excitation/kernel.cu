@@ -142,7 +142,7 @@ extern "C" __global__ void squeeze_excitation_backward_hidden(const float *w2, c
         float total = 0.0f;
         for (u32 y = 0; y < DEEP; ++y) total += room[threadIdx.y][y][threadIdx.x];
         u64 at = (u64)mine * s.r + r;
-        dhidden[at] = total * activation_slope(s.activation, hidden[at]);
+        dhidden[at] = activation_back(s.activation, hidden[at], total);
         activated[at] = activate(s.activation, hidden[at]);
     }
 }

@@ -51,7 +51,7 @@ pub fn backward<T: Float>(s: &Sizes, activation: Activation, inputs: [&[T]; 7], 
             *dz = *dz * gate * (T::ONE - gate);
         }
         let dhidden: Vec<T> = (0..r)
-            .map(|j| (0..c).map(|k| w2[k * r + j] * dz[k]).sum::<T>() * activation.derivative(hidden[n * r + j]))
+            .map(|j| activation.back(hidden[n * r + j], (0..c).map(|k| w2[k * r + j] * dz[k]).sum::<T>()))
             .collect();
         for k in 0..c {
             db2[k] += dz[k];

@@ -48,7 +48,7 @@ macro_rules! functions {
 
 functions! {
     ReluOf(x): Activation::Relu.apply(x); <A> if x > 0.0 || x.is_nan() { x } else { 0.0 };
-    ReluSlope(x, dy): Activation::Relu.derivative(x) * dy; <A> if x > 0.0 { dy } else { 0.0 };
+    ReluSlope(x, dy): Activation::Relu.back(x, dy); <A> if x <= 0.0 { 0.0 } else { dy };
     MishOf(x): Activation::Mish.apply(x); <A> math::mish::<A>(x);
     MishSlope(x, dy): Activation::Mish.derivative(x) * dy; <A> math::mish_grad::<A>(x) * dy;
     SiluOf(x): Activation::Silu.apply(x); <A> math::silu::<A>(x);
@@ -65,15 +65,15 @@ functions! {
     LogOf(x): x.ln(); <A> math::log::<A>(x);
     SqrtOf(x): x.sqrt(); <A> x.sqrt();
     AbsOf(x): x.abs(); <A> x.abs();
-    SignOf(x): sign(x); <A> if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x };
+    SignOf(x): sign(x); <A> if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 };
 }
 
-/// -1, 0 or 1; NaN stays NaN.
+/// -1, 0 or 1; of NaN it is 0, as in PyTorch.
 fn sign<T: Float>(x: T) -> T {
     match () {
         _ if x > T::ZERO => T::ONE,
         _ if x < T::ZERO => -T::ONE,
-        _ => x,
+        _ => T::ZERO,
     }
 }
 
@@ -123,7 +123,12 @@ impl Function for PowerOf {
     }
 
     fn value<T: Float>(&self, x: T, _dy: T) -> T {
-        x.powf(T::from_f64(self.exponent))
+        match self.exponent {
+            // Of -Infinity and -0 the general power is +Infinity and 0; a root is none and keeps the sign, as in PyTorch.
+            0.5 => x.sqrt(),
+            -0.5 => T::ONE / x.sqrt(),
+            exponent => x.powf(T::from_f64(exponent)),
+        }
     }
 
     fn slice(&self, _isa: Isa, x: &[f32], _dy: &[f32], y: &mut [f32]) {
@@ -133,6 +138,8 @@ impl Function for PowerOf {
             2.0 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * x),
             3.0 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * x * x),
             -1.0 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = 1.0 / x),
+            0.5 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x.sqrt()),
+            -0.5 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = 1.0 / x.sqrt()),
             _ => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x.powf(self.exponent as f32)),
         }
     }

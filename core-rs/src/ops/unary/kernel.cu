@@ -35,6 +35,8 @@ __device__ __forceinline__ float power_of(float x, float exponent) {
     if (exponent == 2.0f) return x * x;
     if (exponent == 3.0f) return x * x * x;
     if (exponent == -1.0f) return 1.0f / x;
+    if (exponent == 0.5f) return sqrtf(x);
+    if (exponent == -0.5f) return 1.0f / sqrtf(x);
     return powf(x, exponent);
 }
 
@@ -66,17 +68,17 @@ FUNCTION(exp, expf(x))
 FUNCTION(log, logf(x))
 FUNCTION(sqrt, sqrtf(x))
 FUNCTION(abs, fabsf(x))
-FUNCTION(sign, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x)
+FUNCTION(sign, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f)
 FUNCTION(affine, fmaf(x, p, q))
 FUNCTION(power, power_of(x, p))
 FUNCTION(clamp, x < p ? p : x > q ? q : x)
 
-GRADIENT(relu_backward, x > 0.0f ? dy : 0.0f)
-GRADIENT(mish_backward, activation_slope(MISH, x) * dy)
-GRADIENT(silu_backward, activation_slope(SILU, x) * dy)
-GRADIENT(gelu_backward, activation_slope(GELU, x) * dy)
-GRADIENT(sigmoid_backward, activation_slope(SIGMOID, x) * dy)
-GRADIENT(tanh_backward, activation_slope(TANH, x) * dy)
+GRADIENT(relu_backward, activation_back(RELU, x, dy))
+GRADIENT(mish_backward, activation_back(MISH, x, dy))
+GRADIENT(silu_backward, activation_back(SILU, x, dy))
+GRADIENT(gelu_backward, activation_back(GELU, x, dy))
+GRADIENT(sigmoid_backward, activation_back(SIGMOID, x, dy))
+GRADIENT(tanh_backward, activation_back(TANH, x, dy))
 GRADIENT(softplus_backward, sigmoid_of(x) * dy)
 GRADIENT(leaky_relu_backward, x > 0.0f ? dy : dy * p)
 GRADIENT(clamp_backward, x > p && x < q ? dy : 0.0f)

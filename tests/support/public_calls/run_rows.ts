@@ -1,0 +1,263 @@
+/** Right calls of data sets, training, recipes, files and studies. */
+import * as lib from "../../../mod.ts";
+import { also, calling, loosely, making, type Parts, refusing, type Row, whole } from "./walk.ts";
+
+const { data, nn, optim, recipe, study } = lib;
+
+const error = { none: "scripts catch errors of the library's, and make none" };
+const internal = { none: "the library's own, no part of what scripts call" };
+const alone = { none: "takes no argument" };
+
+/** Four grey images of two classes. */
+const setOf = ({ device, keep }: Parts): lib.data.Dataset =>
+  keep(data.fromArrays(
+    { images: new Uint8Array(16), labels: [0, 1, 0, 1], imageShape: [2, 2, 1], classes: ["a", "b"] },
+    { device },
+  ));
+const batchesOf = (parts: Parts): lib.data.Batches => whole(setOf(parts).batches(2));
+const modelOf = ({ device, keep }: Parts): lib.nn.Module =>
+  keep(new nn.Sequential(new nn.Flatten(), new nn.Linear(4, 2, { device })));
+const trainerOptions = (): Record<string, unknown> => ({
+  optimizer: optim.sgd(),
+  schedule: whole(optim.constant({ lr: 0.1 })),
+  labelSmoothing: 0.1,
+  seed: 0,
+  clipNorm: 1,
+  accumulate: 1,
+  capture: false,
+  dtype: "f32",
+  ema: 0.9,
+});
+const trainerOf = (parts: Parts): lib.Trainer =>
+  parts.keep(new lib.Trainer(modelOf(parts), trainerOptions() as unknown as lib.TrainerOptions));
+
+const tensors = (): Map<string, lib.SafeTensor> =>
+  new Map([["a", { dtype: "F32", shape: [1], data: new Float32Array(1) }]]);
+const counters = {
+  epoch: 0,
+  batch: 0,
+  step: 0,
+  epochs: 0,
+  firstEpoch: 0,
+  optimizerSteps: 0,
+  lossSum: 0,
+  correct: 0,
+  seen: 0,
+  trainSeconds: 0,
+  epochSeconds: 0,
+  trainLoss: null,
+  trainTop1: null,
+  images: 0,
+  sampler: null,
+  plan: null,
+};
+const missing = ({ folder }: Parts): string => `${folder}/none-${crypto.randomUUID()}`;
+const small = (): lib.recipe.Recipe => whole(recipe.preset("mnist"));
+
+/** What a training that is begun comes to. */
+const resultOf = (name: string) => (...given: unknown[]): unknown =>
+  (calling(recipe, name)(...given) as lib.recipe.Training<unknown>).result;
+
+export const runRows: Readonly<Record<string, Row>> = {
+  NonFiniteError: error,
+  RunFolderError: error,
+  SafetensorsError: error,
+  Trainer: also([], (parts) => [making(lib.Trainer), modelOf(parts), trainerOptions()]),
+  "Trainer.on": (parts) => [calling(trainerOf(parts), "on"), "epochEnd", () => {}],
+  "Trainer.state": alone,
+  "Trainer.load": refusing(
+    (parts) => [calling(trainerOf(parts), "load"), { tensors: tensors(), counters: whole({ ...counters }) }],
+  ),
+  "Trainer.fit": (parts) => [calling(trainerOf(parts), "fit"), batchesOf(parts), {
+    epochs: 1,
+    valid: batchesOf(parts),
+    signal: new AbortController().signal,
+    saveEvery: 10,
+    resume: false,
+    force: false,
+  }],
+  "Trainer.dispose": alone,
+  "Trainer.toString": alone,
+  evaluate: (parts) => [lib.evaluate, modelOf(parts), batchesOf(parts), {
+    loss: nn.crossEntropyLoss(),
+    metrics: whole({}),
+    signal: new AbortController().signal,
+    dtype: "f32",
+    onProgress: () => {},
+    onPredictions: () => {},
+  }],
+  logitsOf: (parts) => [lib.logitsOf, modelOf(parts), parts.x(2, 4), "f32"],
+
+  exportFastai: refusing((parts) => [lib.exportFastai, modelOf(parts), missing(parts), { steps: 1 }]),
+  importFastai: refusing((
+    parts,
+  ) => [lib.importFastai, modelOf(parts), missing(parts), { strict: true, except: /head/ }]),
+  loadCheckpoint: refusing((parts) => [lib.loadCheckpoint, missing(parts)]),
+  loadWeights: refusing((parts) => [lib.loadWeights, modelOf(parts), missing(parts), {
+    except: /head/,
+    strict: true,
+    prefix: "model.",
+  }]),
+  readSafetensors: refusing((parts) => [lib.readSafetensors, missing(parts)]),
+  saveWeights: (parts) => [lib.saveWeights, modelOf(parts), `${parts.folder}/weights.safetensors`],
+  saveCheckpoint: loosely((parts) => [lib.saveCheckpoint, `${parts.folder}/state.safetensors`, {
+    state: { tensors: tensors(), counters: whole({ ...counters }) },
+    config: whole({}),
+  }]),
+  writeSafetensors: loosely((
+    parts,
+  ) => [lib.writeSafetensors, `${parts.folder}/own.safetensors`, tensors(), { metadata: whole({}) }]),
+  writeTensors: refusing((parts) => [lib.writeTensors, tensors(), { model: modelOf(parts) }]),
+
+  RunFolder: internal,
+  "RunFolder.create": loosely(({ folder }) => [lib.RunFolder.create, { name: "a", root: folder, config: whole({}) }]),
+  "RunFolder.createAt": loosely(({ folder }) => [
+    lib.RunFolder.createAt,
+    `${folder}/${crypto.randomUUID()}`,
+    { config: whole({}) },
+  ]),
+  "RunFolder.open": refusing((parts) => [lib.RunFolder.open, missing(parts), { config: whole({}) }]),
+  ...Object.fromEntries(
+    [
+      "configure",
+      "event",
+      "nameMetrics",
+      "metrics",
+      "steps",
+      "trySave",
+      "save",
+      "load",
+      "removeResult",
+      "result",
+      "toString",
+    ]
+      .map((name) => [`RunFolder.${name}`, { none: "called by a Trainer, with what it has made" }]),
+  ),
+
+  "data.Batch": loosely((
+    { x, i32 },
+  ) => [making(data.Batch), { images: x(2, 2, 2, 1), labels: i32([0, 1]), index: Int32Array.of(0, 1), epoch: 0 }]),
+  "data.Batch.clone": alone,
+  "data.Batch.dispose": alone,
+  "data.Batch.toString": alone,
+  "data.DataError": error,
+  "data.DataNotFoundError": error,
+  "data.LibtrainError": error,
+  "data.classNames": refusing(() => [data.classNames, ["n1", "n2"]]),
+  "data.cutmix": loosely(() => [data.cutmix, { alpha: 1, probability: 0.5, classes: 2 }]),
+  "data.mixup": loosely(() => [data.mixup, { alpha: 1, probability: 0.5, classes: 2 }]),
+  "data.decodeImage": refusing(({ device }) => [data.decodeImage, new Uint8Array(8), { size: 8, device }]),
+  "data.describe": refusing((parts) => [data.describe, missing(parts), { size: 8, cache: parts.folder }]),
+  "data.download": refusing(() => [data.download, whole({ name: "nothing" })]),
+  "data.findArchive": refusing(() => [data.findArchive, "none-of-these", {}]),
+  "data.fromArrays": loosely(({ device }) => [
+    data.fromArrays,
+    { images: new Uint8Array(16), labels: [0, 1, 0, 1], imageShape: [2, 2, 1], classes: ["a", "b"] },
+    { device, training: true },
+  ]),
+  "data.fromSamples": refusing((
+    { device },
+  ) => [data.fromSamples, [], { size: 8, classes: ["a"], training: true, device }]),
+  "data.importArchive": refusing((parts) => [data.importArchive, data.knownSets[0], missing(parts), {}]),
+  "data.knownSet": loosely(() => [data.knownSet, "imagenette"]),
+  "data.mnist": refusing((
+    { device, folder },
+  ) => [(options: never) => data.mnist(options ?? { folder: "none" }), { device, folder: `${folder}/none`, limit: 1 }]),
+  "data.normalize": loosely(({ x }) => [data.normalize, x(1, 2, 2, 1), { mean: [0.5], std: [0.5] }]),
+  "data.open": refusing((parts) => [data.open, missing(parts), { size: 8, limit: 1, device: parts.device }]),
+  "data.openValid": refusing((parts) => [data.openValid, missing(parts), { size: 8, limit: 1, device: parts.device }]),
+
+  "recipe.ChangedSettingsError": error,
+  "recipe.EditedConfigError": error,
+  "recipe.NotRegisteredHereError": error,
+  "recipe.RecipeError": error,
+  "recipe.RunNotFoundError": error,
+  "recipe.SettingError": error,
+  "recipe.ScriptRun": internal,
+  "recipe.ScriptRun.dispose": alone,
+  "recipe.ScriptRun.toString": alone,
+  "recipe.Trained": internal,
+  "recipe.Trained.open": { none: "as recipe.open" },
+  "recipe.Trained.predict": { none: "of a run that is opened: tests/lib/recipe has one" },
+  "recipe.Trained.dataChoice": { none: "of a run that is opened: tests/lib/recipe has one" },
+  "recipe.Trained.requireClasses": { none: "of a run that is opened: tests/lib/recipe has one" },
+  "recipe.Trained.evaluate": { none: "of a run that is opened: tests/lib/recipe has one" },
+  "recipe.Trained.dispose": alone,
+  "recipe.Trained.toString": alone,
+  "recipe.Training": internal,
+  "recipe.buildLoss": loosely(() => [recipe.buildLoss, { loss: { name: "crossEntropy", labelSmoothing: 0.1 } }]),
+  "recipe.buildModel": loosely(({ device }) => [
+    recipe.buildModel,
+    { model: { name: "mnistNet" }, classes: 2, seed: 0, dtype: "f32" },
+    device,
+  ]),
+  "recipe.buildOptimizer": loosely(() => [recipe.buildOptimizer, { optimizer: { name: "adamw", wd: 0.1 } }]),
+  "recipe.buildTrainer": loosely((parts) => [recipe.buildTrainer, small(), modelOf(parts)]),
+  "recipe.change": loosely(() => [recipe.change, small(), { epochs: 2 }]),
+  "recipe.changeList": loosely(() => [recipe.changeList, [{ path: "epochs", before: 1, now: 2 }]]),
+  "recipe.check": loosely(() => [recipe.check, small()]),
+  "recipe.chooseDtype": { none: "times kernels" },
+  "recipe.cpuFacts": alone,
+  "recipe.createRun": refusing((
+    parts,
+  ) => [recipe.createRun, trainerOf(parts), { model: whole({ name: "none" }), batches: batchesOf(parts) }]),
+  "recipe.define": loosely(() => [recipe.define, whole({ ...small() })]),
+  "recipe.differences": loosely(() => [recipe.differences, whole({ a: 1 }), whole({ a: 2 })]),
+  "recipe.exportWeights": refusing((parts) => [recipe.exportWeights, missing(parts), { out: `${parts.folder}/out` }]),
+  "recipe.findCheckpoint": refusing((parts) => [recipe.findCheckpoint, missing(parts)]),
+  "recipe.importWeights": refusing((
+    parts,
+  ) => [recipe.importWeights, missing(parts), { model: whole({ name: "mnistNet" }), out: `${parts.folder}/out` }]),
+  "recipe.isSeeds": loosely((parts) => [recipe.isSeeds, missing(parts)]),
+  "recipe.masterDtype": loosely(() => [recipe.masterDtype, "bf16"]),
+  "recipe.open": refusing((parts) => [recipe.open, missing(parts), { ema: true, threads: 1, dtype: "f32" }]),
+  "recipe.openData": refusing((
+    parts,
+  ) => [recipe.openData, whole({ data: { name: missing(parts) }, size: 8 }), parts.device, {}]),
+  "recipe.openValidData": refusing((
+    parts,
+  ) => [recipe.openValidData, whole({ data: { name: missing(parts) }, size: 8 }), parts.device, {}]),
+  "recipe.parseSetting": loosely(() => [recipe.parseSetting, recipe.settings()[0], "mnist"]),
+  "recipe.preset": loosely(() => [recipe.preset, "mnist", { epochs: 2 }]),
+  "recipe.presetNames": alone,
+  "recipe.presetOf": loosely(() => [recipe.presetOf, "mnist"]),
+  "recipe.register": loosely(() => [recipe.register, {}]),
+  "recipe.registered": alone,
+  "recipe.resume": refusing((parts) => [resultOf("resume"), missing(parts), { force: false }]),
+  "recipe.resumeSeeds": refusing((parts) => [resultOf("resumeSeeds"), missing(parts), { force: false }]),
+  "recipe.schema": alone,
+  "recipe.settings": alone,
+  "recipe.spread": loosely(() => [recipe.spread, [1, 2]]),
+  "recipe.train": refusing((
+    parts,
+  ) => [resultOf("train"), whole(recipe.preset("mnist", { data: { name: missing(parts) } })), {
+    folder: `${parts.folder}/run`,
+  }]),
+  "recipe.trainBatches": refusing((
+    parts,
+  ) => [recipe.trainBatches, whole({ ...small(), bs: 2, dtype: "f32" as const }), whole(setOf(parts))]),
+  "recipe.trainSeeds": refusing((
+    parts,
+  ) => [resultOf("trainSeeds"), whole(recipe.preset("mnist", { data: { name: missing(parts) } })), {
+    runs: 2,
+    out: `${parts.folder}/runs`,
+  }]),
+  "recipe.validBatches": loosely((
+    parts,
+  ) => [recipe.validBatches, whole({ ...small(), dtype: "f32" as const }), whole(setOf(parts))]),
+  "recipe.wantedOf": loosely(() => [recipe.wantedOf, whole({ ...recipe.settings()[0]! })]),
+
+  "study.measureShift": refusing((parts) => [
+    study.measureShift,
+    [{ name: "a", model: modelOf(parts) }],
+    whole(setOf(parts)),
+    { size: 1, shifts: 1, images: 1, seed: 0, limit: 2, bs: 2 },
+  ]),
+  "study.shiftConsistency": { none: "as study.measureShift, which calls it" },
+  "study.shiftCurve": { none: "as study.measureShift, which calls it" },
+  "study.shiftFigure": { none: "takes what study.measureShift gives" },
+  "study.shiftFile": refusing((parts) => [study.shiftFile, missing(parts)]),
+  "study.shiftMargin": loosely(() => [study.shiftMargin, 128]),
+  "study.shiftRuns": refusing((parts) => [calling(study, "shiftRuns"), [missing(parts)], {}]),
+  "study.shiftSvg": { none: "takes what study.shiftFigure gives" },
+};
