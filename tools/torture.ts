@@ -13,7 +13,7 @@ import { checks } from "./torture/checks.ts";
 import { originOf } from "./torture/machine.ts";
 import { updatePage } from "./torture/page.ts";
 import { type Origin, readResults, resultsPath, withEntry, writeResults } from "./torture/results.ts";
-import { type CheckResult, isGood, runCheck } from "./torture/runner.ts";
+import { type CheckResult, isGood, runCheck, runChecks } from "./torture/runner.ts";
 import { table } from "./torture/table.ts";
 
 const flags = {
@@ -44,11 +44,11 @@ function picked(only: string | undefined): readonly Check[] {
   });
 }
 
-function tell(result: CheckResult, report: Report): void {
-  for (const loss of result.losses) report.note(`  LOST    ${loss}`);
-  for (const part of result.skipped) report.note(`  skipped ${part}`);
-  const { control } = result;
-  if (control !== null && !control.caught) report.note(`  MISSED  ${control.planted}: ${control.said}`);
+/** Says what went wrong, by the check's name, as others may have begun meanwhile. */
+function tell({ name, losses, skipped, control }: CheckResult, report: Report): void {
+  for (const loss of losses) report.note(`LOST ${name}: ${loss}`);
+  for (const part of skipped) report.note(`skipped ${name}: ${part}`);
+  if (control !== null && !control.caught) report.note(`MISSED ${name}: ${control.planted}: ${control.said}`);
 }
 
 /** Puts a result into its file; what docs/reliability.md says follows the file that is committed. */
@@ -80,14 +80,17 @@ export const tortureCommand: Command<typeof flags> = {
     const { quick, seed, minutes } = flags;
     const origin = await originOf(quick ? "quick" : "long");
     const out = flags.out ?? (quick ? undefined : resultsPath);
-    const results: CheckResult[] = [];
-    for (const [index, check] of chosen.entries()) {
-      report.note(`[${index + 1}/${chosen.length}] ${check.name}: ${check.promise}`);
-      const result = await runCheck(check, { quick, seed, minutes, note: (line) => report.note(line) });
+    const note = (line: string): void => report.note(line);
+    let begun = 0;
+    let keeping: Promise<void> = Promise.resolve();
+    const results = await runChecks(chosen, async (check) => {
+      note(`[${++begun}/${chosen.length}] ${check.name}: ${check.promise}`);
+      const result = await runCheck(check, { quick, seed, minutes, note });
       tell(result, report);
-      results.push(result);
-      if (out !== undefined) await keep(result, origin, out);
-    }
+      // One after another: each reads the file that the one before has written.
+      if (out !== undefined) await (keeping = keeping.then(() => keep(result, origin, out)));
+      return result;
+    });
     for (const line of table(results)) report.line(line);
     const good = results.every(isGood);
     report.result({ ok: good, seed, ...origin, checks: results });

@@ -8,7 +8,7 @@ import { cut, flipBit, mutate } from "../../tools/torture/mutate.ts";
 import { fileOf, pagePath, promiseTable, withTable } from "../../tools/torture/page.ts";
 import { Random } from "../../tools/torture/random.ts";
 import { readResults, resultsPath, withEntry } from "../../tools/torture/results.ts";
-import { type CheckResult, isGood, runCheck } from "../../tools/torture/runner.ts";
+import { type CheckResult, isGood, runCheck, runChecks } from "../../tools/torture/runner.ts";
 import { table } from "../../tools/torture/table.ts";
 import { tortureCommand } from "../../tools/torture.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
@@ -136,6 +136,26 @@ Deno.test("torture: results are put together in the checks' order, each once", a
   file = withEntry(file, entry("b", 2), ["a", "b"]);
   assertEquals(file.checks.map(({ name, tried }) => [name, tried]), [["a", 1], ["b", 2]]);
   assertEquals(table(file.checks)[1], "a          1  tries     0  found        0.0 s  kept");
+});
+
+Deno.test("torture: results keep the checks' order, also of those that run beside others", async () => {
+  const running = new Set<string>();
+  let most = 0;
+  const made = ["a", "b", "c", "d", "e"].map((name, at): Check => ({
+    ...checkOf(async (_, tally) => {
+      running.add(name);
+      most = Math.max(most, running.size);
+      if (at < 2) assertEquals(running.size, 1);
+      await new Promise((resolve) => setTimeout(resolve, at === 2 ? 50 : 5));
+      running.delete(name);
+      tally.count(undefined);
+    }),
+    name,
+    beside: at >= 2,
+  }));
+  const results = await runChecks(made, (check) => ran(check));
+  assertEquals(results.map(({ name, state }) => `${name} ${state}`), made.map(({ name }) => `${name} kept`));
+  assertEquals(most, Math.min(navigator.hardwareConcurrency, 3));
 });
 
 Deno.test("torture: docs/reliability.md says what the committed results say", async () => {

@@ -47,6 +47,8 @@ export interface Check {
   readonly sizes: Sizes;
   /** Whether sizes are seconds, of which `--minutes` gives as many as it says. */
   readonly timed?: boolean;
+  /** Whether it keeps one processor busy and measures nothing, so that others of its kind may run beside it. */
+  readonly beside?: boolean;
   /** Tries, and tells the tally. */
   run(context: CheckContext, tally: Tally): Promise<void>;
   /** Does the same to a planted bug. */

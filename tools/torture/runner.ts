@@ -97,6 +97,25 @@ export async function runCheck(check: Check, options: RunOptions): Promise<Check
   return { name, promise, unit, state, tried, lost, losses, skipped, figures, control, seed, seconds };
 }
 
+/** More at a time would only share memory and the processors' caches. */
+const MOST_BESIDE = 4;
+
+/** Runs checks in order, those that may stand beside each other on as many processors as there are. */
+export async function runChecks(
+  checks: readonly Check[],
+  run: (check: Check) => Promise<CheckResult>,
+): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const check of checks.filter(({ beside }) => beside !== true)) results.push(await run(check));
+  const waiting = checks.filter(({ beside }) => beside === true).values();
+  const worker = async (): Promise<void> => {
+    for (const check of waiting) results.push(await run(check));
+  };
+  await Promise.all(Array.from({ length: Math.min(navigator.hardwareConcurrency, MOST_BESIDE) }, worker));
+  const place = (result: CheckResult): number => checks.findIndex(({ name }) => name === result.name);
+  return results.sort((a, b) => place(a) - place(b));
+}
+
 /** Whether a result lets the command end well. */
 export function isGood({ state }: CheckResult): boolean {
   return state === "kept" || state === "skipped";

@@ -125,6 +125,7 @@ export const fuzz: readonly Check[] = targets.map((target): Check => ({
   unit: "inputs",
   sizes: { quick: 3, long: 600 },
   timed: true,
+  beside: true,
   run: (context, tally) => runTarget(target, context, tally),
   control: (context) => controlTarget(target, context),
 }));
