@@ -22,6 +22,7 @@ import { resume } from "./checks/resume.ts";
 import { signals } from "./checks/signals.ts";
 import { supply } from "./checks/supply.ts";
 import { tsan } from "./checks/tsan.ts";
+import { valgrind } from "./checks/valgrind.ts";
 import { workers } from "./checks/workers.ts";
 
 /** Files and processes first, then memory and the ABI, then the tools that take a build. */
@@ -48,5 +49,6 @@ export const checks: readonly Check[] = [
   supply,
   asan,
   tsan,
+  valgrind,
   ...fuzz,
 ];
