@@ -83,15 +83,24 @@ unsafe extern "C" {
         out: *mut u32,
         out_bytes: u32,
     ) -> i32;
-    pub fn lt_image_decode(
-        queue: u32,
-        queue_generation: u32,
+    pub fn lt_image_decode_start(
         bytes: *const u8,
         bytes_len: u32,
-        size: u32,
+        options: *const f64,
+        options_bytes: u32,
         out: *mut u32,
         out_bytes: u32,
     ) -> i32;
+    pub fn lt_image_decode_run(slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
+    pub fn lt_image_decode_take(
+        queue: u32,
+        queue_generation: u32,
+        slot: u32,
+        generation: u32,
+        out: *mut u32,
+        out_bytes: u32,
+    ) -> i32;
+    pub fn lt_image_decode_release(slot: u32, generation: u32, out: *mut u32, out_bytes: u32) -> i32;
 }
 
 /// Declares ops, which all have one signature.
@@ -169,21 +178,29 @@ pub fn queue() -> (u32, u32) {
 }
 
 /// Pixels of an image that a fuzzer decodes: what is larger is no bug, and takes its time.
-pub const MOST_PIXELS: u64 = 1 << 20;
+pub const MOST_PIXELS: f64 = 1048576.0;
 
 /// Decodes an image, and lets go of it.
 pub fn decode(bytes: &[u8]) {
     let (queue, generation) = queue();
     let mut out = Out::new();
-    let size = if bytes.len() % 2 == 0 { 0 } else { 16 };
+    let size = if bytes.len() % 2 == 0 { 0.0 } else { 16.0 };
+    let options = [size, MOST_PIXELS, 0.0, 0.0, 0.0, 0.0, 0.0];
     // SAFETY: every buffer has as many bytes as are told.
     unsafe {
+        let (length, listed) = (bytes.len() as u32, 8 * options.len() as u32);
         let status =
-            lt_image_decode(queue, generation, bytes.as_ptr(), bytes.len() as u32, size, out.pointer(), out.bytes());
-        if checked(status) == 0 {
-            let (slot, own) = (out.0[0], out.0[1]);
-            checked(lt_tensor_release(queue, generation, slot, own, out.pointer(), out.bytes()));
+            lt_image_decode_start(bytes.as_ptr(), length, options.as_ptr(), listed, out.pointer(), out.bytes());
+        if checked(status) != 0 {
+            return;
         }
+        let (slot, own) = (out.0[0], out.0[1]);
+        checked(lt_image_decode_run(slot, own, out.pointer(), out.bytes()));
+        if checked(lt_image_decode_take(queue, generation, slot, own, out.pointer(), out.bytes())) == 0 {
+            let (tensor, number) = (out.0[0], out.0[1]);
+            checked(lt_tensor_release(queue, generation, tensor, number, out.pointer(), out.bytes()));
+        }
+        checked(lt_image_decode_release(slot, own, out.pointer(), out.bytes()));
     }
 }
 

@@ -29,6 +29,7 @@ const STATUSES = 12, PANIC = 8;
 const MADE: Readonly<Record<string, { release: string; queue: boolean }>> = {
   queue_create: { release: "lt_queue_destroy", queue: false },
   image_job_start: { release: "lt_image_job_release", queue: false },
+  image_decode_start: { release: "lt_image_decode_release", queue: false },
   read_begin: { release: "lt_read_release", queue: false },
   transfer_begin: { release: "lt_transfer_release", queue: false },
 };
@@ -133,12 +134,8 @@ async function letGo(name: string, given: readonly RawValue[]): Promise<void> {
   if (made !== undefined) await call[made.release]!(out[0]!, out[1]!, ...result());
   else if (name === "capture_begin") await call["lt_capture_abort"]!(given[0]!, given[1]!, ...result());
   else {
-    const count = name === "tensor_create" || name === "tensor_alias" || name === "image_decode" ? 1 : out[2]!;
-    for (
-      let at = name === "tensor_create" || name === "tensor_alias" ? 0 : 3, left = count;
-      left > 0 && left < 32;
-      left--
-    ) {
+    const single = SINGLE.has(name);
+    for (let at = single ? 0 : 3, left = single ? 1 : out[2]!; left > 0 && left < 32; left--) {
       const rank = out[at + 3]!;
       await call["lt_tensor_release"]!(given[0]!, given[1]!, out[at]!, out[at + 1]!, ...result());
       at += 4 + rank;
@@ -146,11 +143,12 @@ async function letGo(name: string, given: readonly RawValue[]): Promise<void> {
   }
 }
 
+/** Exports that make one tensor, which stands at the front of their results. */
+const SINGLE = new Set(["tensor_create", "tensor_alias", "image_decode_take"]);
+
 /** Exports that make tensors. */
 const TENSORS = new Set([
-  "tensor_create",
-  "tensor_alias",
-  "image_decode",
+  ...SINGLE,
   "transfer_end",
   ...opRows.map(({ name }) => name),
 ]);
