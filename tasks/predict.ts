@@ -10,6 +10,7 @@ import { usedFlags } from "../lib/cli/used_flags.ts";
 const flags = {
   top: { kind: "integer", min: 1, default: 3, help: "Classes to show for each image" },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width that images are brought to, as in training" },
+  strict: { kind: "boolean", help: "Do not answer images whose files are damaged, though they decode in part" },
   ema: { kind: "boolean", help: "Use the average of the weights" },
   ...usedFlags,
 } as const satisfies Flags;
@@ -19,14 +20,17 @@ async function run({ flags: given, words, report }: CommandContext<typeof flags>
   if (path === undefined || images.length === 0) {
     throw new UsageError("Expected a run's folder or a checkpoint, and images after it, got too few words");
   }
-  const { top, size, ...how } = given;
+  const { top, size, strict, ...how } = given;
   using trained = await recipe.open(path, { ...how, onWarning: (message) => report.note(`warning: ${message}`) });
   report.line(openedLine(trained));
-  const { predictions, failures } = await trained.predict(images, { top, size });
+  const { predictions, failures } = await trained.predict(images, { top, size, strict });
   const width = Math.max(0, ...predictions.map(({ image }) => basename(image).length));
   for (const { image, guesses } of predictions) {
     const shown = guesses.map(({ class: name, probability }) => `${name} ${formatPercent(probability)}`);
     report.line(`${basename(image).padEnd(width)}  ${shown.join(" · ")}`);
+  }
+  for (const { image, damage } of predictions) {
+    if (damage !== null) report.note(`warning: "${image}" is damaged, and was decoded as far as it goes: ${damage}`);
   }
   for (const { error } of failures) report.note(`error: ${messageOf(error)}`);
   const result = {
@@ -49,7 +53,7 @@ async function run({ flags: given, words, report }: CommandContext<typeof flags>
 /** `deno task predict`. */
 export const predictCommand: Command<typeof flags> = {
   name: "deno task predict",
-  about: "Says what JPEG and PNG files show, by a trained model.",
+  about: "Says what JPEG, PNG and WebP files show, by a trained model.",
   flags,
   registers: true,
   words: {

@@ -8,9 +8,13 @@ export type { BatchesConfig, CropKind, ImageDtype, Normalization } from "../data
 export type { BoundOptimizer, Ema, GroupSettings, ParameterGroup } from "../optim/mod.ts";
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
   LibtrainError,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,

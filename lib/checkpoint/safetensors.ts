@@ -1,7 +1,8 @@
-import { kindOf, requireOptions, requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
+import { kindOf, requireOptions, requireOptionsOf } from "../tensor/ops/checks.ts";
 import { FileError, writeFileAtomic } from "../io/atomic_file.ts";
 import { openRegularFile } from "../io/regular_file.ts";
 import { foreignFile } from "./foreign_files.ts";
+import { requirePath } from "./paths.ts";
 import {
   type Header,
   type HeaderEntry,
@@ -110,7 +111,7 @@ async function requireSafetensors(file: Deno.FsFile, size: number, path: string)
  * another kind is called what it is.
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  requireText("readSafetensors", "path", path);
+  requirePath("readSafetensors", path);
   using file = await opened(path);
   const { size } = await file.stat();
   let header: Header;
@@ -182,7 +183,7 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, SafeTensor>,
   options: { metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
-  requireText("writeSafetensors", "path", path);
+  requirePath("writeSafetensors", path);
   if (!(tensors instanceof Map)) {
     throw new TypeError(`writeSafetensors(): Expected \`tensors\` as a Map of tensors by name, got ${kindOf(tensors)}`);
   }

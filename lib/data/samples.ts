@@ -41,6 +41,10 @@ export interface SamplesOptions {
   training?: boolean;
   /** By default the default device. */
   device?: Device;
+  /** Whether an image whose file is damaged is an error, though it can be decoded in part; by default false. */
+  strict?: boolean;
+  /** Is told, in one line, how many images are damaged, and why the first. */
+  onWarning?: (message: string) => void;
 }
 
 /** Bytes of a row of the pixels' tensor. */
@@ -80,13 +84,26 @@ export async function fromSamples(
   whole("fromSamples", "size", size, 1, 4096);
   const images: RawImage[] = [];
   const answers: Omit<Sample, "image">[] = [];
+  const damaged: string[] = [];
+  const onDamage = (at: number) => (reason: string): void => void damaged.push(`image ${at}: ${reason}`);
   for await (const sample of samples) {
     const at = answers.length;
     const { image, ...answer } = (sample ?? {}) as Sample;
-    images.push(image instanceof Uint8Array ? await pixelsOf(image, at, options) : checkImage(image, at));
+    images.push(
+      image instanceof Uint8Array
+        ? await pixelsOf(image, at, { ...options, onDamage: onDamage(at) })
+        : checkImage(image, at),
+    );
     answers.push(answer);
   }
   if (images.length === 0) throw new DataError("fromSamples(): Expected at least one sample, got none");
+  if (damaged.length > 0) {
+    options.onWarning?.(
+      `${damaged.length} of ${images.length} images are damaged, and were decoded as far as they go; the first, ${
+        damaged[0]
+      }`,
+    );
+  }
   const { kind, tensor: targets, classes } = holdTargets("fromSamples", targetsOf(answers, options.classes), {
     n: images.length,
     device,
@@ -110,10 +127,10 @@ export async function fromSamples(
 async function pixelsOf(
   bytes: Uint8Array<ArrayBuffer>,
   at: number,
-  { size, device }: SamplesOptions,
+  { size, device, strict, onDamage }: SamplesOptions & { onDamage: (reason: string) => void },
 ): Promise<RawImage> {
   try {
-    using pixels = await decodeImage(bytes, { size, ...(device && { device }) });
+    using pixels = await decodeImage(bytes, { size, device, strict, onDamage });
     const [height = 0, width = 0] = pixels.shape;
     return { data: await pixels.data() as Uint8Array<ArrayBuffer>, shape: [height, width, 3] };
   } catch (error) {

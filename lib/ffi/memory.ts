@@ -11,14 +11,22 @@ const SOURCES = [
   "address space",
   "data segment",
   "test",
-] as const;
+] as const satisfies readonly BudgetSource[];
 
 /**
  * What bounds the memory: `LIBTRAIN_MEMORY`, the device's option `memory` (`device`), the limit of a control group, as that of
  * a container, the machine's available memory, or a limit of the address space or data segment (`ulimit`). `system` is a
  * refusal of the system or a driver by itself.
  */
-export type BudgetSource = typeof SOURCES[number];
+export type BudgetSource =
+  | "system"
+  | "LIBTRAIN_MEMORY"
+  | "device"
+  | "control group"
+  | "available memory"
+  | "address space"
+  | "data segment"
+  | "test";
 
 /** In the order of `Holder` in `core-rs/src/budget/holders.rs`. */
 const HOLDERS = [
@@ -32,14 +40,31 @@ const HOLDERS = [
   "scratch",
   "reads",
   "values",
-] as const;
+] as const satisfies readonly (keyof MemoryHolders)[];
 
-/**
- * Bytes by what holds them: `results` of ops that were not disposed of (what backward needs among them), `weights` and other
- * state of modules, `gradients`, the `optimizer` (averages of weights too), the `dataSet`, `recordedSteps`, blocks kept for
- * `reuse`, `scratch` of kernels, `reads` on their way to JavaScript, and `values` on their way from there.
- */
-export type MemoryHolders = Readonly<Record<typeof HOLDERS[number], number>>;
+/** Bytes by what holds them. */
+export interface MemoryHolders {
+  /** Results of ops that were not disposed of, what backward needs among them. */
+  readonly results: number;
+  /** Weights and other state of modules. */
+  readonly weights: number;
+  /** Gradients that no step has consumed. */
+  readonly gradients: number;
+  /** State of optimizers, and averages of weights. */
+  readonly optimizer: number;
+  /** Data sets in memory. */
+  readonly dataSet: number;
+  /** Arenas and arguments of captured steps. */
+  readonly recordedSteps: number;
+  /** Blocks that nothing uses, kept for the next tensors. */
+  readonly reuse: number;
+  /** Buffers of kernels. */
+  readonly scratch: number;
+  /** Values on their way to JavaScript. */
+  readonly reads: number;
+  /** Values on their way from JavaScript. */
+  readonly values: number;
+}
 
 /** Words of [budget, source, holders …], as u64. */
 export const MEMORY_WORDS = 2 * (2 + HOLDERS.length);
@@ -51,7 +76,9 @@ export function sourceOf(code: number): BudgetSource {
 
 /** Bytes by holder, from a word on. */
 export function holdersAt(words: Uint32Array, word: number): MemoryHolders {
-  return Object.fromEntries(HOLDERS.map((name, place) => [name, u64In(words, word + 2 * place)])) as MemoryHolders;
+  return Object.fromEntries(
+    HOLDERS.map((name, place) => [name, u64In(words, word + 2 * place)]),
+  ) as unknown as MemoryHolders;
 }
 
 /** What a tensor's bytes count as. */

@@ -58,6 +58,12 @@ export interface DeviceMemory {
   holders: MemoryHolders;
 }
 
+/** What a device holds and has done. */
+export interface DeviceStats extends QueueStats {
+  /** What may be held, and by what it is. */
+  memory: DeviceMemory;
+}
+
 interface Waiter {
   ticket: number;
   resolve(): void;

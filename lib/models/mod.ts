@@ -6,8 +6,12 @@
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type {
   ActivationName,
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,

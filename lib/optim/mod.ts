@@ -6,8 +6,12 @@
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,

@@ -18,6 +18,7 @@ export {
   type OpenData,
   openData,
   type OpenDataOptions,
+  type OpenPartOptions,
   type OpenValid,
   openValidData,
 } from "./data.ts";
@@ -116,6 +117,7 @@ export type {
   BatchSource,
   BatchTransform,
   CropKind,
+  DataPart,
   Dataset,
   DataSetBuilder,
   DataSetContext,
@@ -123,6 +125,7 @@ export type {
   DownloadProgress,
   FindOptions,
   ImageDtype,
+  LeftOutReason,
   Normalization,
   OpenOptions,
   PrepareProgress,
@@ -145,10 +148,14 @@ export type {
   State,
 } from "../checkpoint/mod.ts";
 export type {
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
   FloatName,
   LibtrainError,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,

@@ -28,6 +28,8 @@ export interface PredictOptions {
   size?: number;
   /** Classes to give for each image; by default 3. */
   top?: number;
+  /** Whether an image whose file is damaged is not answered, though it can be decoded in part; by default false. */
+  strict?: boolean;
 }
 
 /** One class that an image may show. */
@@ -49,6 +51,8 @@ export interface Prediction {
   readonly image: string;
   /** The likeliest classes, the likeliest first. */
   readonly guesses: readonly Guess[];
+  /** What is wrong with the file, which was decoded as far as it goes; null for one that is whole. */
+  readonly damage: string | null;
 }
 
 /** An image that could not be answered. */
@@ -111,10 +115,22 @@ function prepared(pixels: Tensor, options: { size: number; channels: number; dty
   return channels === 1 ? image.mean(3, { keepDims: true }) : image;
 }
 
-async function decoded(image: string | Uint8Array<ArrayBuffer>, name: string, options: DecodeOptions): Promise<Tensor> {
+/** An image's pixels, which are the caller's to dispose of. */
+interface Decoded {
+  readonly pixels: Tensor;
+  readonly damage: string | null;
+}
+
+async function decoded(
+  image: string | Uint8Array<ArrayBuffer>,
+  name: string,
+  options: DecodeOptions,
+): Promise<Decoded> {
   const bytes = await bytesOf(image);
+  let damage: string | null = null;
   try {
-    return await decodeImage(bytes, options);
+    const pixels = await decodeImage(bytes, { ...options, onDamage: (reason) => void (damage = reason) });
+    return { pixels, damage };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`Cannot use the image "${name}": ${error.message}`, { cause: error });
@@ -142,7 +158,7 @@ function requireImages(images: unknown): asserts images is readonly (string | Ui
 export async function predictImages(
   { path, model, device, dtype, classes, size: own, config }: Predictor,
   images: readonly (string | Uint8Array<ArrayBuffer>)[],
-  { size = own, top = 3 }: PredictOptions,
+  { size = own, top = 3, strict = false }: PredictOptions,
 ): Promise<PredictResult> {
   requireImages(images);
   if (!Number.isInteger(top) || top < 1) {
@@ -160,15 +176,15 @@ export async function predictImages(
   const failures: PredictFailure[] = [];
   for (const [at, image] of images.entries()) {
     const name = typeof image === "string" ? image : `${at}`;
-    let decodedPixels: Tensor;
+    let file: Decoded;
     try {
-      decodedPixels = await decoded(image, name, { size, device });
+      file = await decoded(image, name, { size, device, strict });
     } catch (error) {
       if (!(error instanceof LibtrainError)) throw error;
       failures.push({ image: name, error });
       continue;
     }
-    using pixels = decodedPixels;
+    using pixels = file.pixels;
     using probabilities = noGrad(() =>
       scope(() => {
         const batch = prepared(pixels, options);
@@ -178,7 +194,7 @@ export async function predictImages(
     );
     const values = await probabilities.data();
     if (values.every((value) => Number.isFinite(value))) {
-      predictions.push({ image: name, guesses: likeliest(values, classes, top) });
+      predictions.push({ image: name, guesses: likeliest(values, classes, top), damage: file.damage });
       continue;
     }
     const error = new StateError(

@@ -3,7 +3,7 @@ import type { Handle } from "../ffi/call.ts";
 import { DeviceError, LateError } from "../ffi/errors.ts";
 import { bytesIn } from "../ffi/memory.ts";
 import { shown } from "../ffi/shown.ts";
-import { type DeviceMemory, NativeQueue, type QueueStats } from "../ffi/queue.ts";
+import { type DeviceStats, NativeQueue } from "../ffi/queue.ts";
 import { deviceInfo } from "./device_info.ts";
 
 /** What can be asked for; `auto` is CUDA where it works, else the CPU. */
@@ -25,12 +25,6 @@ export interface DeviceOptions {
    * process may in all, see docs/memory.md; that bounds it in any case.
    */
   memory?: number | string;
-}
-
-/** What a device holds and has done. */
-export interface DeviceStats extends QueueStats {
-  /** What may be held, and by what it is. */
-  memory: DeviceMemory;
 }
 
 /** @internal Something that keeps numbers on the host which a late error may have left unlike those on the device. */

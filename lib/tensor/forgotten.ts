@@ -41,6 +41,8 @@ let warned = false;
 let told = false;
 
 const counted = new WeakMap<Device, Counted>();
+/** The device that was counted last, which is the next one's nearly always. */
+let recent: { readonly device: Device; readonly all: Counted } | undefined;
 
 /** Bytes from which on results are worth a look at the budget. */
 const FIRST_LOOK = 4 << 20;
@@ -73,10 +75,9 @@ const registry = new FinalizationRegistry<Remains>((remains) => {
 });
 
 /** Frees what holds native memory once it is collected, with a warning at the first. */
-export function watch(holder: object, remains: Omit<Remains, "among">): Remains {
-  const kept = { ...remains, among: remains.kind === "Tensor" ? count(remains) : null };
-  registry.register(holder, kept, holder);
-  return kept;
+export function watch(holder: object, remains: Remains): void {
+  if (remains.kind === "Tensor") remains.among = count(remains);
+  registry.register(holder, remains, holder);
 }
 
 /** Ends {@linkcode watch}. */
@@ -93,7 +94,7 @@ export function settle(remains: Remains): void {
   remains.among.count--;
   remains.among.bytes -= bytes;
   remains.among = null;
-  counted.get(device)!.bytes -= bytes;
+  allOf(device).bytes -= bytes;
 }
 
 function bytesOf({ dtype, shape }: Pick<Remains, "dtype" | "shape">): number {
@@ -102,11 +103,18 @@ function bytesOf({ dtype, shape }: Pick<Remains, "dtype" | "shape">): number {
   return bytes;
 }
 
+function allOf(device: Device): Counted {
+  if (recent?.device === device) return recent.all;
+  let all = counted.get(device);
+  if (all === undefined) counted.set(device, all = { byOp: new Map(), bytes: 0, next: FIRST_LOOK });
+  recent = { device, all };
+  return all;
+}
+
 /** Counts a result that no scope owns. */
 function count(remains: Pick<Remains, "device" | "dtype" | "shape">): Results {
   const { device } = remains;
-  let all = counted.get(device);
-  if (all === undefined) counted.set(device, all = { byOp: new Map(), bytes: 0, next: FIRST_LOOK });
+  const all = allOf(device);
   let results = all.byOp.get(maker);
   if (results === undefined) all.byOp.set(maker, results = { device, op: maker, count: 0, bytes: 0 });
   const bytes = bytesOf(remains);

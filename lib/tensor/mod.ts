@@ -16,16 +16,9 @@ export {
 } from "../ffi/errors.ts";
 export { libraryPath } from "../ffi/library.ts";
 export { type BudgetSource, type MemoryHolders } from "../ffi/memory.ts";
-export { type DeviceMemory, type QueueStats } from "../ffi/queue.ts";
+export { type DeviceMemory, type DeviceStats, type QueueStats } from "../ffi/queue.ts";
 export { type DeviceInfo, deviceInfo, type GpuInfo } from "./device_info.ts";
-export {
-  defaultDevice,
-  Device,
-  type DeviceKind,
-  type DeviceOptions,
-  type DeviceStats,
-  setDefaultDevice,
-} from "./device.ts";
+export { defaultDevice, Device, type DeviceKind, type DeviceOptions, setDefaultDevice } from "./device.ts";
 export { Tensor } from "./tensor.ts";
 export { type ReduceOptions, type TensorMethods, type VarianceOptions } from "./tensor_methods.ts";
 export { type Tensors } from "./tensors.ts";

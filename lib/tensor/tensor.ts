@@ -110,7 +110,7 @@ export class Tensor extends TensorMethods {
   #watch(): void {
     if (this.#handle === null || this.#remains !== null) return;
     const { device, dtype, shape } = this;
-    this.#remains = watch(this, {
+    this.#remains = {
       device,
       handle: this.#handle,
       gradient: this.#grad?.handle ?? null,
@@ -118,7 +118,9 @@ export class Tensor extends TensorMethods {
       kind: this.constructor.name,
       dtype,
       shape,
-    });
+      among: null,
+    };
+    watch(this, this.#remains);
   }
 
   /** @internal Has its bytes counted as what they are held as, where that is no result of an op; returns the tensor. */

@@ -36,7 +36,7 @@ export class NonFiniteError extends LibtrainError {
       `Cannot go on after epoch ${epoch}, step ${step}: ${where} is not finite, as first of all.${samples} ${
         weights === undefined
           ? "Weights and optimizer state are those before the step: lower the learning rate, or look at these samples"
-          : `A step before has left it so, and the weights are lost: ${savedText(weights.savedAt)}`
+          : `The steps so far have left it so, and the weights are lost: ${savedText(weights.savedAt)}`
       }`,
       options,
     );

@@ -39,6 +39,7 @@ export type {
   Dataset,
   DataSource,
   ImageDtype,
+  LeftOutReason,
   Normalization,
   TargetKind,
   TrainingBatch,
@@ -72,10 +73,14 @@ export type {
 } from "../nn/mod.ts";
 export type { Row, RunFolder } from "../run/mod.ts";
 export type {
+  BudgetSource,
   Device,
+  DeviceMemory,
+  DeviceStats,
   DtypeName,
   FloatName,
   LibtrainError,
+  MemoryHolders,
   QueueStats,
   ReduceOptions,
   Tensor,

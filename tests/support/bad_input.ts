@@ -63,7 +63,7 @@ export async function badSets(folder: TempFolder): Promise<[path: string, messag
   return [
     [empty, "Expected images in every class, found none in "],
     [at("cut"), "images of val cannot be read, more than 1 %; the first: val/cat/x.jpg: Truncated"],
-    [at("page.tgz"), "page.tgz: Neither a folder, a .tgz nor a .tar of a data set"],
+    [at("page.tgz"), "page.tgz: A page of HTML or XML, no archive"],
     [at("half.tgz"), "half.tgz: Truncated: the compressed data ends early"],
   ];
 }

@@ -1,9 +1,9 @@
 /**
- * What a script does until memory is short, told as JSON: `memory_cases.ts large|forget|read`.
+ * What a script does until memory is short, told as JSON: `memory_cases.ts large|forget|read|train FOLDER`.
  *
  * @module
  */
-import { Device, OutOfMemoryError, randn, type Tensor } from "../../mod.ts";
+import { Device, OutOfMemoryError, randn, recipe, type Tensor } from "../../mod.ts";
 
 /** What the script tells. */
 export interface Told {
@@ -39,6 +39,8 @@ const cases: Record<string, () => void | Promise<void>> = {
       kept.length++;
     }
   },
+  /** A recipe with a batch that is too large; a smaller one is trained in the end. */
+  train: () => trained(4096),
   /** Values that a script keeps, each read whole. */
   async read(): Promise<void> {
     using x = randn([4096, 1024], { device });
@@ -49,6 +51,12 @@ const cases: Record<string, () => void | Promise<void>> = {
     }
   },
 };
+
+/** Trains for an epoch, into the folder that is the second argument. */
+async function trained(bs: number): Promise<void> {
+  const small = recipe.preset("mnist", { epochs: 1, bs, seed: 0, data: { limit: 4096 } });
+  await recipe.train(small, { out: Deno.args[1] }).result;
+}
 
 let error: Told["error"] = null;
 try {
@@ -61,6 +69,7 @@ try {
 const made = kept.length;
 for (const tensor of kept) tensor?.dispose();
 kept.length = 0;
+if (Deno.args[0] === "train") await trained(64);
 // What was forgotten is found by the collector, once the loop is over.
 (globalThis as { gc?(): void }).gc?.();
 await new Promise((resolve) => setTimeout(resolve, 50));

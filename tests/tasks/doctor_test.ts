@@ -30,3 +30,13 @@ Deno.test("doctor: a wrong setting is named with its cure, and the library is fo
   assertMatch(kernels.detail, /Expected LIBTRAIN_THREADS as a whole number from 1 to \d+, got "abc"/);
   assertEquals(states.includes("CUDA note") || states.includes("CUDA ok"), true, "what comes after is looked at");
 });
+
+Deno.test("doctor: the memory that may be held has its bound, and a wrong setting is named", async () => {
+  const { findings, device } = await doctor();
+  const memory = findings.find(({ topic }) => topic === "memory")!;
+  assertMatch(memory.detail, /^\d+\.\d\d GiB may be held, bounded by (the [a-z ]+|LIBTRAIN_MEMORY)$/);
+  assertEquals(device!.memory.budget > 0, true);
+  const { healthy, findings: wrong } = await findingsWith("LIBTRAIN_MEMORY", "2 apples");
+  const kernels = wrong.find(({ topic }) => topic === "kernels")!;
+  assertEquals([healthy, kernels.cure], [false, "set it so, or `unset LIBTRAIN_MEMORY`"]);
+});

@@ -107,7 +107,7 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   );
   assertEquals((await evaluate(checkpoint, { open: valid, data: "colours", size: 32, bs: 64, threads: 2 })).loss, loss);
   const others = opener(["a", "b", "c", "d"]);
-  await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of the 3 classes");
+  await assertRejects(() => evaluate(run, { open: validOf(others) }), StateError, "Expected data of 3 classes");
   const renamed = validOf(opener(["red", "blue", "green"]));
   await assertRejects(() => evaluate(run, { open: renamed }), StateError, "Expected data with the class green");
   for (

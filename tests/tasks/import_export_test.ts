@@ -219,3 +219,32 @@ Deno.test("import and export: --help shows every flag", async () => {
   const tasks = JSON.parse(await Deno.readTextFile(fromFileUrl(new URL("../../deno.json", import.meta.url)))).tasks;
   assertEquals([tasks.import.dependencies, tasks.export.dependencies], [["build"], ["build"]]);
 });
+
+Deno.test("import --prefix: what all names begin with is told, and taken off", async () => {
+  using folder = tempFolder();
+  using device = new Device("cpu", { threads: 1 });
+  using model = models.xresnet18({ classes: 3, seed: 1, device });
+  const [plain, wrapped, out] = ["plain", "wrapped", "out"].map((name) => join(folder.path, `${name}.safetensors`)) as [
+    string,
+    string,
+    string,
+  ];
+  await exportFastai(model, plain);
+  const { tensors } = await readSafetensors(plain);
+  for (const prefix of ["module.", "_orig_mod.", "_orig_mod.module."]) {
+    await writeSafetensors(wrapped, new Map([...tensors].map(([name, saved]) => [`${prefix}${name}`, saved])));
+    const command = async (...more: string[]): Promise<{ code: number; err: string }> => {
+      const streams = keptStreams();
+      const code = await runCommand([wrapped, "--arch", "xresnet18", "--out", out, ...more], importCommand, {
+        streams,
+      });
+      return { code, err: streams.text.err };
+    };
+    const { code, err } = await command();
+    assertEquals(code, 1);
+    assertStringIncludes(err, `their names begin with "${prefix}", which fastai's do not: pass --prefix "${prefix}"`);
+    assertEquals(await command("--prefix", prefix), { code: 0, err: "" });
+    const { config } = await loadCheckpoint(out);
+    assertEquals(config["classes"], 3);
+  }
+});

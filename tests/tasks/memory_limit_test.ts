@@ -51,8 +51,8 @@ function assertRefused({ error, after }: Told, source: string, most: number): vo
 }
 
 /** Runs a case under LIBTRAIN_MEMORY. */
-async function withMemory(memory: string, name: string): Promise<Told> {
-  const [program = "", ...args] = scriptOf("tests/support/memory_cases.ts", name);
+async function withMemory(memory: string, ...case_: string[]): Promise<Told> {
+  const [program = "", ...args] = scriptOf("tests/support/memory_cases.ts", ...case_);
   const { code, signal, stdout, stderr } = await new Deno.Command(program, {
     args,
     cwd: root,
@@ -81,6 +81,18 @@ Deno.test("LIBTRAIN_MEMORY: tensors that a loop forgets are told before they fil
   // A quarter of 66 tensors, half of which are of each op.
   assert(Number(count) >= 8 && Number(count) <= 16, warning);
   assert(told.made > Number(count), "before the error");
+});
+
+Deno.test("LIBTRAIN_MEMORY: a recipe whose batch is too large names the setting, and trains with a smaller one", async () => {
+  using folder = tempFolder();
+  const told = await withMemory("150M", "train", folder.path);
+  assertRefused(told, "LIBTRAIN_MEMORY", 150 * MIB);
+  assertMatch(told.error!.message, /: set `bs` below 4096, which takes less memory$/);
+  const results = [...Deno.readDirSync(folder.path)].map(({ name }) => {
+    const files = [...Deno.readDirSync(join(folder.path, name))].map((file) => file.name);
+    return files.some((file) => file.includes("result"));
+  });
+  assertEquals(results.sort(), [false, true], "the first run has come to nothing, and has nothing half written");
 });
 
 Deno.test("LIBTRAIN_MEMORY: a wrong one is told as such", async () => {

@@ -60,6 +60,16 @@ Deno.test("predict: a line an image, one object, and what cannot be used by name
   assertEquals([predictions.length, predictions[0].guesses.length], [2, 3]);
   assertEquals(Object.keys(predictions[0].guesses[0]), ["label", "class", "probability"]);
 
+  const damaged = join(images, "damaged_cut_50.jpg");
+  const told = await command(run, path, damaged, "--json");
+  assertEquals(told.code, 0);
+  assertStringIncludes(told.err, `warning: "${damaged}" is damaged, and was decoded as far as it goes: `);
+  const [whole, part] = JSON.parse(told.out).predictions;
+  assertEquals([whole.damage, typeof part.damage], [null, "string"]);
+  const strict = await command(run, path, damaged, "--strict", "--json");
+  const answers = JSON.parse(strict.out);
+  assertEquals([strict.code, answers.predictions.length, answers.failures[0].image], [1, 1, damaged]);
+
   const broken = join(folder.path, "broken.jpg");
   await Deno.writeFile(broken, (await Deno.readFile(path)).subarray(0, 200));
   const text = join(folder.path, "text.png");

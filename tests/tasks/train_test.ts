@@ -113,7 +113,11 @@ Deno.test("evaluate: a table for people, one object for programs, errors that sa
   assertEquals(await runCommand([run, "--json"], evaluateCommand, { streams }), 0);
   const answer = JSON.parse(streams.text.out);
   assertEquals(answer.metrics, {});
-  assertEquals([Object.keys(answer), answer.top1, answer.n], [["top1", "top5", "loss", "metrics", "n"], top1, n]);
+  assertEquals([Object.keys(answer), answer.top1, answer.n], [
+    ["top1", "top5", "loss", "metrics", "n", "part"],
+    top1,
+    n,
+  ]);
   assertEquals(await runCommand([], evaluateCommand, { streams: keptStreams() }), 2);
   const missing = keptStreams();
   assertEquals(await runCommand([join(folder.path, "none")], evaluateCommand, { streams: missing }), 2);

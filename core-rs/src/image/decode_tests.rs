@@ -155,6 +155,8 @@ fn every_limit_is_kept_and_named() {
     assert_eq!(broken(first, &bytes), (Limit::Scans, 10));
     assert_eq!(broken(Limits { work: pixels * 9, ..whole }, &bytes), (Limit::Work, pixels * 10));
     assert!(with(&Limits { scans: 10, work: pixels * 10, ..whole }, &bytes).is_ok());
+    let scanned = (Limit::Work, 8 * 6 * pixels);
+    assert_eq!(broken(Limits { work: 8 * 6 * pixels - 1, ..whole }, &file("damaged_arithmetic_2.jpg")), scanned);
     let told = with(&Limits { side: 66, ..whole }, &bytes).unwrap_err().to_string();
     assert_eq!(told, "Expected at most 66 pixels a side, got 67 (the limit `side`)");
 }

@@ -106,8 +106,8 @@ impl Table {
     }
 
     /// Calls a function with every entry.
-    pub fn each(&self, mut f: impl FnMut(&Entry)) {
-        self.slots.iter().filter_map(|place| place.entry.as_ref()).for_each(|entry| f(entry));
+    pub fn each(&self, f: impl FnMut(&Entry)) {
+        self.slots.iter().filter_map(|place| place.entry.as_ref()).for_each(f);
     }
 
     pub fn is_live(&self, handle: Handle) -> bool {

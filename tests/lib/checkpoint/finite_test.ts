@@ -75,7 +75,7 @@ for (const ema of [undefined, 0.9]) {
     }
     const { state } = await loadCheckpoint(run.checkpoint);
     assertEquals([state.counters.step, run.savedStep], [3, 3]);
-    assertStringIncludes(error.message, "A step before has left it so, and the weights are lost");
+    assertStringIncludes(error.message, "The steps so far have left it so, and the weights are lost");
     assertStringIncludes(error.message, "the state that was saved last, of step 3, is kept");
     assertEquals([error.step, error.index.length], [4, 0]);
   });

@@ -203,3 +203,20 @@ Deno.test("fromSamples and fromArrays name arguments of another type", async () 
   ];
   for (const [call, message] of cases) await assertRejects(() => Promise.try(call), TypeError, message);
 });
+
+Deno.test("fromSamples: a damaged image is told, or refused by strict", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const list = [
+    { image: await fixture("grey.jpg"), label: "a" },
+    { image: await fixture("damaged_cut_50.jpg"), label: "a" },
+  ];
+  const told: string[] = [];
+  using set = await data.fromSamples(each(list), { size: 24, device, onWarning: (message) => told.push(message) });
+  assertEquals([set.length, told.length], [2, 1]);
+  assertMatch(told[0]!, /^1 of 2 images are damaged, and were decoded as far as they go; the first, image 1: /);
+  await assertRejects(
+    () => data.fromSamples(each(list), { size: 24, device, strict: true }),
+    DataError,
+    "fromSamples(): Cannot use image 1: Damaged: ",
+  );
+});

@@ -113,9 +113,16 @@ Deno.test("handles: no tensor where one must be is an error that names it", asyn
 
 Deno.test("handles: tensors, reads and graphs that are none, at every function that takes one", async () => {
   const { device, x, other, foreign, dispose } = twoDevices();
-  const released = ["tensor_release", "read_release", "graph_release", "image_job_release", "transfer_release"];
+  const released = [
+    "tensor_release",
+    "read_release",
+    "graph_release",
+    "image_job_release",
+    "transfer_release",
+    "image_decode_release",
+  ];
   const rows = functionRows.filter(({ args }) => args.some(({ name }) => name === "slot"));
-  assertEquals(rows.length, 15);
+  assertEquals(rows.length, 18);
   for (const row of rows) {
     const call = (handle: Handle): Promise<RawResult> =>
       rawCall(`lt_${row.name}`, functionArguments(row, device.handle, handle));

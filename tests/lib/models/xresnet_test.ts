@@ -79,7 +79,7 @@ Deno.test("xresnet: options that do not fit say so", () => {
   const cases: [Partial<models.XResNetOptions>, string][] = [
     [{ classes: 0 }, "XResNet(): Expected `classes` as a whole number from 1, got 0"],
     [{ classes: 2.5 }, "got 2.5"],
-    [{ pool: "min" as never }, 'XResNet: Expected `pool` as max, maxblur or avg, got "min"'],
+    [{ pool: "min" as never }, 'XResNet(): Expected `pool` as max, maxblur or avg, got "min"'],
     [{ blocks: [1, 1, 1, 1, 1] }, "XResNet: Expected a width for each of 5 stages"],
     [{ blocks: [] }, "XResNet: Expected a width for each of 0 stages"],
     [{ stem: [] }, "and a stem"],

@@ -13,6 +13,10 @@ use crate::image::decode::Stop;
 use crate::image::limits::{Limit, Limits, Refusal};
 use std::rc::Rc;
 
+/// What an arithmetic scan counts for: a few bytes can stand for decisions about every coefficient, a Huffman code takes at
+/// least a bit.
+const ARITHMETIC_WORK: u64 = 8;
+
 /// A Huffman table: as the file gives it, and as scans use it.
 #[derive(Default)]
 struct Table {
@@ -200,7 +204,8 @@ impl Reader<'_> {
             scans += self.bits.input.scans_ahead();
         }
         self.limits.check(Limit::Scans, scans)?;
-        self.limits.check(Limit::Work, (frame.width as u64 * frame.height as u64).saturating_mul(scans))?;
+        let each = if frame.arithmetic { ARITHMETIC_WORK } else { 1 };
+        self.limits.check(Limit::Work, (frame.width as u64 * frame.height as u64 * each).saturating_mul(scans))?;
         for part in &mut scan.parts {
             let component = &mut frame.components[part.component];
             if component.quantization.is_none() {
