@@ -162,5 +162,5 @@ Deno.test("torture: docs/reliability.md says what the committed results say", as
   const text = await Deno.readTextFile(join(root, pagePath));
   const results = await readResults(join(root, resultsPath));
   assertEquals(withTable(text, promiseTable(checks, results)), text, "run `deno task torture`, which writes the table");
-  for (const { name, state, lost } of results.checks) assertEquals([state, lost], ["kept", 0], name);
+  for (const entry of results.checks) assert(isGood(entry), `${entry.name}: ${entry.state}`);
 });

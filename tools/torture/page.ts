@@ -30,7 +30,8 @@ function rowOf({ name, promise, ...check }: Check, entry: ResultEntry | undefine
   const link = `[${name}](../${fileOf({ name })})`;
   if (entry === undefined) return [promise, link, "not yet", check.unit, "", ""];
   const { tried, unit, lost, control, state } = entry;
-  const found = state === "skipped" ? "skipped" : control?.caught === true ? "found" : "missed";
+  if (state === "skipped") return [promise, link, "skipped", unit, "", ""];
+  const found = control?.caught === true ? "found" : "missed";
   return [promise, link, tried.toLocaleString("en-US"), unit, String(lost), found];
 }
 
