@@ -88,7 +88,12 @@ export! {
     /// that is known to have passed (u64).
     fn lt_queue_wait(queue_slot: u32, queue_generation: u32, ticket_low: u32, ticket_high: u32) |out| {
         let queue = queue_of("queue_wait", queue_slot, queue_generation)?;
-        out.push_u64(queue.wait(u64::from(ticket_high) << 32 | u64::from(ticket_low))?)
+        let (ticket, last) = (u64::from(ticket_high) << 32 | u64::from(ticket_low), queue.enqueued());
+        if ticket > last {
+            // Nobody may ever enqueue it, and a call that waits cannot be ended.
+            return Err(Error::argument("queue_wait", format!("Expected a ticket up to {last}, got {ticket}")));
+        }
+        out.push_u64(queue.wait(ticket)?)
     }
 }
 

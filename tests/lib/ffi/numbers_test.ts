@@ -113,6 +113,18 @@ Deno.test("numbers: the same errors once the calls are hot", () => {
   assertEquals(device.stats().handles, 1);
 });
 
+Deno.test("numbers: a ticket that nobody was given is refused, as a wait for it might never end", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  const { slot, generation } = device.handle;
+  const last = device.queue.enqueued();
+  for (const [low, high] of [[last + 1, 0], [0, 1], [0xffffffff, 0xffffffff]] as const) {
+    const { status, message } = await rawCall("lt_queue_wait", [slot, generation, low, high]);
+    assertEquals(status, 1);
+    assertStringIncludes(message, `queue_wait(): Expected a ticket up to ${last}, got `);
+  }
+  assertEquals((await rawCall("lt_queue_wait", [slot, generation, last, 0])).status, 0);
+});
+
 Deno.test("numbers: what a device is asked for", () => {
   for (const threads of [NaN, -1, 1.5, 257, 2 ** 32, Infinity]) {
     assertThrows(() => new Device("cpu", { threads }), RangeError, `from 1 to 256, got ${threads}`);

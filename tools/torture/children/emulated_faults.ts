@@ -1,0 +1,75 @@
+/**
+ * A small training on the emulated GPU, one of whose driver's calls fails. Arguments: how many calls, seed, part. Answers
+ * what was tried and lost.
+ */
+import { InternalError, LibtrainError } from "../../../lib/ffi/errors.ts";
+import { injectPanic } from "../../../lib/ffi/native.ts";
+import { capture, crossEntropy, Device, models, optim, type Tensor, tensor } from "../../../mod.ts";
+import { emulator } from "../../../tests/emulated/emulator.ts";
+import { Random } from "../random.ts";
+
+/** What came of it. */
+export interface EmulatedAnswer {
+  readonly tried: number;
+  /** Calls of the training. */
+  readonly calls: number;
+  /** Failures that were told; others had another way to the same result. */
+  readonly told: number;
+  readonly lost: readonly string[];
+}
+
+const [count = "10", seed = "0", part = "run"] = Deno.args;
+const rng = new Random(Number(seed));
+
+/** Device, weights, an eager step, a recorded one, replayed ones, values back. */
+async function training(): Promise<number> {
+  using device = new Device("cuda");
+  using model = models.mnistNet({ seed: 0, device });
+  using optimizer = optim.ranger().bind(model);
+  using step = capture((images: Tensor, labels: Tensor) => {
+    const loss = crossEntropy(model.forward(images), labels);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  let last = NaN;
+  for (let i = 0; i < 4; i++) {
+    using images = tensor(new Float32Array(4 * 28 * 28).fill(0.1 * i), [4, 28, 28, 1], { device });
+    using labels = tensor([1, 2, 3, 4], undefined, { dtype: "i32", device });
+    using loss = step(images, labels);
+    last = await loss.item();
+  }
+  return last;
+}
+
+emulator.seed(1);
+const wanted = await training();
+emulator.reset();
+if (await training() !== wanted) throw new Error("Two trainings without a failure differ");
+const calls = emulator.calls();
+emulator.reset();
+
+/** The first ones in turn, where devices are made; the others spread over the rest. */
+const first = Math.min(Number(count), calls);
+const chosen = Array.from({ length: first }, (_, at) => at < first / 2 ? at + 1 : rng.between(at + 1, calls));
+
+let told = 0;
+const lost: string[] = [];
+for (const at of chosen) {
+  if (part === "panic") injectPanic(at);
+  else emulator.failCall(at);
+  try {
+    const result = await training();
+    if (result !== wanted) lost.push(`call ${at} of ${calls}: another result, and nothing was said`);
+  } catch (error) {
+    told++;
+    const fine = error instanceof LibtrainError && !(error instanceof InternalError);
+    if (!fine) lost.push(`call ${at} of ${calls}: ${error}`);
+  }
+  emulator.reset();
+  injectPanic(0);
+}
+if (await training() !== wanted) lost.push("afterwards the training gives another result");
+const answer: EmulatedAnswer = { tried: chosen.length, calls, told, lost: lost.slice(0, 20) };
+console.log(JSON.stringify(answer));
+Deno.exit(0);
