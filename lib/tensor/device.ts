@@ -71,7 +71,9 @@ export class Device {
     const memory = bytesIn(options.memory);
     if (options.memory !== undefined && memory === undefined) {
       throw new RangeError(
-        `Device(): Expected \`memory\` as a whole number of bytes from 1, or a text such as 500M, got ${options.memory}`,
+        `Device(): Expected \`memory\` as a whole number of bytes from 1, or a text such as 500M, got ${
+          shown(options.memory)
+        }`,
       );
     }
     this.debug = options.debug ?? false;
@@ -189,10 +191,10 @@ function requireDeviceOptions(options: unknown): void {
     throw new TypeError(`Device(): Expected options, got ${shown(options)}: write new Device("cpu", { threads: 4 })`);
   }
   for (const [name, value] of Object.entries(options)) {
-    if (!["threads", "tf32", "debug"].includes(name)) {
-      throw new TypeError(`Device(): Expected options among threads, tf32, debug, got \`${name}\``);
+    if (!["threads", "tf32", "debug", "memory"].includes(name)) {
+      throw new TypeError(`Device(): Expected options among threads, tf32, debug, memory, got \`${name}\``);
     }
-    if (name !== "threads" && value !== undefined && typeof value !== "boolean") {
+    if (name !== "threads" && name !== "memory" && value !== undefined && typeof value !== "boolean") {
       throw new TypeError(`Device(): Expected \`${name}\` as true or false, got ${shown(value)}`);
     }
   }
