@@ -25,6 +25,18 @@ const flags = {
     default: "valid",
     help: "Which part of the data to measure on: val/, test/ or train/",
   },
+  split: {
+    kind: "number",
+    above: 0,
+    below: 1,
+    help: "The share of images that is set aside to measure on, where there is no folder of them",
+  },
+  nested: { kind: "switch", help: "Images may lie anywhere below their class's folder" },
+  "max-unreadable": {
+    kind: "string",
+    placeholder: "N|P%",
+    help: "How many images may be unreadable: a number, or a share as 2% (default 1%)",
+  },
   size: { kind: "integer", min: 8, max: 1024, help: "Height and width of the images, as in training unless given" },
   ema: { kind: "boolean", help: "Measure the average of the weights" },
   ...usedFlags,
@@ -43,7 +55,7 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
       "Expected a run's folder or a checkpoint, got none: `deno task train` prints its run's folder",
     );
   }
-  const { data, cache, size, bs, part, predictions: csv, ...how } = given;
+  const { data, cache, size, bs, part, predictions: csv, split, nested, "max-unreadable": most, ...how } = given;
   if (csv !== undefined) checkOutFile("evaluate", csv, { flag: "predictions", paths: report.paths });
   if (cache !== undefined) checkOut("evaluate", cache, { flag: "cache", paths: report.paths });
   using shown = new Progress(report);
@@ -57,6 +69,9 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
     bs,
     csv,
     part,
+    split,
+    nested,
+    maxUnreadable: most,
     ...watch,
     onReady: () => {
       shown.line(openedLine(trained));

@@ -5,6 +5,7 @@ import { exitCodes } from "../lib/cli/exit_codes.ts";
 import { type Flags, UsageError } from "../lib/cli/flags.ts";
 import { formatPercent } from "../lib/cli/format.ts";
 import { openedLine } from "../lib/cli/headline.ts";
+import { shown } from "../lib/cli/data_report.ts";
 import { usedFlags } from "../lib/cli/used_flags.ts";
 
 const flags = {
@@ -15,6 +16,12 @@ const flags = {
   ...usedFlags,
 } as const satisfies Flags;
 
+/** Files' names without their folders, unless two are alike. */
+function namesOf(images: readonly string[]): string[] {
+  const short = images.map((image) => basename(image));
+  return (new Set(short).size === new Set(images).size ? short : images).map(shown);
+}
+
 async function run({ flags: given, words, report }: CommandContext<typeof flags>): Promise<number> {
   const [path, ...images] = words;
   if (path === undefined || images.length === 0) {
@@ -24,10 +31,11 @@ async function run({ flags: given, words, report }: CommandContext<typeof flags>
   using trained = await recipe.open(path, { ...how, onWarning: (message) => report.note(`warning: ${message}`) });
   report.line(openedLine(trained));
   const { predictions, failures } = await trained.predict(images, { top, size, strict });
-  const width = Math.max(0, ...predictions.map(({ image }) => basename(image).length));
-  for (const { image, guesses } of predictions) {
-    const shown = guesses.map(({ class: name, probability }) => `${name} ${formatPercent(probability)}`);
-    report.line(`${basename(image).padEnd(width)}  ${shown.join(" · ")}`);
+  const names = namesOf(predictions.map(({ image }) => image));
+  const width = names.reduce((most, { length }) => Math.max(most, length), 0);
+  for (const [at, { guesses }] of predictions.entries()) {
+    const likely = guesses.map(({ class: name, probability }) => `${shown(name)} ${formatPercent(probability)}`);
+    report.line(`${names[at]!.padEnd(width)}  ${likely.join(" · ")}`);
   }
   for (const { image, damage } of predictions) {
     if (damage !== null) report.note(`warning: "${image}" is damaged, and was decoded as far as it goes: ${damage}`);

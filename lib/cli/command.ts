@@ -54,6 +54,7 @@ export async function runCommand<F extends Flags>(
     if (endings !== undefined) endings.report = report;
     return report;
   };
+  paths.line = args;
   let report = begun(wantsJson(args));
   try {
     if (command.registers) await registerModules(args, paths);

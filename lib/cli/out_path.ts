@@ -2,6 +2,7 @@
 import { basename, dirname, resolve } from "@std/path";
 import { UsageError } from "./flags.ts";
 import type { Paths } from "./paths.ts";
+import { quoted } from "./settings_flags.ts";
 
 /** Which flag names the place, and where the person stands. */
 export interface OutOptions {
@@ -70,12 +71,17 @@ function stateOf(path: string): Deno.FileInfo | undefined {
 function requireGranted(task: string, out: string, folder: string, { flag = "out", paths }: OutOptions): void {
   const state = Deno.permissions.querySync({ name: "write", path: folder }).state;
   if (state === "granted") return;
-  // The line is for the project's folder, wherever the person stands.
-  const place = paths?.elsewhere ? (path: string): string => resolve(path) : (path: string): string => path;
-  const line = `deno run -P=${task} --allow-write="${place(folder)}" tasks/${task}.ts --${flag} "${place(out)}"`;
+  // The line is for the project's folder, and the paths on it for where the person stands. The flag takes the place of
+  // the set's own list.
+  const typed = paths?.line ?? [];
+  const rest = typed.length > 0 ? typed : [`--${flag}`, out];
+  const place = paths?.elsewhere ? resolve(folder) : folder;
+  const line = `deno run -P=${task} --allow-write="${place},runs,.cache" tasks/${task}.ts ${
+    rest.map(quoted).join(" ")
+  }`;
   throw new UsageError(
     `Cannot write to "${out}": \`deno task ${task}\` may write below runs and .cache only. To allow it, run ` +
-      `\`${paths?.elsewhere ? `cd ${paths.work} && ` : ""}${line}\``,
+      `\`${paths?.elsewhere ? `cd ${quoted(paths.work)} && INIT_CWD=${quoted(paths.stand)} ` : ""}${line}\``,
   );
 }
 

@@ -37,6 +37,8 @@ export class Paths {
   readonly work: string;
   /** Where the person stands. */
   readonly stand: string;
+  /** The command line, as it was typed. */
+  line: readonly string[] = [];
   /** What the library was given, and what is shown for it. */
   readonly #typed = new Map<string, string>();
 

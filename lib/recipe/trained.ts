@@ -42,6 +42,12 @@ export interface OpenRunOptions {
 export interface EvaluateRunOptions extends OpenPartOptions {
   /** A data set's name, a folder or an archive; by default that of the training. */
   data?: string;
+  /** The share of images that is set aside to measure on, where there is no folder of them; by default as in training. */
+  split?: number;
+  /** Whether images may lie anywhere below their class's folder; by default as in training. */
+  nested?: boolean;
+  /** How many images may be unreadable: a number, or a share as "2%"; by default 1 %. */
+  maxUnreadable?: number | string;
   /** Height and width of the images; by default as in training. */
   size?: number;
   /** Images at a time; by default as in training. */
@@ -263,7 +269,9 @@ export class Trained implements Disposable, AsyncDisposable {
   }
 
   /** Which data it was measured on in training, or others. */
-  dataChoice(options: Pick<EvaluateRunOptions, "data" | "size"> = {}): DataChoice {
+  dataChoice(
+    options: Pick<EvaluateRunOptions, "data" | "size" | "split" | "nested" | "maxUnreadable"> = {},
+  ): DataChoice {
     const { data, size: own, imageShape, transforms } = this.config;
     const name = options.data ?? data?.name;
     if (name === undefined) {
@@ -280,7 +288,11 @@ export class Trained implements Disposable, AsyncDisposable {
       (name === "mnist" || imageShape === undefined && data !== undefined ? null : 128);
     // Another data set is measured as a whole, and has no options of this one.
     const same = options.data === undefined && data !== undefined;
-    return { data: same ? data : { name, limit: null, keep: null }, size, transforms };
+    const { split, nested, maxUnreadable } = options;
+    const read = Object.fromEntries(
+      Object.entries({ split, nested, maxUnreadable }).filter(([, value]) => value !== undefined),
+    );
+    return { data: { ...(same ? data : { name, limit: null, keep: null }), ...read }, size, transforms };
   }
 
   /** Refuses data whose classes are not the model's, and names those that are missing or left over. */

@@ -198,8 +198,8 @@ Deno.test("example finetune: weights without their head on a folder of photos; i
   const photos = await writeFolder(join(folder.path, "photos"), {
     ...copies(40, "grey_progressive.jpg", "train/grey"),
     ...copies(40, "progressive_444.jpg", "train/colour"),
-    ...copies(4, "grey_progressive.jpg", "val/grey"),
-    ...copies(4, "progressive_444.jpg", "val/colour"),
+    ...copies(4, "grey.jpg", "val/grey"),
+    ...copies(4, "baseline_444.jpg", "val/colour"),
   });
   const shown = await resumedAlike("finetune", folder.path, 13, "--data", photos);
   const losses = numbers(shown, /^epoch \d: loss ([\d.]+)$/);

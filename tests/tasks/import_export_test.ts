@@ -118,7 +118,11 @@ Deno.test("import and export: wrong command lines give exit code 2 and say what 
       [there, "--out", out, ...arch, "--act", "elu"],
       "Expected --act to be one of mish, relu, silu, gelu",
     ],
-    [importCommand, [there, "--out", "/elsewhere/x", ...arch], '--allow-write="/elsewhere" tasks/import.ts'],
+    [
+      importCommand,
+      [there, "--out", "/elsewhere/x", ...arch],
+      '--allow-write="/elsewhere,runs,.cache" tasks/import.ts',
+    ],
     [exportCommand, ["--out", out], "Expected a run's folder or a checkpoint, got none"],
     [exportCommand, [there], "Expected --out, got none"],
     [exportCommand, [`${there}x`, "--out", out], "Cannot find"],

@@ -162,10 +162,10 @@ Deno.test("deno task train: a wrong flag, and a folder that it may not write, en
   assertStringIncludes(flag.err, "Unknown flag --epoch: did you mean --epochs?");
   const out = await runTask(["--out", "/somewhere/else"]);
   assertEquals([out.code, out.out], [2, ""]);
-  assertStringIncludes(out.err, '--allow-write="/somewhere/else" tasks/train.ts --out "/somewhere/else"');
+  assertStringIncludes(out.err, '--allow-write="/somewhere/else,runs,.cache" tasks/train.ts --out /somewhere/else');
   const resume = await runTask(["--resume", "/"]);
   assertEquals([resume.code, resume.out], [2, ""]);
-  assertStringIncludes(resume.err, '--allow-write="/" tasks/train.ts --resume "/"');
+  assertStringIncludes(resume.err, '--allow-write="/,runs,.cache" tasks/train.ts --resume /');
   const none = await runTask(["--resume", "/somewhere/else"]);
   assertEquals([none.code, none.out], [2, ""]);
   assertStringIncludes(none.err, 'Cannot find a run in "/somewhere/else"');

@@ -125,7 +125,7 @@ Deno.test("paths: outputs outside of runs stay refused, with a line for the proj
   assertStringIncludes(err, 'Cannot write to "there"');
   assertStringIncludes(
     err,
-    `cd ${root} && deno run -P=train --allow-write="/elsewhere/there" tasks/train.ts --out "/elsewhere/there"`,
+    `cd ${root} && INIT_CWD=/elsewhere deno run -P=train --allow-write="/elsewhere/there,runs,.cache" tasks/train.ts --out there`,
   );
 });
 
