@@ -62,6 +62,9 @@ function isWithin(value: number, { min, max, above, below }: NumberFlag): boolea
     value < (below ?? Infinity);
 }
 
+/** A number as people write it: no hexadecimal digits, no words. */
+const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 /** A text as the library takes it. */
 function placed(text: string, path: IsPath | undefined, paths: Paths | undefined): string {
   const isPath = typeof path === "function" ? path(text) : path === true;
@@ -81,7 +84,7 @@ function flagValue(name: string, flag: Flag, raw: unknown, paths?: Paths): strin
   }
   const value = Number(text);
   const whole = flag.kind === "integer";
-  const valid = text.trim() !== "" && (whole ? Number.isSafeInteger(value) : Number.isFinite(value));
+  const valid = decimal.test(text.trim()) && (whole ? Number.isSafeInteger(value) : Number.isFinite(value));
   if (!valid || !isWithin(value, flag)) {
     const kind = whole ? "a whole number" : "a number";
     throw new UsageError(`Expected --${name} to be ${kind}${range(flag)}, got "${text}"`);
@@ -130,6 +133,11 @@ export function parseFlags<F extends Flags>(
   if (words.length > max) {
     const wanted = max === 0 ? "no words" : max === 1 ? "at most one word" : `at most ${max} words`;
     throw new UsageError(`Expected ${wanted} besides flags, got "${words.join(" ")}": see \`${command.name} --help\``);
+  }
+  if (words.includes("")) {
+    throw new UsageError(
+      `Expected ${command.words?.name ?? "words"} with letters, got an empty text: see \`${command.name} --help\``,
+    );
   }
   const placedWords = words.map((word) => placed(word, command.words?.path, paths));
   return { help, values: values as FlagValues<F>, words: placedWords };

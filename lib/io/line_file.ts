@@ -1,5 +1,6 @@
 /** Text files that grow by lines. */
 import { FileError, writeFileAtomic } from "./atomic_file.ts";
+import { readRegularText, requireRegularFile } from "./regular_file.ts";
 import { changeSince, type LogSum, RunningSum } from "./log_sum.ts";
 
 /**
@@ -108,6 +109,9 @@ export class LineFile {
   }
 }
 
+/** Bytes of a log that is read whole: 1 GiB, some ten million steps. */
+const logBytes = 2 ** 30;
+
 /** What follows the last line's end is no whole line. */
 function wholeLines(text: string): string {
   return text.slice(0, text.lastIndexOf("\n") + 1);
@@ -115,7 +119,7 @@ function wholeLines(text: string): string {
 
 async function textOf(path: string): Promise<string | undefined> {
   try {
-    return await Deno.readTextFile(path);
+    return await readRegularText(path, { most: logBytes });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -124,6 +128,7 @@ async function textOf(path: string): Promise<string | undefined> {
 
 /** Appends all of a text, or nothing. */
 async function appendWhole(path: string, text: string): Promise<void> {
+  await requireRegularFile(path);
   using file = await Deno.open(path, { append: true, create: true });
   const { size } = await file.stat();
   const bytes = new TextEncoder().encode(text);

@@ -31,6 +31,15 @@ function check(path: string, about: Deno.FileInfo, most: number): void {
   }
 }
 
+/** Throws a FileError for what is there and is no regular file, before it is opened to write. */
+export async function requireRegularFile(path: string): Promise<void> {
+  try {
+    check(path, await Deno.stat(path), Infinity);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+  }
+}
+
 /**
  * Opens a file to read. Throws a FileError for what is no regular file, or too large, and Deno's errors where it cannot be
  * opened. It is looked at before, since opening a named pipe waits for somebody to write, and after, as it may be another

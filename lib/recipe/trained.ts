@@ -1,4 +1,6 @@
 /** A trained run opened again: to predict, to measure, to look at its model. */
+import { basename, dirname, join } from "node:path";
+import { isThere } from "../io/atomic_file.ts";
 import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
 import { loadCheckpoint } from "../checkpoint/checkpoint.ts";
@@ -77,7 +79,7 @@ function averages({ tensors }: State, path: string): State["tensors"] {
   return new Map(found.map(([name, value]) => [name.replace(prefix, "model."), value]));
 }
 
-/** The checkpoint of a run's folder, the newest that is whole, or of a file. */
+/** The checkpoint of a run's folder or of the folder `checkpoint` in it, the newest that is whole, or of a file. */
 export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
   requireText("findCheckpoint", "path", path);
   const stat = await Deno.stat(path).catch((error) => {
@@ -88,7 +90,8 @@ export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
     throw new RunNotFoundError(path, `Cannot find "${shownName(path)}": give a run's folder or a checkpoint`);
   }
   if (!stat.isDirectory) return { ...await loadCheckpoint(path), path };
-  const found = await new Checkpoints(path).load();
+  const own = await isThere(join(path, "state.safetensors")) && basename(path) === "checkpoint";
+  const found = await new Checkpoints(own ? dirname(path) : path).load();
   if (found === undefined) {
     throw new RunNotFoundError(
       path,

@@ -1,4 +1,5 @@
 /** What a run's folder holds, before anything goes on in it. */
+import { readRegularFile, readRegularText } from "../io/regular_file.ts";
 import { join } from "node:path";
 import { checkpointIn, type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
 import { isThere } from "../io/atomic_file.ts";
@@ -38,8 +39,8 @@ export function configSumIn(folder: string): string {
  */
 export async function isConfigWhole(folder: string): Promise<boolean> {
   if (!await isThere(configSumIn(folder)) || !await isThere(configIn(folder))) return true;
-  const wanted = (await Deno.readTextFile(configSumIn(folder))).trim();
-  return await sha256Of(await Deno.readFile(configIn(folder))) === wanted;
+  const wanted = (await readRegularText(configSumIn(folder))).trim();
+  return await sha256Of(await readRegularFile(configIn(folder))) === wanted;
 }
 
 /** Whether a folder is a run's: it has a configuration, or a checkpoint. */

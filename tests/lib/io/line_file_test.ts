@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { FileError } from "../../../lib/io/atomic_file.ts";
 import { LineFile } from "../../../lib/io/line_file.ts";
 import { tempFolder } from "../../temp_folder.ts";
 
@@ -67,4 +68,15 @@ Deno.test("LineFile: retitle() moves cells to their columns, and begins a file t
   await file.retitle(["b", "c", "a"]);
   await file.add("3,4,5\n");
   assertEquals(await Deno.readTextFile(path), "b,c,a\n2,,1\n3,4,5\n");
+});
+
+Deno.test("LineFile: a device or a folder in its place is told, and nothing is read without end", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "folder.csv");
+  await Deno.mkdir(path);
+  for (const [place, what] of [[path, "a folder"], ["/dev/zero", "a device"]] as const) {
+    const file = new LineFile(place);
+    assertStringIncludes((await file.add("1\n"))!.message, `Expected a regular file, got ${what}`);
+    await assertRejects(() => file.sum(), FileError, `Expected a regular file, got ${what}`);
+  }
 });
