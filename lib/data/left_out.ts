@@ -1,4 +1,5 @@
 /** What of a data set is left out or strange, in one line each. */
+import { kindOf } from "../tensor/ops/checks.ts";
 import { shown } from "../io/shown.ts";
 import type { CacheHeader, UnreadableImage } from "./cache_file.ts";
 import type { LeftOut, LeftOutReason, ReadOptions } from "./prepare.ts";
@@ -20,6 +21,7 @@ const harmless: readonly LeftOutReason[] = ["outside", "hidden"];
 
 /** How many are left out for each reason; none for those without. */
 export function leftOutCounts(leftOut: readonly LeftOut[]): Partial<Record<LeftOutReason, number>> {
+  requireLeftOut("leftOutCounts", leftOut);
   const counts: Partial<Record<LeftOutReason, number>> = {};
   for (const { reason } of leftOut) counts[reason] = (counts[reason] ?? 0) + 1;
   return counts;
@@ -43,6 +45,7 @@ function endings(leftOut: readonly LeftOut[]): string {
 
 /** How many are left out, by reason; empty where none are. */
 export function leftOutText(leftOut: readonly LeftOut[]): string {
+  requireLeftOut("leftOutText", leftOut);
   const parts = (Object.keys(texts) as LeftOutReason[]).flatMap((reason) => {
     const own = leftOut.filter((each) => each.reason === reason);
     if (own.length === 0) return [];
@@ -89,4 +92,11 @@ export function tell({ name, leftOut, parts, shared }: Told, options: Pick<ReadO
   if (twins === undefined) return;
   const count = `${shared.length} image${shared.length === 1 ? " of val is" : "s of val are"}`;
   onWarning(`${count} trained on too, the first: ${shown(twins[0])}, the same as ${shown(twins[1])}`);
+}
+
+function requireLeftOut(caller: string, leftOut: unknown): void {
+  const isFile = (file: Partial<LeftOut> | null): boolean =>
+    typeof file?.reason === "string" && typeof file.path === "string";
+  if (Array.isArray(leftOut) && leftOut.every(isFile)) return;
+  throw new TypeError(`${caller}(): Expected \`leftOut\` as an array of { path, reason }, got ${kindOf(leftOut)}`);
 }

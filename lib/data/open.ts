@@ -8,6 +8,7 @@ import { defaultDevice, type Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { gatherRows } from "../tensor/ops/shape.ts";
 import { requireOptionsOf, requireText } from "../tensor/ops/checks.ts";
+import { shown as shownValue } from "../ffi/shown.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type CacheHeader, mapOrHost, type Mapped } from "./cache_file.ts";
@@ -149,8 +150,8 @@ const folders = { train: "train", valid: "val", test: "test" } as const satisfie
  * ```
  */
 export async function openPart(nameOrPath: string, part: DataPart, options: OpenOptions): Promise<Dataset> {
-  if (!Object.hasOwn(folders, part)) {
-    throw new TypeError(`openPart(): Expected a part of ${Object.keys(folders).join(", ")}, got "${part}"`);
+  if (typeof part !== "string" || !Object.hasOwn(folders, part)) {
+    throw new TypeError(`openPart(): Expected a part of ${Object.keys(folders).join(", ")}, got ${shownValue(part)}`);
   }
   return await openAlone("openPart", nameOrPath, part, options);
 }

@@ -91,10 +91,10 @@ export function roleCode(role: TensorRole): number {
 
 /** Bytes of a number, or of a text with K, M, G or T for powers of 1024, say 500M; undefined for anything else. */
 export function bytesIn(memory: unknown): number | undefined {
+  if (typeof memory !== "string" && !Number.isSafeInteger(memory)) return undefined;
   const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)([KMGT]?)$/i.exec(String(memory)) ?? [];
   const bytes = Math.floor(Number(number) * 1024 ** " KMGT".indexOf(unit.toUpperCase() || " "));
-  const known = typeof memory === "string" || Number.isSafeInteger(memory);
-  return known && Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }
 
 /** Bytes in the largest binary unit of which there is one, say 1.5 GiB. */

@@ -1,4 +1,5 @@
 /** What differs between two configurations. */
+import { requireOptions } from "../tensor/ops/checks.ts";
 import { isObject } from "./check.ts";
 import type { SettingChange } from "./errors.ts";
 import type { RunConfig } from "./recipe.ts";
@@ -30,6 +31,8 @@ export function sameImages(before: object, now: object): boolean | undefined {
  * they lie, unless `all` are wanted.
  */
 export function differences(before: object, now: object, { all = false }: { all?: boolean } = {}): SettingChange[] {
+  requireOptions("differences", before, "differences(config, other)");
+  requireOptions("differences", now, "differences(config, other)");
   const same = !all && sameImages(before, now) === true;
   const [old, fresh] = [leaves(before), leaves(now)];
   const brief = (text = "not set"): string => text.length > 60 ? `${text.slice(0, 57)}...` : text;

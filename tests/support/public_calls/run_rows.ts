@@ -165,6 +165,11 @@ export const runRows: Readonly<Record<string, Row>> = {
   ) => [(options: never) => data.mnist(options ?? { folder: "none" }), { device, folder: `${folder}/none`, limit: 1 }]),
   "data.normalize": loosely(({ x }) => [data.normalize, x(1, 2, 2, 1), { mean: [0.5], std: [0.5] }]),
   "data.open": refusing((parts) => [data.open, missing(parts), { size: 8, limit: 1, device: parts.device }]),
+  "data.openPart": refusing((
+    parts,
+  ) => [data.openPart, missing(parts), "test", { size: 8, limit: 1, device: parts.device }]),
+  "data.leftOutCounts": refusing(() => [data.leftOutCounts, [{ path: "a", reason: "ending" }]]),
+  "data.leftOutText": refusing(() => [data.leftOutText, [{ path: "a", reason: "ending" }]]),
   "data.openValid": refusing((parts) => [data.openValid, missing(parts), { size: 8, limit: 1, device: parts.device }]),
 
   "recipe.ChangedSettingsError": error,
