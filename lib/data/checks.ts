@@ -24,7 +24,8 @@ export function unreadableLimit(caller: string, value: number | string): { share
   if (percent === "%" && number <= 100) return { share: number / 100 };
   if (percent === "" && Number.isSafeInteger(number)) return { count: number };
   throw new TypeError(
-    `${caller}(): Expected \`maxUnreadable\` as a share from 0 to 1, or a text such as "10" or "2%", got "${value}"`,
+    `${caller}(): Expected \`maxUnreadable\` as a number of images or a percentage in a text, say "10" or "2%", or as a ` +
+      `share from 0 to 1 that is a number, got ${kindOf(value)}`,
   );
 }
 

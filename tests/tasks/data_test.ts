@@ -229,7 +229,7 @@ Deno.test("data: --list names all that is left out, unreadable or in both parts,
   assertEquals(wrong.code, 2);
   assertStringIncludes(
     wrong.err,
-    'Expected --max-unreadable as a share from 0 to 1, or a text such as "10" or "2%", got',
+    'Expected --max-unreadable as a number of images or a percentage in a text, say "10" or "2%", or as a share',
   );
 });
 

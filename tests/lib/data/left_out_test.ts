@@ -147,7 +147,7 @@ Deno.test("maxUnreadable: a share, a percentage or a number; above it ten are na
     await assertRejects(
       () => data.open(set, { ...options, maxUnreadable }),
       TypeError,
-      `open(): Expected \`maxUnreadable\` as a share from 0 to 1, or a text such as "10" or "2%", got "${maxUnreadable}"`,
+      `open(): Expected \`maxUnreadable\` as a number of images or a percentage in a text, say "10" or "2%", or as a share`,
     );
   }
 });
