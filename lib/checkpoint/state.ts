@@ -3,14 +3,14 @@ import { requireModule } from "../nn/checks.ts";
 import { kindOf, requireOptions } from "../tensor/ops/checks.ts";
 import type { BatchesConfig } from "../data/dataset.ts";
 import { roundToBf16, widenBf16 } from "../ffi/bf16.ts";
-import type { DtypeName } from "../ffi/codes.ts";
+import { DTYPE_BYTES, type DtypeName } from "../ffi/codes.ts";
 import { StateError } from "../ffi/errors.ts";
 import type { AnyModule } from "../nn/module.ts";
 import type { BoundOptimizer } from "../optim/optimizer.ts";
 import { tensor } from "../tensor/create.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { type Tensor, versionOf } from "../tensor/tensor.ts";
 import type { TensorData } from "../tensor/typed_arrays.ts";
 import type { Ema } from "../optim/ema.ts";
 import { listNames } from "./names.ts";
@@ -125,33 +125,78 @@ function loadedData(saved: SafeTensor): TensorData {
   return saved.dtype === "BF16" ? widenBf16(saved.data) : saved.data as TensorData;
 }
 
-/** Calls `use` with the live tensors of the tree by name; those that are only views live no longer than the call. */
-function withTensors<Result>(
-  { model, optimizer, ema }: StateOwners,
-  use: (named: Map<string, Tensor>) => Result,
-): Result {
+/** The live tensors of the tree by name, and those of them that are only views, which are the caller's to dispose of. */
+function namedTensors({ model, optimizer, ema }: StateOwners): { named: Map<string, Tensor>; views: Tensor[] } {
   const named = new Map<string, Tensor>();
   for (const [path, value] of model.state()) named.set(`model.${path}`, value);
   for (const [path, value] of ema?.state() ?? []) named.set(`ema.${path}`, value);
   const views = scope(() =>
-    new Map([...optimizer?.state() ?? []].map(([path, view]) => [path, view.detachFromScope()]))
+    [...optimizer?.state() ?? []].map(([path, view]) => [path, view.detachFromScope().claimed()] as const)
   );
   for (const [path, view] of views) named.set(`optimizer.${path}`, view);
+  return { named, views: views.map(([, view]) => view) };
+}
+
+/** Calls `use` with the live tensors of the tree by name; those that are only views live no longer than the call. */
+function withTensors<Result>(owners: StateOwners, use: (named: Map<string, Tensor>) => Result): Result {
+  const { named, views } = namedTensors(owners);
   try {
     return use(named);
   } finally {
-    for (const view of views.values()) view.dispose();
+    for (const view of views) view.dispose();
   }
 }
 
-/** Copies the tensors to the host, all as they are when it is called; what is enqueued later does not count. */
+/** Bytes that may be on their way to the host at a time, unless one tensor has more. */
+const IN_FLIGHT = 16 << 20;
+
+/** Tensors in their order, in groups of so many bytes or of one. */
+function* groupsOf(named: ReadonlyMap<string, Tensor>): Generator<[string, Tensor][]> {
+  let group: [string, Tensor][] = [];
+  let bytes = 0;
+  for (const [name, value] of named) {
+    const own = value.size * DTYPE_BYTES[value.dtype];
+    if (group.length > 0 && bytes + own > IN_FLIGHT) {
+      yield group;
+      [group, bytes] = [[], 0];
+    }
+    group.push([name, value]);
+    bytes += own;
+  }
+  if (group.length > 0) yield group;
+}
+
+/**
+ * Copies the tensors to the host, all as they are when it is called: a StateError where one is written, by an op that is
+ * enqueued, before its turn came. Beside the copies, few bytes are on their way at a time.
+ */
 export async function readTensors(owners: StateOwners): Promise<Map<string, SafeTensor>> {
-  const reads = withTensors(owners, (named) =>
-    [...named].map(async ([name, value]): Promise<[string, SafeTensor]> => {
-      const { dtype, shape } = value;
-      return [name, { dtype: safeDtypes[dtype], shape, data: await savedData(value) } as SafeTensor];
-    }));
-  return new Map(await Promise.all(reads));
+  const { named, views } = namedTensors(owners);
+  try {
+    const versions = new Map([...named].map(([name, value]) => [name, versionOf(value)]));
+    const saved = new Map<string, SafeTensor>();
+    for (const group of groupsOf(named)) {
+      for (const [name, value] of group) requireUnwritten(name, value, versions.get(name)!);
+      const reads = await Promise.all(group.map(([, value]) => savedData(value)));
+      group.forEach(([name, { dtype, shape }], at) =>
+        saved.set(name, { dtype: safeDtypes[dtype], shape, data: reads[at]! } as SafeTensor)
+      );
+    }
+    return saved;
+  } finally {
+    for (const view of views) view.dispose();
+  }
+}
+
+function requireUnwritten(name: string, value: Tensor, version: number): void {
+  // Disposed of, it could not be read either.
+  if (!value.disposed && versionOf(value) === version) return;
+  throw new StateError(
+    `Cannot read "${name}" of the state: it was ${
+      value.disposed ? "disposed of" : "written"
+    } while the tensors before ` +
+      "it were read: await the state before the next step",
+  );
 }
 
 function complaints(saved: ReadonlyMap<string, SafeTensor>, live: ReadonlyMap<string, Tensor>): string[] {

@@ -10,6 +10,9 @@ export interface Advice {
   readonly exitCode: number;
 }
 
+/** What the library says where a variable of the environment is none that it takes. */
+const WRONG_VARIABLE = /^Device\(\): (Expected LIBTRAIN_[A-Z]+ as .*)$/s;
+
 /** An error's text, whatever was thrown; where the library names another device, with the flag that takes it. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -64,6 +67,8 @@ export function adviceOn(error: unknown): Advice {
       exitCode: usage,
     };
   }
+  const variable = error instanceof Error ? WRONG_VARIABLE.exec(error.message)?.[1] : undefined;
+  if (variable !== undefined) return { message: variable, exitCode: usage };
   if (error instanceof recipe.RecipeError) return { message: inFlags(error.message), exitCode: usage };
   const text = messageOf(error);
   return { message: error instanceof DataError ? inFlags(text) : text, exitCode: failed };

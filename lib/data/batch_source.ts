@@ -137,7 +137,7 @@ export function deviceOf({ inputs }: SampleBatch<Tensors, Tensors>): Device {
 export function keepBatch<In extends Tensors, Targets extends Tensors>(
   { inputs, targets, index }: SampleBatch<In, Targets>,
 ): SampleBatch<In, Targets> {
-  const kept = (tensor: Tensor): Tensor => scope(() => tensor.detach()).detachFromScope();
+  const kept = (tensor: Tensor): Tensor => scope(() => tensor.detach()).detachFromScope().claimed();
   return { inputs: mapTensors(inputs, kept), targets: targets && mapTensors(targets, kept), index };
 }
 

@@ -21,7 +21,7 @@ export interface EpochSource {
 
 /** A tensor that no scope owns. */
 function hold(values: Int32Array<ArrayBuffer>, device: Device): Tensor {
-  return scope(() => tensor(values, undefined, { device })).detachFromScope();
+  return scope(() => tensor(values, undefined, { device })).detachFromScope().claimed();
 }
 
 /** A pass whose images are made where the labels are. */

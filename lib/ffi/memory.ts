@@ -37,6 +37,7 @@ const HOLDERS = [
   "dataSet",
   "recordedSteps",
   "reuse",
+  "enqueued",
   "scratch",
   "reads",
   "values",
@@ -58,6 +59,8 @@ export interface MemoryHolders {
   readonly recordedSteps: number;
   /** Blocks that nothing uses, kept for the next tensors. */
   readonly reuse: number;
+  /** Blocks that only work under way still uses, which the next tensors may have after it. */
+  readonly enqueued: number;
   /** Buffers of kernels. */
   readonly scratch: number;
   /** Values on their way to JavaScript. */

@@ -193,7 +193,7 @@ export class BoundRules implements BoundOptimizer {
     this.#lrTensor!.fill(this.#lr);
     const enqueued = this.#steps;
     // All rules count every call.
-    const calls = scope(() => noGrad(() => callsOf(first!))).detachFromScope();
+    const calls = scope(() => noGrad(() => callsOf(first!))).detachFromScope().claimed();
     try {
       // Steps that are enqueued while this waits come on top.
       this.#steps += await calls.item() - enqueued;

@@ -2,7 +2,7 @@
 import { decodeImage, type DecodeOptions } from "../data/decode.ts";
 import { normalize } from "../data/normalize.ts";
 import type { TargetKind } from "../data/targets.ts";
-import { DataError, LibtrainError, StateError } from "../ffi/errors.ts";
+import { DataError, LateError, LibtrainError, OutOfMemoryError, StateError } from "../ffi/errors.ts";
 import { FileError } from "../io/atomic_file.ts";
 import { readRegularFile } from "../io/regular_file.ts";
 import type { Module } from "../nn/module.ts";
@@ -14,10 +14,12 @@ import { softmax } from "../tensor/ops/softmax.ts";
 import { sigmoid } from "../tensor/ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { TensorData } from "../tensor/typed_arrays.ts";
 import { logitsOf } from "../train/precision.ts";
 import { checkSetting } from "./check.ts";
 import { masterDtype } from "./dtype.ts";
 import { RecipeError, SettingError } from "./errors.ts";
+import { advisePredicting } from "./memory_advice.ts";
 import { normalizeOf } from "./normalize.ts";
 import type { ComputeDtype, Named, NormalizeRecipe } from "./recipe.ts";
 import { settingAt } from "./settings.ts";
@@ -181,18 +183,25 @@ export async function predictImages(
       file = await decoded(image, name, { size, device, strict });
     } catch (error) {
       if (!(error instanceof LibtrainError)) throw error;
-      failures.push({ image: name, error });
+      failures.push({ image: name, error: advisePredicting(error, size) as Error });
       continue;
     }
     using pixels = file.pixels;
-    using probabilities = noGrad(() =>
-      scope(() => {
-        const batch = prepared(pixels, options);
-        const logits = logitsOf(model, statistics === undefined ? batch : normalize(batch, statistics), dtype);
-        return byItself ? sigmoid(logits) : softmax(logits);
-      })
-    );
-    const values = await probabilities.data();
+    const answer = async (): Promise<TensorData> => {
+      using probabilities = noGrad(() =>
+        scope(() => {
+          const batch = prepared(pixels, options);
+          const logits = logitsOf(model, statistics === undefined ? batch : normalize(batch, statistics), dtype);
+          return byItself ? sigmoid(logits) : softmax(logits);
+        })
+      );
+      return await probabilities.data();
+    };
+    const values = await answer().catch(async (error: unknown) => {
+      const noMemory = error instanceof LateError && error.cause instanceof OutOfMemoryError;
+      if (noMemory) await device.recover();
+      throw advisePredicting(noMemory ? error.cause : error, size);
+    });
     if (values.every((value) => Number.isFinite(value))) {
       predictions.push({ image: name, guesses: likeliest(values, classes, top), damage: file.damage });
       continue;

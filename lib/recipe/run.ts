@@ -5,7 +5,7 @@ import type { State } from "../checkpoint/state.ts";
 import type { Batches, Dataset } from "../data/dataset.ts";
 import type { Splits } from "../data/mnist.ts";
 import { dataSetRegistry } from "../data/registry.ts";
-import { OutOfMemoryError, StateError } from "../ffi/errors.ts";
+import { StateError } from "../ffi/errors.ts";
 import { readJson } from "../io/json_file.ts";
 import { codeVersion } from "../run/code_version.ts";
 import { RunFolder, type RunRecord } from "../run/run_folder.ts";
@@ -43,6 +43,7 @@ import { type Emit, type Ready, trainerEvents } from "./events.ts";
 import { takeWeights, weightsSum } from "./fine_tuning.ts";
 import { requireClassTargets } from "./fits.ts";
 import { cpuFacts } from "./machine.ts";
+import { adviseTraining, withModelAdvice } from "./memory_advice.ts";
 import type { ComputeDtype, Recipe, RecipeChanges, RunConfig } from "./recipe.ts";
 import { recipeOf, savedConfig } from "./saved_config.ts";
 
@@ -252,12 +253,12 @@ async function trainOn(
     requireSame(resumed.saved.path, resumed.config, config, resumed.force);
     resumed.changed = differences(resumed.config, config, { all: true }).length > 0;
   }
-  using model = buildModel(config, device);
+  using model = withModelAdvice(() => buildModel(config, device));
   if (!begun) await takeWeights(recipe, model);
   const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
   await requireFit(config, model, { device, targets });
   requireRates(config, stepsOf(batches.train.length, config.accumulate) * config.epochs);
-  using trainer = buildTrainer(config, model);
+  using trainer = withModelAdvice(() => buildTrainer(config, model));
   // Nothing is saved yet: it ends as if it had not begun.
   options.signal?.throwIfAborted();
   const threads = device.stats().chunksByThread.length;
@@ -323,7 +324,7 @@ async function fitted(
     trainer.on(name, (event) => emit({ type: name, ...event } as Parameters<Emit>[0]));
   }
   trainer.on("losses", (losses) => emit({ type: "losses", losses }));
-  if (from !== null) trainer.load(from);
+  if (from !== null) withModelAdvice(() => trainer.load(from));
   // Only now: a state that does not fit must leave the configuration that it was saved with. The checkpoint comes first, as
   // what it holds counts.
   if (resumed?.changed === true && from !== null) await folder.save(from);
@@ -346,8 +347,7 @@ async function fitted(
     });
     return { ...result, folder: folder.path, seed };
   } catch (error) {
-    if (!(error instanceof OutOfMemoryError)) throw error;
-    throw error.withAdvice(`set \`bs\` below ${config.bs}, which takes less memory`);
+    throw adviseTraining(error, config, trainer.model);
   }
 }
 

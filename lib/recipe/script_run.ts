@@ -284,7 +284,9 @@ async function requireTwin(config: ScriptConfig, model: Module, device: Device):
  */
 function moved(models: readonly Module[]): Disposable {
   const parameters = models.flatMap((model) => [...model.namedParameters().values()]).filter(({ rank }) => rank < 2);
-  const before = parameters.map((parameter) => scope(() => noGrad(() => parameter.clone())).detachFromScope());
+  const before = parameters.map((parameter) =>
+    scope(() => noGrad(() => parameter.clone())).detachFromScope().claimed()
+  );
   const write = (values: (at: number) => Tensor): void =>
     parameters.forEach((parameter, at) => scope(() => noGrad(() => void parameter.assign(values(at)))));
   write((at) => before[at]!.add(0.1));

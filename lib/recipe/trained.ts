@@ -21,6 +21,7 @@ import { isObject, shown, unregistered } from "./check.ts";
 import { type DataChoice, type OpenPartOptions, type OpenValid, openValidData } from "./data.ts";
 import { dtypeFor } from "./dtype.ts";
 import { NotRegisteredHereError, RunNotFoundError, SettingError } from "./errors.ts";
+import { adviseMeasuring, withModelAdvice } from "./memory_advice.ts";
 import { predictImages, type PredictOptions, type PredictResult } from "./predict.ts";
 import { writePredictions } from "./predictions_csv.ts";
 import type { ComputeDtype, RunConfig } from "./recipe.ts";
@@ -223,9 +224,9 @@ export class Trained implements Disposable, AsyncDisposable {
     const device = where instanceof Device ? where : new Device(where, { threads });
     const ownDevice = device !== where;
     try {
-      const model = buildModel(config, device);
+      const model = withModelAdvice(() => buildModel(config, device));
       try {
-        writeTensors(tensors, { model });
+        withModelAdvice(() => writeTensors(tensors, { model }));
       } catch (error) {
         model.dispose();
         if (!(error instanceof StateError)) throw error;
@@ -312,12 +313,13 @@ export class Trained implements Disposable, AsyncDisposable {
 
   /** Top-1, top-5, loss (without label smoothing) and metrics of the training on the data that it was measured on in training, or on others. */
   async evaluate(options: EvaluateRunOptions = {}): Promise<Evaluation> {
-    const { bs, csv, onPredictions, signal } = options;
+    const { csv, onPredictions, signal } = options;
     using set: Dataset = await (options.open ?? openValidData)(this.dataChoice(options), this.device, options);
     this.requireClasses(set.classes);
     options.onReady?.({ samples: set.length });
-    const { validBs = 64, transforms } = this.config;
-    const batches = validBatches({ validBs: bs ?? validBs, transforms, dtype: this.dtype }, set);
+    const { transforms } = this.config;
+    const { bs = this.config.validBs ?? 64 } = options;
+    const batches = validBatches({ validBs: bs, transforms, dtype: this.dtype }, set);
     let predictions: Predictions | undefined;
     const result = await measure(this.model, batches, {
       ...this.#measuredBy(options),
@@ -327,6 +329,8 @@ export class Trained implements Disposable, AsyncDisposable {
       onPredictions: csv === undefined && onPredictions === undefined ? undefined : (all): void => {
         predictions = all;
       },
+    }).catch((error) => {
+      throw adviseMeasuring(error, { bs, size: this.dataChoice(options).size });
     });
     if (csv !== undefined) await writePredictions(csv, predictions!, set);
     if (predictions !== undefined) onPredictions?.(predictions);

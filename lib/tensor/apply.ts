@@ -8,7 +8,7 @@ import { madeBy } from "./forgotten.ts";
 import { gradEnabled, GraphNode, SavedTensor } from "./graph.ts";
 import { noteOp } from "./recording.ts";
 import { type RuleCall, ruleOf } from "./rules.ts";
-import { setNode, shareStorage, Tensor } from "./tensor.ts";
+import { setNode, Tensor, viewOf } from "./tensor.ts";
 import { traceOp, traceOutputs } from "./trace.ts";
 
 /** Where an op without inputs runs. */
@@ -31,8 +31,7 @@ export function apply<Name extends OpName>(
   if (device.debug) device.remember(ticket);
   if (ticket % STALL_CHECK === 0 && ticket > 0) device.queue.warnIfStalled();
   madeBy(name);
-  const tensors = outputs.map((raw) => new Tensor(device, raw));
-  if (OPS[name].view) shareStorage(tensors[0]!, inputs[0]!);
+  const tensors = OPS[name].view ? [viewOf(inputs[0]!, outputs[0]!)] : outputs.map((raw) => new Tensor(device, raw));
   traceOutputs(tensors);
   if (gradEnabled() && tensors.length > 0 && inputs.some((input) => input?.requiresGrad)) {
     record(name, inputs, tensors, params);

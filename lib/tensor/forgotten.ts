@@ -16,7 +16,18 @@ export interface Remains {
   kind: string;
   dtype: DtypeName;
   shape: readonly number[];
-  /** The results that it counts among; null for what is no result. */
+  /** The number of the buffer that it lies in. */
+  readonly storage: number;
+  /** Whether it counts as a user of that buffer. */
+  uses: boolean;
+}
+
+/** A buffer, which counts once however many views of it there are. */
+interface Shared {
+  /** Tensors outside of scopes that lie in it. */
+  users: number;
+  readonly bytes: number;
+  /** The results that it counts among; null where it is somebody's state, or the library's own. */
   among: Results | null;
 }
 
@@ -39,6 +50,9 @@ interface Counted {
 let warned = false;
 /** Whether it was told that results pile up. */
 let told = false;
+
+/** Buffers of tensors outside of scopes, by their numbers. */
+const buffers = new Map<number, Shared>();
 
 const counted = new WeakMap<Device, Counted>();
 /** The device that was counted last, which is the next one's nearly always. */
@@ -76,7 +90,7 @@ const registry = new FinalizationRegistry<Remains>((remains) => {
 
 /** Frees what holds native memory once it is collected, with a warning at the first. */
 export function watch(holder: object, remains: Remains): void {
-  if (remains.kind === "Tensor") remains.among = count(remains);
+  use(remains);
   registry.register(holder, remains, holder);
 }
 
@@ -86,15 +100,42 @@ export function unwatch(holder: object, remains: Remains): void {
   settle(remains);
 }
 
-/** Counts something as a result no more: it is gone, or somebody's state. */
-export function settle(remains: Remains): void {
-  if (remains.among === null) return;
+/** Has a buffer counted as a result no more: it is somebody's state, or its holder is sure to dispose of it. */
+export function claim({ storage }: Remains): void {
+  const shared = buffers.get(storage);
+  if (shared === undefined) return;
+  discount(shared);
+  shared.among = null;
+}
+
+function use(remains: Remains): void {
+  remains.uses = true;
+  const shared = buffers.get(remains.storage);
+  if (shared !== undefined) {
+    shared.users++;
+    return;
+  }
   const bytes = bytesOf(remains);
-  const { device } = remains.among;
-  remains.among.count--;
-  remains.among.bytes -= bytes;
-  remains.among = null;
-  allOf(device).bytes -= bytes;
+  // First, so that it is there whatever the count tells.
+  const made: Shared = { users: 1, bytes, among: null };
+  buffers.set(remains.storage, made);
+  if (remains.kind === "Tensor") made.among = count(remains.device, bytes);
+}
+
+function settle(remains: Remains): void {
+  if (!remains.uses) return;
+  remains.uses = false;
+  const shared = buffers.get(remains.storage)!;
+  if (--shared.users > 0) return;
+  buffers.delete(remains.storage);
+  discount(shared);
+}
+
+function discount({ among, bytes }: Shared): void {
+  if (among === null) return;
+  among.count--;
+  among.bytes -= bytes;
+  allOf(among.device).bytes -= bytes;
 }
 
 function bytesOf({ dtype, shape }: Pick<Remains, "dtype" | "shape">): number {
@@ -112,12 +153,10 @@ function allOf(device: Device): Counted {
 }
 
 /** Counts a result that no scope owns. */
-function count(remains: Pick<Remains, "device" | "dtype" | "shape">): Results {
-  const { device } = remains;
+function count(device: Device, bytes: number): Results {
   const all = allOf(device);
   let results = all.byOp.get(maker);
   if (results === undefined) all.byOp.set(maker, results = { device, op: maker, count: 0, bytes: 0 });
-  const bytes = bytesOf(remains);
   results.count++;
   results.bytes += bytes;
   all.bytes += bytes;
@@ -134,9 +173,7 @@ function look(all: Counted, device: Device): void {
   if (share >= 0.25 && worst!.count >= (share >= 0.5 ? FEW : MANY)) {
     told = true;
     console.warn(
-      `${worst!.count} results of ${
-        worst!.op
-      }() are alive outside of any scope, the latest made ${callerLine()}: they take ` +
+      `${worst!.count} results of ${worst!.op}() are alive outside of any scope${callerLine()}: they take ` +
         `${sizeText(worst!.bytes)} of the ${
           sizeText(most)
         } that may be held, and memory runs out if that goes on. Declare ` +
@@ -152,7 +189,7 @@ function look(all: Counted, device: Device): void {
   );
 }
 
-/** The script's line that is running, "at …". */
+/** The script's line that is running, ", the latest made at …"; empty where the library runs by itself. */
 function callerLine(): string {
   const own = new URL("../", import.meta.url).href;
   const { stackTraceLimit } = Error;
@@ -161,5 +198,6 @@ function callerLine(): string {
   Error.stackTraceLimit = stackTraceLimit;
   // Those of V8's own functions have no place.
   const lines = stack.split("\n").map((line) => line.trim()).filter((line) => /:\d+:\d+/.test(line));
-  return lines.find((line) => !line.includes(own)) ?? lines.at(-1) ?? "somewhere";
+  const line = lines.find((line) => !line.includes(own));
+  return line === undefined ? "" : `, the latest made ${line}`;
 }

@@ -61,7 +61,7 @@ export class RecordedStep {
     device: Device,
   ): { made: RecordedStep | undefined; result: Result; run: Trace } {
     const queue = device.handle;
-    const slots = args.map((arg) => scope(() => arg.clone()).detachFromScope());
+    const slots = args.map((arg) => scope(() => arg.clone()).detachFromScope().claimed());
     const outputs: Tensor[] = [];
     const own = new Recording(device, slots);
     const run = new Trace(args, slots);

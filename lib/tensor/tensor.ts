@@ -6,7 +6,7 @@ import type { TensorRole } from "../ffi/memory.ts";
 import { aliasTensor, beginRead, releaseRead, releaseTensor, setRole, takeRead, tensorVersion } from "../ffi/native.ts";
 import { shown } from "../ffi/shown.ts";
 import type { Device } from "./device.ts";
-import { type Remains, settle, unwatch, watch } from "./forgotten.ts";
+import { claim, type Remains, unwatch, watch } from "./forgotten.ts";
 import { type GraphNode, runBackward } from "./graph.ts";
 import { isMuted } from "./muted.ts";
 import { disown, noteMade, own } from "./scope.ts";
@@ -21,6 +21,8 @@ interface Origin {
 
 /** Buffers met so far; each has the number at which it was met. */
 let storages = 0;
+/** The number of the buffer that the next tensor lies in; null for one of its own. */
+let shared: number | null = null;
 
 let nodeGetter: (tensor: Tensor) => Origin | null;
 let nodeSetter: (tensor: Tensor, origin: Origin) => void;
@@ -53,7 +55,7 @@ export class Tensor extends TensorMethods {
   #origin: Origin | null = null;
   #grad: Tensor | null = null;
   #tracked = false;
-  #storage = storages++;
+  #storage = shared ?? storages++;
   /** What to free once this is collected; most tensors are a scope's, and have none. */
   #remains: Remains | null = null;
 
@@ -118,7 +120,8 @@ export class Tensor extends TensorMethods {
       kind: this.constructor.name,
       dtype,
       shape,
-      among: null,
+      storage: this.#storage,
+      uses: false,
     };
     watch(this, this.#remains);
   }
@@ -126,7 +129,12 @@ export class Tensor extends TensorMethods {
   /** @internal Has its bytes counted as what they are held as, where that is no result of an op; returns the tensor. */
   heldAs(role: TensorRole): this {
     setRole(this.device.handle, this.handle, role);
-    if (this.#remains !== null) settle(this.#remains);
+    return this.claimed();
+  }
+
+  /** @internal Has it counted as forgotten no more: its holder is sure to dispose of it; returns the tensor. */
+  claimed(): this {
+    if (this.#remains !== null) claim(this.#remains);
     return this;
   }
 
@@ -332,16 +340,24 @@ export function storageOf(tensor: Tensor): number {
   return storageGetter(tensor);
 }
 
-/** Notes that a view lies in another tensor's buffer. */
+/** Notes that a tensor of no scope lies in another's buffer. */
 export function shareStorage(view: Tensor, source: Tensor): void {
   storageSetter(view, storageOf(source));
 }
 
+/** Takes over a native tensor that lies in another's buffer. */
+export function viewOf(source: Tensor, raw: RawTensor): Tensor {
+  shared = storageOf(source);
+  try {
+    return new Tensor(source.device, raw);
+  } finally {
+    shared = null;
+  }
+}
+
 /** A second handle to a tensor's values, outside the graph. */
 export function aliasOf(tensor: Tensor): Tensor {
-  const alias = new Tensor(tensor.device, aliasTensor(tensor.device.handle, tensor.handle).raw);
-  shareStorage(alias, tensor);
-  return alias;
+  return viewOf(tensor, aliasTensor(tensor.device.handle, tensor.handle).raw);
 }
 
 /** How often a tensor's buffer was written in place so far, enqueued writes included. */

@@ -11,7 +11,7 @@ export class BuffersBefore implements Disposable {
   /** Enqueues the copies. */
   constructor(model: AnyModule) {
     const buffers = [...model.state().values()].filter((value) => !(value instanceof Parameter));
-    const copyOf = (buffer: Tensor): Tensor => scope(() => noGrad(() => buffer.clone())).detachFromScope();
+    const copyOf = (buffer: Tensor): Tensor => scope(() => noGrad(() => buffer.clone())).detachFromScope().claimed();
     this.#copies = allOrNothing(() => buffers.map((buffer) => [buffer, copyOf(buffer)] as const));
   }
 

@@ -56,7 +56,7 @@ function savedText(step: number | null): string {
 /** A scalar that is 0 where all values are finite, else not a number; whole numbers always are. */
 function probe(tensors: Tensors): Tensor[] {
   return leavesOf(tensors).filter(({ dtype }) => isFloat(dtype)).map((values) =>
-    noGrad(() => scope(() => values.detach().mul(0).sum())).detachFromScope()
+    noGrad(() => scope(() => values.detach().mul(0).sum())).detachFromScope().claimed()
   );
 }
 
@@ -142,7 +142,9 @@ export async function firstNonFinite<Batch extends { readonly inputs: Tensors }>
 ): Promise<{ what: string; batch: number } | undefined> {
   const { device } = leavesOf(batches[0]!.inputs)[0]!;
   const buffers = [...model.namedBuffers().values()];
-  const kept = noGrad(() => scope(() => buffers.map((buffer) => buffer.clone()))).map((copy) => copy.detachFromScope());
+  const kept = noGrad(() => scope(() => buffers.map((buffer) => buffer.clone()))).map((copy) =>
+    copy.detachFromScope().claimed()
+  );
   const probes: Probe[] = [];
   try {
     try {

@@ -8,7 +8,7 @@ import {
   type TrainingBatch,
 } from "../data/batch_source.ts";
 import type { FloatName } from "../ffi/codes.ts";
-import { LateError, StateError } from "../ffi/errors.ts";
+import { LateError, OutOfMemoryError, StateError } from "../ffi/errors.ts";
 import { crossEntropyLoss, isBinary, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { type AnyModule, Module } from "../nn/module.ts";
@@ -169,8 +169,10 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
   try {
     return await inEvaluation(model, body);
   } catch (error) {
-    if (error instanceof LateError) await device?.recover();
-    throw error;
+    if (!(error instanceof LateError)) throw error;
+    await device?.recover();
+    // Nothing is wrong with the model or its samples.
+    throw error.cause instanceof OutOfMemoryError ? error.cause : error;
   }
 }
 
@@ -205,7 +207,7 @@ function measured<In extends Tensors, Out extends Tensors, Targets extends Tenso
       names = all.map(([name]) => name);
       return packed(all);
     })
-  ).detachFromScope();
+  ).detachFromScope().claimed();
   return { names, values };
 }
 

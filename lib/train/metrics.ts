@@ -105,7 +105,7 @@ export class Meter {
     const taken = this.#pending;
     this.#readAt = performance.now();
     if (taken.length === 0) return;
-    const together = noGrad(() => scope(() => concat(taken.map(({ values }) => values)))).detachFromScope();
+    const together = noGrad(() => scope(() => concat(taken.map(({ values }) => values)))).detachFromScope().claimed();
     this.#pending = [];
     for (const measured of taken) this.#taken.add(measured);
     const read = together.data();

@@ -31,7 +31,7 @@ export class PredictionCollector implements Disposable {
     const n = index.length;
     const row = (values: Tensor): Tensor => values.to("f32").reshape([1, n]);
     const kept = scope(() => concat([row(labels), row(logits.argmax()), row(this.#probabilities(logits).max(1))], 0));
-    this.#batches.push(kept.detachFromScope());
+    this.#batches.push(kept.detachFromScope().claimed());
     // One by one: a batch may have more samples than a call takes arguments.
     for (const sample of index) this.#index.push(sample);
   }

@@ -98,7 +98,7 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
   begin(draws: Draws, device: Device): void {
     this.#draws = draws;
     if (this.#options.transformBatch === undefined) return;
-    this.#epoch ??= scope(() => full([], draws.epoch, { dtype: "i32", device })).detachFromScope();
+    this.#epoch ??= scope(() => full([], draws.epoch, { dtype: "i32", device })).detachFromScope().claimed();
     this.#epoch.fill(draws.epoch);
   }
 
@@ -153,7 +153,7 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
       inputs,
       ...(targets === undefined ? {} : { targets }),
       ...(this.#usesIndex
-        ? { index: scope(() => tensor(Int32Array.from(index), undefined, { device })).detachFromScope() }
+        ? { index: scope(() => tensor(Int32Array.from(index), undefined, { device })).detachFromScope().claimed() }
         : {}),
     };
   }

@@ -28,6 +28,7 @@ import { EpochSums } from "./epoch_sums.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
 import { columnsOf, requireMetrics } from "./measures.ts";
+import { during } from "./memory_stage.ts";
 import { metricsRow, resultOf, speedOf } from "./result.ts";
 import { startingPoint } from "./start.ts";
 import { TrainingStep } from "./step.ts";
@@ -148,7 +149,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     return { ...this.#at };
   }
 
-  /** The whole state as it is now. */
+  /** The whole state as it is now: await it before the next step. */
   async state(): Promise<State> {
     await this.#sums.flush();
     const counters = { ...this.#at, ...this.#sums.sums() };
@@ -320,7 +321,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
 
   /** The state, to be saved: what is not finite must not take the place of what is. */
   async #finiteState(runFolder: RunFolder): Promise<State> {
-    const state = await this.state();
+    const state = await during("save", () => this.state());
     const found = firstNonFiniteOf(state.tensors, this.#neverFinite);
     if (found === undefined) return state;
     const { epoch, batch, step } = this.#at;
@@ -350,8 +351,10 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     const how = { loss: this.#loss, metrics: this.#metrics, signal, onProgress, dtype };
     const measure = (): Promise<Evaluation> => evaluate(this.model, passOver(valid, { epoch: 0, batch: 0 }), how);
     try {
-      const evaluation = await measure();
-      return { evaluation, ema: await this.ema?.during(measure) ?? null };
+      return await during("measure", async () => {
+        const evaluation = await measure();
+        return { evaluation, ema: await this.ema?.during(measure) ?? null };
+      });
     } catch (error) {
       if (signal?.aborted && error === signal.reason) return undefined;
       throw error;

@@ -102,6 +102,27 @@ Deno.test("LIBTRAIN_MEMORY: a wrong one is told as such", async () => {
   assertMatch(new TextDecoder().decode(stderr), /Expected LIBTRAIN_MEMORY as bytes, say 2G or 500M, got "lots"/);
 });
 
+Deno.test("LIBTRAIN_MEMORY: a wrong one is the caller's to put right, on the command line too", async () => {
+  const [program = "", ...args] = scriptOf(
+    "tasks/train.ts",
+    "--limit",
+    "64",
+    "--bs",
+    "16",
+    "--epochs",
+    "1",
+    "--device",
+    "cpu",
+  );
+  const env = { LIBTRAIN_MEMORY: "abc", NO_COLOR: "1" };
+  const { code, stderr } = await new Deno.Command(program, { args, env, cwd: root }).output();
+  assertEquals(code, 2);
+  assertMatch(
+    new TextDecoder().decode(stderr),
+    /^error: Expected LIBTRAIN_MEMORY as bytes, say 2G or 500M, got "abc"$/m,
+  );
+});
+
 const cases: readonly (readonly [limit: Limited["limit"], bytes: number, name: string])[] = [
   ["control group", 520 * MIB, "large"],
   ["control group", 520 * MIB, "forget"],

@@ -56,7 +56,7 @@ export! {
         out.reserve(2)?;
         budget::require_setting().map_err(|text| {
             let message = format!("Expected LIBTRAIN_MEMORY as bytes, say 2G or 500M, got \"{text}\"");
-            Error::argument("queue_create", message)
+            Error::argument("Device", message)
         })?;
         let backend: Arc<dyn Backend> = match kind {
             0 => Arc::new(CpuContext::new(threads as usize)?),

@@ -123,6 +123,14 @@ impl Account {
         attempt()
     }
 
+    /// What bounds it now: its own limit, or the process's budget where that is less.
+    pub fn bound(&self, place: Place) -> Short {
+        let own = (self.limit() > 0).then(|| Short { budget: self.limit(), source: Source::Device });
+        let process = (place == Place::Host).then(|| PROCESS.short());
+        let bounds = own.into_iter().chain(process);
+        bounds.min_by_key(|short| short.budget).unwrap_or(Short { budget: u64::MAX, source: Source::System })
+    }
+
     fn try_reserve(self: &Arc<Account>, kind: Kind, place: Place, bytes: usize) -> Result<Reservation, Short> {
         // Which no machine has, and which could wrap a sum around.
         if bytes > ABSURD {

@@ -16,12 +16,14 @@ pub enum Holder {
     RecordedSteps,
     /// Blocks that nothing uses, kept for the next tensors.
     Reuse,
+    /// Blocks that only work under way still uses, which the next tensors may have after it.
+    Enqueued,
     Scratch,
     Reads,
     Values,
 }
 
-pub const HOLDERS: usize = 10;
+pub const HOLDERS: usize = 11;
 
 /// In the order of [`Holder`]: what goes on after "… by".
 const NAMES: [&str; HOLDERS] = [
@@ -32,6 +34,7 @@ const NAMES: [&str; HOLDERS] = [
     "the data set",
     "recorded steps",
     "blocks kept for reuse",
+    "work under way",
     "buffers of kernels",
     "values being read",
     "values being written",

@@ -14,7 +14,7 @@ mod sources;
 pub use account::{Account, KINDS, Kind, Place, Reservation};
 pub use holders::{HOLDERS, Held, Holder, Refused};
 pub use process::{Figures, figures, note_overhead, of_host, require_setting};
-pub use reclaim::{Drain, Reclaim, register};
+pub use reclaim::{Drain, Reclaim, register, under_way};
 pub use sources::Source;
 
 /// Why memory was refused.

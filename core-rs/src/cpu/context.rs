@@ -18,7 +18,7 @@ pub const MAX_THREADS: usize = 256;
 impl CpuContext {
     /// `threads` 0 takes `LIBTRAIN_THREADS`, or else every core; `LIBTRAIN_ISA` forces an instruction set.
     pub fn new(threads: usize) -> Result<CpuContext> {
-        let op = "queue_create";
+        let op = "Device";
         let threads = match (threads, std::env::var("LIBTRAIN_THREADS")) {
             (0, Ok(text)) => text.parse().ok().filter(|n| (1..=MAX_THREADS).contains(n)).ok_or_else(|| {
                 Error::argument(

@@ -2,12 +2,14 @@
 
 use super::arena::move_to_arena;
 use super::backend::Backend;
+use super::held;
 use super::memory::{BlockPool, Storage};
 use super::record::Record;
 use super::tensor::{Operand, Tensor};
+use crate::budget::{self, Reclaim};
 use crate::error::Result;
 use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// A recording under way: every record also runs at once.
 ///
@@ -15,38 +17,63 @@ use std::sync::{Arc, OnceLock};
 /// freed during the recording are reused by later records of it, and nobody else gets them while it lasts.
 pub struct Capture {
     pub pool: Arc<BlockPool>,
+    noted: Arc<Mutex<Noted>>,
+}
+
+/// What was recorded so far, which keeps the blocks of all of its values.
+#[derive(Default)]
+struct Noted {
     records: Vec<Record>,
     /// Storages from outside, kept so that their blocks are not given away between replays.
     outside: Vec<Arc<Storage>>,
     written: Vec<(Arc<Storage>, &'static str)>,
+    /// Memory ran short: nothing is recorded any more, and the step only runs.
+    given_up: bool,
+}
+
+fn locked(noted: &Mutex<Noted>) -> MutexGuard<'_, Noted> {
+    noted.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Reclaim for Mutex<Noted> {
+    /// Gives the recording up: op by op, the step needs less.
+    fn trim(&self) {
+        let noted = std::mem::replace(&mut *locked(self), Noted { given_up: true, ..Noted::default() });
+        // Unlocked: its blocks go back to their pools.
+        drop(noted);
+    }
+
+    fn is_needed(&self) -> bool {
+        true
+    }
 }
 
 impl Capture {
     /// `pool` is the queue's.
     pub fn new(pool: &Arc<BlockPool>) -> Capture {
-        Capture { pool: pool.child(), records: Vec::new(), outside: Vec::new(), written: Vec::new() }
+        let noted = Arc::<Mutex<Noted>>::default();
+        let keeper: Weak<Mutex<Noted>> = Arc::downgrade(&noted);
+        // Before its pool, which is trimmed after it: what it gives up is in there.
+        budget::register(keeper);
+        Capture { pool: pool.child(), noted }
     }
 
     /// Notes a record and the storages it uses; `tensors` are its inputs.
     pub fn add(&mut self, record: &Record, tensors: &[Option<Tensor>]) {
-        self.records.push(record.clone());
+        let mut noted = locked(&self.noted);
+        if noted.given_up {
+            return;
+        }
+        noted.records.push(record.clone());
         for (index, tensor) in tensors.iter().enumerate() {
             let Some(tensor) = tensor else { continue };
-            self.keep(&tensor.storage);
+            noted.keep(&tensor.storage, &self.pool);
             if Arc::ptr_eq(tensor.storage.pool(), &self.pool) {
                 continue;
             }
-            if record.mutates(index) && !self.written.iter().any(|(known, _)| Arc::ptr_eq(known, &tensor.storage)) {
-                self.written.push((tensor.storage.clone(), record.kernel.name()));
+            if record.mutates(index) && !noted.written.iter().any(|(known, _)| Arc::ptr_eq(known, &tensor.storage)) {
+                noted.written.push((tensor.storage.clone(), record.kernel.name()));
             }
-        }
-    }
-
-    /// Keeps a storage unless the recording made it.
-    fn keep(&mut self, storage: &Arc<Storage>) {
-        let own = Arc::ptr_eq(storage.pool(), &self.pool);
-        if !own && !self.outside.iter().any(|known| Arc::ptr_eq(known, storage)) {
-            self.outside.push(storage.clone());
         }
     }
 
@@ -56,34 +83,49 @@ impl Capture {
     /// tensors that are still alive keep what the recording has computed, and its blocks go back to the system.
     /// Elsewhere the records keep the recording's blocks, and its pool.
     pub fn finish(
-        mut self,
+        self,
         op: &'static str,
         inputs: Vec<Tensor>,
         outputs: Vec<Tensor>,
         backend: &dyn Backend,
     ) -> Result<Graph> {
+        let mut noted = std::mem::take(&mut *locked(&self.noted));
+        let before = self.pool.got();
+        if noted.given_up {
+            let bound = backend.account().bound(self.pool.place());
+            return Err(held::refusal(op, before as usize, bound, backend.account()));
+        }
         for tensor in inputs.iter().chain(&outputs) {
-            self.keep(&tensor.storage);
+            noted.keep(&tensor.storage, &self.pool);
         }
         let mut results: Vec<_> = outputs.iter().map(Tensor::operand).collect();
-        let before = self.pool.got();
         let mut after = before;
         let mut recorded = outputs;
         if backend.places_in_arena() {
             recorded.clear();
-            after = move_to_arena(op, &mut self.records, &mut results, &self.pool)? as u64;
+            after = move_to_arena(op, &mut noted.records, &mut results, &self.pool)? as u64;
         }
         Ok(Graph {
-            records: self.records,
+            records: noted.records,
             inputs,
             outputs: results,
-            written: self.written,
+            written: noted.written,
             memory: Memory { before, after },
             kept: OnceLock::new(),
             pool: self.pool,
-            outside: self.outside,
+            outside: noted.outside,
             _recorded: recorded,
         })
+    }
+}
+
+impl Noted {
+    /// Keeps a storage unless the recording made it, whose pool is given.
+    fn keep(&mut self, storage: &Arc<Storage>, pool: &Arc<BlockPool>) {
+        let own = Arc::ptr_eq(storage.pool(), pool);
+        if !own && !self.outside.iter().any(|known| Arc::ptr_eq(known, storage)) {
+            self.outside.push(storage.clone());
+        }
     }
 }
 

@@ -25,21 +25,21 @@ pub fn explained(error: Error, account: &Arc<Account>) -> Error {
 
 /// Of one queue.
 pub fn of_queue(account: &Arc<Account>) -> Held {
-    held(account.held(), account.live(), |storage| Arc::ptr_eq(storage.account(), account))
+    held(account.held(), account.live(), |of, _| Arc::ptr_eq(of, account))
 }
 
 /// Of all queues, where they hold memory of the host.
 pub fn of_process() -> Held {
     let (held_by_kind, live) = budget::of_host();
-    held(held_by_kind, live, |storage| storage.place() == Place::Host)
+    held(held_by_kind, live, |_, place| place == Place::Host)
 }
 
-fn held(kinds: [u64; budget::KINDS], live: u64, counts: impl Fn(&Storage) -> bool) -> Held {
+fn held(kinds: [u64; budget::KINDS], live: u64, counts: impl Fn(&Arc<Account>, Place) -> bool) -> Held {
     let mut by = [0; HOLDERS];
     let mut seen = HashSet::new();
     table().each(|entry| {
         let mut add = |storage: &Arc<Storage>, holder: Option<Holder>| {
-            if counts(storage) && seen.insert(Arc::as_ptr(storage)) {
+            if counts(storage.account(), storage.place()) && seen.insert(Arc::as_ptr(storage)) {
                 by[holder.unwrap_or_else(|| storage.role()) as usize] += storage.capacity() as u64;
             }
         };
@@ -57,7 +57,10 @@ fn held(kinds: [u64; budget::KINDS], live: u64, counts: impl Fn(&Storage) -> boo
     let others = live.saturating_sub(by.iter().sum());
     by[Holder::Results as usize] += others;
     by[Holder::RecordedSteps as usize] += of_kind(Kind::Arenas);
-    by[Holder::Reuse as usize] = of_kind(Kind::Blocks).saturating_sub(live);
+    let kept = of_kind(Kind::Blocks).saturating_sub(live);
+    let enqueued = budget::under_way(&counts).min(kept);
+    by[Holder::Enqueued as usize] = enqueued;
+    by[Holder::Reuse as usize] = kept - enqueued;
     by[Holder::Scratch as usize] = of_kind(Kind::Scratch);
     by[Holder::Reads as usize] = of_kind(Kind::Reads);
     by[Holder::Values as usize] = of_kind(Kind::Values);

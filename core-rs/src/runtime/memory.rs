@@ -183,7 +183,7 @@ impl BlockPool {
         pool
     }
 
-    fn place(&self) -> Place {
+    pub fn place(&self) -> Place {
         match self.backend.device() {
             Device::Cpu => Place::Host,
             Device::Cuda => Place::Device,
@@ -253,8 +253,20 @@ impl BlockPool {
 }
 
 impl Reclaim for BlockPool {
+    /// But for blocks that a recording or a queued record still has: to let go of those frees nothing, and the pool could not
+    /// hand them out again.
     fn trim(&self) {
-        BlockPool::trim(self);
+        self.free().by_class.retain(|_, blocks| {
+            blocks.retain(|block| Arc::strong_count(block) > 1);
+            !blocks.is_empty()
+        });
+    }
+
+    fn under_way(&self) -> Option<(&Arc<Account>, Place, u64)> {
+        let free = self.free();
+        let used = free.by_class.values().flatten().filter(|block| Arc::strong_count(block) > 1);
+        let bytes = used.map(|block| block.capacity() as u64).sum();
+        Some((self.backend.account(), self.place(), bytes))
     }
 }
 
@@ -375,6 +387,23 @@ mod tests {
         assert_eq!(fourth.block().pointer(), pointer);
         assert_eq!(parent.counters.system_allocations.load(Ordering::Relaxed), 2);
         assert_eq!((parent.got(), child.got()), (2 * (3 << 20), 3 << 20));
+    }
+
+    #[test]
+    fn what_a_record_still_has_is_handed_out_again_after_memory_was_short() {
+        let pool = BlockPool::new(Arc::new(CpuContext::new(1).expect("a CPU")), Arc::default());
+        let storage = |bytes| Storage::allocate("test", bytes, &pool).expect("a block");
+        let reserved = || pool.counters.reserved.load(Ordering::Relaxed);
+        let (used, unused) = (storage(4096), storage(8192));
+        let record = used.block().clone();
+        drop((used, unused));
+        Reclaim::trim(&*pool);
+        assert_eq!(reserved(), 4096, "what nothing has goes");
+        let again = storage(4096);
+        assert!(Arc::ptr_eq(again.block(), &record));
+        drop((again, record));
+        Reclaim::trim(&*pool);
+        assert_eq!(reserved(), 0);
     }
 
     #[test]

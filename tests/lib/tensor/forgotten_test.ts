@@ -64,3 +64,34 @@ dropped("results of a captured step", (device) => {
   using zero = tensor([0], undefined, { device });
   for (let i = 0; i < 20; i++) step(zero);
 }, 20);
+
+Deno.test("forgotten results are told by the bytes of their buffers: views of state, and the library's own, are none", () => {
+  const warn = console.warn;
+  const warnings: string[] = [];
+  console.warn = (text: string) => warnings.push(text);
+  const MIB = 2 ** 20;
+  const kept: Tensor[] = [];
+  try {
+    using device = new Device("cpu", { threads: 1, memory: 64 * MIB });
+    const make = (): Tensor => tensor(new Float32Array(2 * MIB), undefined, { device });
+    using weights = make().heldAs("weights");
+    for (let i = 0; i < 20; i++) kept.push(weights.narrow(0, 2 * MIB - 1));
+    const own = make().claimed();
+    kept.push(own, make());
+    for (let i = 0; i < 20; i++) kept.push(kept[21]!.narrow(0, 2 * MIB - 1));
+    assertEquals(warnings, [], "8 MiB of a result, and views");
+    // A view whose source is gone has its bytes.
+    for (let i = 0; i < 3; i++) {
+      using source = make();
+      kept.push(source.narrow(0, 2 * MIB - 1));
+    }
+    assertEquals(warnings.length, 1);
+    assertMatch(
+      warnings[0]!,
+      /results of \w+\(\) are alive outside of any scope, the latest made .*forgotten_test\.ts:/,
+    );
+    for (const each of kept) each.dispose();
+  } finally {
+    console.warn = warn;
+  }
+});
