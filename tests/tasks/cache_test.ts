@@ -38,7 +38,8 @@ async function refused<F extends Flags>(command: Command<F>, ...words: string[])
   const streams = keptStreams();
   assertEquals(await runCommand([...words, "--cache", "/elsewhere"], command, { streams }), 2);
   assertStringIncludes(streams.text.err, 'Cannot write to "/elsewhere"');
-  assertStringIncludes(streams.text.err, '--cache "/elsewhere"');
+  assertStringIncludes(streams.text.err, '--allow-write="/elsewhere,runs,.cache"');
+  assertStringIncludes(streams.text.err, [...words, "--cache", "/elsewhere"].join(" "));
 }
 
 Deno.test("--cache: where a task may not write, it says which command may", async () => {
