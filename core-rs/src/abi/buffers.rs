@@ -228,7 +228,7 @@ mod tests {
         let (head, more) = numbers(&Error::OutOfMemory { op: "add", memory: memory.clone() });
         assert_eq!((&head[2..], head[0]), (&[FREE_KNOWN + MEMORY, 0, 0, 0, 2, 3, 0, 0, 0][..], 3));
         assert_eq!(&more[..8], [0, 4, source as u32, 0, 0, 0, 0, 5]);
-        assert_eq!(&more[8..], [2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 9, 0]);
+        assert_eq!(&more[8..], [2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 9, 0, 10, 0]);
         let late = Error::Late { op: "add", record: 9, message: "no".to_string(), lost: false, memory: Some(memory) };
         assert_eq!(numbers(&late).1, more);
         let (head, texts) = written(&Error::DeviceUnavailable { message: "no".to_string() }, 64);
