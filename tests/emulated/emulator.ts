@@ -143,7 +143,7 @@ export async function closedTo(before: Record<string, number>): Promise<void> {
       `${kind}: ${now[kind]}, before ${before[kind] ?? 0}`
     );
   };
-  for (let i = 0; i < 400 && more().length > 0; i++) await new Promise((done) => setTimeout(done, 5));
+  for (let i = 0; i < 6000 && more().length > 0; i++) await new Promise((done) => setTimeout(done, 5));
   const left = more();
   if (left.length > 0) throw new Error(`Expected nothing left on the GPU, got ${left.join("; ")}`);
 }
