@@ -50,6 +50,7 @@ export const tensorRows: Readonly<Record<string, Row>> = {
   "Tensor.release": ({ x }) => [lib.Tensor.release, x(2)],
   "Tensor.detachFromScope": alone,
   "Tensor.heldAs": internal,
+  "Tensor.claimed": internal,
   "Tensor.dispose": alone,
   "Tensor.data": alone,
   "Tensor.item": alone,
