@@ -6,32 +6,12 @@ import { readFixture, type StoredFastai } from "../support/fastai.ts";
 import type { StepSettings } from "../support/fastai_steps.ts";
 import { long } from "../long.ts";
 import { closedTo, emulator } from "./emulator.ts";
+import { smallRun } from "./small_run.ts";
 
 const stored: StoredFastai<StepSettings> = await readFixture<StepSettings>("narrow_10_steps");
 
 /** A GPU is lost after it: what CUDA documents as final. */
 const ILLEGAL_ADDRESS = 700;
-
-/** A whole small life: device, weights, eager, recorded and replayed steps, values back. */
-async function smallRun(): Promise<number> {
-  using device = new Device("cuda");
-  using model = models.mnistNet({ seed: 0, device });
-  using optimizer = optim.ranger().bind(model);
-  using step = capture((images: Tensor, labels: Tensor) => {
-    const loss = crossEntropy(model.forward(images), labels);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  });
-  let last = NaN;
-  for (let i = 0; i < 4; i++) {
-    using images = tensor(new Float32Array(4 * 28 * 28).fill(0.1 * i), [4, 28, 28, 1], { device });
-    using labels = tensor([1, 2, 3, 4], undefined, { dtype: "i32", device });
-    using loss = step(images, labels);
-    last = await loss.item();
-  }
-  return last;
-}
 
 /** The run's outcome; everything but a typed error of ours fails the test. */
 async function outcome(run: () => Promise<number>): Promise<number | LibtrainError> {

@@ -1,5 +1,6 @@
 /** Right calls of data sets, training, recipes, files and studies. */
 import * as lib from "../../../mod.ts";
+import { startingCounters } from "../../../lib/checkpoint/state.ts";
 import { also, calling, loosely, making, type Parts, refusing, type Row, whole } from "./walk.ts";
 
 const { data, nn, optim, recipe, study } = lib;
@@ -33,24 +34,6 @@ const trainerOf = (parts: Parts): lib.Trainer =>
 
 const tensors = (): Map<string, lib.SafeTensor> =>
   new Map([["a", { dtype: "F32", shape: [1], data: new Float32Array(1) }]]);
-const counters = {
-  epoch: 0,
-  batch: 0,
-  step: 0,
-  epochs: 0,
-  firstEpoch: 0,
-  optimizerSteps: 0,
-  lossSum: 0,
-  correct: 0,
-  seen: 0,
-  trainSeconds: 0,
-  epochSeconds: 0,
-  trainLoss: null,
-  trainTop1: null,
-  images: 0,
-  sampler: null,
-  plan: null,
-};
 const missing = ({ folder }: Parts): string => `${folder}/none-${crypto.randomUUID()}`;
 const small = (): lib.recipe.Recipe => whole(recipe.preset("mnist"));
 
@@ -66,7 +49,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   "Trainer.on": (parts) => [calling(trainerOf(parts), "on"), "epochEnd", () => {}],
   "Trainer.state": alone,
   "Trainer.load": refusing(
-    (parts) => [calling(trainerOf(parts), "load"), { tensors: tensors(), counters: whole({ ...counters }) }],
+    (parts) => [calling(trainerOf(parts), "load"), { tensors: tensors(), counters: whole({ ...startingCounters }) }],
   ),
   "Trainer.fit": (parts) => [calling(trainerOf(parts), "fit"), batchesOf(parts), {
     epochs: 1,
@@ -101,7 +84,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   readSafetensors: refusing((parts) => [lib.readSafetensors, missing(parts)]),
   saveWeights: (parts) => [lib.saveWeights, modelOf(parts), `${parts.folder}/weights.safetensors`],
   saveCheckpoint: loosely((parts) => [lib.saveCheckpoint, `${parts.folder}/state.safetensors`, {
-    state: { tensors: tensors(), counters: whole({ ...counters }) },
+    state: { tensors: tensors(), counters: whole({ ...startingCounters }) },
     config: whole({}),
   }]),
   writeSafetensors: loosely((

@@ -4,8 +4,8 @@
  */
 import { InternalError, LibtrainError } from "../../../lib/ffi/errors.ts";
 import { injectPanic } from "../../../lib/ffi/native.ts";
-import { capture, crossEntropy, Device, models, optim, type Tensor, tensor } from "../../../mod.ts";
 import { emulator } from "../../../tests/emulated/emulator.ts";
+import { smallRun } from "../../../tests/emulated/small_run.ts";
 import { Random } from "../random.ts";
 
 /** What came of it. */
@@ -21,31 +21,10 @@ export interface EmulatedAnswer {
 const [count = "10", seed = "0", part = "run"] = Deno.args;
 const rng = new Random(Number(seed));
 
-/** Device, weights, an eager step, a recorded one, replayed ones, values back. */
-async function training(): Promise<number> {
-  using device = new Device("cuda");
-  using model = models.mnistNet({ seed: 0, device });
-  using optimizer = optim.ranger().bind(model);
-  using step = capture((images: Tensor, labels: Tensor) => {
-    const loss = crossEntropy(model.forward(images), labels);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  });
-  let last = NaN;
-  for (let i = 0; i < 4; i++) {
-    using images = tensor(new Float32Array(4 * 28 * 28).fill(0.1 * i), [4, 28, 28, 1], { device });
-    using labels = tensor([1, 2, 3, 4], undefined, { dtype: "i32", device });
-    using loss = step(images, labels);
-    last = await loss.item();
-  }
-  return last;
-}
-
 emulator.seed(1);
-const wanted = await training();
+const wanted = await smallRun();
 emulator.reset();
-if (await training() !== wanted) throw new Error("Two trainings without a failure differ");
+if (await smallRun() !== wanted) throw new Error("Two trainings without a failure differ");
 const calls = emulator.calls();
 emulator.reset();
 
@@ -59,7 +38,7 @@ for (const at of chosen) {
   if (part === "panic") injectPanic(at);
   else emulator.failCall(at);
   try {
-    const result = await training();
+    const result = await smallRun();
     if (result !== wanted) lost.push(`call ${at} of ${calls}: another result, and nothing was said`);
   } catch (error) {
     told++;
@@ -69,7 +48,7 @@ for (const at of chosen) {
   emulator.reset();
   injectPanic(0);
 }
-if (await training() !== wanted) lost.push("afterwards the training gives another result");
+if (await smallRun() !== wanted) lost.push("afterwards the training gives another result");
 const answer: EmulatedAnswer = { tried: chosen.length, calls, told, lost: lost.slice(0, 20) };
 console.log(JSON.stringify(answer));
 Deno.exit(0);
