@@ -96,6 +96,36 @@ impl Element for Bf16 {
     }
 }
 
+/// What tensors hold that kernels of the CPU compute in f32: read as f32, and rounded once as it is written.
+///
+/// Kernels are generic over it and convert inside their loops, so that 16 bits a number go through memory for bf16.
+pub trait Stored: Element {
+    fn widen(self) -> f32;
+    fn round(value: f32) -> Self;
+}
+
+impl Stored for f32 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+    #[inline(always)]
+    fn round(value: f32) -> f32 {
+        value
+    }
+}
+
+impl Stored for Bf16 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        Bf16::widen(self)
+    }
+    #[inline(always)]
+    fn round(value: f32) -> Bf16 {
+        Bf16::round(value)
+    }
+}
+
 /// The arithmetic that reference kernels are written in.
 pub trait Float:
     Element

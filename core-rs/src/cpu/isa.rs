@@ -103,7 +103,8 @@ impl Arch for Avx512 {
 
 /// Compiles one function body for every [`Isa`] and dispatches on a leading `isa` argument.
 ///
-/// The body is generic over the named [`Arch`]. Plain loops in it, and `#[inline(always)]`
+/// The body is generic over the named [`Arch`], and over further types with one bound each, such as the
+/// [`Stored`](crate::dtype::Stored) dtype of what it reads. Plain loops in it, and `#[inline(always)]`
 /// functions it calls, are auto-vectorised with the instructions of each set. Arguments are
 /// plain `name: Type` pairs (slices, references, scalars); a return type is optional.
 /// Panics if the processor lacks the asked-for set.
@@ -128,37 +129,39 @@ impl Arch for Avx512 {
 macro_rules! multiversion {
     (
         $(#[$meta:meta])*
-        $vis:vis fn $name:ident<$arch:ident>($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block
+        $vis:vis fn $name:ident<$arch:ident $(, $param:ident: $bound:path)*>(
+            $($arg:ident: $ty:ty),* $(,)?
+        ) $(-> $ret:ty)? $body:block
     ) => {
         $(#[$meta])*
         #[allow(clippy::too_many_arguments)]
-        $vis fn $name(isa: $crate::cpu::isa::Isa, $($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name<$($param: $bound),*>(isa: $crate::cpu::isa::Isa, $($arg: $ty),*) $(-> $ret)? {
             // A body without products does not use `madd`.
             #[allow(clippy::extra_unused_type_parameters)]
             #[inline(always)]
-            fn body<$arch: $crate::cpu::isa::Arch>($($arg: $ty),*) $(-> $ret)? $body
+            fn body<$arch: $crate::cpu::isa::Arch $(, $param: $bound)*>($($arg: $ty),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
-            fn avx2($($arg: $ty),*) $(-> $ret)? {
-                body::<$crate::cpu::isa::Avx2>($($arg),*)
+            fn avx2<$($param: $bound),*>($($arg: $ty),*) $(-> $ret)? {
+                body::<$crate::cpu::isa::Avx2 $(, $param)*>($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-            fn avx512($($arg: $ty),*) $(-> $ret)? {
-                body::<$crate::cpu::isa::Avx512>($($arg),*)
+            fn avx512<$($param: $bound),*>($($arg: $ty),*) $(-> $ret)? {
+                body::<$crate::cpu::isa::Avx512 $(, $param)*>($($arg),*)
             }
 
             isa.assert_supported();
             match isa {
                 // SAFETY: the assertion above found these features on this processor.
                 #[cfg(target_arch = "x86_64")]
-                $crate::cpu::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
+                $crate::cpu::isa::Isa::Avx2 => unsafe { avx2::<$($param),*>($($arg),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                $crate::cpu::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
-                _ => body::<$crate::cpu::isa::Portable>($($arg),*),
+                $crate::cpu::isa::Isa::Avx512 => unsafe { avx512::<$($param),*>($($arg),*) },
+                _ => body::<$crate::cpu::isa::Portable $(, $param)*>($($arg),*),
             }
         }
     };
@@ -167,10 +170,28 @@ macro_rules! multiversion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dtype::{Bf16, Stored};
 
     multiversion! {
         fn dot<A>(x: &[f32], y: &[f32], start: f32) -> f32 {
             x.iter().zip(y).fold(start, |sum, (&x, &y)| A::madd(x, y, sum))
+        }
+    }
+
+    multiversion! {
+        /// Doubles what is stored.
+        fn double<A, S: Stored>(x: &mut [S]) {
+            x.iter_mut().for_each(|x| *x = S::round(A::madd(x.widen(), 2.0, 0.0)));
+        }
+    }
+
+    #[test]
+    fn a_body_may_have_types_of_its_own() {
+        for isa in Isa::available() {
+            let (mut wide, mut narrow) = ([1.5f32, -2.0], [Bf16::round(1.5), Bf16::round(-2.0)]);
+            double(isa, &mut wide);
+            double(isa, &mut narrow);
+            assert_eq!((wide, narrow.map(Bf16::widen)), ([3.0, -4.0], [3.0, -4.0]));
         }
     }
 

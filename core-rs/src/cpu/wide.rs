@@ -14,7 +14,7 @@ const CHUNK: usize = 32 * 1024;
 
 /// Runs a record whose tensors are in host memory; after an error no bf16 tensor is written.
 pub fn run(record: &Record, context: &CpuContext) -> Result<()> {
-    if record.kernel.moves_bf16() || record.narrow().next().is_none() {
+    if record.kernel.takes_bf16() || record.narrow().next().is_none() {
         return record.kernel.run_cpu(&Io::new(record), context);
     }
     let inputs = record.inputs.len();
@@ -75,7 +75,7 @@ mod tests {
             "test"
         }
 
-        fn moves_bf16(&self) -> bool {
+        fn takes_bf16(&self) -> bool {
             false
         }
 

@@ -63,8 +63,8 @@ pub trait Op: Sized + Send + Sync + 'static {
     /// The op's CUDA side; a call on a CUDA queue is refused where there is none.
     const CUDA: Option<CudaKernel<Self>> = None;
 
-    /// Whether [`Op::cpu`] takes bf16 as it is, since it only moves elements; else it is given f32 in its place.
-    const MOVES_BF16: bool = false;
+    /// Whether [`Op::cpu`] takes bf16 as it is stored; else it is given f32 copies of whole tensors in its place.
+    const TAKES_BF16: bool = false;
 
     /// Reads the parameters in the order of the op table.
     fn parse(params: &mut Params) -> Result<Self>;
@@ -84,7 +84,7 @@ pub trait Op: Sized + Send + Sync + 'static {
 /// An op as records hold it.
 pub trait Kernel: Send + Sync {
     fn name(&self) -> &'static str;
-    fn moves_bf16(&self) -> bool;
+    fn takes_bf16(&self) -> bool;
     fn run_cpu(&self, io: &Io, context: &CpuContext) -> Result<()>;
     fn run_cuda(&self, io: &CudaIo, context: &CudaContext) -> Result<()>;
 }
@@ -100,8 +100,8 @@ impl<T: Op> Kernel for Named<T> {
         self.name
     }
 
-    fn moves_bf16(&self) -> bool {
-        T::MOVES_BF16
+    fn takes_bf16(&self) -> bool {
+        T::TAKES_BF16
     }
 
     fn run_cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::ThreadPool;
+use crate::dtype::{Bf16, Dtype, Stored};
 
 /// Deterministic values in [-1, 1).
 pub fn noise(len: usize) -> Vec<f32> {
@@ -13,18 +14,30 @@ pub fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
-/// Compares `run` with `want` on every instruction set, with one thread and with two.
-pub fn check(want: &[f64], run: impl Fn(Isa, &ThreadPool, &mut [f32])) {
+/// The values as bf16 holds them.
+pub fn narrow(x: &[f32]) -> Vec<Bf16> {
+    x.iter().map(|&x| Bf16::round(x)).collect()
+}
+
+/// The values that bf16 makes of these, in f64: what a definition is given beside a kernel that reads bf16.
+pub fn narrow_then_wide(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&x| f64::from(Bf16::round(x).widen())).collect()
+}
+
+/// Compares `run` with `want` on every instruction set, with one thread and with two: in f32 nearly exactly, in bf16
+/// within the rounding of what is written.
+pub fn check<S: Stored>(want: &[f64], run: impl Fn(Isa, &ThreadPool, &mut [S])) {
+    let step = if S::DTYPE == Dtype::Bf16 { 1.0 / 256.0 } else { 0.0 };
     for isa in Isa::available() {
         let results = [1, 2].map(|threads| {
-            let mut got = vec![f32::NAN; want.len()];
+            let mut got = vec![S::round(f32::NAN); want.len()];
             run(isa, &ThreadPool::new(threads), &mut got);
-            got
+            got.iter().map(|got| got.widen()).collect::<Vec<_>>()
         });
         assert_eq!(results[0], results[1], "threads matter: {isa:?}");
         for (i, (&got, want)) in results[0].iter().zip(want).enumerate() {
             assert!(
-                (f64::from(got) - want).abs() < 2e-6 * (1.0 + want.abs()),
+                (f64::from(got) - want).abs() < 2e-6 * (1.0 + want.abs()) + step * want.abs(),
                 "{isa:?} at {i}: {got}, expected {want}"
             );
         }

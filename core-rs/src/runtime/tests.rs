@@ -30,7 +30,7 @@ impl Kernel for Act {
         "test"
     }
 
-    fn moves_bf16(&self) -> bool {
+    fn takes_bf16(&self) -> bool {
         true
     }
 

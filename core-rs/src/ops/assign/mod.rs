@@ -16,7 +16,7 @@ pub struct Assign;
 
 impl Op for Assign {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const MOVES_BF16: bool = true;
+    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Assign)

@@ -21,7 +21,7 @@ pub struct BroadcastTo {
 
 impl Op for BroadcastTo {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const MOVES_BF16: bool = true;
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(BroadcastTo { shape: params.rest_shape("shape")? })

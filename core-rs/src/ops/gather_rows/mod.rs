@@ -22,7 +22,7 @@ pub struct GatherRows;
 
 impl Op for GatherRows {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const MOVES_BF16: bool = true;
+    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(GatherRows)

@@ -25,7 +25,7 @@ pub struct Pad {
 
 impl Op for Pad {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const MOVES_BF16: bool = true;
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let value = params.f64("value")?;

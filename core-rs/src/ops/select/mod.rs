@@ -23,7 +23,7 @@ pub struct Select;
 
 impl Op for Select {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const MOVES_BF16: bool = true;
+    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Select)
