@@ -116,7 +116,7 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
     parameters: [...model.namedParameters().values()].reduce((sum, parameter) => sum + parameter.size, 0),
     threads: device.stats().chunksByThread.length,
     cpu: deviceInfo().cpu.model,
-    isa: Deno.env.get("LIBTRAIN_ISA") ?? deviceInfo().cpu.available.at(-1) ?? "portable",
+    isa: deviceInfo().cpu.isa,
   };
 }
 

@@ -102,6 +102,12 @@ impl Element for Bf16 {
 pub trait Stored: Element {
     fn widen(self) -> f32;
     fn round(value: f32) -> Self;
+    /// The values themselves, where they are f32.
+    fn as_wide(values: &[Self]) -> Option<&[f32]>;
+    /// The same to write to.
+    fn as_wide_mut(values: &mut [Self]) -> Option<&mut [f32]>;
+    /// The values themselves, where they are bf16.
+    fn as_narrow(values: &[Self]) -> Option<&[Bf16]>;
 }
 
 impl Stored for f32 {
@@ -113,6 +119,15 @@ impl Stored for f32 {
     fn round(value: f32) -> f32 {
         value
     }
+    fn as_wide(values: &[f32]) -> Option<&[f32]> {
+        Some(values)
+    }
+    fn as_wide_mut(values: &mut [f32]) -> Option<&mut [f32]> {
+        Some(values)
+    }
+    fn as_narrow(_values: &[f32]) -> Option<&[Bf16]> {
+        None
+    }
 }
 
 impl Stored for Bf16 {
@@ -123,6 +138,15 @@ impl Stored for Bf16 {
     #[inline(always)]
     fn round(value: f32) -> Bf16 {
         Bf16::round(value)
+    }
+    fn as_wide(_values: &[Bf16]) -> Option<&[f32]> {
+        None
+    }
+    fn as_wide_mut(_values: &mut [Bf16]) -> Option<&mut [f32]> {
+        None
+    }
+    fn as_narrow(values: &[Bf16]) -> Option<&[Bf16]> {
+        Some(values)
     }
 }
 

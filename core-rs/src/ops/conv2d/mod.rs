@@ -8,7 +8,9 @@ mod reference;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::conv::{self, ConvShape};
-use crate::dtype::Dtype;
+use crate::cpu::isa::Isa;
+use crate::cpu::pool::ThreadPool;
+use crate::dtype::{Bf16, Dtype, Stored};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
@@ -83,6 +85,16 @@ fn four(meta: Meta) -> [usize; 4] {
     meta.shape.dims().try_into().expect("the rank was checked")
 }
 
+/// Runs one of the three passes, all of which have two operands and one result.
+fn run<S: Stored>(
+    pass: fn(Isa, &ThreadPool, &ConvShape, &[S], &[S], &mut [S]),
+    sizes: &ConvShape,
+    io: &Io,
+    context: &CpuContext,
+) {
+    pass(context.isa, &context.pool, sizes, io.input(0), io.input(1), io.output(0));
+}
+
 const IMAGE: &str = "[n, h, w, c]";
 const WEIGHT: &str = "[out, kh, kw, c / groups]";
 
@@ -99,6 +111,7 @@ impl Conv2d {
 
 impl Op for Conv2d {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Conv2d { window: Window::parse(params)? })
@@ -116,7 +129,8 @@ impl Op for Conv2d {
         let sizes = self.sizes("conv2d", io.meta(0), io.meta(1))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => conv::conv2d_forward(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0)),
+            Dtype::Bf16 => run::<Bf16>(conv::conv2d_forward, &sizes, io, context),
+            _ => run::<f32>(conv::conv2d_forward, &sizes, io, context),
         }
         Ok(())
     }
@@ -140,6 +154,7 @@ impl Conv2dBackwardInput {
 
 impl Op for Conv2dBackwardInput {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward_input);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (height, width) = (params.u32("height")?, params.u32("width")?);
@@ -158,9 +173,8 @@ impl Op for Conv2dBackwardInput {
         let sizes = self.sizes("conv2d_backward_input", io.meta(0), io.meta(1))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward_input::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => {
-                conv::conv2d_backward_input(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0))
-            }
+            Dtype::Bf16 => run::<Bf16>(conv::conv2d_backward_input, &sizes, io, context),
+            _ => run::<f32>(conv::conv2d_backward_input, &sizes, io, context),
         }
         Ok(())
     }
@@ -188,6 +202,7 @@ impl Conv2dBackwardWeight {
 
 impl Op for Conv2dBackwardWeight {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward_weight);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (kernel_h, kernel_w) = (params.u32("kernelH")?, params.u32("kernelW")?);
@@ -207,9 +222,8 @@ impl Op for Conv2dBackwardWeight {
         let sizes = self.sizes("conv2d_backward_weight", io.meta(0), io.meta(1))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward_weight::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => {
-                conv::conv2d_backward_weight(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0))
-            }
+            Dtype::Bf16 => run::<Bf16>(conv::conv2d_backward_weight, &sizes, io, context),
+            _ => run::<f32>(conv::conv2d_backward_weight, &sizes, io, context),
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{MatmulShape, Meta, Shape};
@@ -59,6 +59,7 @@ fn matrices(shape: Shape) -> (usize, usize, usize) {
 
 impl Op for Matmul {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::run);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Matmul { transpose_a: params.bool("transposeA")?, transpose_b: params.bool("transposeB")? })
@@ -88,7 +89,10 @@ impl Op for Matmul {
         let sizes = self.sizes("matmul", io.meta(0).shape, io.meta(1).shape)?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::run::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => cpu::run(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0)),
+            Dtype::Bf16 => {
+                cpu::run::<Bf16>(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0));
+            }
+            _ => cpu::run::<f32>(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0)),
         }
         Ok(())
     }
