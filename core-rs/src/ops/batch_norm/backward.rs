@@ -4,13 +4,13 @@
 //! else a dear activation's is kept in dx meanwhile, and a cheap one's is computed again.
 
 use super::Settings;
-use super::curve::{Curve, for_each_curve};
 use super::reference::Backward;
 use super::rows::{Coefficients, Rows, fold, rstd};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Arch;
 use crate::cpu::pool::SliceParts;
 use crate::ops::activation::Activation;
+use crate::ops::activation::curve::{Curve, for_each_curve};
 use std::ops::Range;
 
 /// What is read; `residual` is empty where there is none.

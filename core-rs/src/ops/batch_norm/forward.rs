@@ -1,10 +1,10 @@
 //! Normalisation, residual and activation in one pass.
 
 use super::Settings;
-use super::curve::{Curve, for_each_curve};
 use super::rows::{Coefficients, Rows};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Arch;
+use crate::ops::activation::curve::{Curve, for_each_curve};
 
 /// `vectors`: weight, bias, mean, variance.
 pub(super) fn forward(

@@ -8,7 +8,6 @@
 
 mod backward;
 mod cuda;
-mod curve;
 mod forward;
 mod reference;
 pub(in crate::ops) mod rows;
