@@ -194,11 +194,22 @@ pub fn gelu_grad<A: Arch>(x: f32) -> f32 {
     A::madd(bounded, density, cdf)
 }
 
-/// `e^min(x, 20)`: above 20 both Mish and its derivative have settled in f32, and the
-/// square of this stays finite.
+/// Above this Mish is x, and its derivative 1, in f32; the square of `e^20` stays finite.
+const MISH_SETTLED: f32 = 20.0;
+/// Below this Mish and its derivative are within 2e-36 of 0, which they are taken for.
+const MISH_VANISHED: f32 = -87.0;
+
+/// `e^x` within 2 ulp for `-87 <= x <= 88`, in 13 instructions to the 20 of [`exp`]; elsewhere, and for NaN, anything.
 #[inline(always)]
-fn mish_exp<A: Arch>(x: f32) -> f32 {
-    exp::<A>(at_most(x, 20.0))
+fn exp_within<A: Arch>(x: f32) -> f32 {
+    let shifted = A::madd(x, std::f32::consts::LOG2_E, ROUND_MAGIC);
+    let n = shifted - ROUND_MAGIC;
+    let r = A::madd(n, -0.693_359_4, x);
+    let r = A::madd(n, 2.121_944_4e-4, r);
+    // Minimax for |r| <= ln 2 / 2, relative error 2e-9.
+    let p = poly::<A, 7>(r, [1.384_360_7e-3, 8.374_196e-3, 4.166_800_5e-2, 1.666_643e-1, 4.999_999_4e-1, 1.0, 1.0]);
+    // n, in the low bits of what was shifted, goes to the exponent.
+    f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
 /// Mish, `x * tanh(ln(1 + e^x))`, with one exponential and one division.
@@ -206,20 +217,22 @@ fn mish_exp<A: Arch>(x: f32) -> f32 {
 /// With `e = e^x` and `w = e^2 + 2e`, the hyperbolic tangent is `w / (w + 2)`.
 #[inline(always)]
 pub fn mish<A: Arch>(x: f32) -> f32 {
-    let e = mish_exp::<A>(x);
+    let e = exp_within::<A>(at_most(x, MISH_SETTLED));
     let w = A::madd(e, e, 2.0 * e);
-    at_least(x, -104.0) * (w / (w + 2.0))
+    let y = x * (w / (w + 2.0));
+    if x < MISH_VANISHED { 0.0 } else { y }
 }
 
 /// Derivative of [`mish`] at `x`: `(w + 4 x e (1 + e) / (w + 2)) / (w + 2)`.
 #[inline(always)]
 pub fn mish_grad<A: Arch>(x: f32) -> f32 {
-    let e = mish_exp::<A>(x);
+    let bounded = at_most(x, MISH_SETTLED);
+    let e = exp_within::<A>(bounded);
     let w = A::madd(e, e, 2.0 * e);
     let r = 1.0 / (w + 2.0);
-    let bounded = at_least(at_most(x, 20.0), -104.0);
     let slope = 4.0 * bounded * A::madd(e, e, e);
-    r * A::madd(slope, r, w)
+    let y = r * A::madd(slope, r, w);
+    if x < MISH_VANISHED { 0.0 } else { y }
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! Normalisation, residual and activation in one pass.
 
 use super::Settings;
-use super::curve::{Curve, for_each_curve};
 use super::rows::{Coefficients, Rows};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Arch;
+use crate::dtype::Stored;
+use crate::ops::activation::curve::{Curve, for_each_curve};
 
 /// `vectors`: weight, bias, mean, variance.
-pub(super) fn forward(
+pub(super) fn forward<S: Stored>(
     context: &CpuContext,
     settings: Settings,
-    x: &[f32],
+    x: &[S],
     vectors: [&[f32]; 4],
-    residual: Option<&[f32]>,
-    y: &mut [f32],
+    residual: Option<&[S]>,
+    y: &mut [S],
 ) {
     let [weight, bias, mean, variance] = vectors;
     if mean.is_empty() {
@@ -27,24 +28,24 @@ pub(super) fn forward(
     });
 }
 
-for_each_curve!(fn normalise = normalise_rows(x: &[f32], residual: &[f32], k: &Coefficients, y: &mut [f32]));
+for_each_curve!(fn normalise<S: Stored> = normalise_rows(x: &[S], residual: &[S], k: &Coefficients, y: &mut [S]));
 
 /// `residual` is empty where there is none.
 #[inline(always)]
-fn normalise_rows<A: Arch, F: Curve>(x: &[f32], residual: &[f32], k: &Coefficients, y: &mut [f32]) {
+fn normalise_rows<A: Arch, F: Curve, S: Stored>(x: &[S], residual: &[S], k: &Coefficients, y: &mut [S]) {
     let width = k.mean.len();
     let mut residuals = residual.chunks(width);
     for (x, y) in x.chunks(width).zip(y.chunks_mut(width)) {
         let k = k.mean.iter().zip(&k.scale).zip(&k.bias);
         match residuals.next() {
             None => {
-                for ((y, &x), ((&mean, &scale), &bias)) in y.iter_mut().zip(x).zip(k) {
-                    *y = F::value::<A>(A::madd(x - mean, scale, bias));
+                for ((y, x), ((&mean, &scale), &bias)) in y.iter_mut().zip(x).zip(k) {
+                    *y = S::round(F::value::<A>(A::madd(x.widen() - mean, scale, bias)));
                 }
             }
             Some(residual) => {
-                for (((y, &x), &residual), ((&mean, &scale), &bias)) in y.iter_mut().zip(x).zip(residual).zip(k) {
-                    *y = F::value::<A>(A::madd(x - mean, scale, bias) + residual);
+                for (((y, x), residual), ((&mean, &scale), &bias)) in y.iter_mut().zip(x).zip(residual).zip(k) {
+                    *y = S::round(F::value::<A>(A::madd(x.widen() - mean, scale, bias) + residual.widen()));
                 }
             }
         }

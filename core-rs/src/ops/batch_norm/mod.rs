@@ -8,7 +8,6 @@
 
 mod backward;
 mod cuda;
-mod curve;
 mod forward;
 mod reference;
 pub(in crate::ops) mod rows;
@@ -20,7 +19,7 @@ mod tests;
 use super::activation::Activation;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::{Dtype, Float};
+use crate::dtype::{Bf16, Dtype, Element, Float, Stored};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
@@ -93,7 +92,7 @@ fn gradients(inputs: &Inputs) -> Result<Vec<Meta>> {
 
 /// Runs a backward op; `batch` says that the statistics are those of x itself.
 fn run_backward(settings: Settings, batch: bool, io: &Io, context: &CpuContext) {
-    fn operands<'a, T: Float>(io: &Io<'a>) -> reference::Backward<'a, T> {
+    fn operands<'a, T: Element, V: Element>(io: &Io<'a>) -> reference::Backward<'a, T, V> {
         reference::Backward {
             dy: io.input(0),
             x: io.input(1),
@@ -109,8 +108,9 @@ fn run_backward(settings: Settings, batch: bool, io: &Io, context: &CpuContext) 
         }
     }
     match io.meta(1).dtype {
-        Dtype::F64 => reference::backward(settings, batch, operands::<f64>(io)),
-        _ => backward::backward(context, settings, batch, operands(io)),
+        Dtype::F64 => reference::backward(settings, batch, operands::<f64, f64>(io)),
+        Dtype::Bf16 => backward::backward(context, settings, batch, operands::<Bf16, f32>(io)),
+        _ => backward::backward(context, settings, batch, operands::<f32, f32>(io)),
     }
 }
 
@@ -119,6 +119,7 @@ pub struct BatchNorm(Settings);
 
 impl Op for BatchNorm {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNorm)
@@ -132,21 +133,20 @@ impl Op for BatchNorm {
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
-        if io.meta(0).dtype == Dtype::F64 {
-            let (x, mean, variance) = (io.input::<f64>(0), io.output(1), io.output(2));
-            reference::statistics(x, mean, variance);
-            reference::forward(self.0, x, [io.input(1), io.input(2), mean, variance], io.optional(3), io.output(0));
-        } else {
-            let (x, mean, variance) = (io.input::<f32>(0), io.output(1), io.output(2));
+        fn run<S: Stored>(settings: Settings, io: &Io, context: &CpuContext) {
+            let (x, mean, variance) = (io.input::<S>(0), io.output(1), io.output(2));
             statistics::statistics(context, x, mean, variance);
-            forward::forward(
-                context,
-                self.0,
-                x,
-                [io.input(1), io.input(2), mean, variance],
-                io.optional(3),
-                io.output(0),
-            );
+            let vectors = [io.input(1), io.input(2), mean, variance];
+            forward::forward(context, settings, x, vectors, io.optional(3), io.output(0));
+        }
+        match io.meta(0).dtype {
+            Dtype::F64 => {
+                let (x, mean, variance) = (io.input::<f64>(0), io.output(1), io.output(2));
+                reference::statistics(x, mean, variance);
+                reference::forward(self.0, x, [io.input(1), io.input(2), mean, variance], io.optional(3), io.output(0));
+            }
+            Dtype::Bf16 => run::<Bf16>(self.0, io, context),
+            _ => run::<f32>(self.0, io, context),
         }
         Ok(())
     }
@@ -157,6 +157,7 @@ pub struct BatchNormBackward(Settings);
 
 impl Op for BatchNormBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormBackward)
@@ -179,6 +180,7 @@ pub struct BatchNormEval(Settings);
 
 impl Op for BatchNormEval {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::eval);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormEval)
@@ -196,7 +198,10 @@ impl Op for BatchNormEval {
             Dtype::F64 => {
                 reference::forward::<f64>(self.0, io.input(0), vectors(io), io.optional(5), io.output(0));
             }
-            _ => forward::forward(context, self.0, io.input(0), vectors(io), io.optional(5), io.output(0)),
+            Dtype::Bf16 => {
+                forward::forward::<Bf16>(context, self.0, io.input(0), vectors(io), io.optional(5), io.output(0));
+            }
+            _ => forward::forward::<f32>(context, self.0, io.input(0), vectors(io), io.optional(5), io.output(0)),
         }
         Ok(())
     }
@@ -207,6 +212,7 @@ pub struct BatchNormEvalBackward(Settings);
 
 impl Op for BatchNormEvalBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::eval_backward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormEvalBackward)

@@ -3,18 +3,18 @@
 use super::Settings;
 use crate::dtype::Float;
 
-/// The operands of both backward ops; `dresidual` is there when `residual` is.
-pub(super) struct Backward<'a, T> {
+/// The operands of both backward ops, whose vectors may be of a wider dtype; `dresidual` is there when `residual` is.
+pub(super) struct Backward<'a, T, V = T> {
     pub dy: &'a [T],
     pub x: &'a [T],
-    pub weight: &'a [T],
-    pub bias: &'a [T],
-    pub mean: &'a [T],
-    pub variance: &'a [T],
+    pub weight: &'a [V],
+    pub bias: &'a [V],
+    pub mean: &'a [V],
+    pub variance: &'a [V],
     pub residual: Option<&'a [T]>,
     pub dx: &'a mut [T],
-    pub dweight: &'a mut [T],
-    pub dbias: &'a mut [T],
+    pub dweight: &'a mut [V],
+    pub dbias: &'a mut [V],
     pub dresidual: Option<&'a mut [T]>,
 }
 

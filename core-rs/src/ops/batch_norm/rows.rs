@@ -74,7 +74,7 @@ impl Rows {
     /// Runs `f(elements, part of y)` over y in whole wide rows.
     ///
     /// Last chunks come first: the pass before went through x from its start, so its end is still in the cache.
-    pub fn for_each_chunk(&self, pool: &ThreadPool, y: &mut [f32], f: impl Fn(Range<usize>, &mut [f32]) + Sync) {
+    pub fn for_each_chunk<T: Send>(&self, pool: &ThreadPool, y: &mut [T], f: impl Fn(Range<usize>, &mut [T]) + Sync) {
         let chunk = CHUNK.next_multiple_of(self.width);
         let (chunks, parts) = (split(self.len, chunk), SliceParts::new(y));
         pool.run(chunks, &|i| {
@@ -101,6 +101,12 @@ impl Coefficients {
             scale: rows.widen(|c| (weight[c] as f64 * rstd(variance[c], eps)) as f32),
             bias: rows.widen(|c| bias[c]),
         }
+    }
+
+    /// mean, scale and bias of the first `n` elements of a row.
+    #[inline(always)]
+    pub fn first(&self, n: usize) -> [&[f32]; 3] {
+        [&self.mean[..n], &self.scale[..n], &self.bias[..n]]
     }
 }
 

@@ -7,8 +7,9 @@
 use super::rows::{Rows, fold};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Arch;
+use crate::dtype::Stored;
 
-pub(super) fn statistics(context: &CpuContext, x: &[f32], mean: &mut [f32], variance: &mut [f32]) {
+pub(super) fn statistics<S: Stored>(context: &CpuContext, x: &[S], mean: &mut [f32], variance: &mut [f32]) {
     let c = mean.len();
     if c == 0 {
         return;
@@ -23,7 +24,7 @@ pub(super) fn statistics(context: &CpuContext, x: &[f32], mean: &mut [f32], vari
     for channel in 0..c {
         let (first, second) = (sums[channel] / count, sums[c + channel] / count);
         let squares = second - first * first;
-        mean[channel] = (origin[channel] as f64 + first) as f32;
+        mean[channel] = (origin[channel].to_f64() + first) as f32;
         // Rounding can leave a constant channel just below 0; NaN passes.
         variance[channel] = if squares < 0.0 { 0.0 } else { squares as f32 };
     }
@@ -31,7 +32,9 @@ pub(super) fn statistics(context: &CpuContext, x: &[f32], mean: &mut [f32], vari
 
 multiversion! {
     /// Adds the sums of x - origin to `first` and those of its square to `second`.
-    pub(in crate::ops) fn add_sums<A>(x: &[f32], origin: &[f32], width: usize, block: usize, first: &mut [f64], second: &mut [f64]) {
+    pub(in crate::ops) fn add_sums<A, S: Stored>(
+        x: &[S], origin: &[S], width: usize, block: usize, first: &mut [f64], second: &mut [f64],
+    ) {
         let c = origin.len();
         let (mut lanes, mut channel) = (vec![0.0f32; 3 * width], vec![0.0f64; 2 * c]);
         let (centre, lanes) = lanes.split_at_mut(width);
@@ -48,14 +51,14 @@ multiversion! {
             }
             linear.fill(0.0);
             square.fill(0.0);
-            add_deviations::<A>(block, centre, linear, square);
+            add_deviations::<A, S>(block, centre, linear, square);
             sum.fill(0.0);
             squares.fill(0.0);
             fold(linear, sum);
             fold(square, squares);
             for j in 0..c {
                 // With x = centre + d: sum (x - o) = n m + sum d, sum (x - o)^2 = n m^2 + 2 m sum d + sum d^2.
-                let m = centre[j] as f64 - origin[j] as f64;
+                let m = centre[j] as f64 - origin[j].to_f64();
                 first[j] += count * m + sum[j];
                 second[j] += m * (count * m + 2.0 * sum[j]) + squares[j];
             }
@@ -65,34 +68,36 @@ multiversion! {
 
 /// Four wide rows of a block at once keeps the sums' traffic low; the rest goes one by one.
 #[inline(always)]
-fn four_rows(quad: &[f32], width: usize) -> [&[f32]; 4] {
+fn four_rows<S>(quad: &[S], width: usize) -> [&[S]; 4] {
     let (ab, cd) = quad.split_at(2 * width);
     let ((a, b), (c, d)) = (ab.split_at(width), cd.split_at(width));
     [a, b, c, d]
 }
 
 #[inline(always)]
-fn add_rows(x: &[f32], sums: &mut [f32]) {
+fn add_rows<S: Stored>(x: &[S], sums: &mut [f32]) {
     let width = sums.len();
     let quads = x.chunks_exact(4 * width);
     for row in quads.remainder().chunks(width) {
-        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.widen());
     }
     for quad in quads {
         let [a, b, c, d] = four_rows(quad, width);
         let rows = a.iter().zip(b).zip(c.iter().zip(d));
-        sums.iter_mut().zip(rows).for_each(|(sum, ((a, b), (c, d)))| *sum += (a + b) + (c + d));
+        for (sum, ((a, b), (c, d))) in sums.iter_mut().zip(rows) {
+            *sum += (a.widen() + b.widen()) + (c.widen() + d.widen());
+        }
     }
 }
 
 #[inline(always)]
-fn add_deviations<A: Arch>(x: &[f32], centre: &[f32], linear: &mut [f32], square: &mut [f32]) {
+fn add_deviations<A: Arch, S: Stored>(x: &[S], centre: &[f32], linear: &mut [f32], square: &mut [f32]) {
     let width = centre.len();
     let quads = x.chunks_exact(4 * width);
     for row in quads.remainder().chunks(width) {
         let sums = linear.iter_mut().zip(square.iter_mut());
-        for ((linear, square), (&x, &centre)) in sums.zip(row.iter().zip(centre)) {
-            let d = x - centre;
+        for ((linear, square), (x, &centre)) in sums.zip(row.iter().zip(centre)) {
+            let d = x.widen() - centre;
             *linear += d;
             *square = A::madd(d, d, *square);
         }
@@ -102,7 +107,7 @@ fn add_deviations<A: Arch>(x: &[f32], centre: &[f32], linear: &mut [f32], square
         let sums = linear.iter_mut().zip(square.iter_mut());
         let rows = a.iter().zip(b).zip(c.iter().zip(d));
         for ((linear, square), (((a, b), (c, d)), centre)) in sums.zip(rows.zip(centre)) {
-            let (a, b, c, d) = (a - centre, b - centre, c - centre, d - centre);
+            let [a, b, c, d] = [a, b, c, d].map(|x| x.widen() - centre);
             *linear += (a + b) + (c + d);
             *square += A::madd(a, a, b * b) + A::madd(c, c, d * d);
         }

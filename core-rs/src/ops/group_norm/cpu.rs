@@ -1,16 +1,17 @@
-//! Both directions in f32: by rows, or by samples of several positions.
+//! Both directions of f32 and bf16: by rows, or by samples of several positions.
 
 use super::{Sizes, images, rows};
 use crate::cpu::CpuContext;
+use crate::dtype::Stored;
 
 /// `vectors`: weight, bias; `statistics`: mean, rstd.
-pub(super) fn forward(
+pub(super) fn forward<S: Stored>(
     context: &CpuContext,
     s: &Sizes,
     eps: f64,
-    x: &[f32],
+    x: &[S],
     vectors: [Option<&[f32]>; 2],
-    y: &mut [f32],
+    y: &mut [S],
     statistics: [&mut [f32]; 2],
 ) {
     let [weight, bias] = vectors;
@@ -26,19 +27,21 @@ pub(super) fn forward(
     }
 }
 
-/// `inputs`: dy, x, mean, rstd; `gradients`: dx, dweight, dbias.
-pub(super) fn backward(
+/// `inputs`: dy, x; `statistics`: mean, rstd; `gradients`: dweight, dbias.
+pub(super) fn backward<S: Stored>(
     context: &CpuContext,
     s: &Sizes,
-    inputs: [&[f32]; 4],
+    inputs: [&[S]; 2],
+    statistics: [&[f32]; 2],
     weight: Option<&[f32]>,
-    gradients: [&mut [f32]; 3],
+    dx: &mut [S],
+    gradients: [&mut [f32]; 2],
 ) {
     let ones = if weight.is_some() { Vec::new() } else { vec![1.0; s.channels()] };
     let weight = weight.unwrap_or(&ones);
     if s.positions == 1 {
-        rows::backward(context, s, inputs, weight, gradients);
+        rows::backward(context, s, inputs, statistics, weight, dx, gradients);
     } else {
-        images::backward(context, s, inputs, weight, gradients);
+        images::backward(context, s, inputs, statistics, weight, dx, gradients);
     }
 }

@@ -6,6 +6,7 @@ use super::Sizes;
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{SliceParts, for_each_chunk_mut, split};
 use crate::cpu::scratch::Doubles;
+use crate::dtype::Stored;
 use crate::ops::batch_norm::rows::{Rows, fold};
 use crate::ops::batch_norm::statistics::add_sums;
 use std::ops::Range;
@@ -59,12 +60,12 @@ impl Plan {
     }
 
     /// Runs `write(sample, elements, part)` over the chunks of `out`.
-    fn write(
+    fn write<T: Send>(
         &self,
         context: &CpuContext,
         s: &Sizes,
-        out: &mut [f32],
-        write: impl Fn(usize, Range<usize>, &mut [f32]) + Sync,
+        out: &mut [T],
+        write: impl Fn(usize, Range<usize>, &mut [T]) + Sync,
     ) {
         let out = SliceParts::new(out);
         context.pool.run(s.n * self.chunks, &|i| {
@@ -76,13 +77,13 @@ impl Plan {
 }
 
 /// `vectors`: weight, bias, one value a channel; `statistics`: mean, rstd.
-pub(super) fn forward(
+pub(super) fn forward<S: Stored>(
     context: &CpuContext,
     s: &Sizes,
     eps: f64,
-    x: &[f32],
+    x: &[S],
     vectors: [&[f32]; 2],
-    y: &mut [f32],
+    y: &mut [S],
     statistics: [&mut [f32]; 2],
 ) {
     let (plan, c, [weight, bias], [mean, rstd]) = (Plan::new(s), s.channels(), vectors, statistics);
@@ -100,7 +101,7 @@ pub(super) fn forward(
         // Mean and sum of squares around it, of a channel.
         let channels = (first..first + s.size).map(|channel| {
             let shift = sums[channel] / positions;
-            (f64::from(origin[channel]) + shift, sums[c + channel] - sums[channel] * shift)
+            (origin[channel].to_f64() + shift, sums[c + channel] - sums[channel] * shift)
         });
         let exact = channels.clone().map(|(mean, _)| mean * positions).sum::<f64>() / count;
         let squares = channels.map(|(mean, squares)| squares + positions * (mean - exact).powi(2)).sum::<f64>() / count;
@@ -119,25 +120,27 @@ pub(super) fn forward(
 
 multiversion! {
     /// `y = (x - mean) scale + bias`, each over a wide row.
-    fn normalise<A>(x: &[f32], mean: &[f32], scale: &[f32], bias: &[f32], y: &mut [f32]) {
+    fn normalise<A, S: Stored>(x: &[S], mean: &[f32], scale: &[f32], bias: &[f32], y: &mut [S]) {
         let width = mean.len();
         for (x, y) in x.chunks(width).zip(y.chunks_mut(width)) {
-            for ((y, &x), ((&mean, &scale), &bias)) in y.iter_mut().zip(x).zip(mean.iter().zip(scale).zip(bias)) {
-                *y = A::madd(x - mean, scale, bias);
+            for ((y, x), ((&mean, &scale), &bias)) in y.iter_mut().zip(x).zip(mean.iter().zip(scale).zip(bias)) {
+                *y = S::round(A::madd(x.widen() - mean, scale, bias));
             }
         }
     }
 }
 
-/// `inputs`: dy, x, mean, rstd; `gradients`: dx, dweight, dbias.
-pub(super) fn backward(
+/// `inputs`: dy, x; `statistics`: mean, rstd; `gradients`: dweight, dbias.
+pub(super) fn backward<S: Stored>(
     context: &CpuContext,
     s: &Sizes,
-    inputs: [&[f32]; 4],
+    inputs: [&[S]; 2],
+    statistics: [&[f32]; 2],
     weight: &[f32],
-    gradients: [&mut [f32]; 3],
+    dx: &mut [S],
+    gradients: [&mut [f32]; 2],
 ) {
-    let ([dy, x, mean, rstd], [dx, dweight, dbias]) = (inputs, gradients);
+    let ([dy, x], [mean, rstd], [dweight, dbias]) = (inputs, statistics, gradients);
     let (plan, c) = (Plan::new(s), s.channels());
     let (rows, unit) = (&plan.rows, |n: usize, channel: usize| n * s.groups + channel / s.size);
     // Of dy (x - mean) and of dy.
@@ -174,7 +177,7 @@ pub(super) fn backward(
 
 multiversion! {
     /// Adds the sums of dy (x - mean) and of dy to the two halves of `sums`.
-    fn add_gradients<A>(dy: &[f32], x: &[f32], mean: &[f32], block: usize, sums: &mut [f64]) {
+    fn add_gradients<A, S: Stored>(dy: &[S], x: &[S], mean: &[f32], block: usize, sums: &mut [f64]) {
         let (width, half) = (mean.len(), sums.len() / 2);
         let mut lanes = vec![0.0f32; 2 * width];
         let (products, plain) = sums.split_at_mut(half);
@@ -183,8 +186,9 @@ multiversion! {
             let (product, linear) = lanes.split_at_mut(width);
             for (dy, x) in dy.chunks(width).zip(x.chunks(width)) {
                 let lanes = product.iter_mut().zip(linear.iter_mut());
-                for ((product, linear), ((&dy, &x), &mean)) in lanes.zip(dy.iter().zip(x).zip(mean)) {
-                    *product = A::madd(dy, x - mean, *product);
+                for ((product, linear), ((dy, x), &mean)) in lanes.zip(dy.iter().zip(x).zip(mean)) {
+                    let dy = dy.widen();
+                    *product = A::madd(dy, x.widen() - mean, *product);
                     *linear += dy;
                 }
             }
@@ -196,15 +200,15 @@ multiversion! {
 
 multiversion! {
     /// `dx = rstd (weight dy - plain - (x - mean) product)`; `k`: mean, rstd, weight, plain, product, each over a wide row.
-    fn write_dx<A>(dy: &[f32], x: &[f32], k: &[Vec<f32>; 5], dx: &mut [f32]) {
+    fn write_dx<A, S: Stored>(dy: &[S], x: &[S], k: &[Vec<f32>; 5], dx: &mut [S]) {
         let [mean, rstd, weight, plain, product] = k;
         let width = mean.len();
         for ((dy, x), dx) in dy.chunks(width).zip(x.chunks(width)).zip(dx.chunks_mut(width)) {
             let k = mean.iter().zip(rstd).zip(weight.iter().zip(plain).zip(product));
-            for ((dx, (&dy, &x)), ((&mean, &rstd), ((&weight, &plain), &product))) in
+            for ((dx, (dy, x)), ((&mean, &rstd), ((&weight, &plain), &product))) in
                 dx.iter_mut().zip(dy.iter().zip(x)).zip(k)
             {
-                *dx = rstd * (A::madd(mean - x, product, dy * weight) - plain);
+                *dx = S::round(rstd * (A::madd(mean - x.widen(), product, dy.widen() * weight) - plain));
             }
         }
     }

@@ -17,7 +17,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype, Stored};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
@@ -81,6 +81,7 @@ pub struct GroupNorm {
 
 impl Op for GroupNorm {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(GroupNorm { groups: params.at_least("groups", 1)?, eps: params.within("eps", 0.0, f64::MAX)? })
@@ -96,17 +97,18 @@ impl Op for GroupNorm {
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
+        fn run<S: Stored>(s: &Sizes, eps: f64, io: &Io, context: &CpuContext) {
+            let (vectors, statistics) = ([io.optional(1), io.optional(2)], [io.output(1), io.output(2)]);
+            cpu::forward::<S>(context, s, eps, io.input(0), vectors, io.output(0), statistics);
+        }
         let s = Sizes::new(io.meta(0).shape, self.groups);
         match io.meta(0).dtype {
             Dtype::F64 => {
                 let vectors = [io.optional::<f64>(1), io.optional(2)];
                 reference::forward(&s, self.eps, io.input(0), vectors, io.output(0), [io.output(1), io.output(2)]);
             }
-            _ => {
-                let vectors = [io.optional::<f32>(1), io.optional(2)];
-                let statistics = [io.output(1), io.output(2)];
-                cpu::forward(context, &s, self.eps, io.input(0), vectors, io.output(0), statistics);
-            }
+            Dtype::Bf16 => run::<Bf16>(&s, self.eps, io, context),
+            _ => run::<f32>(&s, self.eps, io, context),
         }
         Ok(())
     }
@@ -119,6 +121,7 @@ pub struct GroupNormBackward {
 
 impl Op for GroupNormBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(GroupNormBackward { groups: params.at_least("groups", 1)? })
@@ -136,17 +139,19 @@ impl Op for GroupNormBackward {
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
+        fn run<S: Stored>(s: &Sizes, io: &Io, context: &CpuContext) {
+            let (statistics, gradients) = ([io.input(2), io.input(3)], [io.output(1), io.output(2)]);
+            let inputs = [io.input::<S>(0), io.input(1)];
+            cpu::backward(context, s, inputs, statistics, io.optional(4), io.output(0), gradients);
+        }
         let s = Sizes::new(io.meta(1).shape, self.groups);
         match io.meta(1).dtype {
             Dtype::F64 => {
                 let inputs = [0, 1, 2, 3].map(|index| io.input::<f64>(index));
                 reference::backward(&s, inputs, io.optional(4), [io.output(0), io.output(1), io.output(2)]);
             }
-            _ => {
-                let inputs = [0, 1, 2, 3].map(|index| io.input::<f32>(index));
-                let gradients = [io.output(0), io.output(1), io.output(2)];
-                cpu::backward(context, &s, inputs, io.optional(4), gradients);
-            }
+            Dtype::Bf16 => run::<Bf16>(&s, io, context),
+            _ => run::<f32>(&s, io, context),
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::Sizes;
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{SliceParts, for_each_chunk_mut, split};
 use crate::cpu::scratch::Doubles;
+use crate::dtype::Stored;
 use crate::ops::softmax::row;
 
 /// Elements a chunk: tens of microseconds of work.
@@ -14,13 +15,13 @@ const LEAST_ROWS: usize = 16;
 const TOGETHER: usize = 64;
 
 /// `vectors`: weight, bias, one value a channel; `statistics`: mean, rstd.
-pub(super) fn forward(
+pub(super) fn forward<S: Stored>(
     context: &CpuContext,
     s: &Sizes,
     eps: f64,
-    x: &[f32],
+    x: &[S],
     vectors: [&[f32]; 2],
-    y: &mut [f32],
+    y: &mut [S],
     statistics: [&mut [f32]; 2],
 ) {
     let (c, groups, [weight, bias], [mean, rstd]) = (s.channels(), s.groups, vectors, statistics.map(SliceParts::new));
@@ -35,8 +36,8 @@ pub(super) fn forward(
 }
 
 multiversion! {
-    fn normalise<A>(
-        size: usize, eps: f64, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32], means: &mut [f32], rstds: &mut [f32],
+    fn normalise<A, S: Stored>(
+        size: usize, eps: f64, x: &[S], weight: &[f32], bias: &[f32], y: &mut [S], means: &mut [f32], rstds: &mut [f32],
     ) {
         let count = size as f64;
         let vectors = weight.chunks_exact(size).zip(bias.chunks_exact(size)).cycle();
@@ -51,22 +52,24 @@ multiversion! {
             // Rounding can leave a constant row just below 0; NaN passes.
             *rstd = (1.0 / (if variance < 0.0 { 0.0 } else { variance } + eps).sqrt()) as f32;
             let (mean, rstd) = (*mean, *rstd);
-            for ((y, &x), (&weight, &bias)) in y.iter_mut().zip(x).zip(weight.iter().zip(bias)) {
-                *y = A::madd((x - mean) * rstd, weight, bias);
+            for ((y, x), (&weight, &bias)) in y.iter_mut().zip(x).zip(weight.iter().zip(bias)) {
+                *y = S::round(A::madd((x.widen() - mean) * rstd, weight, bias));
             }
         }
     }
 }
 
-/// `inputs`: dy, x, mean, rstd; `gradients`: dx, dweight, dbias.
-pub(super) fn backward(
+/// `inputs`: dy, x; `statistics`: mean, rstd; `gradients`: dweight, dbias.
+pub(super) fn backward<S: Stored>(
     context: &CpuContext,
     s: &Sizes,
-    inputs: [&[f32]; 4],
+    inputs: [&[S]; 2],
+    statistics: [&[f32]; 2],
     weight: &[f32],
-    gradients: [&mut [f32]; 3],
+    dx: &mut [S],
+    gradients: [&mut [f32]; 2],
 ) {
-    let ([dy, x, mean, rstd], [dx, dweight, dbias]) = (inputs, gradients);
+    let ([dy, x], [mean, rstd], [dweight, dbias]) = (inputs, statistics, gradients);
     let (c, groups, dx) = (s.channels(), s.groups, SliceParts::new(dx));
     let chunk = (CHUNK / c).max(LEAST_ROWS);
     let mut sums = Doubles::zeros(split(s.n, chunk).max(1) * 2 * c);
@@ -86,8 +89,8 @@ pub(super) fn backward(
 
 multiversion! {
     /// Writes dx, and adds those of weight and bias to the two halves of `sums`.
-    fn gradients_of<A>(
-        size: usize, dy: &[f32], x: &[f32], statistics: [&[f32]; 2], weight: &[f32], dx: &mut [f32], sums: &mut [f64],
+    fn gradients_of<A, S: Stored>(
+        size: usize, dy: &[S], x: &[S], statistics: [&[f32]; 2], weight: &[f32], dx: &mut [S], sums: &mut [f64],
     ) {
         let c = weight.len();
         let (groups, count, [means, rstds]) = (c / size, size as f64, statistics);
@@ -104,16 +107,17 @@ multiversion! {
                 any = true;
                 let at = unit % groups * size..(unit % groups + 1) * size;
                 let (weight, dweight, dbias) = (&weight[at.clone()], &mut dweight[at.clone()], &mut dbias[at]);
-                for ((g, xhat), ((&dy, &x), &weight)) in g.iter_mut().zip(&mut *xhat).zip(dy.iter().zip(x).zip(weight)) {
-                    *g = dy * weight;
-                    *xhat = (x - mean) * rstd;
+                for ((g, xhat), ((dy, x), &weight)) in g.iter_mut().zip(&mut *xhat).zip(dy.iter().zip(x).zip(weight)) {
+                    *g = dy.widen() * weight;
+                    *xhat = (x.widen() - mean) * rstd;
                 }
-                let mean_g = (row::sum(g, 0.0, |g| g) / count) as f32;
-                let mean_product = (row::sum2(g, xhat, 0.0, |g, xhat| g * xhat) / count) as f32;
-                for ((dx, &dy), ((&g, &xhat), (dweight, dbias))) in
+                let mean_g = (row::sum(&*g, 0.0, |g| g) / count) as f32;
+                let mean_product = (row::sum2(&*g, &*xhat, 0.0, |g, xhat| g * xhat) / count) as f32;
+                for ((dx, dy), ((&g, &xhat), (dweight, dbias))) in
                     dx.iter_mut().zip(dy).zip(g.iter().zip(&*xhat).zip(dweight.iter_mut().zip(dbias)))
                 {
-                    *dx = rstd * (A::madd(-xhat, mean_product, g) - mean_g);
+                    let dy = dy.widen();
+                    *dx = S::round(rstd * (A::madd(-xhat, mean_product, g) - mean_g));
                     *dweight = A::madd(dy, xhat, *dweight);
                     *dbias += dy;
                 }

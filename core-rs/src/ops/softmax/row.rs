@@ -1,5 +1,7 @@
 //! Loops over one row, sixteen lanes at a time; a short last group is padded, as rows are often shorter than a vector.
 
+use crate::dtype::Stored;
+
 const LANES: usize = 16;
 /// Elements between two flushes of f32 lanes to f64.
 const BLOCK: usize = 2048;
@@ -8,9 +10,18 @@ type Lanes = [f32; LANES];
 
 /// Up to sixteen values, `pad` after them.
 #[inline(always)]
-fn padded(x: &[f32], pad: f32) -> Lanes {
+fn padded<S: Stored>(x: &[S], pad: f32) -> Lanes {
     let mut lanes = [pad; LANES];
-    lanes[..x.len()].copy_from_slice(x);
+    lanes.iter_mut().zip(x).for_each(|(lane, x)| *lane = x.widen());
+    lanes
+}
+
+#[inline(always)]
+fn widened<S: Stored>(x: &[S; LANES]) -> Lanes {
+    let mut lanes = [0.0; LANES];
+    for i in 0..LANES {
+        lanes[i] = x[i].widen();
+    }
     lanes
 }
 
@@ -63,19 +74,19 @@ pub fn max(x: &[f32]) -> f32 {
 
 /// The sum of `term(x)`; `term(pad)` is 0.
 #[inline(always)]
-pub fn sum(x: &[f32], pad: f32, term: impl Fn(f32) -> f32) -> f64 {
+pub fn sum<S: Stored>(x: &[S], pad: f32, term: impl Fn(f32) -> f32) -> f64 {
     sum2(x, x, pad, |x, _| term(x))
 }
 
 /// The sum of `term(x, y)`; `term(pad, pad)` is 0.
 #[inline(always)]
-pub fn sum2(x: &[f32], y: &[f32], pad: f32, term: impl Fn(f32, f32) -> f32) -> f64 {
+pub fn sum2<S: Stored>(x: &[S], y: &[S], pad: f32, term: impl Fn(f32, f32) -> f32) -> f64 {
     let mut total = 0.0;
     for (x, y) in x.chunks(BLOCK).zip(y.chunks(BLOCK)) {
         let mut lanes = [0.0; LANES];
         let ((xs, x), (ys, y)) = (x.as_chunks(), y.as_chunks());
         for (x, y) in xs.iter().zip(ys) {
-            add(&mut lanes, x, y, &term);
+            add(&mut lanes, &widened(x), &widened(y), &term);
         }
         if !x.is_empty() {
             add(&mut lanes, &padded(x, pad), &padded(y, pad), &term);

@@ -1,5 +1,7 @@
 //! The activations that fused ops apply, by their ABI codes.
 
+pub(in crate::ops) mod curve;
+
 use crate::dtype::Float;
 
 /// Codes are part of the ABI.
