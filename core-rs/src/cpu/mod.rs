@@ -5,6 +5,7 @@ pub mod isa;
 mod backend;
 pub mod context;
 pub mod conv;
+pub(crate) mod convert;
 pub mod gemm;
 pub mod math;
 pub mod pool;
