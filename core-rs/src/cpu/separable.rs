@@ -195,6 +195,10 @@ fn block<A: Arch, R: Stored, const L: usize>(
             sum[l] = A::madd(pixel[l], term.weight, sum[l]);
         }
     }
-    *result[at..].first_chunk_mut().expect("L channels left") = sum.map(R::round);
+    let result: &mut [R; L] = result[at..].first_chunk_mut().expect("L channels left");
+    // A loop, as `map` of an array might not be inlined, nor then vectorised.
+    for l in 0..L {
+        result[l] = R::round(sum[l]);
+    }
     L
 }

@@ -44,7 +44,8 @@ multiversion! {
             let (above, above_right) = (&above[..len], &above[c..][..len]);
             let (below, below_right) = (&below[..len], &below[c..][..len]);
             for i in 0..len {
-                let [a, b, c, d] = [above[i], above_right[i], below[i], below_right[i]].map(S::widen);
+                let (a, b) = (above[i].widen(), above_right[i].widen());
+                let (c, d) = (below[i].widen(), below_right[i].widen());
                 // As `larger` of all four, with half the tests for NaN.
                 let nan = a.is_nan() | b.is_nan() | c.is_nan() | d.is_nan();
                 let max = |a: f32, b: f32| if b > a { b } else { a };

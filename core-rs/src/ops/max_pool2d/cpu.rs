@@ -84,7 +84,10 @@ fn largest_block<S: Stored, const L: usize>(pixels: &[f32], c: usize, at: usize,
             best[l] = larger(best[l], pixel[l]);
         }
     }
-    *y[at..].first_chunk_mut().expect("L channels left") = best.map(S::round);
+    let y: &mut [S; L] = y[at..].first_chunk_mut().expect("L channels left");
+    for l in 0..L {
+        y[l] = S::round(best[l]);
+    }
     L
 }
 
@@ -156,15 +159,14 @@ fn backward_block<S: Stored, const L: usize>(
     dx: &mut [f32],
 ) -> usize {
     let dy: &[S; L] = dy[at..at + L].try_into().expect("L numbers");
-    let dy = dy.map(S::widen);
     let (mut best, mut winner, mut position) = ([f32::NEG_INFINITY; L], [0_u32; L], 0);
     for y in window.ys.clone() {
         for x_at in window.xs.clone() {
             let pixel: &[S; L] = x[(y * window.width + x_at) * window.c + at..][..L].try_into().expect("L numbers");
-            let pixel = pixel.map(S::widen);
             for l in 0..L {
-                let wins = (pixel[l] > best[l]) | pixel[l].is_nan();
-                best[l] = if wins { pixel[l] } else { best[l] };
+                let x = pixel[l].widen();
+                let wins = (x > best[l]) | x.is_nan();
+                best[l] = if wins { x } else { best[l] };
                 winner[l] = if wins { position } else { winner[l] };
             }
             position += 1;
@@ -176,7 +178,7 @@ fn backward_block<S: Stored, const L: usize>(
             let start = ((y - rows.start) * window.width + x_at) * window.c + at;
             let dx: &mut [f32; L] = (&mut dx[start..start + L]).try_into().expect("L floats");
             for l in 0..L {
-                dx[l] += if winner[l] == position { dy[l] } else { 0.0 };
+                dx[l] += if winner[l] == position { dy[l].widen() } else { 0.0 };
             }
         }
     }

@@ -124,8 +124,8 @@ fn columns<F: Fold, S: Stored>(x: &[S], stride: usize, totals: &mut [f64], block
             let (a, b) = (&x[..width], &x[stride..][..width]);
             let (c, d) = (&x[2 * stride..][..width], &x[3 * stride..][..width]);
             for i in 0..width {
-                let [a, b, c, d] = [a[i], b[i], c[i], d[i]].map(S::widen);
-                block[i] = F::join(block[i], F::join(F::join(a, b), F::join(c, d)));
+                let (above, below) = (F::join(a[i].widen(), b[i].widen()), F::join(c[i].widen(), d[i].widen()));
+                block[i] = F::join(block[i], F::join(above, below));
             }
         }
         // The last row may lack the elements after its columns.

@@ -21,8 +21,7 @@ multiversion! {
                 let (two, four) = four.split_at(c);
                 let (three, four) = four.split_at(c);
                 for (i, part) in part.iter_mut().enumerate() {
-                    let [one, two, three, four] = [one[i], two[i], three[i], four[i]].map(S::widen);
-                    *part += (one + two) + (three + four);
+                    *part += (one[i].widen() + two[i].widen()) + (three[i].widen() + four[i].widen());
                 }
             }
             for pixel in rest.chunks_exact(c) {
