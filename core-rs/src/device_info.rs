@@ -19,7 +19,10 @@ pub fn json() -> String {
         .text("model", model)
         .value("available", strings(Isa::available().into_iter().map(Isa::name)))
         .text("isa", asked_isa().and_then(Result::ok).unwrap_or_else(fastest).name())
-        .value("rates", rates().iter().fold(Object::new(), |object, rate| object.value(rate.isa.name(), rate.gflops.round())).end())
+        .value(
+            "rates",
+            rates().iter().fold(Object::new(), |object, rate| object.value(rate.isa.name(), rate.gflops.round())).end(),
+        )
         .value("features", strings(features(field(&info, "flags").unwrap_or(""))))
         .value("cores", threads);
     let process = Object::new()

@@ -2,15 +2,12 @@
 //! kernels themselves know f32 and f64 alone.
 
 use super::CpuContext;
-use super::pool::for_each_chunk_mut;
+use super::convert::{round, widen};
 use super::scratch::Scratch;
-use crate::dtype::bf16::{self, Bf16};
+use crate::dtype::Bf16;
 use crate::error::Result;
 use crate::runtime::record::{Io, Record};
 use crate::runtime::tensor::Operand;
-
-/// Elements a chunk.
-const CHUNK: usize = 32 * 1024;
 
 /// Runs a record whose tensors are in host memory; after an error no bf16 tensor is written.
 pub fn run(record: &Record, context: &CpuContext) -> Result<()> {
@@ -35,20 +32,6 @@ pub fn run(record: &Record, context: &CpuContext) -> Result<()> {
 /// The values of a bf16 tensor, as they lie in its block: as many as it has, aligned.
 fn stored(operand: &Operand) -> *mut [Bf16] {
     std::ptr::slice_from_raw_parts_mut(operand.pointer().cast(), operand.meta.shape.len())
-}
-
-/// bf16 to f32, on the pool.
-pub fn widen(context: &CpuContext, x: &[Bf16], y: &mut [f32]) {
-    for_each_chunk_mut(&context.pool, y, CHUNK, |chunk, y| {
-        bf16::widen_all(context.isa, &x[chunk * CHUNK..][..y.len()], y);
-    });
-}
-
-/// f32 to bf16, on the pool.
-pub fn round(context: &CpuContext, x: &[f32], y: &mut [Bf16]) {
-    for_each_chunk_mut(&context.pool, y, CHUNK, |chunk, y| {
-        bf16::round_all(context.isa, &x[chunk * CHUNK..][..y.len()], y);
-    });
 }
 
 #[cfg(test)]
@@ -114,8 +97,8 @@ mod tests {
     #[test]
     fn a_kernel_sees_f32_and_what_it_writes_is_rounded_once_it_succeeds() {
         let context = Arc::new(CpuContext::new(2).unwrap());
-        // More than a chunk; a bf16 near 300 steps by 2.
-        let len = CHUNK + 17;
+        // More than a chunk of the conversions; a bf16 near 300 steps by 2.
+        let len = 32 * 1024 + 17;
         let (x, total) = (tensor(&context, &vec![1.25; len]), tensor(&context, &vec![300.0; len]));
         for fails in [true, false] {
             let y = tensor(&context, &vec![7.0; len]);

@@ -8,6 +8,8 @@ pub mod assert_finite;
 pub mod assign;
 pub mod avg_pool2d;
 pub mod batch_norm;
+#[cfg(test)]
+mod bf16_tests;
 pub mod binary;
 pub mod blur_pool;
 pub mod broadcast_to;

@@ -14,6 +14,16 @@ pub fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
+/// The values as a kernel is given them.
+pub fn stored<S: Stored>(x: &[f32]) -> Vec<S> {
+    x.iter().map(|&x| S::round(x)).collect()
+}
+
+/// The same values in f64, for the definition.
+pub fn stored_wide<S: Stored>(x: &[S]) -> Vec<f64> {
+    x.iter().map(|x| x.to_f64()).collect()
+}
+
 /// The values as bf16 holds them.
 pub fn narrow(x: &[f32]) -> Vec<Bf16> {
     x.iter().map(|&x| Bf16::round(x)).collect()

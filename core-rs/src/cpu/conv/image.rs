@@ -92,8 +92,8 @@ impl<'a, S: Stored> Image<'a, S> {
             return None;
         }
         let (in_place, per_word) = match words {
-            Words::Floats => (S::as_wide(self.data)?, 1),
-            Words::Pairs => (pairs::words(S::as_narrow(self.data)?)?, 2),
+            Words::Floats => (S::as_f32(self.data)?, 1),
+            Words::Pairs => (pairs::words(S::as_bf16(self.data)?)?, 2),
         };
         if ![self.pixel, self.first, self.channels].iter().all(|count| count.is_multiple_of(per_word)) {
             return None;
@@ -144,7 +144,7 @@ impl<'a, S: Stored> Image<'a, S> {
         let pixel = (image * self.h + y as usize) * self.w + (left + begin) as usize;
         let from = &self.data[pixel * self.pixel + self.first..];
         if words == Words::Pairs {
-            let from = S::as_narrow(from).expect("pairs are of bf16");
+            let from = S::as_bf16(from).expect("pairs are of bf16");
             for (to, from) in inside.chunks_exact_mut(channels).zip(from.chunks(self.pixel)) {
                 pairs::copy((from, 0), (self.channels, 1), (1, 1), to, 1);
             }
@@ -162,7 +162,7 @@ impl<'a, S: Stored> Image<'a, S> {
 /// Fills `to` with the first values of `from`.
 fn widen<S: Stored>(to: &mut [f32], from: &[S]) {
     let from = &from[..to.len()];
-    match S::as_wide(from) {
+    match S::as_f32(from) {
         Some(from) => to.copy_from_slice(from),
         None => to.iter_mut().zip(from).for_each(|(to, from)| *to = from.widen()),
     }

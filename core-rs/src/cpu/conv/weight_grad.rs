@@ -46,7 +46,9 @@ pub fn run<S: Stored>(
             grad.add_unit(unit, &to);
         }
     };
-    if partials == 1 && let Some(dw) = S::as_wide_mut(dw) {
+    if partials == 1
+        && let Some(dw) = S::as_f32_mut(dw)
+    {
         let dw = SliceParts::new(dw);
         return pool.run(splits, &|i| task(i, &dw, 0));
     }
@@ -120,7 +122,7 @@ impl<'a, S: Stored> WeightGrad<'a, S> {
         if self.packed {
             self.add_packed(&unit, &part, dy, to);
         } else {
-            self.add_in_place(&unit, &part, S::as_wide(dy).expect("what is not f32 is packed"), to);
+            self.add_in_place(&unit, &part, S::as_f32(dy).expect("what is not f32 is packed"), to);
         }
     }
 

@@ -56,10 +56,10 @@ fn read_a<'a, S: Stored>(p: &Product<'a, S>, n: usize) -> ReadA<'a> {
     let Mat { data, row_stride, col_stride } = p.a;
     if p.kernels.pairs {
         let even = p.k.is_multiple_of(2) && row_stride.is_multiple_of(2) && col_stride == 1;
-        let words = S::as_narrow(data).filter(|_| even).and_then(pairs::words);
+        let words = S::as_bf16(data).filter(|_| even).and_then(pairs::words);
         return words.map_or(ReadA::Packed, |words| ReadA::Rows(words, row_stride / 2));
     }
-    match S::as_wide(data) {
+    match S::as_f32(data) {
         Some(words) if col_stride == 1 => ReadA::Rows(words, row_stride),
         Some(words) if row_stride == 1 && (col_stride <= NEAR || n <= p.kernels.nr()) => {
             ReadA::Columns(words, col_stride)
@@ -82,7 +82,7 @@ fn strip_product<S: Stored, O: Stored>(pool: &ThreadPool, p: &Product<S>, cols: 
 
     // Whole panels of a row-major B are read in place when there are too few rows of A to
     // make up for packing.
-    let b_in_place = S::as_wide(p.b.data).filter(|_| p.b.col_stride == 1 && p.m <= 4 * kernels.mr);
+    let b_in_place = S::as_f32(p.b.data).filter(|_| p.b.col_stride == 1 && p.m <= 4 * kernels.mr);
     let in_place = if b_in_place.is_some() { n / nr } else { 0 };
     let panel_size = words * nr;
     let mut packed = Scratch::take((panels - in_place) * panel_size);

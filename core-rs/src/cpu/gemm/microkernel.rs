@@ -149,7 +149,9 @@ pub fn all_narrow_kernels() -> Vec<&'static Kernels> {
     if Isa::Avx2.is_supported() {
         all.push(&super::microkernel_emulated::PAIRS);
     }
-    all.extend(Isa::available().into_iter().map(Kernels::for_stored::<crate::dtype::Bf16>).filter(|kernels| kernels.pairs));
+    all.extend(
+        Isa::available().into_iter().map(Kernels::for_stored::<crate::dtype::Bf16>).filter(|kernels| kernels.pairs),
+    );
     all
 }
 

@@ -68,6 +68,8 @@ impl Vector for Pairs {
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
         // SAFETY: see above; 16 words and 32 bf16 are the same 512 bits.
-        Pairs(unsafe { _mm512_dpbf16_ps(self.0, transmute::<__m512, __m512bh>(a.0), transmute::<__m512, __m512bh>(b.0)) })
+        Pairs(unsafe {
+            _mm512_dpbf16_ps(self.0, transmute::<__m512, __m512bh>(a.0), transmute::<__m512, __m512bh>(b.0))
+        })
     }
 }

@@ -86,7 +86,7 @@ pub fn gemm<S: Stored>(
 
 /// [`gemm`] with given kernels; only to f32 can be added.
 pub(crate) fn multiply<S: Stored, O: Stored>(pool: &ThreadPool, product: &Product<S>, c: &mut [O]) {
-    assert!(!product.accumulate || O::as_wide(&[]).is_some(), "sums that were rounded are not added to");
+    assert!(!product.accumulate || O::as_f32(&[]).is_some(), "sums that were rounded are not added to");
     let Product { m, n, k, .. } = *product;
     product.a.check(m, k);
     product.b.check(k, n);

@@ -5,7 +5,6 @@ use super::tiling::even_parts;
 use super::{Mat, pairs};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::SliceParts;
-use crate::cpu::rounded::round_all;
 use crate::dtype::Stored;
 use std::ops::Range;
 
@@ -70,13 +69,7 @@ pub fn copy_strided<T: Copy>(
 
 /// Transposes `BLOCK` rows of `BLOCK` adjacent elements.
 #[inline(always)]
-fn transpose_block<T: Copy>(
-    src: &[T],
-    word: impl Fn(T) -> f32,
-    src_stride: usize,
-    dst: &mut [f32],
-    dst_stride: usize,
-) {
+fn transpose_block<T: Copy>(src: &[T], word: impl Fn(T) -> f32, src_stride: usize, dst: &mut [f32], dst_stride: usize) {
     let rows: [[f32; BLOCK]; BLOCK] = std::array::from_fn(|i| {
         let row: [T; BLOCK] = *src[i * src_stride..].first_chunk().expect("a whole row");
         row.map(&word)
@@ -130,7 +123,7 @@ fn copy_words<S: Stored>(
 ) {
     let start = start + ks.start * k_stride;
     if kernels.pairs {
-        let src = S::as_narrow(src).expect("pairs are of bf16");
+        let src = S::as_bf16(src).expect("pairs are of bf16");
         pairs::copy((src, start), (ks.len(), k_stride), inner, dst, dst_stride);
     } else {
         copy_strided((src, start), S::widen, (ks.len(), k_stride), inner, dst, dst_stride);
@@ -139,13 +132,7 @@ fn copy_words<S: Stored>(
 
 /// Packs columns `cols` of `b`, rows `ks`, as words `[ks][nr]` into `panel`, zero beyond the last
 /// column.
-pub fn pack_b_panel<S: Stored>(
-    kernels: &Kernels,
-    b: &Mat<S>,
-    ks: Range<usize>,
-    cols: Range<usize>,
-    panel: &mut [f32],
-) {
+pub fn pack_b_panel<S: Stored>(kernels: &Kernels, b: &Mat<S>, ks: Range<usize>, cols: Range<usize>, panel: &mut [f32]) {
     let nr = kernels.nr();
     if cols.len() < nr {
         panel[..kernels.words(ks.len()) * nr].fill(0.0);
@@ -156,13 +143,7 @@ pub fn pack_b_panel<S: Stored>(
 
 /// Packs rows `rows` of `a`, columns `ks`, as words of one panel `[ks][tile rows]` after the other
 /// for the even tiles of at most `mr` rows.
-pub fn pack_a<S: Stored>(
-    kernels: &Kernels,
-    a: &Mat<S>,
-    rows: Range<usize>,
-    ks: Range<usize>,
-    packed: &mut [f32],
-) {
+pub fn pack_a<S: Stored>(kernels: &Kernels, a: &Mat<S>, rows: Range<usize>, ks: Range<usize>, packed: &mut [f32]) {
     let (words, per_word) = (kernels.words(ks.len()), kernels.per_word());
     // A few columns at a time: the tiles share cache lines of columns that are stored
     // contiguously.
@@ -180,7 +161,13 @@ pub fn pack_a<S: Stored>(
 /// Widens rows `rows` of `a`, columns `ks`, which are adjacent, as `[rows][ks]`.
 pub fn copy_a<S: Stored>(kernels: &Kernels, a: &Mat<S>, rows: Range<usize>, ks: Range<usize>, to: &mut [f32]) {
     let start = rows.start * a.row_stride + ks.start;
-    copy_block(kernels.isa, &a.data[start.min(a.data.len())..], a.row_stride, ks.len(), &mut to[..rows.len() * ks.len()]);
+    copy_block(
+        kernels.isa,
+        &a.data[start.min(a.data.len())..],
+        a.row_stride,
+        ks.len(),
+        &mut to[..rows.len() * ks.len()],
+    );
 }
 
 multiversion! {
@@ -206,6 +193,6 @@ pub unsafe fn round_rows<O: Stored>(
     for (i, sums) in sums.chunks_exact(step).enumerate() {
         // SAFETY: the caller's promise.
         let to = unsafe { to.part(at(i)..at(i) + cols) };
-        round_all(isa, &sums[..cols], to);
+        O::round_all(isa, &sums[..cols], to);
     }
 }

@@ -48,7 +48,8 @@ pub fn copy(
     }
     let src = &src[start..];
     let whole = len / 2;
-    if k_stride == 1 && (inner_stride.is_multiple_of(2) || inner == 1)
+    if k_stride == 1
+        && (inner_stride.is_multiple_of(2) || inner == 1)
         && let Some(pairs) = pairs(src)
     {
         copy_strided((pairs, 0), Pair::word, (whole, 1), (inner, inner_stride / 2), dst, dst_stride);

@@ -12,7 +12,7 @@ pub mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::{Error, Result};
 use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
@@ -99,6 +99,7 @@ pub struct BlurPool(Blur);
 
 impl Op for BlurPool {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Blur::parse(params).map(BlurPool)
@@ -115,7 +116,8 @@ impl Op for BlurPool {
         let sizes = self.0.sizes("blur_pool", four(io.meta(0)))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&sizes, io.input(0), io.output(0)),
-            _ => cpu::forward(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::forward::<Bf16>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            _ => cpu::forward::<f32>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -137,6 +139,7 @@ impl BlurPoolBackward {
 
 impl Op for BlurPoolBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (height, width) = (params.u32("height")?, params.u32("width")?);
@@ -155,7 +158,8 @@ impl Op for BlurPoolBackward {
         let sizes = self.sizes("blur_pool_backward", io.meta(0))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward::<f64>(&sizes, io.input(0), io.output(0)),
-            _ => cpu::backward(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::backward::<Bf16>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            _ => cpu::backward::<f32>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::{Dtype, Float};
+use crate::dtype::{Bf16, Dtype, Float, Stored};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
@@ -89,6 +89,7 @@ pub struct CrossEntropy {
 
 impl Op for CrossEntropy {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(CrossEntropy { smoothing: parse_smoothing(params)? })
@@ -108,11 +109,18 @@ impl Op for CrossEntropy {
                 let target = Target::<f64>::of(op, io, classes)?;
                 io.output(0)[0] = reference::forward(self.smoothing, classes, io.input(0), target);
             }
-            _ => {
-                let target = Target::<f32>::of(op, io, classes)?;
-                io.output(0)[0] = cpu::forward(context, self.smoothing, classes, io.input(0), target);
-            }
+            Dtype::Bf16 => self.run::<Bf16>(op, io, context)?,
+            _ => self.run::<f32>(op, io, context)?,
         }
+        Ok(())
+    }
+}
+
+impl CrossEntropy {
+    fn run<S: Stored>(&self, op: &'static str, io: &Io, context: &CpuContext) -> Result<()> {
+        let classes = io.meta(0).shape.last();
+        let target = Target::of(op, io, classes)?;
+        io.output(0)[0] = cpu::forward::<S>(context, self.smoothing, classes, io.input(0), target);
         Ok(())
     }
 }
@@ -124,6 +132,7 @@ pub struct CrossEntropyBackward {
 
 impl Op for CrossEntropyBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(CrossEntropyBackward { smoothing: parse_smoothing(params)? })
@@ -145,12 +154,18 @@ impl Op for CrossEntropyBackward {
                 let dloss = io.input::<f64>(2)[0];
                 reference::backward(self.smoothing, classes, io.input(0), target, dloss, io.output(0));
             }
-            _ => {
-                let target = Target::<f32>::of(op, io, classes)?;
-                let dloss = io.input::<f32>(2)[0];
-                cpu::backward(context, self.smoothing, classes, io.input(0), target, dloss, io.output(0));
-            }
+            Dtype::Bf16 => self.run::<Bf16>(op, io, context)?,
+            _ => self.run::<f32>(op, io, context)?,
         }
+        Ok(())
+    }
+}
+
+impl CrossEntropyBackward {
+    fn run<S: Stored>(&self, op: &'static str, io: &Io, context: &CpuContext) -> Result<()> {
+        let classes = io.meta(0).shape.last();
+        let (target, dloss) = (Target::of(op, io, classes)?, io.input(2)[0]);
+        cpu::backward::<S>(context, self.smoothing, classes, io.input(0), target, dloss, io.output(0));
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::{Error, Result};
 use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
@@ -83,6 +83,7 @@ pub struct Resample2d(Settings);
 
 impl Op for Resample2d {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(Resample2d)
@@ -98,7 +99,8 @@ impl Op for Resample2d {
         let plan = self.0.forward("resample2d", io.meta(0))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&plan, io.input(0), io.output(0)),
-            _ => cpu::forward(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::forward::<Bf16>(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
+            _ => cpu::forward::<f32>(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -109,6 +111,7 @@ pub struct Resample2dBackward(Settings);
 
 impl Op for Resample2dBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
+    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(Resample2dBackward)
@@ -124,7 +127,8 @@ impl Op for Resample2dBackward {
         let plan = self.0.backward("resample2d_backward", io.meta(0))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward::<f64>(&plan, io.input(0), io.output(0)),
-            _ => cpu::backward(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::backward::<Bf16>(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
+            _ => cpu::backward::<f32>(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use super::kernels::{GroupedKernels, MAX_COLUMNS, MAX_ROWS, OuterTile};
 use crate::cpu::conv::ConvShape;
 use crate::cpu::conv::geometry::Geometry;
 use crate::cpu::conv::image::{Image, Part, Rect, Words};
+use crate::cpu::convert::in_f32;
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::pool::{SliceParts, ThreadPool};
-use crate::cpu::rounded::rounded;
 use crate::cpu::scratch::Scratch;
 use crate::dtype::Stored;
 use std::ops::Range;
@@ -150,7 +150,7 @@ impl<S: Stored> WeightGrad<'_, S> {
                 let (first, channels) = blocks.channels(index / blocks.vectors(), index % blocks.vectors());
                 // SAFETY: each result channel is in one vector, and each vector in one task.
                 let dw = unsafe { dw.part(first * rows..(first + channels) * rows) };
-                rounded(self.kernels.isa, dw, |dw| {
+                in_f32(self.kernels.isa, [], dw, |[], dw| {
                     for (p, partial) in sums.chunks_exact(vectors * size).enumerate() {
                         let partial = &partial[index * size..][..size];
                         for (lane, dw) in dw.chunks_exact_mut(rows).enumerate() {
