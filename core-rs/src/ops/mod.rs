@@ -16,6 +16,7 @@ pub mod broadcast_to;
 pub mod cast;
 pub mod concat;
 pub mod conv2d;
+pub mod conv2d_bias_act;
 pub mod crop_batch;
 pub mod cross_entropy;
 pub mod draw_counter;

@@ -2,8 +2,8 @@
 //! `y[n, oy, ox, o] = sum over ky, kx, c of x[n, oy s - p + ky, ox s - p + kx, c] weight[o, ky, kx, c]`,
 //! where c runs over the input channels of o's group and values outside x are 0.
 
-mod cuda;
-mod reference;
+pub(in crate::ops) mod cuda;
+pub(in crate::ops) mod reference;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
@@ -104,7 +104,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    fn sizes(&self, op: &'static str, x: Meta, weight: Meta) -> Result<ConvShape> {
+    pub(in crate::ops) fn sizes(&self, op: &'static str, x: Meta, weight: Meta) -> Result<ConvShape> {
         self.window.sizes(op, four(x), four(weight))
     }
 }
