@@ -68,6 +68,7 @@ export class Rival implements AsyncDisposable {
       const { ready } = await answer(lines, said) as { ready: Record<string, unknown> };
       return new Rival(child, lines, said, ready);
     } catch (error) {
+      await child.stdin.close().catch(() => {});
       await ended(child);
       throw error;
     }

@@ -6,8 +6,8 @@ import { recipe } from "../../mod.ts";
 import { benchCommand, benches, type BenchPreset, stepFlags } from "../../tasks/bench.ts";
 import { compareSteps, dtypes, layouts, modes, optimizers } from "./compare_steps.ts";
 import { handOver, outFlag, requireOut, wordsOf } from "./options.ts";
-import { requirePeer, starts } from "./starts.ts";
-import { linesOf, ratiosOf } from "./step_rows.ts";
+import { type LimitedIsa, requirePeer, starts } from "./starts.ts";
+import { linesOf } from "./step_rows.ts";
 
 const comparing = {
   peer: { kind: "switch", help: "Measure PyTorch's step too, in turn (deno task bench peers makes its environment)" },
@@ -71,29 +71,32 @@ export const stepCommand: Command<typeof flags> = {
     if (rest.warmup !== undefined) {
       throw new UsageError("Expected a comparison without --warmup, got it: each process warms up once");
     }
-    if (peer === true) requirePeer();
+    const wanted = {
+      dtypes: wordsOf("dtypes", rest.dtypes ?? "f32,bf16", dtypes),
+      modes: peer === true ? wordsOf("modes", rest.modes ?? "eager,compile", modes) : [],
+      optimizers: wordsOf("optimizers", rest.optimizers ?? "ranger,adamw", optimizers),
+      layouts: wordsOf("layouts", rest.layouts ?? "nchw,nhwc", layouts),
+    };
     const preset = (named ?? "imagenette-128-5") as BenchPreset;
     const file = out ?? results[preset];
     requireOut(file);
+    if (peer === true) requirePeer();
     const result = await compareSteps({
+      ...wanted,
       preset,
       bs: rest.bs ?? recipe.preset(preset).bs,
       size: rest.size ?? benches[preset].size,
       threads: rest.threads ?? navigator.hardwareConcurrency,
       rounds: rounds ?? 3,
       steps: rest.steps ?? 3,
-      dtypes: wordsOf("dtypes", rest.dtypes ?? "f32,bf16", dtypes),
-      modes: peer === true ? wordsOf("modes", rest.modes ?? "eager,compile", modes) : [],
-      optimizers: wordsOf("optimizers", rest.optimizers ?? "ranger,adamw", optimizers),
-      layouts: wordsOf("layouts", rest.layouts ?? "nchw,nhwc", layouts),
-      isa: isa as "avx2" | undefined,
+      isa: isa as LimitedIsa,
       beside,
       starts,
       signal,
       note: (line) => report.note(line),
     });
     for (const line of linesOf(result.rows, result.ratios)) report.line(line);
-    await handOver({ ...result, ratios: ratiosOf(result.rows) }, { report, out: file });
+    await handOver(result, { report, out: file });
     return exitCodes.done;
   },
 };
