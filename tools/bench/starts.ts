@@ -43,7 +43,12 @@ export const starts: Starts = {
   },
   async peer(script, { isa, threads, signal }): Promise<Rival> {
     requirePeer();
-    const env = { ...environment(isa), ...(threads === undefined ? {} : { OMP_NUM_THREADS: `${threads}` }) };
+    const env = {
+      ...environment(isa),
+      ...(threads === undefined ? {} : { OMP_NUM_THREADS: `${threads}` }),
+      // What torch.compile has compiled, for the next process.
+      TORCHINDUCTOR_CACHE_DIR: `${root}${peerFolder}/inductor`,
+    };
     const options: RivalOptions = {
       program: `${root}${peerPython}`,
       args: [`${root}benchmarks/peer/${script}`],
