@@ -2,6 +2,8 @@
 //! element, in vectors of channels whose sums stay in registers over the window.
 
 use super::ConvShape;
+use crate::cpu::convert::in_f32;
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::sum_in_order;
 use crate::cpu::gemm::tiling::even_part;
 use crate::cpu::isa::{Arch, Isa};
@@ -40,7 +42,7 @@ type Term = (usize, usize);
 
 /// `to[c]` = the sum of `from[source + c] * w[weight + c]` over the terms.
 #[inline(always)]
-fn sum_terms<A: Arch, S: Stored>(terms: &[Term], from: &[S], w: &[f32], to: &mut [S]) {
+fn sum_terms<A: Arch, S: Stored, T: Stored>(terms: &[Term], from: &[S], w: &[f32], to: &mut [T]) {
     let whole = to.len() / LANES * LANES;
     let (blocks, rest) = to.split_at_mut(whole);
     for (i, to) in blocks.chunks_exact_mut(LANES).enumerate() {
@@ -52,7 +54,7 @@ fn sum_terms<A: Arch, S: Stored>(terms: &[Term], from: &[S], w: &[f32], to: &mut
                 sums[lane] = A::madd(from[lane].widen(), w[lane], sums[lane]);
             }
         }
-        to.iter_mut().zip(sums).for_each(|(to, sum)| *to = S::round(sum));
+        to.iter_mut().zip(sums).for_each(|(to, sum)| *to = T::round(sum));
     }
     let mut sums = [0.0; LANES];
     let sums = &mut sums[..rest.len()];
@@ -62,12 +64,12 @@ fn sum_terms<A: Arch, S: Stored>(terms: &[Term], from: &[S], w: &[f32], to: &mut
             *sum = A::madd(from.widen(), w, *sum);
         }
     }
-    rest.iter_mut().zip(sums).for_each(|(to, sum)| *to = S::round(*sum));
+    rest.iter_mut().zip(sums).for_each(|(to, sum)| *to = T::round(*sum));
 }
 
 multiversion! {
     /// Row `oy` of one image's result, with weights `[tap][channel]`.
-    fn forward_row<A, S: Stored>(s: &ConvShape, oy: usize, x: &[S], w: &[f32], y: &mut [S]) {
+    fn forward_row<A, S: Stored, T: Stored>(s: &ConvShape, oy: usize, x: &[S], w: &[f32], y: &mut [T]) {
         let mut terms: Vec<Term> = Vec::with_capacity(s.kh * s.kw);
         for (ox, y) in y.chunks_exact_mut(s.c).enumerate() {
             terms.clear();
@@ -79,7 +81,7 @@ multiversion! {
                     }
                 }
             }
-            sum_terms::<A, S>(&terms, x, w, y);
+            sum_terms::<A, S, T>(&terms, x, w, y);
         }
     }
 }
@@ -98,7 +100,7 @@ multiversion! {
                     }
                 }
             }
-            sum_terms::<A, S>(&terms, dy, w, dx);
+            sum_terms::<A, S, S>(&terms, dy, w, dx);
         }
     }
 }
@@ -155,12 +157,24 @@ fn transpose<S: Stored, T: Stored>(from: &[S], cols: usize, to: &mut [T]) {
 }
 
 /// See [`super::conv2d_forward`].
-pub fn forward<S: Stored>(isa: Isa, pool: &ThreadPool, s: &ConvShape, x: &[S], w: &[S], y: &mut [S]) {
+pub fn forward<S: Stored>(
+    isa: Isa,
+    pool: &ThreadPool,
+    s: &ConvShape,
+    (x, w, y): (&[S], &[S], &mut [S]),
+    then: Option<&dyn Epilogue>,
+) {
     let mut by_tap = Scratch::take(w.len());
     transpose(w, s.kh * s.kw, by_tap.as_mut_slice());
     let (w, image) = (by_tap.as_slice(), s.h * s.w * s.c);
     for_each_chunk_mut(pool, y, (s.ow * s.c).max(1), |row, y| {
-        forward_row(isa, s, row % s.oh, &x[row / s.oh * image..][..image], w, y);
+        let x = &x[row / s.oh * image..][..image];
+        let Some(then) = then else { return forward_row(isa, s, row % s.oh, x, w, y) };
+        in_f32(isa, [], y, |[], y| {
+            forward_row(isa, s, row % s.oh, x, w, y);
+            let pixels = y.chunks_exact_mut(s.c).enumerate();
+            then.apply(isa, 0, &mut pixels.map(|(ox, y)| ((row * s.ow + ox) * s.c, y)));
+        });
     });
 }
 

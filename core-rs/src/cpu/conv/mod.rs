@@ -11,8 +11,9 @@ mod image;
 mod weight_grad;
 mod window;
 
+use super::epilogue::Epilogue;
 use super::gemm::microkernel::Kernels;
-use super::gemm::{Mat, Product, multiply, pack::pack_b_panel, tiling::even_part};
+use super::gemm::{Mat, Product, multiply, multiply_then, pack::pack_b_panel, tiling::even_part};
 use super::isa::Isa;
 use super::pool::{SliceParts, ThreadPool, for_each_chunk_mut};
 use super::scratch::Scratch;
@@ -41,27 +42,41 @@ impl ConvShape {
 
 /// `y = conv(x, w)`.
 pub fn conv2d_forward<S: Stored>(isa: Isa, pool: &ThreadPool, shape: &ConvShape, x: &[S], w: &[S], y: &mut [S]) {
-    shape.check(x, w, y);
-    if depthwise::applies(shape) {
-        return depthwise::forward(isa, pool, shape, x, w, y);
-    }
-    if grouped::applies(shape) {
-        return grouped::forward(GroupedKernels::of(isa), pool, shape, (x, w, y));
-    }
-    forward(Kernels::for_stored::<S>(isa), pool, shape, (x, w, y));
+    conv2d_forward_then(isa, pool, shape, x, w, y, None);
 }
 
-/// [`conv2d_forward`] with given kernels, for checked operands.
+/// [`conv2d_forward`], and what follows while the sums are at hand.
+pub fn conv2d_forward_then<S: Stored>(
+    isa: Isa,
+    pool: &ThreadPool,
+    shape: &ConvShape,
+    x: &[S],
+    w: &[S],
+    y: &mut [S],
+    then: Option<&dyn Epilogue>,
+) {
+    shape.check(x, w, y);
+    if depthwise::applies(shape) {
+        return depthwise::forward(isa, pool, shape, (x, w, y), then);
+    }
+    if grouped::applies(shape) {
+        return grouped::forward(GroupedKernels::of(isa), pool, shape, (x, w, y), then);
+    }
+    forward(Kernels::for_stored::<S>(isa), pool, shape, (x, w, y), then);
+}
+
+/// [`conv2d_forward_then`] with given kernels, for checked operands.
 fn forward<S: Stored>(
     kernels: &'static Kernels,
     pool: &ThreadPool,
     shape: &ConvShape,
     (x, w, y): (&[S], &[S], &mut [S]),
+    then: Option<&dyn Epilogue>,
 ) {
     if shape.is_pointwise() {
         let (m, n, k) = (shape.pixels(), shape.out, shape.c);
         let (a, b) = (Mat::row_major(x, k), Mat::row_major(w, k).transposed());
-        return multiply(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, y);
+        return multiply_then(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, y, then);
     }
     let (patch, group_in, group_out) = (shape.patch(), shape.group_in(), shape.group_out());
     let y = SliceParts::new(y);
@@ -83,6 +98,7 @@ fn forward<S: Stored>(
             weights: weights.as_slice(),
             channels: group_out,
             first: group * group_out,
+            then,
         };
         window.run(pool, &y);
     }
@@ -168,6 +184,7 @@ fn backward_phase<S: Stored>(
         weights: weights.as_slice(),
         channels: group_in,
         first: group * group_in,
+        then: None,
     };
     window.run(pool, dx);
 }

@@ -77,7 +77,7 @@ fn check_stored<S: Stored>(s: &ConvShape, kernels: &[&'static Kernels]) {
     for &kernels in kernels {
         let pairs = if kernels.pairs { " of pairs" } else { "" };
         compare(&format!("{} rows{pairs}", kernels.mr), &|pool, y, dx, dw| {
-            forward(kernels, pool, s, (&x, &w, y));
+            forward(kernels, pool, s, (&x, &w, y), None);
             backward_input(kernels, pool, s, (&dy, &w, dx));
             backward_weight(kernels, pool, s, (&x, &dy, dw));
         });
@@ -87,7 +87,7 @@ fn check_stored<S: Stored>(s: &ConvShape, kernels: &[&'static Kernels]) {
     }
     for kernels in grouped::all_kernels() {
         compare(&format!("grouped, {} lanes", kernels.lanes), &|pool, y, dx, dw| {
-            grouped::forward(kernels, pool, s, (&x, &w, y));
+            grouped::forward(kernels, pool, s, (&x, &w, y), None);
             grouped::backward_input(kernels, pool, s, (&dy, &w, dx));
             grouped::backward_weight(kernels, pool, s, (&x, &dy, dw));
         });
@@ -216,7 +216,7 @@ fn check_public(s: &ConvShape) {
     let empty = || (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
     let (kernels, pools) = (Kernels::of(Isa::Portable), [ThreadPool::new(1), ThreadPool::new(2)]);
     let mut want = empty();
-    forward(kernels, &pools[0], s, (&x, &w, &mut want.0));
+    forward(kernels, &pools[0], s, (&x, &w, &mut want.0), None);
     backward_input(kernels, &pools[0], s, (&dy, &w, &mut want.1));
     backward_weight(kernels, &pools[0], s, (&x, &dy, &mut want.2));
     for isa in Isa::available() {

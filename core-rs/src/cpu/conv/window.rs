@@ -3,6 +3,7 @@
 
 use super::geometry::Geometry;
 use super::image::{Image, Part, Words};
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::microkernel::{Kernels, Tile};
 use crate::cpu::gemm::pack::round_rows;
 use crate::cpu::gemm::tiling::{even_part, even_parts};
@@ -23,6 +24,8 @@ pub struct Window<'a, S> {
     pub channels: usize,
     /// The first destination channel.
     pub first: usize,
+    /// What follows while the sums are at hand.
+    pub then: Option<&'a dyn Epilogue>,
 }
 
 /// Destination pixels per task, about: enough to reuse each weight panel in the L1 cache.
@@ -99,6 +102,13 @@ impl<S: Stored> Window<'_, S> {
                     self.run_panel(&part, &pixels, &block, channels.clone(), at);
                 }
             }
+            let Some(then) = self.then else { return PIXELS.set(pixels) };
+            let mut sums = pixels.iter().map(|pixel| {
+                // SAFETY: tasks have disjoint pixels, and every one is taken once.
+                let sums = unsafe { std::slice::from_raw_parts_mut(c.add(pixel.destination), self.channels) };
+                (pixel.destination, sums)
+            });
+            then.apply(self.kernels.isa, self.first, &mut sums);
         } else {
             let mut sums = Scratch::take(pixels.len() * nr);
             for channels in (0..panels).map(channels_of) {
@@ -107,6 +117,12 @@ impl<S: Stored> Window<'_, S> {
                     self.run_panel(&part, &pixels, &block, channels.clone(), |i| c.wrapping_add(i * nr));
                 }
                 let at = |i: usize| pixels[i].destination + channels.start;
+                if let Some(then) = self.then {
+                    let sums = sums.as_mut_slice().chunks_exact_mut(nr).enumerate();
+                    let first = self.first + channels.start;
+                    let mut sums = sums.map(|(i, sums)| (at(i), &mut sums[..channels.len()]));
+                    then.apply(self.kernels.isa, first, &mut sums);
+                }
                 // SAFETY: tasks write disjoint pixels.
                 unsafe { round_rows(self.kernels.isa, sums.as_slice(), (nr, channels.len()), to, at) };
             }

@@ -4,6 +4,7 @@ use super::microkernel::{Kernels, MAX_MR, Tile};
 use super::pack::{copy_a, pack_a, pack_b_panel, round_rows};
 use super::tiling::{Grid, even_part, even_parts};
 use super::{Mat, pairs};
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
 use crate::dtype::{Dtype, Stored};
@@ -41,12 +42,17 @@ const SERIAL_WORK: usize = 1 << 15;
 /// Words of A that a task holds at most where it holds whole rows: they stay in the L2 cache.
 const MAX_HELD_A: usize = 1 << 17;
 
-/// Computes the product into row-major `c`.
-pub fn blocked<S: Stored, O: Stored>(pool: &ThreadPool, p: &Product<S>, c: &SliceParts<O>) {
+/// Computes the product into row-major `c`, and what follows.
+pub fn blocked<S: Stored, O: Stored>(
+    pool: &ThreadPool,
+    p: &Product<S>,
+    c: &SliceParts<O>,
+    then: Option<&dyn Epilogue>,
+) {
     let (nr, words) = (p.kernels.nr(), p.kernels.words(p.k));
     let strip = (MAX_PACKED_B / words.max(1) / nr).max(1) * nr;
     for cols in even_parts(0..p.n, strip.max(nr)) {
-        strip_product(pool, p, cols, c);
+        strip_product(pool, p, cols, c, then);
     }
 }
 
@@ -70,7 +76,13 @@ fn read_a<'a, S: Stored>(p: &Product<'a, S>, n: usize) -> ReadA<'a> {
 }
 
 /// The part of the product in the columns `cols` of C.
-fn strip_product<S: Stored, O: Stored>(pool: &ThreadPool, p: &Product<S>, cols: Range<usize>, c: &SliceParts<O>) {
+fn strip_product<S: Stored, O: Stored>(
+    pool: &ThreadPool,
+    p: &Product<S>,
+    cols: Range<usize>,
+    c: &SliceParts<O>,
+    then: Option<&dyn Epilogue>,
+) {
     let (kernels, nr, words) = (p.kernels, p.kernels.nr(), p.kernels.words(p.k));
     let n = cols.len();
     let panels = n.div_ceil(nr);
@@ -135,6 +147,14 @@ fn strip_product<S: Stored, O: Stored>(pool: &ThreadPool, p: &Product<S>, cols: 
                     };
                     // SAFETY: tasks write disjoint blocks of C, which was checked against m x n.
                     unsafe { block.run(b_of(panel, &block.ks), &target) };
+                    let Some(then) = then.filter(|_| block.ks.end == words) else { continue };
+                    let mut sums = rows.clone().map(|row| {
+                        let at = row * p.n + cols.start;
+                        let sums = c.wrapping_add(at);
+                        // SAFETY: as above; every row is taken once.
+                        (at, unsafe { std::slice::from_raw_parts_mut(sums, cols.len()) })
+                    });
+                    then.apply(kernels.isa, cols.start, &mut sums);
                 }
             }
             return;
@@ -159,6 +179,10 @@ fn strip_product<S: Stored, O: Stored>(pool: &ThreadPool, p: &Product<S>, cols: 
                 unsafe { block.run(b_of(panel, &block.ks), &target) };
             }
             let at = |row: usize| (rows.start + row) * p.n + cols.start;
+            if let Some(then) = then {
+                let sums = sums.as_mut_slice().chunks_exact_mut(nr).enumerate();
+                then.apply(kernels.isa, cols.start, &mut sums.map(|(row, sums)| (at(row), &mut sums[..cols.len()])));
+            }
             // SAFETY: tasks write disjoint blocks of C.
             unsafe { round_rows(kernels.isa, sums.as_slice(), (nr, cols.len()), c, at) };
         }

@@ -18,6 +18,7 @@ pub(crate) mod pack;
 pub(crate) mod pairs;
 pub(crate) mod tiling;
 
+use super::epilogue::{Epilogue, apply_to_part};
 use super::isa::Isa;
 use super::pool::{SliceParts, ThreadPool, for_each_chunk_mut, split};
 use super::scratch::Scratch;
@@ -86,6 +87,16 @@ pub fn gemm<S: Stored>(
 
 /// [`gemm`] with given kernels; only to f32 can be added.
 pub(crate) fn multiply<S: Stored, O: Stored>(pool: &ThreadPool, product: &Product<S>, c: &mut [O]) {
+    multiply_then(pool, product, c, None);
+}
+
+/// [`multiply`], and what follows while the sums are at hand.
+pub(crate) fn multiply_then<S: Stored, O: Stored>(
+    pool: &ThreadPool,
+    product: &Product<S>,
+    c: &mut [O],
+    then: Option<&dyn Epilogue>,
+) {
     assert!(!product.accumulate || O::as_f32(&[]).is_some(), "sums that were rounded are not added to");
     let Product { m, n, k, .. } = *product;
     product.a.check(m, k);
@@ -96,14 +107,20 @@ pub(crate) fn multiply<S: Stored, O: Stored>(pool: &ThreadPool, product: &Produc
     }
     let pieces = tiling::reduction_pieces(m, n, k);
     if pieces > 1 {
-        split_reduction(pool, product, pieces, c);
+        split_reduction(pool, product, pieces, c, then);
     } else {
-        blocked(pool, product, &SliceParts::new(c));
+        blocked(pool, product, &SliceParts::new(c), then);
     }
 }
 
 /// Computes pieces of the reduction in parallel, then adds them up in order.
-fn split_reduction<S: Stored, O: Stored>(pool: &ThreadPool, product: &Product<S>, pieces: usize, c: &mut [O]) {
+fn split_reduction<S: Stored, O: Stored>(
+    pool: &ThreadPool,
+    product: &Product<S>,
+    pieces: usize,
+    c: &mut [O],
+    then: Option<&dyn Epilogue>,
+) {
     /// Steps at a time, so that what is packed of B is still in the cache when it is used.
     const STEP: usize = 384;
     let size = c.len();
@@ -122,14 +139,30 @@ fn split_reduction<S: Stored, O: Stored>(pool: &ThreadPool, product: &Product<S>
                 accumulate: ks.start > start,
                 ..*product
             };
-            blocked(pool, &part, &partial);
+            blocked(pool, &part, &partial, None);
         }
     });
-    sum_in_order(pool, partials.as_slice(), c, product.accumulate);
+    let isa = product.kernels.isa;
+    sum_in_order_then(pool, partials.as_slice(), c, product.accumulate, |at, sums| {
+        if let Some(then) = then {
+            apply_to_part(then, isa, product.n, at, sums);
+        }
+    });
 }
 
 /// `c (+)=` the sum of the consecutive `c.len()`-sized parts of `partials`, first to last.
 pub(crate) fn sum_in_order<O: Stored>(pool: &ThreadPool, partials: &[f32], c: &mut [O], accumulate: bool) {
+    sum_in_order_then(pool, partials, c, accumulate, |_, _| {});
+}
+
+/// [`sum_in_order`]; `then` is given each part of the sums, and where it begins.
+fn sum_in_order_then<O: Stored>(
+    pool: &ThreadPool,
+    partials: &[f32],
+    c: &mut [O],
+    accumulate: bool,
+    then: impl Fn(usize, &mut [f32]) + Sync,
+) {
     /// Floats per chunk; a few of these fit the L1 cache.
     const CHUNK: usize = 2048;
     let size = c.len();
@@ -147,6 +180,7 @@ pub(crate) fn sum_in_order<O: Stored>(pool: &ThreadPool, partials: &[f32], c: &m
                 sums.iter_mut().zip(partial).for_each(|(sum, x)| *sum += x);
             }
         }
+        then(i * CHUNK, sums);
         c.iter_mut().zip(sums).for_each(|(c, sum)| *c = O::round(*sum));
     });
 }

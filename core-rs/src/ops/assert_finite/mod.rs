@@ -14,7 +14,6 @@ pub struct AssertFinite;
 
 impl Op for AssertFinite {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::launch);
-    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(AssertFinite)

@@ -30,7 +30,6 @@ pub struct AvgPool2d {
 
 impl Op for AvgPool2d {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(AvgPool2d { window: Window::parse(params)?, count_pad: params.bool("countIncludePad")? })
@@ -73,7 +72,6 @@ impl AvgPool2dBackward {
 
 impl Op for AvgPool2dBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (height, width) = (params.u32("height")?, params.u32("width")?);

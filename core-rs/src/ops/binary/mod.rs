@@ -42,7 +42,6 @@ pub struct Binary<F>(PhantomData<F>);
 
 impl<F: Function> Op for Binary<F> {
     const CUDA: Option<CudaKernel<Self>> = Some(|_, io, context| cuda::forward(io, context));
-    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Binary(PhantomData))
@@ -78,7 +77,6 @@ pub struct Compare<P>(PhantomData<P>);
 
 impl<P: Predicate> Op for Compare<P> {
     const CUDA: Option<CudaKernel<Self>> = Some(|_, io, context| cuda::forward(io, context));
-    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Compare(PhantomData))

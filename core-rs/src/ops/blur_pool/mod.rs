@@ -99,7 +99,6 @@ pub struct BlurPool(Blur);
 
 impl Op for BlurPool {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Blur::parse(params).map(BlurPool)
@@ -139,7 +138,6 @@ impl BlurPoolBackward {
 
 impl Op for BlurPoolBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (height, width) = (params.u32("height")?, params.u32("width")?);

@@ -20,7 +20,6 @@ pub struct Cast {
 
 impl Op for Cast {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Cast { dtype: params.dtype("dtype")? })

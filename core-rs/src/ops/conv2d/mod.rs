@@ -111,7 +111,6 @@ impl Conv2d {
 
 impl Op for Conv2d {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Conv2d { window: Window::parse(params)? })
@@ -154,7 +153,6 @@ impl Conv2dBackwardInput {
 
 impl Op for Conv2dBackwardInput {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward_input);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (height, width) = (params.u32("height")?, params.u32("width")?);
@@ -202,7 +200,6 @@ impl Conv2dBackwardWeight {
 
 impl Op for Conv2dBackwardWeight {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward_weight);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (kernel_h, kernel_w) = (params.u32("kernelH")?, params.u32("kernelW")?);

@@ -1,56 +1,48 @@
-//! Bias, residual and activation, in one pass over what the convolution has written.
+//! Bias, residual and activation, while the convolution's sums are at hand.
 
-use crate::cpu::CpuContext;
-use crate::cpu::isa::Arch;
-use crate::cpu::pool::for_each_chunk_mut;
+use crate::cpu::epilogue::{Epilogue, SumsRow};
+use crate::cpu::isa::{Arch, Isa};
 use crate::dtype::Stored;
 use crate::ops::activation::Activation;
 use crate::ops::activation::curve::{Curve, for_each_curve};
-use crate::ops::batch_norm::rows::Rows;
 
-/// Elements a chunk: tens of microseconds of work, and two operands fit in the L2 cache.
-const CHUNK: usize = 32 * 1024;
-
-/// `y = activation(y + bias + residual)` for y [.., channels] and what is there of the others.
-pub(super) fn run<S: Stored>(
-    context: &CpuContext,
-    channels: usize,
-    activation: Activation,
-    bias: Option<&[f32]>,
-    residual: Option<&[S]>,
-    y: &mut [S],
-) {
-    let changes = bias.is_some() || residual.is_some() || activation != Activation::None;
-    if y.is_empty() || !changes {
-        return;
-    }
-    let rows = Rows::new(channels, y.len());
-    let bias = rows.widen(|channel| bias.map_or(0.0, |bias| bias[channel]));
-    let chunk = CHUNK.next_multiple_of(rows.width);
-    for_each_chunk_mut(&context.pool, y, chunk, |i, y| {
-        let residual = residual.map_or(&[][..], |residual| &residual[i * chunk..][..y.len()]);
-        activate(context.isa, activation, &bias, residual, y);
-    });
+/// `activation(sum + bias + residual)`, with what is there of these.
+pub(super) struct BiasAct<'a, S> {
+    pub activation: Activation,
+    /// One a channel.
+    pub bias: Option<&'a [f32]>,
+    /// As large as the result.
+    pub residual: Option<&'a [S]>,
 }
 
-for_each_curve!(fn activate<S: Stored> = activate_rows(bias: &[f32], residual: &[S], y: &mut [S]));
+impl<S: Stored> BiasAct<'_, S> {
+    /// Whether it changes anything.
+    pub fn changes(&self) -> bool {
+        self.bias.is_some() || self.residual.is_some() || self.activation != Activation::None
+    }
+}
 
-/// `bias` is as wide as the rows that y is taken in; `residual` is empty where there is none.
+impl<S: Stored> Epilogue for BiasAct<'_, S> {
+    fn apply(&self, isa: Isa, first: usize, rows: &mut dyn Iterator<Item = SumsRow>) {
+        let bias = self.bias.map_or(&[][..], |bias| &bias[first..]);
+        activate(isa, self.activation, bias, self.residual.unwrap_or(&[]), rows);
+    }
+}
+
+for_each_curve!(
+    fn activate<S: Stored> = activate_rows(bias: &[f32], residual: &[S], rows: &mut dyn Iterator<Item = SumsRow>)
+);
+
+/// `bias` and `residual` are empty where there is none.
 #[inline(always)]
-fn activate_rows<A: Arch, F: Curve, S: Stored>(bias: &[f32], residual: &[S], y: &mut [S]) {
-    let mut residuals = residual.chunks(bias.len());
-    for y in y.chunks_mut(bias.len()) {
-        match residuals.next() {
-            None => {
-                for (y, &bias) in y.iter_mut().zip(bias) {
-                    *y = S::round(F::value::<A>(y.widen() + bias));
-                }
-            }
-            Some(residual) => {
-                for ((y, &bias), &residual) in y.iter_mut().zip(bias).zip(residual) {
-                    *y = S::round(F::value::<A>(y.widen() + bias + residual.widen()));
-                }
-            }
+fn activate_rows<A: Arch, F: Curve, S: Stored>(bias: &[f32], residual: &[S], rows: &mut dyn Iterator<Item = SumsRow>) {
+    for (at, sums) in rows {
+        if !bias.is_empty() {
+            sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
         }
+        if !residual.is_empty() {
+            sums.iter_mut().zip(&residual[at..]).for_each(|(sum, residual)| *sum += residual.widen());
+        }
+        sums.iter_mut().for_each(|sum| *sum = F::value::<A>(*sum));
     }
 }

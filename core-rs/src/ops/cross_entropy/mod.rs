@@ -89,7 +89,6 @@ pub struct CrossEntropy {
 
 impl Op for CrossEntropy {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(CrossEntropy { smoothing: parse_smoothing(params)? })
@@ -132,7 +131,6 @@ pub struct CrossEntropyBackward {
 
 impl Op for CrossEntropyBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(CrossEntropyBackward { smoothing: parse_smoothing(params)? })

@@ -71,7 +71,6 @@ pub struct Dropout(Share);
 
 impl Op for Dropout {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::dropout);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Share::parse(params).map(Dropout)
@@ -97,7 +96,6 @@ pub struct StochasticDepth(Share);
 
 impl Op for StochasticDepth {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::stochastic_depth);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Share::parse(params).map(StochasticDepth)

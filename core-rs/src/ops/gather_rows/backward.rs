@@ -24,7 +24,6 @@ pub struct GatherRowsBackward {
 
 impl Op for GatherRowsBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda_backward::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(GatherRowsBackward { rows: params.u32("rows")? })

@@ -59,7 +59,6 @@ fn matrices(shape: Shape) -> (usize, usize, usize) {
 
 impl Op for Matmul {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::run);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Matmul { transpose_a: params.bool("transposeA")?, transpose_b: params.bool("transposeB")? })

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ops::testing::{check, narrow, narrow_then_wide, noise, wide};
+use crate::ops::testing::{check, noise, stored, stored_wide, wide};
 
 #[test]
 fn every_storage_order_matches_the_definition() {
@@ -10,8 +10,8 @@ fn every_storage_order_matches_the_definition() {
             let mut y = vec![0.0; batch * m * n];
             reference::run(&s, &wide(&a), &wide(&b), &mut y);
             check(&y, |isa, pool, y| super::cpu::run::<f32>(isa, pool, &s, &a, &b, y));
-            reference::run(&s, &narrow_then_wide(&a), &narrow_then_wide(&b), &mut y);
-            check(&y, |isa, pool, y| super::cpu::run::<Bf16>(isa, pool, &s, &narrow(&a), &narrow(&b), y));
+            reference::run(&s, &stored_wide(&stored::<Bf16>(&a)), &stored_wide(&stored::<Bf16>(&b)), &mut y);
+            check(&y, |isa, pool, y| super::cpu::run::<Bf16>(isa, pool, &s, &stored(&a), &stored(&b), y));
         }
     }
 }

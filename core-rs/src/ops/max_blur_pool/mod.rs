@@ -63,7 +63,6 @@ pub struct MaxBlurPool(MaxBlur);
 
 impl Op for MaxBlurPool {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         MaxBlur::parse(params).map(MaxBlurPool)
@@ -92,7 +91,6 @@ pub struct MaxBlurPoolBackward(MaxBlur);
 
 impl Op for MaxBlurPoolBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         MaxBlur::parse(params).map(MaxBlurPoolBackward)

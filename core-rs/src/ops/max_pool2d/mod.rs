@@ -22,7 +22,6 @@ pub struct MaxPool2d(Window);
 
 impl Op for MaxPool2d {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Window::parse(params).map(MaxPool2d)
@@ -51,7 +50,6 @@ pub struct MaxPool2dBackward(Window);
 
 impl Op for MaxPool2dBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Window::parse(params).map(MaxPool2dBackward)

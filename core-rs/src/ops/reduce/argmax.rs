@@ -31,7 +31,6 @@ impl Argmax {
 
 impl Op for Argmax {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::argmax);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Argmax { axis: params.u32("axis")? })

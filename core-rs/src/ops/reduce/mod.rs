@@ -65,7 +65,6 @@ impl<F: Fold> Reduce<F> {
 
 impl<F: Fold> Op for Reduce<F> {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::reduce);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Reduce { keep_dims: params.bool("keepDims")?, axes: params.rest_u32("axes")?, fold: PhantomData })

@@ -83,7 +83,6 @@ pub struct Resample2d(Settings);
 
 impl Op for Resample2d {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(Resample2d)
@@ -111,7 +110,6 @@ pub struct Resample2dBackward(Settings);
 
 impl Op for Resample2dBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(Resample2dBackward)

@@ -19,7 +19,6 @@ pub struct CausalSoftmax;
 
 impl Op for CausalSoftmax {
     const CUDA: Option<CudaKernel<Self>> = Some(|_, io, cuda| cuda::launch(io, cuda));
-    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(CausalSoftmax)

@@ -27,7 +27,6 @@ macro_rules! ops {
 
         impl Op for $name {
             const CUDA: Option<CudaKernel<Self>> = Some(|_, io, cuda| cuda::launch(io, cuda));
-    const TAKES_BF16: bool = true;
 
             fn parse(_params: &mut Params) -> Result<Self> {
                 Ok($name)

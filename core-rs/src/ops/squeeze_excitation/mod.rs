@@ -62,7 +62,6 @@ pub struct SqueezeExcitation(Activation);
 
 impl Op for SqueezeExcitation {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         params.activation("activation").map(SqueezeExcitation)
@@ -107,7 +106,6 @@ pub struct SqueezeExcitationBackward(Activation);
 
 impl Op for SqueezeExcitationBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         params.activation("activation").map(SqueezeExcitationBackward)

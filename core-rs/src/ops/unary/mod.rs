@@ -37,7 +37,6 @@ pub struct Elementwise<F>(F);
 
 impl<F: Function> Op for Elementwise<F> {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         F::parse(params).map(Elementwise)

@@ -4,6 +4,7 @@ use super::blocks::Blocks;
 use super::kernels::{GatherTile, GroupedKernels, MAX_RUNS, MAX_SPREAD_RUNS, RUN};
 use crate::cpu::conv::geometry::Geometry;
 use crate::cpu::conv::image::{Image, Part, Words};
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::pack::round_rows;
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::pool::{SliceParts, ThreadPool};
@@ -22,6 +23,8 @@ pub struct Gather<'a, S> {
     pub weights: &'a [f32],
     /// Destination channels.
     pub channels: usize,
+    /// What follows while the sums are at hand.
+    pub then: Option<&'a dyn Epilogue>,
 }
 
 /// Destination pixels per task, about: enough to make up for fetching all weights.
@@ -130,11 +133,25 @@ impl<S: Stored> Gather<'_, S> {
             // write disjoint pixels or channels, or sums of their own; and `GroupedKernels::of` checked the processor.
             unsafe { self.kernels.gather(range.len(), width)(&tile) };
             if direct {
+                let Some(then) = self.then else { continue };
+                let places = runs[range]
+                    .iter()
+                    .flat_map(|run| (0..run.pixels).map(|pixel| run.destination + first + pixel * g.col_stride));
+                let c = to.as_mut_ptr().cast::<f32>();
+                let mut sums = places.map(|at| {
+                    // SAFETY: tasks write disjoint pixels or channels, and every pixel is taken once.
+                    (at, unsafe { std::slice::from_raw_parts_mut(c.add(at), channels) })
+                });
+                then.apply(self.kernels.isa, first, &mut sums);
                 continue;
             }
-            for (run, sums) in runs[range].iter().zip(sums.as_slice().chunks_exact(RUN * channels)) {
-                let sums = &sums[..run.pixels * channels];
+            for (run, sums) in runs[range].iter().zip(sums.as_mut_slice().chunks_exact_mut(RUN * channels)) {
+                let sums = &mut sums[..run.pixels * channels];
                 let at = |pixel: usize| run.destination + first + pixel * g.col_stride;
+                if let Some(then) = self.then {
+                    let sums = sums.chunks_exact_mut(channels).enumerate();
+                    then.apply(self.kernels.isa, first, &mut sums.map(|(pixel, sums)| (at(pixel), sums)));
+                }
                 // SAFETY: tasks write disjoint pixels or channels.
                 unsafe { round_rows(self.kernels.isa, sums, (channels, channels), to, at) };
             }

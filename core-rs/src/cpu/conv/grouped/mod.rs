@@ -10,6 +10,7 @@ mod weight_grad;
 use super::ConvShape;
 use super::geometry::{Geometry, phases};
 use super::image::Image;
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::tiling::even_part;
 use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
@@ -46,6 +47,7 @@ pub fn forward<S: Stored>(
     pool: &ThreadPool,
     s: &ConvShape,
     (x, w, y): (&[S], &[S], &mut [S]),
+    then: Option<&dyn Epilogue>,
 ) {
     let (patch, from, to) = (s.patch(), s.group_in(), s.group_out());
     let blocks = Blocks::new(kernels, s.groups, from, to);
@@ -58,6 +60,7 @@ pub fn forward<S: Stored>(
         geometry: Geometry::forward(s),
         weights: weights.as_slice(),
         channels: s.out,
+        then,
     };
     gather.run(pool, &SliceParts::new(y));
 }
@@ -84,6 +87,7 @@ pub fn backward_input<S: Stored>(
             geometry: Geometry::backward(s, &v, &h),
             weights: weights.as_slice(),
             channels: s.c,
+            then: None,
         };
         gather.run(pool, &dx);
     }
