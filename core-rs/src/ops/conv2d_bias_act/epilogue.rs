@@ -1,7 +1,7 @@
 //! Bias, residual and activation, in one pass over what the convolution has written.
 
 use crate::cpu::CpuContext;
-use crate::cpu::isa::Arch;
+use crate::cpu::isa::{Arch, Isa};
 use crate::cpu::pool::for_each_chunk_mut;
 use crate::dtype::Stored;
 use crate::ops::activation::Activation;
@@ -11,26 +11,46 @@ use crate::ops::batch_norm::rows::Rows;
 /// Elements a chunk: tens of microseconds of work, and two operands fit in the L2 cache.
 const CHUNK: usize = 32 * 1024;
 
-/// `y = activation(y + bias + residual)` for y [.., channels] and what is there of the others.
-pub(super) fn run<S: Stored>(
-    context: &CpuContext,
-    channels: usize,
+/// `y = activation(y + bias + residual)`, for y [.., channels] and what is there of the others.
+pub(super) struct Epilogue<'a, S> {
     activation: Activation,
-    bias: Option<&[f32]>,
-    residual: Option<&[S]>,
-    y: &mut [S],
-) {
-    let changes = bias.is_some() || residual.is_some() || activation != Activation::None;
-    if y.is_empty() || !changes {
-        return;
+    /// Repeated over a wide row.
+    bias: Vec<f32>,
+    residual: Option<&'a [S]>,
+    /// Whether it changes anything.
+    changes: bool,
+}
+
+impl<'a, S: Stored> Epilogue<'a, S> {
+    /// For a y of `len` elements.
+    pub fn new(
+        channels: usize,
+        len: usize,
+        activation: Activation,
+        bias: Option<&[f32]>,
+        residual: Option<&'a [S]>,
+    ) -> Self {
+        let changes = len > 0 && (bias.is_some() || residual.is_some() || activation != Activation::None);
+        let value = |channel: usize| bias.map_or(0.0, |bias| bias[channel]);
+        let bias = if changes { Rows::new(channels, len).widen(value) } else { Vec::new() };
+        Epilogue { activation, bias, residual, changes }
     }
-    let rows = Rows::new(channels, y.len());
-    let bias = rows.widen(|channel| bias.map_or(0.0, |bias| bias[channel]));
-    let chunk = CHUNK.next_multiple_of(rows.width);
-    for_each_chunk_mut(&context.pool, y, chunk, |i, y| {
-        let residual = residual.map_or(&[][..], |residual| &residual[i * chunk..][..y.len()]);
-        activate(context.isa, activation, &bias, residual, y);
-    });
+
+    /// Over the part of y from element `start` on, the first channel of a pixel.
+    pub fn apply(&self, isa: Isa, start: usize, y: &mut [S]) {
+        if self.changes {
+            let residual = self.residual.map_or(&[][..], |residual| &residual[start..][..y.len()]);
+            activate(isa, self.activation, &self.bias, residual, y);
+        }
+    }
+
+    /// Over all of y.
+    pub fn run(&self, context: &CpuContext, y: &mut [S]) {
+        if self.changes {
+            let chunk = CHUNK.next_multiple_of(self.bias.len());
+            for_each_chunk_mut(&context.pool, y, chunk, |i, y| self.apply(context.isa, i * chunk, y));
+        }
+    }
 }
 
 for_each_curve!(fn activate<S: Stored> = activate_rows(bias: &[f32], residual: &[S], y: &mut [S]));

@@ -17,6 +17,7 @@ use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
+use epilogue::Epilogue;
 
 /// `conv2d_bias_act`
 pub struct Conv2dBiasAct {
@@ -47,7 +48,7 @@ impl Op for Conv2dBiasAct {
         } else {
             let (x, weight, y) = (io.input(0), io.input(1), io.output::<f32>(0));
             conv::conv2d_forward(context.isa, &context.pool, &sizes, x, weight, y);
-            epilogue::run(context, sizes.out, self.activation, io.optional(2), io.optional(3), y);
+            Epilogue::new(sizes.out, y.len(), self.activation, io.optional(2), io.optional(3)).run(context, y);
         }
         Ok(())
     }

@@ -55,7 +55,7 @@ fn a_convolution_with_what_follows_it_matches_the_definition() {
                 check::<f32>(&want, |isa, pool, y| {
                     let context = CpuContext { isa, ..CpuContext::new(pool.threads()).expect("a CPU") };
                     conv::conv2d_forward(isa, pool, &s, &x, &weight, y);
-                    epilogue::run(&context, s.out, activation, bias, residual, y);
+                    Epilogue::new(s.out, y.len(), activation, bias, residual).run(&context, y);
                 });
             }
         }
@@ -76,7 +76,12 @@ fn pass<S: Stored>() {
                 check::<S>(&want, |isa, pool, y| {
                     let context = CpuContext { isa, ..CpuContext::new(pool.threads()).expect("a CPU") };
                     y.copy_from_slice(&before);
-                    epilogue::run(&context, channels, activation, Some(&bias), residual, y);
+                    let epilogue = Epilogue::new(channels, len, activation, Some(&bias), residual);
+                    if pool.threads() == 1 {
+                        return epilogue.run(&context, y);
+                    }
+                    // Pixel by pixel, as a convolution that has just written one.
+                    y.chunks_mut(channels).enumerate().for_each(|(row, y)| epilogue.apply(isa, row * channels, y));
                 });
             }
         }
@@ -93,6 +98,6 @@ fn bias_residual_and_activation_match_their_definition_in_f32_and_bf16() {
 fn what_changes_nothing_leaves_the_result_as_it_is() {
     let context = CpuContext::new(1).expect("a CPU");
     let mut y = [-0.0f32, f32::NAN, 1.5];
-    epilogue::run(&context, 3, Activation::None, None, None, &mut y);
+    Epilogue::new(3, 3, Activation::None, None, None).run(&context, &mut y);
     assert!(y[0].is_sign_negative() && y[1].is_nan() && y[2] == 1.5);
 }
