@@ -41,7 +41,7 @@ def give_back():
 
 
 def say(answer):
-    print(json.dumps(answer), file=answers, flush=True)
+    print(json.dumps(answer, allow_nan=False), file=answers, flush=True)
 
 
 def serve(handlers, facts):

@@ -8,6 +8,7 @@ label-smoothed cross entropy, backward, the optimizer's step and the loss read b
 """
 import resident
 
+import math
 import time
 
 import torch
@@ -71,7 +72,7 @@ def run(request):
         start = time.perf_counter()
         loss = training.step()
         times.append(1e3 * (time.perf_counter() - start))
-    return {"ms": times, "loss": loss, "peak_mib": resident.peak_mib(), "whole_peak_mib": resident.whole_peak_mib()}
+    return {"ms": times, "loss": loss if math.isfinite(loss) else None, "peak_mib": resident.peak_mib(), "whole_peak_mib": resident.whole_peak_mib()}
 
 
 resident.serve({"setup": setup, "run": run}, facts())

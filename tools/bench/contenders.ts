@@ -77,7 +77,8 @@ export class Contenders<Label> {
     const { note, rounds, bs } = this.#options;
     const measured = await alternate(this.#all, rounds, async ({ name, round }, at) => {
       const answer = await round();
-      note(`round ${at + 1}: ${name} ${figuresOf([answer.ms], bs).img_per_s} img/s`);
+      const infinite = answer.loss === null ? ", its loss is not finite" : "";
+      note(`round ${at + 1}: ${name} ${figuresOf([answer.ms], bs).img_per_s} img/s${infinite}`);
       return answer;
     });
     return [...measured].map(([{ label, setUp }, answers]) => {

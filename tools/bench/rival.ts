@@ -18,6 +18,8 @@ export interface Round {
   /** The most memory held in these steps, and ever, MiB. */
   readonly peak_mib: number;
   readonly whole_peak_mib: number;
+  /** Of the last step, where it is told; null where it is not finite. */
+  readonly loss?: number | null;
 }
 
 /** What a setup came to. */
