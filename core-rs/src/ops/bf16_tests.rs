@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Ops of the table that need no case here.
-const OTHERS: [&str; 32] = [
+const OTHERS: [&str; 33] = [
     // Views.
     "reshape",
     "rows",
@@ -43,9 +43,11 @@ const OTHERS: [&str; 32] = [
     "adamw_step",
     "ranger_step",
     "update_running_stats",
-    // Several passes over memory, each of which may round: their own tests say how far results may be apart.
+    // Products by pairs of bf16, or passes over memory of which each may round: their own tests say how far results may be
+    // apart.
     "matmul",
     "conv2d",
+    "conv2d_bias_act",
     "conv2d_backward_input",
     "conv2d_backward_weight",
     "batch_norm",

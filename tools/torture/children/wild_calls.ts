@@ -188,7 +188,9 @@ const HEATING = 3_000;
 function heatUp(one: Export): void {
   const given = one.cheap();
   const end = performance.now() + HEATING;
-  for (let at = 0; at < Number(heat) && (at % 100 > 0 || performance.now() < end); at++) void one.caller(one.call, given);
+  for (let at = 0; at < Number(heat) && (at % 100 > 0 || performance.now() < end); at++) {
+    void one.caller(one.call, given);
+  }
 }
 
 /** Exports that wait answer with a promise: thousands of them at once are no hot call. */

@@ -85,13 +85,10 @@ fn four(meta: Meta) -> [usize; 4] {
     meta.shape.dims().try_into().expect("the rank was checked")
 }
 
-/// Runs one of the three passes, all of which have two operands and one result.
-fn run<S: Stored>(
-    pass: fn(Isa, &ThreadPool, &ConvShape, &[S], &[S], &mut [S]),
-    sizes: &ConvShape,
-    io: &Io,
-    context: &CpuContext,
-) {
+/// One of the three passes, all of which have two operands and one result.
+type Pass<S> = fn(Isa, &ThreadPool, &ConvShape, &[S], &[S], &mut [S]);
+
+fn run<S: Stored>(pass: Pass<S>, sizes: &ConvShape, io: &Io, context: &CpuContext) {
     pass(context.isa, &context.pool, sizes, io.input(0), io.input(1), io.output(0));
 }
 
