@@ -189,6 +189,25 @@ fn a_mean_far_from_zero_costs_no_accuracy() {
 }
 
 #[test]
+fn a_mean_that_drifts_or_jumps_costs_no_accuracy() {
+    fn check<S: Stored>() {
+        // 40 blocks a chunk or more, whose means go up, and jump far away and back.
+        let (rows, c) = (70_000, 3);
+        let at = |i: usize| (i / c) as f32 * 0.01 + if i / c / 3000 % 2 == 1 { 3000.0 } else { 0.0 };
+        let x: Vec<S> = noise(7, rows * c).iter().enumerate().map(|(i, x)| S::round(x + at(i))).collect();
+        let ([mut mean, mut variance], [mut means, mut variances]) = ([[0.0f32; 3]; 2], [[0.0f64; 3]; 2]);
+        reference::statistics(&wide(&x), &mut means, &mut variances);
+        for context in contexts() {
+            statistics::statistics(&context, &x, &mut mean, &mut variance);
+            close(&mean, &means, 1e-6, "mean");
+            close(&variance, &variances, 1e-6, "variance");
+        }
+    }
+    check::<f32>();
+    check::<Bf16>();
+}
+
+#[test]
 fn a_constant_channel_has_no_variance_and_nan_spreads() {
     fn check<S: Stored>(value: f32) {
         let context = &contexts()[0];
