@@ -102,7 +102,7 @@ const LINE: usize = 16;
 impl Aligned {
     pub fn zeros(len: usize) -> Aligned {
         let values = vec![0.0; len + LINE - 1];
-        // Of its own accord a vector is at a multiple of 4 bytes; should the offset not be known, nothing is aligned.
+        // Where the offset cannot be told, which is allowed, rows are slower.
         let start = values.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
         Aligned { values, start }
     }

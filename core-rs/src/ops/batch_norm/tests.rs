@@ -1,5 +1,6 @@
 use super::Settings;
 use super::reference::Backward;
+use super::rows::{Aligned, Rows};
 use super::{backward, forward, reference, running, statistics};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
@@ -186,6 +187,17 @@ fn a_mean_far_from_zero_costs_no_accuracy() {
     check::<f32>(2.0);
     // A bf16 near 1000 steps by 4.
     check::<Bf16>(30.0);
+}
+
+#[test]
+fn rows_of_coefficients_start_a_cache_line() {
+    for len in [0, 1, 33, 256, 2048] {
+        let mut row = Aligned::zeros(len);
+        row.fill(1.0);
+        assert_eq!((row.len(), row.as_ptr() as usize % 64), (len, 0));
+    }
+    let rows = Rows::new(3, 3000);
+    assert!(rows.widen(|channel| channel as f32).iter().enumerate().all(|(i, &value)| value == (i % 3) as f32));
 }
 
 #[test]
