@@ -3,11 +3,16 @@
 /** The repository's folder. */
 export const root = new URL("../", import.meta.url);
 
-/** What a program prints; throws what it said where it failed. */
-export async function outputOf(command: string, args: string[]): Promise<string> {
+/** What a program prints, run in the repository's folder unless told otherwise; throws what it said where it failed. */
+export async function outputOf(
+  command: string,
+  args: string[],
+  { cwd = root, signal }: { cwd?: string | URL; signal?: AbortSignal } = {},
+): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(command, {
     args,
-    cwd: root,
+    cwd,
+    signal,
     stdout: "piped",
     stderr: "piped",
   }).output();

@@ -56,7 +56,7 @@ export interface StepBench {
 }
 
 /** What the data of each preset would say of its network: channels and size of the images; and steps worth a minute. */
-const benches = {
+export const benches = {
   mnist: { channels: 1, size: 28, steps: 50, warmup: 10 },
   "imagenette-128-5": { channels: 3, size: 128, steps: 12, warmup: 4 },
 } as const satisfies Record<string, { channels: number; size: number; steps: number; warmup: number }>;
@@ -116,7 +116,7 @@ export async function benchStep(options: StepBenchOptions = {}): Promise<StepBen
     parameters: [...model.namedParameters().values()].reduce((sum, parameter) => sum + parameter.size, 0),
     threads: device.stats().chunksByThread.length,
     cpu: deviceInfo().cpu.model,
-    isa: Deno.env.get("LIBTRAIN_ISA") ?? deviceInfo().cpu.available.at(-1) ?? "portable",
+    isa: deviceInfo().cpu.isa,
   };
 }
 
@@ -128,7 +128,8 @@ function rounded(value: number, digits: number): number {
   return Number(value.toFixed(digits));
 }
 
-const flags = {
+/** The flags of a single measurement. */
+export const stepFlags = {
   preset: {
     kind: "choice",
     choices: Object.keys(benches),
@@ -149,12 +150,12 @@ const flags = {
 } as const;
 
 /** The command line of `deno task bench`. */
-export const benchCommand: Command<typeof flags> = {
+export const benchCommand: Command<typeof stepFlags> = {
   name: "deno task bench",
   about: "Measures the speed of one training step: forward, backward, optimizer, loss read back.",
   words: { name: "WHAT", help: "What to measure: step", max: 1, required: true },
   examples: ["deno task bench step --bs 128 --json"],
-  flags,
+  flags: stepFlags,
   async run({ flags, words, report }): Promise<number> {
     const [what] = words;
     if (what !== "step") {

@@ -49,12 +49,13 @@ export async function doctor(): Promise<Diagnosis> {
 }
 
 function processor({ cpu }: DeviceInfo): Finding {
-  const best = cpu.available.at(-1) ?? "portable";
-  const note = best === "portable" ? ", no AVX2: training will be slow" : "";
+  const note = cpu.isa === "portable" ? ", no AVX2: training will be slow" : "";
+  const rates = Object.entries(cpu.rates).map(([isa, gflops]) => `${isa} ${gflops}`).join(", ");
+  const measured = rates === "" ? "" : ` (GFLOP/s a core: ${rates})`;
   return {
     topic: "CPU",
-    state: best === "portable" ? "note" : "ok",
-    detail: `${cpu.model}, ${cpu.cores} cores, kernels for ${cpu.available.join(", ")}${note}`,
+    state: cpu.isa === "portable" ? "note" : "ok",
+    detail: `${cpu.model}, ${cpu.cores} cores, kernels for ${cpu.isa}${measured}${note}`,
   };
 }
 

@@ -432,6 +432,12 @@ op_export!(lt_conv2d_backward_weight, conv2d, Conv2dBackwardWeight, Row {
     mutates: &[false, false],
     view: false,
 });
+op_export!(lt_conv2d_bias_act, conv2d_bias_act, Conv2dBiasAct, Row {
+    name: "conv2d_bias_act",
+    inputs: &["x", "weight", "bias?", "residual?"],
+    mutates: &[false, false, false, false],
+    view: false,
+});
 op_export!(lt_batch_norm, batch_norm, BatchNorm, Row {
     name: "batch_norm",
     inputs: &["x", "weight", "bias", "residual?"],

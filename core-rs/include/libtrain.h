@@ -443,6 +443,10 @@ int32_t lt_conv2d_backward_input(uint32_t queue_slot, uint32_t queue_generation,
  * inputs: x, dy; params: kernelH: u32, kernelW: u32, strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, groups: u32; outputs: dweight */
 int32_t lt_conv2d_backward_weight(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
+/* activation(conv2d(x, weight) + bias + residual), for networks that no longer train: there is no gradient.
+ * inputs: x, weight, bias?, residual?; params: strideH: u32, strideW: u32, paddingH: u32, paddingW: u32, groups: u32, activation: activation; outputs: y */
+int32_t lt_conv2d_bias_act(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
+
 /* activation(weight (x - mean) / sqrt(variance + eps) + bias + residual) with the batch's own mean and biased variance over all axes but the last (Ioffe and Szegedy 2015).
  * inputs: x, weight, bias, residual?; params: eps: f64, activation: activation; outputs: y, mean, variance */
 int32_t lt_batch_norm(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);

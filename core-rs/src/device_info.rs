@@ -1,6 +1,8 @@
 //! What this machine is, as JSON for `doctor` and for the run's records. It names no host and no user.
 
 use crate::budget::{self, Figures};
+use crate::cpu::context::asked_isa;
+use crate::cpu::fastest::{fastest, rates};
 use crate::cpu::isa::Isa;
 use crate::cuda::probe;
 use crate::json::{Object, strings};
@@ -16,6 +18,11 @@ pub fn json() -> String {
     let cpu = Object::new()
         .text("model", model)
         .value("available", strings(Isa::available().into_iter().map(Isa::name)))
+        .text("isa", asked_isa().and_then(Result::ok).unwrap_or_else(fastest).name())
+        .value(
+            "rates",
+            rates().iter().fold(Object::new(), |object, rate| object.value(rate.isa.name(), rate.gflops.round())).end(),
+        )
         .value("features", strings(features(field(&info, "flags").unwrap_or(""))))
         .value("cores", threads);
     let process = Object::new()

@@ -2,6 +2,7 @@
 
 pub mod bf16;
 
+use crate::cpu::isa::Isa;
 pub use bf16::Bf16;
 use std::fmt;
 
@@ -102,6 +103,17 @@ impl Element for Bf16 {
 pub trait Stored: Element {
     fn widen(self) -> f32;
     fn round(value: f32) -> Self;
+
+    /// The same numbers, where they are stored as f32.
+    fn as_f32(values: &[Self]) -> Option<&[f32]>;
+    fn as_f32_mut(values: &mut [Self]) -> Option<&mut [f32]>;
+    /// The same numbers, where they are stored as bf16.
+    fn as_bf16(values: &[Self]) -> Option<&[Bf16]>;
+
+    /// [`Stored::widen`] of each.
+    fn widen_all(isa: Isa, x: &[Self], y: &mut [f32]);
+    /// [`Stored::round`] of each.
+    fn round_all(isa: Isa, x: &[f32], y: &mut [Self]);
 }
 
 impl Stored for f32 {
@@ -113,6 +125,21 @@ impl Stored for f32 {
     fn round(value: f32) -> f32 {
         value
     }
+    fn as_f32(values: &[f32]) -> Option<&[f32]> {
+        Some(values)
+    }
+    fn as_f32_mut(values: &mut [f32]) -> Option<&mut [f32]> {
+        Some(values)
+    }
+    fn as_bf16(_values: &[f32]) -> Option<&[Bf16]> {
+        None
+    }
+    fn widen_all(_isa: Isa, x: &[f32], y: &mut [f32]) {
+        y.copy_from_slice(x);
+    }
+    fn round_all(_isa: Isa, x: &[f32], y: &mut [f32]) {
+        y.copy_from_slice(x);
+    }
 }
 
 impl Stored for Bf16 {
@@ -123,6 +150,21 @@ impl Stored for Bf16 {
     #[inline(always)]
     fn round(value: f32) -> Bf16 {
         Bf16::round(value)
+    }
+    fn as_f32(_values: &[Bf16]) -> Option<&[f32]> {
+        None
+    }
+    fn as_f32_mut(_values: &mut [Bf16]) -> Option<&mut [f32]> {
+        None
+    }
+    fn as_bf16(values: &[Bf16]) -> Option<&[Bf16]> {
+        Some(values)
+    }
+    fn widen_all(isa: Isa, x: &[Bf16], y: &mut [f32]) {
+        bf16::widen_all(isa, x, y);
+    }
+    fn round_all(isa: Isa, x: &[f32], y: &mut [Bf16]) {
+        bf16::round_all(isa, x, y);
     }
 }
 

@@ -1,6 +1,7 @@
 /** Residual blocks of the xresnet family. */
 import type { ActivationName } from "../ffi/codes.ts";
 import { activate, ConvNorm, SqueezeExcitation } from "../nn/blocks.ts";
+import { convNorm } from "../nn/fold_norms.ts";
 import { BatchNorm2d, Conv2d } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { AvgPool2d, MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
@@ -100,7 +101,7 @@ export class Shortcut extends Module {
       );
     }
     const pooled = this.pool?.forward(x) ?? x;
-    return this.conv === null ? pooled : this.norm!.forward(this.conv.forward(pooled));
+    return this.conv === null ? pooled : convNorm(this.conv, this.norm!, pooled);
   }
 }
 

@@ -6,6 +6,7 @@ import { affine, unary } from "../tensor/ops/unary.ts";
 import { ownedHere, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireCounts, requireForward, requireImages } from "./checks.ts";
+import { convNorm } from "./fold_norms.ts";
 import { layerOptions, requireLayerOptions } from "./known_options.ts";
 import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, type LayerOptions, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
@@ -71,8 +72,18 @@ export class Sequential extends Module {
 
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
-    return inTurn(this.layers, x);
+    return inTurn(pairsOf(this.layers), x);
   }
+}
+
+/** Layers, of which a convolution and the batch norm right behind it are one. */
+function pairsOf(layers: readonly Module[]): { forward(x: Tensor): Tensor }[] {
+  return layers.flatMap((layer, at) => {
+    const [before, next] = [layers[at - 1], layers[at + 1]];
+    if (layer instanceof BatchNorm2d && before instanceof Conv2d) return [];
+    if (!(layer instanceof Conv2d && next instanceof BatchNorm2d)) return [layer];
+    return [{ forward: (x: Tensor): Tensor => convNorm(layer, next, x) }];
+  });
 }
 
 /** Options of {@linkcode ConvNorm}. */
@@ -105,7 +116,7 @@ export class ConvNorm extends Module {
 
   /** With a residual, act(norm(conv(x)) + residual). */
   override forward(x: Tensor, residual: Tensor | null = null): Tensor {
-    return this.norm.forward(this.conv.forward(x), residual);
+    return convNorm(this.conv, this.norm, x, residual);
   }
 }
 

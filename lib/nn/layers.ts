@@ -76,11 +76,16 @@ export class Conv2d extends Module {
   /** The result for one batch. */
   override forward(x: Tensor): Tensor {
     const { stride, padding, groups } = this;
-    const [outChannels = 0, , , channels = 0] = this.weight.shape;
-    requireImages("Conv2d", `Conv2d(${channels * groups}, ${outChannels})`, x, channels * groups);
+    requireConvolved(this, x);
     const bias = this.bias && forInput(this.bias, x);
     return conv2d(x, forInput(this.weight, x), { stride, padding, groups, bias });
   }
+}
+
+/** Throws where something is no batch of images for a convolution. */
+export function requireConvolved({ weight, groups }: Conv2d, x: Tensor): void {
+  const [outChannels = 0, , , channels = 0] = weight.shape;
+  requireImages("Conv2d", `Conv2d(${channels * groups}, ${outChannels})`, x, channels * groups);
 }
 
 /**

@@ -30,6 +30,7 @@ export type {
   VarianceOptions,
 } from "../tensor/mod.ts";
 export { type AnyModule, Buffer, Module, type ModuleOptions, type NamedTensors, Parameter } from "./module.ts";
+export { convNorm, type FoldedNorms, foldNorms } from "./fold_norms.ts";
 export { noGradOf } from "./no_grad_of.ts";
 export { Dropout, type DropoutLayerOptions, Noise, StochasticDepth } from "./dropout.ts";
 export { RandomCounter, type RandomCounterOptions } from "./random_counter.ts";

@@ -9,6 +9,7 @@ import { type State, writeTensors } from "../checkpoint/state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { StateError } from "../ffi/errors.ts";
 import { modelRegistry } from "../models/registry.ts";
+import { type FoldedNorms, foldNorms } from "../nn/fold_norms.ts";
 import { lossRegistry } from "../nn/losses.ts";
 import type { Module } from "../nn/module.ts";
 import { configOf } from "../run/saved_run.ts";
@@ -187,7 +188,7 @@ function configIn(found: CheckpointInfo, path: string): TrainedConfig {
 export class Trained implements Disposable, AsyncDisposable {
   /** What was opened. */
   readonly path: string;
-  /** The model, in evaluation mode. */
+  /** The model, in evaluation mode, with its batch norms folded into the convolutions before them (`nn.foldNorms`). */
   readonly model: Module;
   /** Where it computes. */
   readonly device: Device;
@@ -198,6 +199,7 @@ export class Trained implements Disposable, AsyncDisposable {
   /** Steps that it was trained. */
   readonly steps: number;
   readonly #ownDevice: boolean;
+  readonly #folded: FoldedNorms;
 
   /** Takes the model over. */
   private constructor(
@@ -211,6 +213,7 @@ export class Trained implements Disposable, AsyncDisposable {
     this.config = parts.config;
     this.steps = parts.steps;
     this.#ownDevice = ownDevice;
+    this.#folded = foldNorms(parts.model);
   }
 
   /** @internal Opens a run's folder, or a checkpoint; {@linkcode open} calls it. */
@@ -353,6 +356,7 @@ export class Trained implements Disposable, AsyncDisposable {
 
   /** Lets go of the model, and of the device that was opened for it. */
   dispose(): void {
+    this.#folded.dispose();
     this.model.dispose();
     if (this.#ownDevice) this.device.dispose();
   }

@@ -10,7 +10,7 @@ import { concat, pad, slice } from "../tensor/ops/shape.ts";
 import { softmax } from "../tensor/ops/softmax.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { inEvaluation } from "../train/evaluate.ts";
+import { measuring } from "../train/evaluate.ts";
 import { logitsOf } from "../train/precision.ts";
 
 /** Keeps these draws apart from others under the same seed; the text "move". */
@@ -110,7 +110,7 @@ export async function shiftConsistency(
     same.n += n;
     onProgress?.(same.n);
   };
-  await inEvaluation(model, async () => {
+  await measuring(model, async () => {
     let backpressure: Backpressure | undefined;
     for await (const { images, index } of batches) {
       signal?.throwIfAborted();
@@ -152,7 +152,7 @@ export async function shiftCurve(
   requireCanvas(image, size + margin);
   // A window further left shows the same thing further right.
   const corners = Array.from({ length: margin + 1 }, (_, shift) => ({ y: margin >> 1, x: margin - shift }));
-  return await inEvaluation(model, async () => {
+  return await measuring(model, async () => {
     using probabilities = noGrad(() =>
       scope(() => softmax(logitsOf(model, concat(windowsOf(image, corners, size)), dtype)).to("f32"))
     );

@@ -20,6 +20,10 @@ export interface DeviceInfo {
     model: string;
     /** The instruction sets that kernels can use, least capable first. */
     available: string[];
+    /** The one that they use: the fastest as measured when it was first asked for, or what `LIBTRAIN_ISA` says. */
+    isa: string;
+    /** What each multiplies and adds on one core, in 10⁹ operations a second: bf16 for avx512bf16, else f32. */
+    rates: Record<string, number>;
     /** Instruction-set extensions that matter here. */
     features: string[];
     /** Cores that this process may use. */

@@ -9,6 +9,7 @@ import {
 } from "../data/batch_source.ts";
 import type { FloatName } from "../ffi/codes.ts";
 import { LateError, OutOfMemoryError, StateError } from "../ffi/errors.ts";
+import { foldNorms } from "../nn/fold_norms.ts";
 import { crossEntropyLoss, isBinary, isCrossEntropy, type Loss, measuredBy } from "../nn/losses.ts";
 import type { Metrics } from "../nn/metrics.ts";
 import { type AnyModule, Module } from "../nn/module.ts";
@@ -88,6 +89,16 @@ export async function inEvaluation<Result>(model: AnyModule, body: () => Promise
   }
 }
 
+/**
+ * {@linkcode inEvaluation}, with batch norms folded into the convolutions before them: once, whatever the number of batches.
+ */
+export async function measuring<Result>(model: AnyModule, body: () => Promise<Result>): Promise<Result> {
+  return await inEvaluation(model, async () => {
+    using _folded = foldNorms(model);
+    return await body();
+  });
+}
+
 /** Batches to measure with, one pass over them. */
 export type MeasuredBatches<In extends Tensors, Targets extends Tensors> =
   | AsyncIterable<TrainingBatch<In, Targets>>
@@ -96,7 +107,7 @@ export type MeasuredBatches<In extends Tensors, Targets extends Tensors> =
 
 /**
  * Measures a model: loss, accuracy where the targets are classes, and a script's own metrics over all samples of the
- * batches, in evaluation mode.
+ * batches, in evaluation mode and with batch norms folded into the convolutions before them (`nn.foldNorms`).
  *
  * Rejects with the signal's reason when it aborts, with a StateError when the loss or a metric is not finite, and with a
  * LateError when an op fails as it runs, say by a label that is no class of the model's; the device goes on afterwards.
@@ -167,7 +178,7 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
     }
   };
   try {
-    return await inEvaluation(model, body);
+    return await measuring(model, body);
   } catch (error) {
     if (!(error instanceof LateError)) throw error;
     await device?.recover();

@@ -30,6 +30,7 @@ const WIDE: Readonly<Record<string, Wide>> = {
   batch_norm_backward: { inputs: [2, 3, 4, 5], outputs: [1, 2] },
   batch_norm_eval: { inputs: [1, 2, 3, 4] },
   batch_norm_eval_backward: { inputs: [2, 3, 4, 5], outputs: [1, 2] },
+  conv2d_bias_act: { inputs: [2] },
   group_norm: { inputs: [1, 2], outputs: [1, 2] },
   group_norm_backward: { inputs: [2, 3, 4], outputs: [1, 2] },
   squeeze_excitation: { inputs: [1, 2, 3, 4], outputs: [1, 2, 3] },

@@ -1,4 +1,5 @@
 /** The frame of `deno task torture`, and that docs/reliability.md says what the committed results say. */
+import { reports } from "../../tools/torture/checks/valgrind.ts";
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
@@ -106,6 +107,20 @@ Deno.test("torture: damage is damage", () => {
     assert(mutate(bytes, rng).length < 4 * 600);
   }
   assertEquals(mutate(new Uint8Array(), rng).length > 0, true);
+});
+
+Deno.test("torture: Valgrind's reports of the library are told from Deno's own", () => {
+  const report = (what: string, frame: string): string =>
+    `==7== ${what}\n==7==    at 0x41: push (buffers.rs:84)\n==7==    by ${frame}\n==7== \n`;
+  const lines = report("Invalid write of size 4", "0x4: libtrain::abi::buffers::Out::text (buffers.rs:133)");
+  const file = report("Use of uninitialised value of size 8", "0x4: ??? (in /somewhere/liblibtrain.so)");
+  const leak = report(
+    "96 bytes in 2 blocks are definitely lost in loss record 9 of 12",
+    "0x4: lt_queue_create (guard.rs:73)",
+  );
+  const foreign = report("Invalid read of size 4", "0x4: ??? (in /somewhere/deno)");
+  assertEquals(reports([foreign, lines, file, foreign, leak].join("")).length, 3);
+  assertEquals(reports(foreign), []);
 });
 
 Deno.test("torture: every check has a name, a promise, sizes, and a file of its own", async () => {

@@ -59,6 +59,7 @@ export function operations({ op, inputs, outputs }: TimedCall): number {
   const [output] = outputs;
   switch (op) {
     case "conv2d":
+    case "conv2d_bias_act":
       return 2 * sizeOf(output) * taps(second);
     case "conv2d_backward_input":
       return 2 * sizeOf(first) * taps(second);

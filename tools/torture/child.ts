@@ -32,7 +32,7 @@ export interface ChildOptions {
   readonly patience?: number;
 }
 
-/** A child that says nothing for so long, in milliseconds, is hung. */
+/** A child that takes so long, in milliseconds, is hung. */
 const PATIENCE = 600_000;
 
 async function read(stream: ReadableStream<Uint8Array<ArrayBuffer>>, told?: (text: string) => void): Promise<string> {

@@ -1,11 +1,11 @@
 //! The CPU as a queue's device: its memory is the host's, and everything is done when the call returns.
 
-use super::{CpuContext, wide};
+use super::CpuContext;
 use crate::budget::Account;
 use crate::error::{Error, Result};
 use crate::pages;
 use crate::runtime::backend::{Backend, Device, HostMemory};
-use crate::runtime::record::Record;
+use crate::runtime::record::{Io, Record};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -60,7 +60,7 @@ impl Backend for CpuContext {
 
     fn run(&self, record: &Record) -> Result<()> {
         RUNS.fetch_add(1, Ordering::Relaxed);
-        wide::run(record, self)
+        record.kernel.run_cpu(&Io::new(record), self)
     }
 
     /// Memory is there once it is written to, and the arena is at the first replay, when the recording's blocks are freed.

@@ -9,10 +9,12 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, BW, DQ, VL, and everything in [`Isa::Avx2`].
     Avx512,
+    /// [`Isa::Avx512`], with products of bf16 by `vdpbf16ps` (AVX512_BF16) instead of in f32.
+    Avx512Bf16,
 }
 
 impl Isa {
-    const ALL: [Isa; 3] = [Isa::Portable, Isa::Avx2, Isa::Avx512];
+    const ALL: [Isa; 4] = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16];
 
     /// The most capable instruction set that this processor has.
     pub fn detect() -> Isa {
@@ -32,16 +34,18 @@ impl Isa {
         #[cfg(target_arch = "x86_64")]
         {
             let avx2 = || is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx512 = || {
+                avx2()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            };
             match self {
                 Isa::Portable => true,
                 Isa::Avx2 => avx2(),
-                Isa::Avx512 => {
-                    avx2()
-                        && is_x86_feature_detected!("avx512f")
-                        && is_x86_feature_detected!("avx512bw")
-                        && is_x86_feature_detected!("avx512dq")
-                        && is_x86_feature_detected!("avx512vl")
-                }
+                Isa::Avx512 => avx512(),
+                Isa::Avx512Bf16 => avx512() && is_x86_feature_detected!("avx512bf16"),
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -63,10 +67,11 @@ impl Isa {
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Avx512Bf16 => "avx512bf16",
         }
     }
 
-    /// Reads `portable`, `avx2` or `avx512`, whether or not this processor has it.
+    /// Reads `portable`, `avx2`, `avx512` or `avx512bf16`, whether or not this processor has it.
     pub fn parse(name: &str) -> Option<Isa> {
         Self::ALL.into_iter().find(|isa| isa.name() == name)
     }
@@ -160,7 +165,7 @@ macro_rules! multiversion {
                 $crate::cpu::isa::Isa::Avx2 => unsafe { avx2::<$($param),*>($($arg),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                $crate::cpu::isa::Isa::Avx512 => unsafe { avx512::<$($param),*>($($arg),*) },
+                $crate::cpu::isa::Isa::Avx512 | $crate::cpu::isa::Isa::Avx512Bf16 => unsafe { avx512::<$($param),*>($($arg),*) },
                 _ => body::<$crate::cpu::isa::Portable $(, $param)*>($($arg),*),
             }
         }

@@ -5,12 +5,14 @@ pub mod isa;
 mod backend;
 pub mod context;
 pub mod conv;
+pub(crate) mod convert;
+pub mod epilogue;
+pub mod fastest;
 pub mod gemm;
 pub mod math;
 pub mod pool;
 pub(crate) mod scratch;
 pub(crate) mod separable;
-pub(crate) mod wide;
 
 pub(crate) use backend::runs;
 pub use context::CpuContext;

@@ -20,12 +20,6 @@ struct Kept {
 #[derive(Default)]
 struct Store {
     free: Mutex<Vec<Kept>>,
-    /// Apart, as these are as large as tensors: among the others all would grow to that size in turn.
-    wide: Mutex<Vec<Kept>>,
-}
-
-fn locked(buffers: &Mutex<Vec<Kept>>) -> MutexGuard<'_, Vec<Kept>> {
-    buffers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Store {
@@ -36,17 +30,15 @@ impl Store {
         store
     }
 
-    fn buffers(&self, wide: bool) -> MutexGuard<'_, Vec<Kept>> {
-        locked(if wide { &self.wide } else { &self.free })
+    fn buffers(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reclaim for Store {
     fn trim(&self) {
-        for buffers in [&self.free, &self.wide] {
-            let all = std::mem::take(&mut *locked(buffers));
-            drop(all);
-        }
+        let all = std::mem::take(&mut *self.buffers());
+        drop(all);
     }
 
     /// A step that was recorded fails late where its kernels no longer get their buffers.
@@ -76,7 +68,6 @@ pub struct ScratchRefused {
 /// A cache-line aligned buffer borrowed from the current thread's store; dropping it
 /// returns it.
 pub struct Scratch {
-    wide: bool,
     buffer: Kept,
     len: usize,
 }
@@ -84,16 +75,7 @@ pub struct Scratch {
 impl Scratch {
     /// A buffer of `len` floats with unspecified (but initialised) contents.
     pub fn take(len: usize) -> Scratch {
-        Self::of(false, len)
-    }
-
-    /// The same for copies of whole tensors.
-    pub fn wide(len: usize) -> Scratch {
-        Self::of(true, len)
-    }
-
-    fn of(wide: bool, len: usize) -> Scratch {
-        let mut buffer = STORE.with(|store| store.buffers(wide).pop()).unwrap_or_default();
+        let mut buffer = STORE.with(|store| store.buffers().pop()).unwrap_or_default();
         let bytes = len.saturating_mul(size_of::<f32>()).checked_next_multiple_of(LINE).unwrap_or(usize::MAX);
         if buffer.bytes.len() < bytes {
             drop(buffer);
@@ -101,7 +83,7 @@ impl Scratch {
             let refused = |short| std::panic::resume_unwind(Box::new(ScratchRefused { bytes, short }));
             buffer = ACCOUNT.with_borrow(|account| larger(bytes, account)).unwrap_or_else(refused);
         }
-        Scratch { wide, buffer, len }
+        Scratch { buffer, len }
     }
 
     /// The buffer's floats.
@@ -167,6 +149,6 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
         // While the thread ends its store may be gone already; then the buffer just goes too.
-        let _ = STORE.try_with(|store| store.buffers(self.wide).push(buffer));
+        let _ = STORE.try_with(|store| store.buffers().push(buffer));
     }
 }

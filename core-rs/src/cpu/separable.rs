@@ -3,6 +3,7 @@
 use crate::cpu::isa::{Arch, Isa};
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
+use crate::dtype::Stored;
 
 /// Floats that a chunk reads and writes: some 30 microseconds of work.
 const CHUNK: usize = 64 * 1024;
@@ -92,7 +93,7 @@ impl Separable {
     }
 
     /// Filters whole images, of which `result` must hold some.
-    pub fn apply(&self, isa: Isa, pool: &ThreadPool, source: &[f32], result: &mut [f32]) {
+    pub fn apply<S: Stored>(&self, isa: Isa, pool: &ThreadPool, source: &[S], result: &mut [S]) {
         let (source_len, result_len) = (self.source_len(), self.result_len());
         let image_len = self.rows.sources() * source_len;
         let rows = rows_per_chunk(result_len + source_len * self.rows.terms.len() / self.rows.results());
@@ -107,18 +108,18 @@ impl Separable {
         });
     }
 
-    /// One row of results, from source rows of `source_len()` floats; `sum` holds one such row meanwhile.
-    pub fn row<'a>(
+    /// One row of results, from source rows of `source_len()` numbers; `sum` holds one such row meanwhile.
+    pub fn row<'a, S: Stored, R: Stored>(
         &self,
         isa: Isa,
         row: usize,
-        source: impl Fn(usize) -> &'a [f32],
+        source: impl Fn(usize) -> &'a [S],
         sum: &mut [f32],
-        result: &mut [f32],
+        result: &mut [R],
     ) {
         let mut parts = self.rows.terms(row).iter().map(|term| (source(term.source), term.weight));
         match (parts.next(), parts.next(), parts.next()) {
-            (None, ..) => return result.fill(0.0),
+            (None, ..) => return result.fill(R::round(0.0)),
             (Some(a), None, _) => sum_of_one(isa, a, sum),
             (Some(a), Some(b), None) => sum_of_two(isa, a, b, sum),
             (Some(a), Some(b), Some(c)) => sum_of_three(isa, a, b, c, sum),
@@ -129,49 +130,49 @@ impl Separable {
 }
 
 /// A row and its weight.
-type Part<'a> = (&'a [f32], f32);
+type Part<'a, S> = (&'a [S], f32);
 
 multiversion! {
-    fn sum_of_one<A>(a: Part, sum: &mut [f32]) {
-        sum.iter_mut().zip(a.0).for_each(|(sum, &x)| *sum = x * a.1);
+    fn sum_of_one<A, S: Stored>(a: Part<S>, sum: &mut [f32]) {
+        sum.iter_mut().zip(a.0).for_each(|(sum, x)| *sum = x.widen() * a.1);
     }
 }
 
 multiversion! {
-    fn sum_of_two<A>(a: Part, b: Part, sum: &mut [f32]) {
-        for (sum, (&x, &y)) in sum.iter_mut().zip(a.0.iter().zip(b.0)) {
-            *sum = A::madd(y, b.1, x * a.1);
+    fn sum_of_two<A, S: Stored>(a: Part<S>, b: Part<S>, sum: &mut [f32]) {
+        for (sum, (x, y)) in sum.iter_mut().zip(a.0.iter().zip(b.0)) {
+            *sum = A::madd(y.widen(), b.1, x.widen() * a.1);
         }
     }
 }
 
 multiversion! {
-    fn sum_of_three<A>(a: Part, b: Part, c: Part, sum: &mut [f32]) {
-        for (sum, (&x, (&y, &z))) in sum.iter_mut().zip(a.0.iter().zip(b.0.iter().zip(c.0))) {
-            *sum = A::madd(z, c.1, A::madd(y, b.1, x * a.1));
+    fn sum_of_three<A, S: Stored>(a: Part<S>, b: Part<S>, c: Part<S>, sum: &mut [f32]) {
+        for (sum, (x, (y, z))) in sum.iter_mut().zip(a.0.iter().zip(b.0.iter().zip(c.0))) {
+            *sum = A::madd(z.widen(), c.1, A::madd(y.widen(), b.1, x.widen() * a.1));
         }
     }
 }
 
 multiversion! {
-    fn add<A>(part: Part, sum: &mut [f32]) {
-        sum.iter_mut().zip(part.0).for_each(|(sum, &x)| *sum = A::madd(x, part.1, *sum));
+    fn add<A, S: Stored>(part: Part<S>, sum: &mut [f32]) {
+        sum.iter_mut().zip(part.0).for_each(|(sum, x)| *sum = A::madd(x.widen(), part.1, *sum));
     }
 }
 
 multiversion! {
     /// Filters one row [cols, c] along its columns.
-    fn filter_row<A>(row: &[f32], cols: &Axis, c: usize, result: &mut [f32]) {
+    fn filter_row<A, R: Stored>(row: &[f32], cols: &Axis, c: usize, result: &mut [R]) {
         let bounds = cols.starts.iter().zip(&cols.starts[1..]);
         for (result, (&start, &end)) in result.chunks_exact_mut(c).zip(bounds) {
             let terms = &cols.terms[start..end];
             let mut at = 0;
             while at < c {
                 at += match c - at {
-                    16.. => block::<A, 16>(row, terms, c, at, result),
-                    8.. => block::<A, 8>(row, terms, c, at, result),
-                    4.. => block::<A, 4>(row, terms, c, at, result),
-                    _ => block::<A, 1>(row, terms, c, at, result),
+                    16.. => block::<A, R, 16>(row, terms, c, at, result),
+                    8.. => block::<A, R, 8>(row, terms, c, at, result),
+                    4.. => block::<A, R, 4>(row, terms, c, at, result),
+                    _ => block::<A, R, 1>(row, terms, c, at, result),
                 };
             }
         }
@@ -180,7 +181,13 @@ multiversion! {
 
 /// `L` channels of one pixel from channel `at` on; returns `L`.
 #[inline(always)]
-fn block<A: Arch, const L: usize>(row: &[f32], terms: &[Term], c: usize, at: usize, result: &mut [f32]) -> usize {
+fn block<A: Arch, R: Stored, const L: usize>(
+    row: &[f32],
+    terms: &[Term],
+    c: usize,
+    at: usize,
+    result: &mut [R],
+) -> usize {
     let mut sum = [0.0; L];
     for term in terms {
         let pixel: &[f32; L] = row[term.source * c + at..].first_chunk().expect("a source within the row");
@@ -188,6 +195,10 @@ fn block<A: Arch, const L: usize>(row: &[f32], terms: &[Term], c: usize, at: usi
             sum[l] = A::madd(pixel[l], term.weight, sum[l]);
         }
     }
-    *result[at..].first_chunk_mut().expect("L channels left") = sum;
+    let result: &mut [R; L] = result[at..].first_chunk_mut().expect("L channels left");
+    // A loop, as `map` of an array might not be inlined, nor then vectorised.
+    for l in 0..L {
+        result[l] = R::round(sum[l]);
+    }
     L
 }

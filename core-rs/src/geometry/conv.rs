@@ -41,7 +41,7 @@ impl ConvShape {
     }
 
     /// Panics unless the sizes fit together and the slices have the lengths they imply.
-    pub(crate) fn check(&self, x: &[f32], w: &[f32], y: &[f32]) {
+    pub(crate) fn check<S>(&self, x: &[S], w: &[S], y: &[S]) {
         assert!(self.stride_h > 0 && self.stride_w > 0 && self.kh > 0 && self.kw > 0);
         assert!(self.groups > 0 && self.c.is_multiple_of(self.groups));
         assert!(self.out.is_multiple_of(self.groups));

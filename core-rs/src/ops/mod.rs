@@ -8,12 +8,15 @@ pub mod assert_finite;
 pub mod assign;
 pub mod avg_pool2d;
 pub mod batch_norm;
+#[cfg(test)]
+mod bf16_tests;
 pub mod binary;
 pub mod blur_pool;
 pub mod broadcast_to;
 pub mod cast;
 pub mod concat;
 pub mod conv2d;
+pub mod conv2d_bias_act;
 pub mod crop_batch;
 pub mod cross_entropy;
 pub mod draw_counter;
@@ -63,9 +66,6 @@ pub trait Op: Sized + Send + Sync + 'static {
     /// The op's CUDA side; a call on a CUDA queue is refused where there is none.
     const CUDA: Option<CudaKernel<Self>> = None;
 
-    /// Whether [`Op::cpu`] takes bf16 as it is stored; else it is given f32 copies of whole tensors in its place.
-    const TAKES_BF16: bool = false;
-
     /// Reads the parameters in the order of the op table.
     fn parse(params: &mut Params) -> Result<Self>;
 
@@ -84,7 +84,6 @@ pub trait Op: Sized + Send + Sync + 'static {
 /// An op as records hold it.
 pub trait Kernel: Send + Sync {
     fn name(&self) -> &'static str;
-    fn takes_bf16(&self) -> bool;
     fn run_cpu(&self, io: &Io, context: &CpuContext) -> Result<()>;
     fn run_cuda(&self, io: &CudaIo, context: &CudaContext) -> Result<()>;
 }
@@ -98,10 +97,6 @@ pub struct Named<T> {
 impl<T: Op> Kernel for Named<T> {
     fn name(&self) -> &'static str {
         self.name
-    }
-
-    fn takes_bf16(&self) -> bool {
-        T::TAKES_BF16
     }
 
     fn run_cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {

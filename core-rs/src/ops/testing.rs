@@ -2,7 +2,7 @@
 
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::ThreadPool;
-use crate::dtype::{Bf16, Dtype, Stored};
+use crate::dtype::{Dtype, Stored};
 
 /// Deterministic values in [-1, 1).
 pub fn noise(len: usize) -> Vec<f32> {
@@ -14,14 +14,14 @@ pub fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
-/// The values as bf16 holds them.
-pub fn narrow(x: &[f32]) -> Vec<Bf16> {
-    x.iter().map(|&x| Bf16::round(x)).collect()
+/// The values as a kernel is given them.
+pub fn stored<S: Stored>(x: &[f32]) -> Vec<S> {
+    x.iter().map(|&x| S::round(x)).collect()
 }
 
-/// The values that bf16 makes of these, in f64: what a definition is given beside a kernel that reads bf16.
-pub fn narrow_then_wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(Bf16::round(x).widen())).collect()
+/// The same values in f64, for the definition.
+pub fn stored_wide<S: Stored>(x: &[S]) -> Vec<f64> {
+    x.iter().map(|x| x.to_f64()).collect()
 }
 
 /// Compares `run` with `want` on every instruction set, with one thread and with two: in f32 nearly exactly, in bf16

@@ -2,11 +2,10 @@
 
 use super::command_context::CommandContext;
 use super::tensor::Operand;
-use crate::dtype::{Dtype, Element};
+use crate::dtype::Element;
 use crate::error::{Error, Result};
 use crate::ops::{Kernel, Row};
 use crate::shape::Meta;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -48,30 +47,6 @@ impl Record {
     pub fn mutates(&self, input: usize) -> bool {
         self.row.mutates(input)
     }
-
-    /// The bf16 tensors: inputs, then outputs.
-    pub fn narrow(&self) -> impl Iterator<Item = Narrow<'_>> {
-        let (inputs, outputs) = (self.inputs.iter().map(Option::as_ref), self.outputs.iter().map(Some));
-        let there = inputs.chain(outputs).enumerate().filter_map(|(place, operand)| Some((place, operand?)));
-        let narrow = there.filter(|(_, operand)| operand.meta.dtype == Dtype::Bf16);
-        narrow.scan(0, |end, (place, operand)| {
-            let copy = *end..*end + operand.meta.shape.len();
-            *end = copy.end.next_multiple_of(ALIGNED);
-            Some(Narrow { place, operand, copy })
-        })
-    }
-}
-
-/// Floats of a cache line.
-const ALIGNED: usize = 16;
-
-/// A bf16 tensor of a record.
-pub struct Narrow<'a> {
-    /// The number of an input, or the number of inputs and that of an output.
-    pub place: usize,
-    pub operand: &'a Operand,
-    /// Where its copy lies among those of all, in f32.
-    pub copy: Range<usize>,
 }
 
 /// The tensors of a record that runs on the CPU, as slices.
@@ -80,20 +55,12 @@ pub struct Narrow<'a> {
 /// else uses during the record, and the call refuses a mutated tensor that shares bytes with another argument.
 pub struct Io<'a> {
     record: &'a Record,
-    /// The f32 copies that stand for the bf16 tensors, as [`Record::narrow`] lays them out.
-    copies: Option<*mut f32>,
 }
 
 impl<'a> Io<'a> {
     /// For a record whose tensors are in host memory.
     pub(crate) fn new(record: &'a Record) -> Io<'a> {
-        Io { record, copies: None }
-    }
-
-    /// With f32 in place of every bf16 tensor.
-    pub(crate) fn widened(record: &'a Record, copies: &'a mut [f32]) -> Io<'a> {
-        assert!(record.narrow().all(|narrow| narrow.copy.end <= copies.len()));
-        Io { record, copies: Some(copies.as_mut_ptr()) }
+        Io { record }
     }
 
     pub fn inputs(&self) -> usize {
@@ -105,7 +72,7 @@ impl<'a> Io<'a> {
     }
 
     pub fn meta(&self, input: usize) -> Meta {
-        self.seen(self.input_operand(input).meta)
+        self.input_operand(input).meta
     }
 
     pub fn outputs(&self) -> usize {
@@ -113,29 +80,15 @@ impl<'a> Io<'a> {
     }
 
     pub fn output_meta(&self, output: usize) -> Meta {
-        self.seen(self.record.outputs[output].meta)
-    }
-
-    /// A tensor's meta, as the kernel sees it.
-    fn seen(&self, meta: Meta) -> Meta {
-        if self.copies.is_some() { Meta::new(meta.shape, meta.dtype.wide()) } else { meta }
-    }
-
-    /// The first byte of a tensor, or of what stands for it; `place` as in [`Narrow`].
-    fn pointer(&self, place: usize, operand: &Operand) -> *mut u8 {
-        let Some(copies) = self.copies.filter(|_| operand.meta.dtype == Dtype::Bf16) else {
-            return operand.pointer();
-        };
-        let narrow = self.record.narrow().find(|narrow| narrow.place == place).expect("its dtype is bf16");
-        copies.wrapping_add(narrow.copy.start).cast()
+        self.record.outputs[output].meta
     }
 
     fn input_pointer(&self, input: usize) -> *mut u8 {
-        self.pointer(input, self.input_operand(input))
+        self.input_operand(input).pointer()
     }
 
     fn output_pointer(&self, output: usize) -> *mut u8 {
-        self.pointer(self.record.inputs.len() + output, &self.record.outputs[output])
+        self.record.outputs[output].pointer()
     }
 
     fn input_operand(&self, input: usize) -> &'a Operand {
@@ -146,7 +99,7 @@ impl<'a> Io<'a> {
     pub fn input<T: Element>(&self, input: usize) -> &'a [T] {
         let meta = self.meta(input);
         assert_eq!(meta.dtype, T::DTYPE, "the shape rule checks dtypes");
-        // SAFETY: the block (or the copies) holds at least meta.bytes() after the offset, aligned to 64 bytes plus whole elements; records
+        // SAFETY: the block holds at least meta.bytes() after the offset, aligned to 64 bytes plus whole elements; records
         // run one at a time, so nothing writes it during this one.
         unsafe { std::slice::from_raw_parts(self.input_pointer(input).cast::<T>(), meta.shape.len()) }
     }
@@ -171,7 +124,7 @@ impl<'a> Io<'a> {
     pub fn output<T: Element>(&self, output: usize) -> &'a mut [T] {
         let meta = self.output_meta(output);
         assert_eq!(meta.dtype, T::DTYPE, "the shape rule sets the dtype");
-        // SAFETY: bytes of this record's output alone (or a copy of them), at least meta.bytes().
+        // SAFETY: bytes of this record's output alone, at least meta.bytes().
         unsafe { std::slice::from_raw_parts_mut(self.output_pointer(output).cast::<T>(), meta.shape.len()) }
     }
 

@@ -30,10 +30,6 @@ impl Kernel for Act {
         "test"
     }
 
-    fn takes_bf16(&self) -> bool {
-        true
-    }
-
     fn run_cpu(&self, io: &Io, _context: &CpuContext) -> Result<()> {
         match self {
             Act::Write(value) => io.output::<f32>(0).fill(*value),

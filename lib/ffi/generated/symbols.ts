@@ -172,6 +172,7 @@ export const SYMBOLS = {
   lt_conv2d: OP,
   lt_conv2d_backward_input: OP,
   lt_conv2d_backward_weight: OP,
+  lt_conv2d_bias_act: OP,
   lt_batch_norm: OP,
   lt_batch_norm_backward: OP,
   lt_batch_norm_eval: OP,
@@ -867,6 +868,15 @@ export const OPS = {
     differentiable: false,
     view: false,
   },
+  conv2d_bias_act: {
+    symbol: "lt_conv2d_bias_act",
+    inputs: ["x", "weight", "bias?", "residual?"],
+    params: [["strideH", "u32"], ["strideW", "u32"], ["paddingH", "u32"], ["paddingW", "u32"], ["groups", "u32"], ["activation", "activation"]],
+    outputs: ["y"],
+    mutates: [],
+    differentiable: false,
+    view: false,
+  },
   batch_norm: {
     symbol: "lt_batch_norm",
     inputs: ["x", "weight", "bias", "residual?"],
@@ -1291,6 +1301,8 @@ export interface OpParams {
   conv2d_backward_input: { height: number; width: number; strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number };
   /** The gradient of conv2d for its weight of size kernelH x kernelW */
   conv2d_backward_weight: { kernelH: number; kernelW: number; strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number };
+  /** activation(conv2d(x, weight) + bias + residual), for networks that no longer train: there is no gradient */
+  conv2d_bias_act: { strideH: number; strideW: number; paddingH: number; paddingW: number; groups: number; activation: ActivationName };
   /** activation(weight (x - mean) / sqrt(variance + eps) + bias + residual) with the batch's own mean and biased variance over all axes but the last (Ioffe and Szegedy 2015) */
   batch_norm: { eps: number; activation: ActivationName };
   /** The gradients of batch_norm; the activation's input is computed again */

@@ -1,5 +1,5 @@
 /** The op table, the generated files and the built library are of one piece. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { skip } from "../../skip.ts";
 import { elfSymbols } from "../../support/elf.ts";
 import { exportNames, rawCall } from "../../support/raw_exports.ts";
@@ -47,5 +47,7 @@ Deno.test("abi: the version and the machine can be asked for", async () => {
   assertEquals(info.status, 0);
   const text = new TextDecoder().decode(new Uint8Array(info.out.buffer, 4, info.out[0]));
   const { cpu } = JSON.parse(text);
-  assertMatch(cpu.available.join(" "), /^portable( avx2)?( avx512)?$/);
+  assertMatch(cpu.available.join(" "), /^portable( avx2)?( avx512)?( avx512bf16)?$/);
+  assert(cpu.available.includes(cpu.isa), cpu.isa);
+  assertEquals(Object.keys(cpu.rates), cpu.available.slice(1));
 });

@@ -189,7 +189,7 @@ Deno.test("open(): a trained model predicts as it was trained, normalisation and
   assert(Math.abs(byPath!.guesses[0]!.probability - 1 / sum) < 1e-5);
 });
 
-Deno.test("open(): takes a device of the caller's, and leaves it", async () => {
+Deno.test("open(): takes a device of the caller's, folds norms there to predict, and leaves it", async () => {
   using folder = tempFolder();
   const { folder: run } = await recipe.train(recipe.preset("mnist", { ...short, epochs: 1 }), { out: folder.path })
     .result;
@@ -197,6 +197,15 @@ Deno.test("open(): takes a device of the caller's, and leaves it", async () => {
   {
     using trained = await recipe.open(run, { device });
     assertEquals(trained.device, device);
+    const before = device.stats().handles;
+    device.queue.profile(true);
+    await trained.predict(["tests/fixtures/images/grey.jpg", "tests/fixtures/images/grey.jpg"]);
+    const ops = device.queue.timed().map(({ op }) => op);
+    device.queue.profile(false);
+    const norms = [...trained.model.modules()].filter(([, module]) => module instanceof nn.BatchNorm2d).length;
+    // Folded once, as long as it is open.
+    assertEquals(["sqrt", "conv2d_bias_act"].map((op) => ops.filter((each) => each === op).length), [norms, 2 * norms]);
+    assertEquals(device.stats().handles, before + 2 * norms);
   }
   assertEquals(device.stats().handles, 0);
 });

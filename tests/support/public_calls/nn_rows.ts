@@ -257,6 +257,14 @@ export const nnRows: Readonly<Record<string, Row>> = {
   "nn.meanAbsoluteError": open(({ x }) => [nn.meanAbsoluteError, x(2, 3), { targets: x(2, 3) }]),
   "nn.rootMeanSquareError": open(({ x }) => [nn.rootMeanSquareError, x(2, 3), { targets: x(2, 3) }]),
   "nn.noGradOf": also(["object"], (parts) => [nn.noGradOf, [linear(parts)], () => 1]),
+  "nn.foldNorms": (parts) => [(model: never) => nn.foldNorms(model).dispose(), linear(parts)],
+  "nn.convNorm": (parts) => [
+    nn.convNorm,
+    parts.keep(new nn.Conv2d(2, 2, { device: parts.device })),
+    parts.keep(new nn.BatchNorm2d(2, { device: parts.device })),
+    parts.x(1, 2, 2, 2),
+    parts.x(1, 2, 2, 2),
+  ],
   "nn.replaceModules": (parts) => {
     const root = parts.keep(new nn.Sequential(new nn.Linear(2, 2, { device: parts.device }), new nn.Flatten()));
     return [nn.replaceModules, root, nn.Linear, () => new nn.Linear(2, 2, { device: parts.device })];

@@ -4,6 +4,9 @@ import type { Check, CheckContext, Control } from "../check.ts";
 import { answerOf, runChild } from "../child.ts";
 import type { WildAnswer } from "../children/wild_calls.ts";
 
+/** Milliseconds after which all calls of all exports count as hung. */
+const PATIENCE = 3_600_000;
+
 /** Cheap calls after which the compiler has made the call direct, where nothing checks a number any more. */
 const HEAT = { quick: 3_000, long: 300_000 };
 
@@ -13,7 +16,7 @@ async function called(context: CheckContext, part: string): Promise<WildAnswer> 
   const args = [String(count), String(heat), String(rng.u32()), part];
   // What is made of wild sizes must not be the machine's memory.
   const env = { LIBTRAIN_MEMORY: "1G", LIBTRAIN_THREADS: "1" };
-  const ended = await runChild("wild_calls", args, { cwd: folder, env });
+  const ended = await runChild("wild_calls", args, { cwd: folder, env, patience: PATIENCE });
   if (ended.code !== 0 || ended.hung) {
     const lines = ended.err.trim().split("\n");
     const at = lines.findLast((line) => /^\w+$/.test(line)) ?? "the start";

@@ -1,6 +1,7 @@
 use super::*;
-use crate::cpu::gemm::microkernel::all_kernels;
+use crate::cpu::gemm::microkernel::{all_kernels, all_narrow_kernels};
 use crate::cpu::gemm::tests::noise;
+use crate::dtype::{Bf16, Dtype};
 
 /// Calls `f(y index, x index, w index)` for every product of the convolution.
 fn each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
@@ -25,34 +26,45 @@ fn each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
-fn assert_close(what: &str, s: &ConvShape, got: &[f32], want: &[f64], terms: usize) {
+fn assert_close<S: Stored>(what: &str, s: &ConvShape, got: &[S], want: &[f64], terms: usize) {
     let bound = 1e-6 * (terms as f64 + 1.0).sqrt() * 4.0;
-    for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
-        let error = (f64::from(got) - want).abs();
-        assert!(error < bound, "{what} {s:?} at {i}: {got}, want {want}");
+    let step = if S::DTYPE == Dtype::Bf16 { 1.0 / 256.0 } else { 0.0 };
+    for (i, (got, &want)) in got.iter().zip(want).enumerate() {
+        let error = (got.to_f64() - want).abs();
+        assert!(error < bound + step * want.abs(), "{what} {s:?} at {i}: {got:?}, want {want}");
     }
 }
 
 /// Computes y, dx and dw.
-type Passes<'a> = dyn Fn(&ThreadPool, &mut [f32], &mut [f32], &mut [f32]) + 'a;
+type Passes<'a, S> = dyn Fn(&ThreadPool, &mut [S], &mut [S], &mut [S]) + 'a;
 
 fn check(s: &ConvShape) {
-    let (x, w) = (noise(s.n * s.h * s.w * s.c, 1), noise(s.out * s.patch(), 2));
-    let dy = noise(s.pixels() * s.out, 3);
+    check_stored::<f32>(s, &all_kernels());
+    check_stored::<Bf16>(s, &all_narrow_kernels());
+}
+
+/// What tensors hold of these values.
+fn stored<S: Stored>(values: Vec<f32>) -> Vec<S> {
+    values.into_iter().map(S::round).collect()
+}
+
+fn check_stored<S: Stored>(s: &ConvShape, kernels: &[&'static Kernels]) {
+    let (x, w) = (stored::<S>(noise(s.n * s.h * s.w * s.c, 1)), stored::<S>(noise(s.out * s.patch(), 2)));
+    let dy = stored::<S>(noise(s.pixels() * s.out, 3));
     let mut y64 = vec![0.0; dy.len()];
     let mut dx64 = vec![0.0; x.len()];
     let mut dw64 = vec![0.0; w.len()];
     each_product(s, |iy, ix, iw| {
-        y64[iy] += f64::from(x[ix]) * f64::from(w[iw]);
-        dx64[ix] += f64::from(dy[iy]) * f64::from(w[iw]);
-        dw64[iw] += f64::from(dy[iy]) * f64::from(x[ix]);
+        y64[iy] += x[ix].to_f64() * w[iw].to_f64();
+        dx64[ix] += dy[iy].to_f64() * w[iw].to_f64();
+        dw64[iw] += dy[iy].to_f64() * x[ix].to_f64();
     });
     let pools = [ThreadPool::new(1), ThreadPool::new(2)];
-    let compare = |what: &str, run: &Passes| {
+    let compare = |what: &str, run: &Passes<S>| {
         let results = pools.each_ref().map(|pool| {
-            let mut y = vec![f32::NAN; dy.len()];
-            let mut dx = vec![f32::NAN; x.len()];
-            let mut dw = vec![f32::NAN; w.len()];
+            let mut y = vec![S::round(f32::NAN); dy.len()];
+            let mut dx = vec![S::round(f32::NAN); x.len()];
+            let mut dw = vec![S::round(f32::NAN); w.len()];
             run(pool, &mut y, &mut dx, &mut dw);
             (y, dx, dw)
         });
@@ -62,9 +74,10 @@ fn check(s: &ConvShape) {
         assert_close(&format!("dw {what}"), s, dw, &dw64, s.pixels());
         assert!(results[0] == results[1], "threads matter: {what} {s:?}");
     };
-    for kernels in all_kernels() {
-        compare(&format!("{} rows", kernels.mr), &|pool, y, dx, dw| {
-            forward(kernels, pool, s, (&x, &w, y));
+    for &kernels in kernels {
+        let pairs = if kernels.pairs { " of pairs" } else { "" };
+        compare(&format!("{} rows{pairs}", kernels.mr), &|pool, y, dx, dw| {
+            forward(kernels, pool, s, (&x, &w, y), None);
             backward_input(kernels, pool, s, (&dy, &w, dx));
             backward_weight(kernels, pool, s, (&x, &dy, dw));
         });
@@ -74,7 +87,7 @@ fn check(s: &ConvShape) {
     }
     for kernels in grouped::all_kernels() {
         compare(&format!("grouped, {} lanes", kernels.lanes), &|pool, y, dx, dw| {
-            grouped::forward(kernels, pool, s, (&x, &w, y));
+            grouped::forward(kernels, pool, s, (&x, &w, y), None);
             grouped::backward_input(kernels, pool, s, (&dy, &w, dx));
             grouped::backward_weight(kernels, pool, s, (&x, &dy, dw));
         });
@@ -203,7 +216,7 @@ fn check_public(s: &ConvShape) {
     let empty = || (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
     let (kernels, pools) = (Kernels::of(Isa::Portable), [ThreadPool::new(1), ThreadPool::new(2)]);
     let mut want = empty();
-    forward(kernels, &pools[0], s, (&x, &w, &mut want.0));
+    forward(kernels, &pools[0], s, (&x, &w, &mut want.0), None);
     backward_input(kernels, &pools[0], s, (&dy, &w, &mut want.1));
     backward_weight(kernels, &pools[0], s, (&x, &dy, &mut want.2));
     for isa in Isa::available() {
@@ -217,7 +230,7 @@ fn check_public(s: &ConvShape) {
         assert!(results[0] == results[1], "threads matter: {isa:?} {s:?}");
         let pairs = [(&results[0].0, &want.0), (&results[0].1, &want.1), (&results[0].2, &want.2)];
         for (got, want) in pairs {
-            let close = got.iter().zip(want).all(|(a, b)| (a - b).abs() < 2e-4);
+            let close = got.iter().zip(want).all(|(a, b)| (a - b).abs() < 2e-4_f32);
             assert!(close, "{isa:?} {s:?}");
         }
     }

@@ -2,13 +2,14 @@
 //! images, reduced over all pixels in units that fit the caches.
 
 use super::ConvShape;
-use super::image::{Image, Part, Rect};
+use super::image::{Image, Part, Rect, Words};
 use crate::cpu::gemm::microkernel::{Kernels, Tile};
 use crate::cpu::gemm::pack::{copy_strided, pack_a};
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::gemm::{Mat, sum_in_order};
 use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
+use crate::dtype::{Dtype, Stored};
 use std::ops::Range;
 
 /// Floats in all partial results together (8 MiB).
@@ -19,17 +20,17 @@ const TASK_WORK: usize = 1 << 18;
 const ENOUGH_TASKS: usize = 32;
 
 /// Computes one group's `dw` of `[group out][patch]`.
-pub fn run(
+pub fn run<S: Stored>(
     kernels: &'static Kernels,
     pool: &ThreadPool,
     shape: &ConvShape,
     group: usize,
-    (x, dy): (&[f32], &[f32]),
-    dw: &mut [f32],
+    (x, dy): (&[S], &[S]),
+    dw: &mut [S],
 ) {
     let size = dw.len();
     if shape.pixels() == 0 {
-        return dw.fill(0.0);
+        return dw.fill(S::round(0.0));
     }
     let grad = WeightGrad::new(kernels, shape, shape.images(x, group), shape.results(dy, group));
     let units = grad.groups * grad.bands;
@@ -45,7 +46,9 @@ pub fn run(
             grad.add_unit(unit, &to);
         }
     };
-    if partials == 1 {
+    if partials == 1
+        && let Some(dw) = S::as_f32_mut(dw)
+    {
         let dw = SliceParts::new(dw);
         return pool.run(splits, &|i| task(i, &dw, 0));
     }
@@ -57,11 +60,11 @@ pub fn run(
 
 /// What all tasks of a weight gradient share. A unit of work is a band of result rows in a
 /// group of images; if there are several bands, each group is one image.
-struct WeightGrad<'a> {
+struct WeightGrad<'a, S> {
     kernels: &'static Kernels,
     shape: &'a ConvShape,
-    x: Image<'a>,
-    dy: Image<'a>,
+    x: Image<'a, S>,
+    dy: Image<'a, S>,
     groups: usize,
     bands: usize,
     packed: bool,
@@ -83,12 +86,12 @@ struct Unit {
     band: Range<usize>,
 }
 
-impl<'a> WeightGrad<'a> {
-    fn new(kernels: &'static Kernels, shape: &'a ConvShape, x: Image<'a>, dy: Image<'a>) -> WeightGrad<'a> {
+impl<'a, S: Stored> WeightGrad<'a, S> {
+    fn new(kernels: &'static Kernels, shape: &'a ConvShape, x: Image<'a, S>, dy: Image<'a, S>) -> WeightGrad<'a, S> {
         let pixels = shape.oh * shape.ow;
         // Reading in place saves copies, but pixels of many channels crowd into few sets of
-        // the L1 cache, small images make short reductions, and narrow windows waste vectors.
-        let narrow = shape.kw * x.channels < kernels.nr();
+        // the L1 cache, small images make short reductions, and narrow windows waste vectors. bf16 is widened as it is packed.
+        let narrow = shape.kw * x.channels < kernels.nr() || S::DTYPE != Dtype::F32;
         let packed = x.pixel >= 48 || narrow || (pixels < 100 && dy.channels >= 32);
         let target = if packed { ((1 << 16) / (x.channels + dy.channels)).clamp(96, 256) } else { 128 };
         let bands = pixels.div_ceil(target).min(shape.oh);
@@ -110,18 +113,16 @@ impl<'a> WeightGrad<'a> {
         };
         // In place, kernels load whole vectors, which must not reach beyond the last image.
         let exact = self.packed || self.width().is_multiple_of(self.kernels.lanes);
-        let part = if exact && self.x.readable_in_place(rect, s.kw) {
-            self.x.in_place(images.start, rect)
-        } else {
-            self.x.padded(images.start, images.len(), rect, self.kernels.nr())
-        };
+        let in_place = if exact { self.x.in_place(Words::Floats, images.start, rect, s.kw) } else { None };
+        let part = in_place
+            .unwrap_or_else(|| self.x.padded(Words::Floats, images.start, images.len(), rect, self.kernels.nr()));
         let dy = (images.start * s.oh + band.start) * s.ow * self.dy.pixel + self.dy.first;
         let dy = &self.dy.data[dy..];
         let unit = Unit { images, band };
         if self.packed {
             self.add_packed(&unit, &part, dy, to);
         } else {
-            self.add_in_place(&unit, &part, dy, to);
+            self.add_in_place(&unit, &part, S::as_f32(dy).expect("what is not f32 is packed"), to);
         }
     }
 
@@ -164,13 +165,12 @@ impl<'a> WeightGrad<'a> {
 
     /// Packs the gradient, and one panel of patch columns after the other, for all pixels of
     /// the unit.
-    fn add_packed(&self, unit: &Unit, part: &Part, dy: &[f32], to: &Target) {
+    fn add_packed(&self, unit: &Unit, part: &Part, dy: &[S], to: &Target) {
         let (s, nr) = (self.shape, self.kernels.nr());
         let pixels = unit.images.len() * unit.band.len() * s.ow;
         let mut gradient = Scratch::take(pixels * self.dy.channels);
         let dy = Mat { data: dy, row_stride: 1, col_stride: self.dy.pixel };
-        let (channels, mr) = (self.dy.channels, self.kernels.mr);
-        pack_a(&dy, 0..channels, 0..pixels, mr, gradient.as_mut_slice());
+        pack_a(self.kernels, &dy, 0..self.dy.channels, 0..pixels, gradient.as_mut_slice());
         let mut panel = Scratch::take(pixels * nr);
         for i in to.panels.clone() {
             let cols = i * nr..s.patch().min((i + 1) * nr);
@@ -205,7 +205,7 @@ impl<'a> WeightGrad<'a> {
                 for row in 0..unit.band.len() {
                     let row = (row * s.stride_h + tap) * part.row_stride;
                     let from = (part.data(), image * part.image_stride + row + offset);
-                    copy_strided(from, (s.ow, s.stride_w * part.pixel), (run, 1), to, nr);
+                    copy_strided(from, |x| x, (s.ow, s.stride_w * part.pixel), (run, 1), to, nr);
                     // The last row ends before a whole stride.
                     let done = (s.ow * nr).min(to.len());
                     to = &mut to[done..];

@@ -2,24 +2,30 @@
 //! destination pixel is a weighted sum over a window of source pixels.
 
 use super::geometry::Geometry;
-use super::image::{Image, Part};
+use super::image::{Image, Part, Words};
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::microkernel::{Kernels, Tile};
+use crate::cpu::gemm::pack::round_rows;
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::pool::{SliceParts, ThreadPool};
+use crate::cpu::scratch::Scratch;
+use crate::dtype::{Dtype, Stored};
 use std::cell::Cell;
 use std::ops::Range;
 
 /// A convolution of `source` into a strided destination.
-pub struct Window<'a> {
+pub struct Window<'a, S> {
     pub kernels: &'static Kernels,
-    pub source: Image<'a>,
+    pub source: Image<'a, S>,
     pub geometry: Geometry,
-    /// Panels of `[taps_h * taps_w * source channels][nr]`.
+    /// Panels of `[taps_h * taps_w * words of source channels][nr]`.
     pub weights: &'a [f32],
     /// Destination channels.
     pub channels: usize,
     /// The first destination channel.
     pub first: usize,
+    /// What follows while the sums are at hand.
+    pub then: Option<&'a dyn Epilogue>,
 }
 
 /// Destination pixels per task, about: enough to reuse each weight panel in the L1 cache.
@@ -45,9 +51,9 @@ struct ReductionBlock {
     steps: Range<usize>,
 }
 
-impl Window<'_> {
+impl<S: Stored> Window<'_, S> {
     /// Computes the convolution into `destination`.
-    pub fn run(&self, pool: &ThreadPool, destination: &SliceParts<f32>) {
+    pub fn run(&self, pool: &ThreadPool, destination: &SliceParts<S>) {
         let images = self.source.n;
         let pixels = self.geometry.rows * self.geometry.cols;
         if images * pixels * self.channels == 0 {
@@ -65,13 +71,10 @@ impl Window<'_> {
         });
     }
 
-    fn run_task(&self, images: Range<usize>, rows: Range<usize>, to: &SliceParts<f32>) {
-        let rect = self.geometry.rect(rows.clone());
-        let part = if self.source.readable_in_place(rect, self.geometry.taps.1) {
-            self.source.in_place(images.start, rect)
-        } else {
-            self.source.padded(images.start, images.len(), rect, 0)
-        };
+    fn run_task(&self, images: Range<usize>, rows: Range<usize>, to: &SliceParts<S>) {
+        let (rect, words) = (self.geometry.rect(rows.clone()), self.words());
+        let in_place = self.source.in_place(words, images.start, rect, self.geometry.taps.1);
+        let part = in_place.unwrap_or_else(|| self.source.padded(words, images.start, images.len(), rect, 0));
         let mut pixels = PIXELS.take();
         pixels.clear();
         for image in images.clone() {
@@ -89,18 +92,51 @@ impl Window<'_> {
             }
         }
         let nr = self.kernels.nr();
-        for block in self.reduction_blocks() {
-            for panel in 0..self.channels.div_ceil(nr) {
-                let channels = panel * nr..self.channels.min((panel + 1) * nr);
-                self.run_panel(&part, &pixels, &block, channels, to);
+        let panels = self.channels.div_ceil(nr);
+        let channels_of = |panel: usize| panel * nr..self.channels.min((panel + 1) * nr);
+        if S::DTYPE == Dtype::F32 {
+            let c = to.as_mut_ptr().cast::<f32>();
+            for block in self.reduction_blocks() {
+                for channels in (0..panels).map(channels_of) {
+                    let at = |i: usize| c.wrapping_add(pixels[i].destination + channels.start);
+                    self.run_panel(&part, &pixels, &block, channels.clone(), at);
+                }
+            }
+            let Some(then) = self.then else { return PIXELS.set(pixels) };
+            let mut sums = pixels.iter().map(|pixel| {
+                // SAFETY: tasks have disjoint pixels, and every one is taken once.
+                let sums = unsafe { std::slice::from_raw_parts_mut(c.add(pixel.destination), self.channels) };
+                (pixel.destination, sums)
+            });
+            then.apply(self.kernels.isa, self.first, &mut sums);
+        } else {
+            let mut sums = Scratch::take(pixels.len() * nr);
+            for channels in (0..panels).map(channels_of) {
+                let c = sums.as_mut_slice().as_mut_ptr();
+                for block in self.reduction_blocks() {
+                    self.run_panel(&part, &pixels, &block, channels.clone(), |i| c.wrapping_add(i * nr));
+                }
+                let at = |i: usize| pixels[i].destination + channels.start;
+                if let Some(then) = self.then {
+                    let sums = sums.as_mut_slice().chunks_exact_mut(nr).enumerate();
+                    let first = self.first + channels.start;
+                    let mut sums = sums.map(|(i, sums)| (at(i), &mut sums[..channels.len()]));
+                    then.apply(self.kernels.isa, first, &mut sums);
+                }
+                // SAFETY: tasks write disjoint pixels.
+                unsafe { round_rows(self.kernels.isa, sums.as_slice(), (nr, channels.len()), to, at) };
             }
         }
         PIXELS.set(pixels);
     }
 
-    /// Floats in one segment: a row of the window.
+    fn words(&self) -> Words {
+        Words::of(self.kernels)
+    }
+
+    /// Words in one segment: a row of the window.
     fn steps(&self) -> usize {
-        self.geometry.taps.1 * self.source.channels
+        self.geometry.taps.1 * self.words().count(self.source.channels)
     }
 
     /// Cuts the reduction so that each block of a weight panel fits the L1 cache. There is
@@ -118,14 +154,14 @@ impl Window<'_> {
         })
     }
 
-    /// Adds one block of the reduction to some channels of all pixels.
+    /// Adds one block of the reduction to some channels of all pixels; `to` says where those of a pixel go.
     fn run_panel(
         &self,
         part: &Part,
         pixels: &[Pixel],
         block: &ReductionBlock,
         channels: Range<usize>,
-        to: &SliceParts<f32>,
+        to: impl Fn(usize) -> *mut f32,
     ) {
         let (nr, steps) = (self.kernels.nr(), self.steps());
         let reduction = self.geometry.taps.0 * steps;
@@ -145,12 +181,12 @@ impl Window<'_> {
             ..Tile::EMPTY
         };
         for range in even_parts(0..pixels.len(), self.kernels.mr) {
-            for (i, pixel) in pixels[range.clone()].iter().enumerate() {
-                tile.a[i] = source.wrapping_add(pixel.source + offset);
-                tile.c[i] = to.as_mut_ptr().wrapping_add(pixel.destination + channels.start);
+            for (i, pixel) in range.clone().enumerate() {
+                tile.a[i] = source.wrapping_add(pixels[pixel].source + offset);
+                tile.c[i] = to(pixel);
             }
-            // SAFETY: the part covers every window of its pixels, tasks have disjoint
-            // pixels within the destination, and `Kernels::of` checked the processor.
+            // SAFETY: the part covers every window of its pixels, tasks have disjoint pixels
+            // within the destination or sums of their own, and `Kernels::of` checked the processor.
             unsafe { self.kernels.by_rows(range.len(), channels.len())(&tile) };
         }
     }

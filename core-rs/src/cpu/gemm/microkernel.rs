@@ -1,6 +1,7 @@
 //! The register-tile kernel, written once over a vector type and a tile size.
 
 use crate::cpu::isa::Isa;
+use crate::dtype::{Dtype, Stored};
 
 /// The most tile rows that any instruction set uses.
 pub const MAX_MR: usize = 12;
@@ -8,8 +9,9 @@ pub const MAX_MR: usize = 12;
 /// One tile of work: `C[i][j] (+)= sum over s, t of A[i](s, t) * B(s, t)[j]` for segments
 /// `s` and steps `t` within a segment.
 ///
-/// All distances are in floats. Segments let a convolution walk a window of an image: the
-/// steps of one segment are adjacent, the next segment starts a row of the image later.
+/// All distances are in words of 32 bits: floats, or in A and B of [`Kernels::pairs`] two bf16 that follow each other in
+/// the reduction. Segments let a convolution walk a window of an image: the steps of one segment are adjacent, the next
+/// segment starts a row of the image later.
 pub struct Tile {
     /// How many segments there are.
     pub segments: usize,
@@ -66,11 +68,15 @@ pub type ByRows = [TileFn; MAX_MR];
 /// The kernels of one instruction set.
 #[derive(Debug)]
 pub struct Kernels {
+    /// What the kernels are compiled for, and what goes along with them should be.
+    pub isa: Isa,
+    /// Whether a word of A and B is a pair of bf16, of which a step takes both.
+    pub pairs: bool,
     /// The most rows in a tile.
     pub mr: usize,
     /// Floats in a vector.
     pub lanes: usize,
-    /// Steps per cache block: `kc * nr` floats of B should take about half the L1 cache.
+    /// Steps per cache block: `kc * nr` words of B should take about half the L1 cache.
     pub kc: usize,
     /// For each row count, kernels one and two vectors wide that read A by rows.
     pub rows: [ByRows; 2],
@@ -84,6 +90,16 @@ impl Kernels {
         2 * self.lanes
     }
 
+    /// Elements of the reduction in a word.
+    pub fn per_word(&self) -> usize {
+        1 + usize::from(self.pairs)
+    }
+
+    /// The words of a reduction over `k` elements.
+    pub fn words(&self, k: usize) -> usize {
+        k.div_ceil(self.per_word())
+    }
+
     /// The kernel for an exact row count and at most `cols` columns that reads A by rows.
     pub fn by_rows(&self, rows: usize, cols: usize) -> TileFn {
         self.rows[usize::from(cols > self.lanes)][rows - 1]
@@ -94,24 +110,48 @@ impl Kernels {
         self.panel[usize::from(cols > self.lanes)][rows - 1]
     }
 
-    /// The kernels of `isa`. Panics if the processor lacks it.
+    /// The kernels of `isa` that multiply in f32. Panics if the processor lacks it.
     pub fn of(isa: Isa) -> &'static Kernels {
         isa.assert_supported();
         match isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => &super::microkernel_avx2::KERNELS,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => &super::microkernel_avx512::KERNELS,
+            Isa::Avx512 | Isa::Avx512Bf16 => &super::microkernel_avx512::KERNELS,
             _ => &super::microkernel_portable::KERNELS,
         }
     }
+
+    /// The kernels of `isa` for what tensors of `S` hold: in f32, or by pairs of bf16 where it has these.
+    pub fn for_stored<S: Stored>(isa: Isa) -> &'static Kernels {
+        #[cfg(target_arch = "x86_64")]
+        if S::DTYPE == Dtype::Bf16 && isa == Isa::Avx512Bf16 {
+            isa.assert_supported();
+            return &super::microkernel_avx512_bf16::KERNELS;
+        }
+        Self::of(isa)
+    }
 }
 
-/// The kernels of every available instruction set, and of one more tile geometry.
+/// The kernels of every available instruction set that multiply in f32, and of one more tile geometry.
 #[cfg(test)]
 pub fn all_kernels() -> Vec<&'static Kernels> {
     let mut all: Vec<_> = Isa::available().into_iter().map(Kernels::of).collect();
     all.push(&super::microkernel_portable::WIDE);
+    all
+}
+
+/// All kernels that take bf16: those that multiply in f32, the emulated pairs (in AVX2), and the real ones where there are any.
+#[cfg(test)]
+pub fn all_narrow_kernels() -> Vec<&'static Kernels> {
+    let mut all = all_kernels();
+    #[cfg(target_arch = "x86_64")]
+    if Isa::Avx2.is_supported() {
+        all.push(&super::microkernel_emulated::PAIRS);
+    }
+    all.extend(
+        Isa::available().into_iter().map(Kernels::for_stored::<crate::dtype::Bf16>).filter(|kernels| kernels.pairs),
+    );
     all
 }
 
@@ -127,7 +167,7 @@ pub trait Vector: Copy {
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn add(self, other: Self) -> Self;
-    /// `self + a * b`
+    /// `self + a * b`; of pairs the sum of both products is added.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 }
 

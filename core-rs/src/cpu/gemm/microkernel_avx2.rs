@@ -1,11 +1,14 @@
 //! AVX2 and FMA: tiles of 6 x 16, which fill 12 of the 16 registers with C.
 
 use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
+use crate::cpu::isa::Isa;
 use std::arch::x86_64::{
     __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
 pub static KERNELS: Kernels = Kernels {
+    isa: Isa::Avx2,
+    pairs: false,
     mr: 6,
     lanes: 8,
     kc: 384,

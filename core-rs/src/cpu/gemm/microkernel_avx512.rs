@@ -1,11 +1,14 @@
 //! AVX-512: tiles of 12 x 32, which fill 24 of the 32 registers with C.
 
 use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
+use crate::cpu::isa::Isa;
 use std::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 pub static KERNELS: Kernels = Kernels {
+    isa: Isa::Avx512,
+    pairs: false,
     mr: 12,
     lanes: 16,
     kc: 192,

@@ -1,8 +1,11 @@
 //! Plain arrays as vectors: tiles of 4 x 8, which LLVM keeps in 8 of SSE2's 16 registers.
 
 use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
+use crate::cpu::isa::Isa;
 
 pub static KERNELS: Kernels = Kernels {
+    isa: Isa::Portable,
+    pairs: false,
     mr: 4,
     lanes: 4,
     kc: 256,
@@ -62,6 +65,8 @@ pub static WIDE: Kernels = {
         unsafe { tile::<[f32; 16], MR, NV, PANEL>(t) }
     }
     Kernels {
+        isa: Isa::Portable,
+        pairs: false,
         mr: 12,
         lanes: 16,
         kc: 256,

@@ -1,5 +1,7 @@
-//! Single-precision matrix products, after the BLIS design: packed panels, cache blocks and
-//! a register-tile kernel.
+//! Matrix products of f32 and of bf16, after the BLIS design: packed panels, cache blocks and a register-tile kernel.
+//!
+//! Sums are in f32. bf16 is multiplied by pairs where the kernels do so ([`Kernels::pairs`]); else what is packed or
+//! copied of A and B for a task is widened on the way, and each block of C is rounded once its sums are done.
 
 mod blocked;
 pub(crate) mod microkernel;
@@ -7,32 +9,39 @@ pub(crate) mod microkernel;
 mod microkernel_avx2;
 #[cfg(target_arch = "x86_64")]
 mod microkernel_avx512;
+#[cfg(target_arch = "x86_64")]
+mod microkernel_avx512_bf16;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod microkernel_emulated;
 mod microkernel_portable;
 pub(crate) mod pack;
+pub(crate) mod pairs;
 pub(crate) mod tiling;
 
+use super::epilogue::{Epilogue, apply_to_part};
 use super::isa::Isa;
 use super::pool::{SliceParts, ThreadPool, for_each_chunk_mut, split};
 use super::scratch::Scratch;
+use crate::dtype::Stored;
 pub(crate) use blocked::Product;
 use blocked::blocked;
 use microkernel::Kernels;
 
-/// A read-only matrix with any strides (in floats): element `(i, j)` is
+/// A read-only matrix with any strides (in elements): element `(i, j)` is
 /// `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]
-pub struct Mat<'a> {
+pub struct Mat<'a, S = f32> {
     /// The elements, from `(0, 0)` on.
-    pub data: &'a [f32],
+    pub data: &'a [S],
     /// Distance from one row to the next.
     pub row_stride: usize,
     /// Distance from one column to the next.
     pub col_stride: usize,
 }
 
-impl<'a> Mat<'a> {
+impl<'a, S: Copy> Mat<'a, S> {
     /// A row-major matrix of `cols` columns.
-    pub fn row_major(data: &'a [f32], cols: usize) -> Self {
+    pub fn row_major(data: &'a [S], cols: usize) -> Self {
         Mat { data, row_stride: cols, col_stride: 1 }
     }
 
@@ -62,22 +71,33 @@ impl<'a> Mat<'a> {
 /// With `accumulate` the product is added to `c`, else it overwrites `c`. The order of
 /// additions depends on the shape and `isa` alone.
 #[allow(clippy::too_many_arguments)]
-pub fn gemm(
+pub fn gemm<S: Stored>(
     isa: Isa,
     pool: &ThreadPool,
     m: usize,
     n: usize,
     k: usize,
-    a: Mat,
-    b: Mat,
-    c: &mut [f32],
+    a: Mat<S>,
+    b: Mat<S>,
+    c: &mut [S],
     accumulate: bool,
 ) {
-    multiply(pool, &Product { kernels: Kernels::of(isa), m, n, k, a, b, accumulate }, c);
+    multiply(pool, &Product { kernels: Kernels::for_stored::<S>(isa), m, n, k, a, b, accumulate }, c);
 }
 
-/// [`gemm`] with given kernels.
-pub(crate) fn multiply(pool: &ThreadPool, product: &Product, c: &mut [f32]) {
+/// [`gemm`] with given kernels; only to f32 can be added.
+pub(crate) fn multiply<S: Stored, O: Stored>(pool: &ThreadPool, product: &Product<S>, c: &mut [O]) {
+    multiply_then(pool, product, c, None);
+}
+
+/// [`multiply`], and what follows while the sums are at hand.
+pub(crate) fn multiply_then<S: Stored, O: Stored>(
+    pool: &ThreadPool,
+    product: &Product<S>,
+    c: &mut [O],
+    then: Option<&dyn Epilogue>,
+) {
+    assert!(!product.accumulate || O::as_f32(&[]).is_some(), "sums that were rounded are not added to");
     let Product { m, n, k, .. } = *product;
     product.a.check(m, k);
     product.b.check(k, n);
@@ -87,23 +107,31 @@ pub(crate) fn multiply(pool: &ThreadPool, product: &Product, c: &mut [f32]) {
     }
     let pieces = tiling::reduction_pieces(m, n, k);
     if pieces > 1 {
-        split_reduction(pool, product, pieces, c);
+        split_reduction(pool, product, pieces, c, then);
     } else {
-        blocked(pool, product, &SliceParts::new(c));
+        blocked(pool, product, &SliceParts::new(c), then);
     }
 }
 
 /// Computes pieces of the reduction in parallel, then adds them up in order.
-fn split_reduction(pool: &ThreadPool, product: &Product, pieces: usize, c: &mut [f32]) {
+fn split_reduction<S: Stored, O: Stored>(
+    pool: &ThreadPool,
+    product: &Product<S>,
+    pieces: usize,
+    c: &mut [O],
+    then: Option<&dyn Epilogue>,
+) {
     /// Steps at a time, so that what is packed of B is still in the cache when it is used.
     const STEP: usize = 384;
     let size = c.len();
     let mut partials = Scratch::take(pieces * size);
     for_each_chunk_mut(pool, partials.as_mut_slice(), size, |piece, partial| {
-        let ks = tiling::even_part(product.k, pieces, piece);
-        let start = ks.start;
+        let per_word = product.kernels.per_word();
+        let words = tiling::even_part(product.kernels.words(product.k), pieces, piece);
+        let start = words.start * per_word;
         let partial = SliceParts::new(partial);
-        for ks in tiling::even_parts(ks, STEP) {
+        for words in tiling::even_parts(words, STEP) {
+            let ks = words.start * per_word..product.k.min(words.end * per_word);
             let part = Product {
                 k: ks.len(),
                 a: product.a.from(0, ks.start),
@@ -111,44 +139,67 @@ fn split_reduction(pool: &ThreadPool, product: &Product, pieces: usize, c: &mut 
                 accumulate: ks.start > start,
                 ..*product
             };
-            blocked(pool, &part, &partial);
+            blocked(pool, &part, &partial, None);
         }
     });
-    sum_in_order(pool, partials.as_slice(), c, product.accumulate);
+    let isa = product.kernels.isa;
+    sum_in_order_then(pool, partials.as_slice(), c, product.accumulate, |at, sums| {
+        if let Some(then) = then {
+            apply_to_part(then, isa, product.n, at, sums);
+        }
+    });
 }
 
 /// `c (+)=` the sum of the consecutive `c.len()`-sized parts of `partials`, first to last.
-pub(crate) fn sum_in_order(pool: &ThreadPool, partials: &[f32], c: &mut [f32], accumulate: bool) {
+pub(crate) fn sum_in_order<O: Stored>(pool: &ThreadPool, partials: &[f32], c: &mut [O], accumulate: bool) {
+    sum_in_order_then(pool, partials, c, accumulate, |_, _| {});
+}
+
+/// [`sum_in_order`]; `then` is given each part of the sums, and where it begins.
+fn sum_in_order_then<O: Stored>(
+    pool: &ThreadPool,
+    partials: &[f32],
+    c: &mut [O],
+    accumulate: bool,
+    then: impl Fn(usize, &mut [f32]) + Sync,
+) {
     /// Floats per chunk; a few of these fit the L1 cache.
     const CHUNK: usize = 2048;
     let size = c.len();
     for_each_chunk_mut(pool, c, CHUNK, |i, c| {
+        let mut sums = [0.0_f32; CHUNK];
+        let sums = &mut sums[..c.len()];
+        if accumulate {
+            sums.iter_mut().zip(&*c).for_each(|(sum, c)| *sum = c.widen());
+        }
         for (p, partial) in partials.chunks_exact(size).enumerate() {
             let partial = &partial[i * CHUNK..][..c.len()];
             if p == 0 && !accumulate {
-                c.copy_from_slice(partial);
+                sums.copy_from_slice(partial);
             } else {
-                c.iter_mut().zip(partial).for_each(|(c, x)| *c += x);
+                sums.iter_mut().zip(partial).for_each(|(sum, x)| *sum += x);
             }
         }
+        then(i * CHUNK, sums);
+        c.iter_mut().zip(sums).for_each(|(c, sum)| *c = O::round(*sum));
     });
 }
 
-/// [`gemm`] for `batch` products whose operands lie `stride_a` and `stride_b` floats apart
+/// [`gemm`] for `batch` products whose operands lie `stride_a` and `stride_b` elements apart
 /// (0 shares one operand), and whose results are adjacent.
 ///
 /// `a` and `b` describe the first product and must hold the data of all.
 #[allow(clippy::too_many_arguments)]
-pub fn gemm_batch(
+pub fn gemm_batch<S: Stored>(
     isa: Isa,
     pool: &ThreadPool,
     batch: usize,
     m: usize,
     n: usize,
     k: usize,
-    (a, stride_a): (Mat, usize),
-    (b, stride_b): (Mat, usize),
-    c: &mut [f32],
+    (a, stride_a): (Mat<S>, usize),
+    (b, stride_b): (Mat<S>, usize),
+    c: &mut [S],
     accumulate: bool,
 ) {
     /// Multiply-adds in one product above which it is worth splitting itself.
@@ -160,7 +211,7 @@ pub fn gemm_batch(
     if c.is_empty() {
         return;
     }
-    let one = |i: usize, c: &mut [f32]| {
+    let one = |i: usize, c: &mut [S]| {
         let a = Mat { data: &a.data[i * stride_a..], ..a };
         let b = Mat { data: &b.data[i * stride_b..], ..b };
         gemm(isa, pool, m, n, k, a, b, c, accumulate);

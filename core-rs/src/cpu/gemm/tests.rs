@@ -1,5 +1,6 @@
-use super::microkernel::all_kernels;
+use super::microkernel::{all_kernels, all_narrow_kernels};
 use super::*;
+use crate::dtype::Bf16;
 
 /// Deterministic values in [-1, 1).
 pub fn noise(len: usize, seed: u32) -> Vec<f32> {
@@ -13,8 +14,8 @@ pub fn noise(len: usize, seed: u32) -> Vec<f32> {
     std::iter::repeat_with(next).take(len).collect()
 }
 
-fn element(mat: &Mat, i: usize, j: usize) -> f64 {
-    f64::from(mat.data[i * mat.row_stride + j * mat.col_stride])
+fn element<S: Stored>(mat: &Mat<S>, i: usize, j: usize) -> f64 {
+    mat.data[i * mat.row_stride + j * mat.col_stride].to_f64()
 }
 
 fn check_product((m, n, k): (usize, usize, usize), a: Mat, b: Mat, accumulate: bool) {
@@ -37,6 +38,77 @@ fn check_product((m, n, k): (usize, usize, usize), a: Mat, b: Mat, accumulate: b
                 assert!((got - want).abs() < bound, "{mr} {m} {n} {k} at {i} {j}: {got} {want}");
             }
         }
+    }
+}
+
+/// Products of bf16 with sums in f32, and the same rounded.
+fn check_narrow((m, n, k): (usize, usize, usize), a: Mat<Bf16>, b: Mat<Bf16>) {
+    let pools = [ThreadPool::new(1), ThreadPool::new(2)];
+    let mut of_pairs: Option<Vec<f32>> = None;
+    for kernels in all_narrow_kernels() {
+        let what = format!("{} rows, pairs {}: {m} {n} {k}", kernels.mr, kernels.pairs);
+        let product = Product { kernels, m, n, k, a, b, accumulate: false };
+        let results = pools.each_ref().map(|pool| {
+            let (mut sums, mut rounded) = (vec![f32::NAN; m * n], vec![Bf16::round(f32::NAN); m * n]);
+            multiply(pool, &product, &mut sums);
+            multiply(pool, &product, &mut rounded);
+            for (sum, rounded) in sums.iter().zip(&rounded) {
+                assert_eq!(Bf16::round(*sum).0, rounded.0, "{what}");
+            }
+            sums
+        });
+        assert_eq!(results[0], results[1], "threads matter: {what}");
+        let [sums, _] = results;
+        for i in 0..m {
+            for j in 0..n {
+                let want = (0..k).fold(0.0, |s, l| s + element(&a, i, l) * element(&b, l, j));
+                let bound = 1e-6 * (k as f64 + 1.0).sqrt() * 4.0;
+                let got = f64::from(sums[i * n + j]);
+                assert!((got - want).abs() < bound, "{what} at {i} {j}: {got} {want}");
+            }
+        }
+        if kernels.pairs {
+            let first = of_pairs.get_or_insert_with(|| sums.clone());
+            assert_eq!(*first, sums, "the processor's pairs are not the emulated ones: {what}");
+        }
+    }
+}
+
+#[test]
+fn products_of_bf16() {
+    let sizes = [(1, 1, 1), (5, 7, 3), (13, 33, 64), (12, 32, 385), (29, 70, 130), (150, 40, 1000), (7, 5, 20_001)];
+    for (m, n, k) in sizes {
+        let narrow = |len, seed| noise(len, seed).into_iter().map(Bf16::round).collect::<Vec<_>>();
+        let (a, b) = (narrow(m * k, 1), narrow(k * n, 2));
+        for a in [Mat::row_major(&a, k), Mat::row_major(&a, m).transposed()] {
+            for b in [Mat::row_major(&b, n), Mat::row_major(&b, k).transposed()] {
+                check_narrow((m, n, k), a, b);
+            }
+        }
+    }
+    // Rows that begin in the middle of a word.
+    let a: Vec<_> = noise(20 * 11 + 1, 1).into_iter().map(Bf16::round).collect();
+    let b: Vec<_> = noise(20 * 9 + 1, 2).into_iter().map(Bf16::round).collect();
+    check_narrow((11, 9, 20), Mat::row_major(&a[1..], 20), Mat::row_major(&b[1..], 20).transposed());
+}
+
+#[test]
+fn pairs_flush_denormals_and_add_the_second_product_first() {
+    // 1 + 2^-23 holds only if the small product is added to a sum that is 0 yet.
+    let tiny = f32::MIN_POSITIVE / 4.0;
+    for kernels in all_narrow_kernels().into_iter().filter(|kernels| kernels.pairs) {
+        let product = |a: [f32; 2], b: [f32; 2]| {
+            let (a, b) = (a.map(Bf16::round), b.map(Bf16::round));
+            let (a, b, mut c) = (Mat::row_major(&a, 2), Mat::row_major(&b, 1), [f32::NAN]);
+            multiply(&ThreadPool::new(1), &Product { kernels, m: 1, n: 1, k: 2, a, b, accumulate: false }, &mut c);
+            c[0]
+        };
+        assert_eq!(product([tiny, 0.0], [1.0, 0.0]), 0.0);
+        assert_eq!(product([3.0, f32::INFINITY], [2.0, 1.0]), f32::INFINITY);
+        let small = 2f32.powi(-24);
+        assert_eq!(product([1.0, small], [1.0, 1.0]), 1.0);
+        // Fused: the product of two bf16 is not rounded before it is added.
+        assert_eq!(product([1.0078125, -1.0], [1.0078125, 1.0]), 1.0078125 * 1.0078125 - 1.0);
     }
 }
 

@@ -59,6 +59,11 @@ impl Grid {
         grid
     }
 
+    /// The same with at most so many rows a task.
+    pub fn with_rows(self, m: usize, most: usize) -> Grid {
+        Grid { row_blocks: self.row_blocks.max(m.div_ceil(most)), ..self }
+    }
+
     /// The number of tasks.
     pub fn tasks(&self) -> usize {
         self.row_blocks * self.panel_groups

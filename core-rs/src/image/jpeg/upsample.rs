@@ -37,7 +37,7 @@ impl Upsampling {
     pub fn row<'a>(self, isa: Isa, plane: &'a Plane, y: usize, sums: &mut Vec<u16>, out: &'a mut [u8]) -> &'a [u8] {
         match self {
             Upsampling::None => return plane.row(y as isize),
-            Upsampling::H2 => twice_as_wide(isa, plane.row(y as isize), out),
+            Upsampling::H2 => twice_as_f32(isa, plane.row(y as isize), out),
             Upsampling::V2 => {
                 let [near, far] = neighbours(plane, y);
                 between(isa, near, far, 1 + (y % 2) as u16, out);
@@ -46,7 +46,7 @@ impl Upsampling {
                 let [near, far] = neighbours(plane, y);
                 sums.resize(near.len(), 0);
                 weighted(isa, near, far, sums);
-                twice_as_wide_sums(isa, sums, out);
+                twice_as_f32_sums(isa, sums, out);
             }
             Upsampling::Repeat { h, v } => {
                 for (out, &sample) in out.chunks_mut(h).zip(plane.row((y / v) as isize)) {
@@ -82,7 +82,7 @@ multiversion! {
 
 multiversion! {
     /// `x` has at least three samples, as [`Upsampling::choose`] has it.
-    fn twice_as_wide<A>(x: &[u8], out: &mut [u8]) {
+    fn twice_as_f32<A>(x: &[u8], out: &mut [u8]) {
         let (wide, last) = (|x: u8| u16::from(x), x.len() - 1);
         let out = &mut out.as_chunks_mut::<2>().0[..x.len()];
         out[0] = [x[0], ((wide(x[0]) * 3 + wide(x[1]) + 2) >> 2) as u8];
@@ -94,8 +94,8 @@ multiversion! {
 }
 
 multiversion! {
-    /// [`twice_as_wide`] of sums that are four times a sample.
-    fn twice_as_wide_sums<A>(x: &[u16], out: &mut [u8]) {
+    /// [`twice_as_f32`] of sums that are four times a sample.
+    fn twice_as_f32_sums<A>(x: &[u16], out: &mut [u8]) {
         let last = x.len() - 1;
         let out = &mut out.as_chunks_mut::<2>().0[..x.len()];
         out[0] = [((x[0] * 4 + 8) >> 4) as u8, ((x[0] * 3 + x[1] + 7) >> 4) as u8];

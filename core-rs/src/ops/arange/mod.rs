@@ -23,7 +23,6 @@ pub struct Arange {
 
 impl Op for Arange {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (dtype, start, step) = (params.dtype("dtype")?, params.f64("start")?, params.f64("step")?);

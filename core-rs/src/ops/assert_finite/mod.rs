@@ -4,7 +4,7 @@ mod cuda;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::{Dtype, Float};
+use crate::dtype::{Bf16, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::Meta;
@@ -27,20 +27,21 @@ impl Op for AssertFinite {
     fn cpu(&self, io: &Io, _context: &CpuContext) -> Result<()> {
         match io.meta(0).dtype {
             Dtype::F64 => check(io.input::<f64>(0)),
+            Dtype::Bf16 => check(io.input::<Bf16>(0)),
             _ => check(io.input::<f32>(0)),
         }
     }
 }
 
-fn check<T: Float>(values: &[T]) -> Result<()> {
-    match values.iter().position(|value| !value.is_finite()) {
+fn check<T: Element>(values: &[T]) -> Result<()> {
+    match values.iter().position(|value| !value.to_f64().is_finite()) {
         None => Ok(()),
         Some(index) => Err(Error::argument("assert_finite", describe(values[index], index))),
     }
 }
 
 /// A value that is not finite.
-fn describe<T: Float>(value: T, index: usize) -> String {
+fn describe<T: Element>(value: T, index: usize) -> String {
     format!("Expected finite values, got {value:?} as value {index}: lower the learning rate, or look at the data")
 }
 

@@ -16,7 +16,6 @@ pub struct Assign;
 
 impl Op for Assign {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Assign)

@@ -5,6 +5,7 @@ use super::divisor;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::ThreadPool;
 use crate::cpu::separable::{Axis, Separable};
+use crate::dtype::Stored;
 use crate::ops::window::{PoolAxis, PoolShape};
 
 fn axis(axis: &PoolAxis, count_pad: bool) -> Axis {
@@ -21,13 +22,13 @@ fn separable(s: &PoolShape, count_pad: bool) -> Separable {
     Separable { rows: axis(&s.rows, count_pad), cols: axis(&s.cols, count_pad), c: s.c }
 }
 
-pub fn forward(isa: Isa, pool: &ThreadPool, s: &PoolShape, count_pad: bool, x: &[f32], y: &mut [f32]) {
+pub fn forward<S: Stored>(isa: Isa, pool: &ThreadPool, s: &PoolShape, count_pad: bool, x: &[S], y: &mut [S]) {
     if !y.is_empty() {
         separable(s, count_pad).apply(isa, pool, x, y);
     }
 }
 
-pub fn backward(isa: Isa, pool: &ThreadPool, s: &PoolShape, count_pad: bool, dy: &[f32], dx: &mut [f32]) {
+pub fn backward<S: Stored>(isa: Isa, pool: &ThreadPool, s: &PoolShape, count_pad: bool, dy: &[S], dx: &mut [S]) {
     if !dx.is_empty() {
         separable(s, count_pad).transposed().apply(isa, pool, dy, dx);
     }

@@ -11,7 +11,7 @@ mod tests;
 use super::window::{PoolAxis, PoolShape, Window};
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::Result;
 use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
@@ -46,7 +46,10 @@ impl Op for AvgPool2d {
         let sizes = self.window.sizes("avg_pool2d", four(io.meta(0)))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&sizes, self.count_pad, io.input(0), io.output(0)),
-            _ => cpu::forward(context.isa, &context.pool, &sizes, self.count_pad, io.input(0), io.output(0)),
+            Dtype::Bf16 => {
+                cpu::forward::<Bf16>(context.isa, &context.pool, &sizes, self.count_pad, io.input(0), io.output(0))
+            }
+            _ => cpu::forward::<f32>(context.isa, &context.pool, &sizes, self.count_pad, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -88,7 +91,10 @@ impl Op for AvgPool2dBackward {
         let sizes = self.sizes("avg_pool2d_backward", io.meta(0))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward::<f64>(&sizes, self.count_pad, io.input(0), io.output(0)),
-            _ => cpu::backward(context.isa, &context.pool, &sizes, self.count_pad, io.input(0), io.output(0)),
+            Dtype::Bf16 => {
+                cpu::backward::<Bf16>(context.isa, &context.pool, &sizes, self.count_pad, io.input(0), io.output(0))
+            }
+            _ => cpu::backward::<f32>(context.isa, &context.pool, &sizes, self.count_pad, io.input(0), io.output(0)),
         }
         Ok(())
     }

@@ -1,15 +1,21 @@
 use super::*;
+use crate::dtype::Stored;
 use crate::ops::max_pool2d::tests::cases;
-use crate::ops::testing::{check, noise, wide};
+use crate::ops::testing::{check, noise, stored, stored_wide};
 
 #[test]
 fn both_directions_match_the_definition() {
+    both_directions::<f32>();
+    both_directions::<Bf16>();
+}
+
+fn both_directions<S: Stored>() {
     for (s, count_pad) in cases().flat_map(|s| [(s, false), (s, true)]) {
         let (image, pooled) = (s.image("pool").unwrap().len(), s.pooled("pool").unwrap().len());
-        let (x, dy) = (noise(image), noise(pooled));
-        let (mut y, mut dx) = (wide(&dy), wide(&x));
-        reference::forward(&s, count_pad, &wide(&x), &mut y);
-        reference::backward(&s, count_pad, &wide(&dy), &mut dx);
+        let [x, dy] = [image, pooled].map(|len| stored::<S>(&noise(len)));
+        let (mut y, mut dx) = (stored_wide(&dy), stored_wide(&x));
+        reference::forward(&s, count_pad, &stored_wide(&x), &mut y);
+        reference::backward(&s, count_pad, &stored_wide(&dy), &mut dx);
         check(&y, |isa, pool, y| cpu::forward(isa, pool, &s, count_pad, &x, y));
         check(&dx, |isa, pool, dx| cpu::backward(isa, pool, &s, count_pad, &dy, dx));
     }

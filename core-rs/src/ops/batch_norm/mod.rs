@@ -119,7 +119,6 @@ pub struct BatchNorm(Settings);
 
 impl Op for BatchNorm {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNorm)
@@ -157,7 +156,6 @@ pub struct BatchNormBackward(Settings);
 
 impl Op for BatchNormBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormBackward)
@@ -180,7 +178,6 @@ pub struct BatchNormEval(Settings);
 
 impl Op for BatchNormEval {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::eval);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormEval)
@@ -212,7 +209,6 @@ pub struct BatchNormEvalBackward(Settings);
 
 impl Op for BatchNormEvalBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::eval_backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Settings::parse(params).map(BatchNormEvalBackward)

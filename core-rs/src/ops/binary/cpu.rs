@@ -4,7 +4,7 @@ use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::geometry::strided::{Tile, Walk};
 use crate::shape::Shape;
 
-/// Elements a chunk: 64 KiB an operand, so that three fit in the L2 cache.
+/// Elements a chunk: at most 64 KiB an operand, so that three fit in the L2 cache.
 const CHUNK: usize = 16 * 1024;
 
 /// Elements to which a short vector is repeated.

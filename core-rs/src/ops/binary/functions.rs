@@ -2,15 +2,19 @@
 
 use super::{Function, Predicate, cpu, truth};
 use crate::cpu::isa::Isa;
-use crate::dtype::{Element, Float};
+use crate::dtype::{Element, Float, Stored};
 use crate::geometry::strided::Tile;
 
+/// The loop for inputs of type S and a result of type `$y`, with `$f` between two numbers in f32.
 macro_rules! tile {
-    ($f:expr) => {
-        fn tile(isa: Isa, tile: &Tile<2>, a: &[f32], b: &[f32], y: &mut [f32]) {
+    ($y:ty, |$a:ident, $b:ident| $f:expr) => {
+        fn tile<S: Stored>(isa: Isa, tile: &Tile<2>, a: &[S], b: &[S], y: &mut [$y]) {
             multiversion! {
-                fn run<A>(tile: &Tile<2>, a: &[f32], b: &[f32], y: &mut [f32]) {
-                    cpu::tile(tile, a, b, y, $f)
+                fn run<A, S: Stored>(tile: &Tile<2>, a: &[S], b: &[S], y: &mut [$y]) {
+                    cpu::tile(tile, a, b, y, |a, b| {
+                        let ($a, $b) = (a.widen(), b.widen());
+                        $f
+                    })
                 }
             }
             run(isa, tile, a, b, y);
@@ -28,7 +32,7 @@ macro_rules! functions {
                 $value
             }
 
-            tile!($name::value::<f32>);
+            tile!(S, |a, b| S::round($name::value(a, b)));
         }
     )*};
 }
@@ -43,7 +47,7 @@ macro_rules! predicates {
                 $holds
             }
 
-            tile!(truth::<$name, f32, f32>);
+            tile!(f32, |a, b| truth::<$name, f32, f32>(a, b));
         }
     )*};
 }

@@ -11,11 +11,11 @@ mod tests;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
-use crate::dtype::{Dtype, Element, Float};
+use crate::dtype::{Bf16, Dtype, Element, Float, Stored};
 use crate::error::{Error, Result};
 use crate::geometry::strided::Tile;
 use crate::runtime::record::Io;
-use crate::shape::{Meta, broadcast};
+use crate::shape::{Meta, Shape, broadcast};
 pub use functions::*;
 use std::marker::PhantomData;
 
@@ -25,7 +25,7 @@ pub trait Function: Send + Sync + 'static {
     fn value<T: Float>(a: T, b: T) -> T;
 
     /// A tile of the output, vectorised.
-    fn tile(isa: Isa, tile: &Tile<2>, a: &[f32], b: &[f32], y: &mut [f32]);
+    fn tile<S: Stored>(isa: Isa, tile: &Tile<2>, a: &[S], b: &[S], y: &mut [S]);
 }
 
 /// A statement about two values.
@@ -34,7 +34,7 @@ pub trait Predicate: Send + Sync + 'static {
     fn holds<T: Element>(a: T, b: T) -> bool;
 
     /// A tile of the output, vectorised.
-    fn tile(isa: Isa, tile: &Tile<2>, a: &[f32], b: &[f32], y: &mut [f32]);
+    fn tile<S: Stored>(isa: Isa, tile: &Tile<2>, a: &[S], b: &[S], y: &mut [f32]);
 }
 
 /// The op of a [`Function`].
@@ -57,11 +57,18 @@ impl<F: Function> Op for Binary<F> {
         let shapes = (io.output_meta(0).shape, [io.meta(0).shape, io.meta(1).shape]);
         match io.meta(0).dtype {
             Dtype::F64 => reference::run::<f64, f64>(shapes, io.input(0), io.input(1), io.output(0), F::value),
-            _ => cpu::run(&context.pool, shapes, io.input(0), io.input(1), io.output(0), |tile, a, b, y| {
-                F::tile(context.isa, tile, a, b, y);
-            }),
+            Dtype::Bf16 => Self::run::<Bf16>(shapes, io, context),
+            _ => Self::run::<f32>(shapes, io, context),
         }
         Ok(())
+    }
+}
+
+impl<F: Function> Binary<F> {
+    fn run<S: Stored>(shapes: (Shape, [Shape; 2]), io: &Io, context: &CpuContext) {
+        cpu::run::<S, S>(&context.pool, shapes, io.input(0), io.input(1), io.output(0), |tile, a, b, y| {
+            F::tile(context.isa, tile, a, b, y);
+        });
     }
 }
 
@@ -93,11 +100,18 @@ impl<P: Predicate> Op for Compare<P> {
             Dtype::I32 => cpu::run(&context.pool, shapes, io.input(0), io.input(1), io.output(0), |tile, a, b, y| {
                 cpu::tile(tile, a, b, y, truth::<P, i32, f32>);
             }),
-            _ => cpu::run(&context.pool, shapes, io.input(0), io.input(1), io.output(0), |tile, a, b, y| {
-                P::tile(context.isa, tile, a, b, y);
-            }),
+            Dtype::Bf16 => Self::run::<Bf16>(shapes, io, context),
+            _ => Self::run::<f32>(shapes, io, context),
         }
         Ok(())
+    }
+}
+
+impl<P: Predicate> Compare<P> {
+    fn run<S: Stored>(shapes: (Shape, [Shape; 2]), io: &Io, context: &CpuContext) {
+        cpu::run::<S, f32>(&context.pool, shapes, io.input(0), io.input(1), io.output(0), |tile, a, b, y| {
+            P::tile(context.isa, tile, a, b, y);
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::cpu::pool::ThreadPool;
 use crate::ops::Row;
+use crate::ops::testing::{stored, stored_wide};
 use crate::shape::Shape;
 
 const SHAPES: [(&[usize], &[usize]); 14] = [
@@ -31,28 +32,28 @@ fn numbers(shape: Shape, seed: usize) -> Vec<f32> {
         .collect()
 }
 
-fn same(got: f32, wanted: f64) -> bool {
-    got == wanted as f32 || got.is_nan() && wanted.is_nan()
+/// Whether it is the wanted value as it is stored.
+fn same<S: Stored>(got: S, wanted: f64) -> bool {
+    got == S::from_f64(wanted) || got.to_f64().is_nan() && wanted.is_nan()
 }
 
-type TileFn = fn(Isa, &Tile<2>, &[f32], &[f32], &mut [f32]);
+type TileFn<S, Y> = fn(Isa, &Tile<2>, &[S], &[S], &mut [Y]);
 
-fn check(name: &str, definition: fn(f64, f64) -> f64, tile: TileFn) {
+fn check<S: Stored, Y: Stored>(name: &str, definition: fn(f64, f64) -> f64, tile: TileFn<S, Y>) {
     for (a, b) in SHAPES {
         let (a, b) = (Shape::new("test", a).unwrap(), Shape::new("test", b).unwrap());
         let y = broadcast("test", a, b).unwrap();
-        let (xa, xb) = (numbers(a, 1), numbers(b, 2));
-        let wide = |x: &[f32]| x.iter().map(|&x| x as f64).collect::<Vec<f64>>();
+        let (xa, xb) = (stored::<S>(&numbers(a, 1)), stored::<S>(&numbers(b, 2)));
         let mut wanted = vec![0.0; y.len()];
-        reference::run((y, [a, b]), &wide(&xa), &wide(&xb), &mut wanted, definition);
+        reference::run((y, [a, b]), &stored_wide(&xa), &stored_wide(&xb), &mut wanted, definition);
         for isa in Isa::available() {
             for threads in [1, 2] {
-                let mut got = vec![-1.0; y.len()];
+                let mut got = vec![Y::round(-1.0); y.len()];
                 cpu::run(&ThreadPool::new(threads), (y, [a, b]), &xa, &xb, &mut got, |t, a, b, y| {
                     tile(isa, t, a, b, y)
                 });
                 let bad = got.iter().zip(&wanted).position(|(&got, &wanted)| !same(got, wanted));
-                assert_eq!(bad, None, "{name} of {a} and {b}, {}", isa.name());
+                assert_eq!(bad, None, "{name} of {a} and {b} in {}, {}", S::DTYPE, isa.name());
             }
         }
     }
@@ -60,17 +61,22 @@ fn check(name: &str, definition: fn(f64, f64) -> f64, tile: TileFn) {
 
 #[test]
 fn every_function_matches_its_definition_under_every_broadcast() {
-    check("add", Add::value, Add::tile);
-    check("sub", Sub::value, Sub::tile);
-    check("mul", Mul::value, Mul::tile);
-    check("div", Div::value, Div::tile);
-    check("maximum", Maximum::value, Maximum::tile);
-    check("minimum", Minimum::value, Minimum::tile);
-    check("equal", truth::<Equal, f64, f64>, Equal::tile);
-    check("greater", truth::<Greater, f64, f64>, Greater::tile);
-    check("greater_equal", truth::<GreaterEqual, f64, f64>, GreaterEqual::tile);
-    check("less", truth::<Less, f64, f64>, Less::tile);
-    check("less_equal", truth::<LessEqual, f64, f64>, LessEqual::tile);
+    every_function::<f32>();
+    every_function::<Bf16>();
+}
+
+fn every_function<S: Stored>() {
+    check("add", Add::value, Add::tile::<S>);
+    check("sub", Sub::value, Sub::tile::<S>);
+    check("mul", Mul::value, Mul::tile::<S>);
+    check("div", Div::value, Div::tile::<S>);
+    check("maximum", Maximum::value, Maximum::tile::<S>);
+    check("minimum", Minimum::value, Minimum::tile::<S>);
+    check("equal", truth::<Equal, f64, f64>, Equal::tile::<S>);
+    check("greater", truth::<Greater, f64, f64>, Greater::tile::<S>);
+    check("greater_equal", truth::<GreaterEqual, f64, f64>, GreaterEqual::tile::<S>);
+    check("less", truth::<Less, f64, f64>, Less::tile::<S>);
+    check("less_equal", truth::<LessEqual, f64, f64>, LessEqual::tile::<S>);
 }
 
 #[test]

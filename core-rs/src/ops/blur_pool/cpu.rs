@@ -4,6 +4,7 @@ use super::{BlurShape, filter};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::ThreadPool;
 use crate::cpu::separable::{Axis, Separable};
+use crate::dtype::Stored;
 
 /// The filter of one axis of `size`, as what each of its `out` results reads.
 fn axis(s: &BlurShape, size: usize, out: usize) -> Axis {
@@ -21,13 +22,13 @@ pub fn separable(s: &BlurShape) -> Separable {
     Separable { rows: axis(s, s.h, s.oh), cols: axis(s, s.w, s.ow), c: s.c }
 }
 
-pub fn forward(isa: Isa, pool: &ThreadPool, s: &BlurShape, x: &[f32], y: &mut [f32]) {
+pub fn forward<S: Stored>(isa: Isa, pool: &ThreadPool, s: &BlurShape, x: &[S], y: &mut [S]) {
     if !y.is_empty() {
         separable(s).apply(isa, pool, x, y);
     }
 }
 
-pub fn backward(isa: Isa, pool: &ThreadPool, s: &BlurShape, dy: &[f32], dx: &mut [f32]) {
+pub fn backward<S: Stored>(isa: Isa, pool: &ThreadPool, s: &BlurShape, dy: &[S], dx: &mut [S]) {
     if !dx.is_empty() {
         separable(s).transposed().apply(isa, pool, dy, dx);
     }

@@ -12,7 +12,7 @@ pub mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::{Error, Result};
 use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
@@ -115,7 +115,8 @@ impl Op for BlurPool {
         let sizes = self.0.sizes("blur_pool", four(io.meta(0)))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&sizes, io.input(0), io.output(0)),
-            _ => cpu::forward(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::forward::<Bf16>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            _ => cpu::forward::<f32>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -155,7 +156,8 @@ impl Op for BlurPoolBackward {
         let sizes = self.sizes("blur_pool_backward", io.meta(0))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward::<f64>(&sizes, io.input(0), io.output(0)),
-            _ => cpu::backward(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::backward::<Bf16>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            _ => cpu::backward::<f32>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
         }
         Ok(())
     }

@@ -21,7 +21,6 @@ pub struct BroadcastTo {
 
 impl Op for BroadcastTo {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(BroadcastTo { shape: params.rest_shape("shape")? })

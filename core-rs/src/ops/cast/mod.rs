@@ -4,7 +4,7 @@ mod cuda;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
-use crate::cpu::{CpuContext, wide};
+use crate::cpu::{CpuContext, convert};
 use crate::dtype::{Dtype, Element};
 use crate::error::Result;
 use crate::geometry::strided::for_dtype;
@@ -20,7 +20,6 @@ pub struct Cast {
 
 impl Op for Cast {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Cast { dtype: params.dtype("dtype")? })
@@ -32,8 +31,8 @@ impl Op for Cast {
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         match (io.meta(0).dtype, self.dtype) {
-            (Dtype::Bf16, Dtype::F32) => wide::widen(context, io.input(0), io.output(0)),
-            (Dtype::F32, Dtype::Bf16) => wide::round(context, io.input(0), io.output(0)),
+            (Dtype::Bf16, Dtype::F32) => convert::widen(context, io.input(0), io.output(0)),
+            (Dtype::F32, Dtype::Bf16) => convert::round(context, io.input(0), io.output(0)),
             (from, to) => for_dtype!(from, T => for_dtype!(to, U => {
                 run::<T, U>(&context.pool, io.input(0), io.output(0));
             })),

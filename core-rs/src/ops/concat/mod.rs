@@ -27,7 +27,6 @@ struct Part<'a> {
 
 impl Op for Concat {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Concat { axis: params.u32("axis")? })

@@ -2,13 +2,15 @@
 //! `y[n, oy, ox, o] = sum over ky, kx, c of x[n, oy s - p + ky, ox s - p + kx, c] weight[o, ky, kx, c]`,
 //! where c runs over the input channels of o's group and values outside x are 0.
 
-mod cuda;
-mod reference;
+pub(in crate::ops) mod cuda;
+pub(in crate::ops) mod reference;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::conv::{self, ConvShape};
-use crate::dtype::Dtype;
+use crate::cpu::isa::Isa;
+use crate::cpu::pool::ThreadPool;
+use crate::dtype::{Bf16, Dtype, Stored};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
@@ -83,6 +85,16 @@ fn four(meta: Meta) -> [usize; 4] {
     meta.shape.dims().try_into().expect("the rank was checked")
 }
 
+/// Runs one of the three passes, all of which have two operands and one result.
+fn run<S: Stored>(
+    pass: fn(Isa, &ThreadPool, &ConvShape, &[S], &[S], &mut [S]),
+    sizes: &ConvShape,
+    io: &Io,
+    context: &CpuContext,
+) {
+    pass(context.isa, &context.pool, sizes, io.input(0), io.input(1), io.output(0));
+}
+
 const IMAGE: &str = "[n, h, w, c]";
 const WEIGHT: &str = "[out, kh, kw, c / groups]";
 
@@ -92,7 +104,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    fn sizes(&self, op: &'static str, x: Meta, weight: Meta) -> Result<ConvShape> {
+    pub(in crate::ops) fn sizes(&self, op: &'static str, x: Meta, weight: Meta) -> Result<ConvShape> {
         self.window.sizes(op, four(x), four(weight))
     }
 }
@@ -116,7 +128,8 @@ impl Op for Conv2d {
         let sizes = self.sizes("conv2d", io.meta(0), io.meta(1))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => conv::conv2d_forward(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0)),
+            Dtype::Bf16 => run::<Bf16>(conv::conv2d_forward, &sizes, io, context),
+            _ => run::<f32>(conv::conv2d_forward, &sizes, io, context),
         }
         Ok(())
     }
@@ -158,9 +171,8 @@ impl Op for Conv2dBackwardInput {
         let sizes = self.sizes("conv2d_backward_input", io.meta(0), io.meta(1))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward_input::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => {
-                conv::conv2d_backward_input(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0))
-            }
+            Dtype::Bf16 => run::<Bf16>(conv::conv2d_backward_input, &sizes, io, context),
+            _ => run::<f32>(conv::conv2d_backward_input, &sizes, io, context),
         }
         Ok(())
     }
@@ -207,9 +219,8 @@ impl Op for Conv2dBackwardWeight {
         let sizes = self.sizes("conv2d_backward_weight", io.meta(0), io.meta(1))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward_weight::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => {
-                conv::conv2d_backward_weight(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0))
-            }
+            Dtype::Bf16 => run::<Bf16>(conv::conv2d_backward_weight, &sizes, io, context),
+            _ => run::<f32>(conv::conv2d_backward_weight, &sizes, io, context),
         }
         Ok(())
     }

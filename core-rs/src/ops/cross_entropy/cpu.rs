@@ -1,41 +1,48 @@
-//! Rows over fixed chunks of the pool; each row's loss is finished in f64.
+//! Rows over fixed chunks of the pool; each row's loss is finished in f64. As a row is gone over several times, chunks of
+//! bf16 logits are computed on f32 copies.
 
 use super::Target;
 use crate::cpu::CpuContext;
+use crate::cpu::convert::in_f32;
 use crate::cpu::math;
 use crate::cpu::pool::{for_each_chunk_mut, split};
+use crate::dtype::Stored;
 use crate::ops::softmax::{cpu::chunk, row};
 
-pub(super) fn forward(
+pub(super) fn forward<S: Stored>(
     context: &CpuContext,
     smoothing: f64,
     classes: usize,
-    logits: &[f32],
+    logits: &[S],
     target: Target<f32>,
 ) -> f32 {
     let chunk = chunk(classes);
     let mut losses = vec![0.0; split(logits.len(), chunk)];
     for_each_chunk_mut(&context.pool, &mut losses, 1, |i, loss| {
         let logits = &logits[i * chunk..logits.len().min((i + 1) * chunk)];
-        loss[0] = sum_losses(context.isa, smoothing, classes, logits, part(target, classes, i * chunk));
+        loss[0] = in_f32(context.isa, [logits], &mut [], |[logits], _| {
+            sum_losses(context.isa, smoothing, classes, logits, part(target, classes, i * chunk))
+        });
     });
     (losses.iter().sum::<f64>() / (logits.len() / classes) as f64) as f32
 }
 
-pub(super) fn backward(
+pub(super) fn backward<S: Stored>(
     context: &CpuContext,
     smoothing: f64,
     classes: usize,
-    logits: &[f32],
+    logits: &[S],
     target: Target<f32>,
     dloss: f32,
-    dlogits: &mut [f32],
+    dlogits: &mut [S],
 ) {
     let chunk = chunk(classes);
     let scale = dloss as f64 / (logits.len() / classes) as f64;
     for_each_chunk_mut(&context.pool, dlogits, chunk, |i, dlogits| {
         let logits = &logits[i * chunk..][..dlogits.len()];
-        gradients(context.isa, smoothing, classes, logits, part(target, classes, i * chunk), scale, dlogits);
+        in_f32(context.isa, [logits], dlogits, |[logits], dlogits| {
+            gradients(context.isa, smoothing, classes, logits, part(target, classes, i * chunk), scale, dlogits);
+        });
     });
 }
 

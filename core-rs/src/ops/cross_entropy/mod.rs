@@ -14,7 +14,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::{Dtype, Float};
+use crate::dtype::{Bf16, Dtype, Float, Stored};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{Meta, Shape};
@@ -108,11 +108,18 @@ impl Op for CrossEntropy {
                 let target = Target::<f64>::of(op, io, classes)?;
                 io.output(0)[0] = reference::forward(self.smoothing, classes, io.input(0), target);
             }
-            _ => {
-                let target = Target::<f32>::of(op, io, classes)?;
-                io.output(0)[0] = cpu::forward(context, self.smoothing, classes, io.input(0), target);
-            }
+            Dtype::Bf16 => self.run::<Bf16>(op, io, context)?,
+            _ => self.run::<f32>(op, io, context)?,
         }
+        Ok(())
+    }
+}
+
+impl CrossEntropy {
+    fn run<S: Stored>(&self, op: &'static str, io: &Io, context: &CpuContext) -> Result<()> {
+        let classes = io.meta(0).shape.last();
+        let target = Target::of(op, io, classes)?;
+        io.output(0)[0] = cpu::forward::<S>(context, self.smoothing, classes, io.input(0), target);
         Ok(())
     }
 }
@@ -145,12 +152,18 @@ impl Op for CrossEntropyBackward {
                 let dloss = io.input::<f64>(2)[0];
                 reference::backward(self.smoothing, classes, io.input(0), target, dloss, io.output(0));
             }
-            _ => {
-                let target = Target::<f32>::of(op, io, classes)?;
-                let dloss = io.input::<f32>(2)[0];
-                cpu::backward(context, self.smoothing, classes, io.input(0), target, dloss, io.output(0));
-            }
+            Dtype::Bf16 => self.run::<Bf16>(op, io, context)?,
+            _ => self.run::<f32>(op, io, context)?,
         }
+        Ok(())
+    }
+}
+
+impl CrossEntropyBackward {
+    fn run<S: Stored>(&self, op: &'static str, io: &Io, context: &CpuContext) -> Result<()> {
+        let classes = io.meta(0).shape.last();
+        let (target, dloss) = (Target::of(op, io, classes)?, io.input(2)[0]);
+        cpu::backward::<S>(context, self.smoothing, classes, io.input(0), target, dloss, io.output(0));
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ mod tests;
 use super::draw_counter::DRAW;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::{Error, Result};
 use crate::random::below_share;
 use crate::runtime::record::Io;
@@ -81,10 +81,11 @@ impl Op for Dropout {
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
-        let draw = Draw::read(io.input(1));
+        let (isa, pool, draw) = (context.isa, &context.pool, Draw::read(io.input(1)));
         match io.meta(0).dtype {
             Dtype::F64 => reference::dropout::<f64>(self.0, draw, io.input(0), io.output(0)),
-            _ => cpu::dropout(context.isa, &context.pool, self.0, draw, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::dropout::<Bf16>(isa, pool, self.0, draw, io.input(0), io.output(0)),
+            _ => cpu::dropout::<f32>(isa, pool, self.0, draw, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -109,9 +110,11 @@ impl Op for StochasticDepth {
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         let (rows, draw) = (io.meta(0).shape.dims()[0], Draw::read(io.input(1)));
+        let (isa, pool) = (context.isa, &context.pool);
         match io.meta(0).dtype {
             Dtype::F64 => reference::stochastic_depth::<f64>(self.0, draw, rows, io.input(0), io.output(0)),
-            _ => cpu::stochastic_depth(&context.pool, self.0, draw, rows, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::stochastic_depth::<Bf16>(isa, pool, self.0, draw, rows, io.input(0), io.output(0)),
+            _ => cpu::stochastic_depth::<f32>(isa, pool, self.0, draw, rows, io.input(0), io.output(0)),
         }
         Ok(())
     }

@@ -1,19 +1,25 @@
 use super::*;
-use crate::ops::testing::{check, noise, wide};
+use crate::dtype::Stored;
+use crate::ops::testing::{check, noise, stored, stored_wide};
 
 const DRAW_7: Draw = Draw { key: [42, 3], number: 7 };
 
 #[test]
 fn both_ops_match_the_definition() {
+    both_ops::<f32>();
+    both_ops::<Bf16>();
+}
+
+fn both_ops<S: Stored>() {
     for p in [0.0, 0.1, 0.5, 0.999, 1.0] {
         for shape in [[1, 1], [1, 7], [3, 64], [5, 65], [2, 32_769], [70_001, 1], [0, 4], [4, 0]] {
             let share = Share { p };
-            let x = noise(shape[0] * shape[1]);
-            let (mut elements, mut rows) = (wide(&x), wide(&x));
-            reference::dropout(share, DRAW_7, &wide(&x), &mut elements);
-            reference::stochastic_depth(share, DRAW_7, shape[0], &wide(&x), &mut rows);
+            let x = stored::<S>(&noise(shape[0] * shape[1]));
+            let (mut elements, mut rows) = (stored_wide(&x), stored_wide(&x));
+            reference::dropout(share, DRAW_7, &stored_wide(&x), &mut elements);
+            reference::stochastic_depth(share, DRAW_7, shape[0], &stored_wide(&x), &mut rows);
             check(&elements, |isa, pool, y| cpu::dropout(isa, pool, share, DRAW_7, &x, y));
-            check(&rows, |_, pool, y| cpu::stochastic_depth(pool, share, DRAW_7, shape[0], &x, y));
+            check(&rows, |isa, pool, y| cpu::stochastic_depth(isa, pool, share, DRAW_7, shape[0], &x, y));
         }
     }
 }

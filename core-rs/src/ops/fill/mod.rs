@@ -21,7 +21,6 @@ pub struct Fill {
 
 impl Op for Fill {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::fill);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Fill { value: params.f64("value")? })
@@ -46,7 +45,6 @@ pub struct Full {
 
 impl Op for Full {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::full);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let (dtype, value) = (params.dtype("dtype")?, params.f64("value")?);

@@ -6,7 +6,7 @@ use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype, Stored};
 use crate::error::{Error, Result};
 use crate::ops::{CudaKernel, Inputs, Op, Params};
 use crate::runtime::record::Io;
@@ -45,9 +45,11 @@ impl Op for GatherRowsBackward {
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         let index = io.input::<i32>(0);
         check_index("gather_rows_backward", index, self.rows)?;
+        let (isa, pool) = (context.isa, &context.pool);
         match io.meta(1).dtype {
             Dtype::F64 => reference(index, self.rows, io.input(1), io.output(0)),
-            _ => run(context.isa, &context.pool, index, self.rows, io.input(1), io.output(0)),
+            Dtype::Bf16 => run::<Bf16>(isa, pool, index, self.rows, io.input(1), io.output(0)),
+            _ => run::<f32>(isa, pool, index, self.rows, io.input(1), io.output(0)),
         }
         Ok(())
     }
@@ -81,20 +83,20 @@ fn by_row(index: &[i32], ends: &mut [u32], places: &mut [u32]) {
 
 multiversion! {
     /// Sums the same columns of some rows of dy that are `width` long.
-    fn sum<A>(dy: &[f32], width: usize, places: &[u32], y: &mut [f32]) {
+    fn sum<A, S: Stored>(dy: &[S], width: usize, places: &[u32], y: &mut [S]) {
         for (block, y) in y.chunks_mut(WIDTH).enumerate() {
             let totals = &mut [0.0f64; WIDTH][..y.len()];
             for &place in places {
                 let dy = &dy[place as usize * width + block * WIDTH..][..y.len()];
-                totals.iter_mut().zip(dy).for_each(|(total, &dy)| *total += dy as f64);
+                totals.iter_mut().zip(dy).for_each(|(total, dy)| *total += dy.widen() as f64);
             }
-            y.iter_mut().zip(totals).for_each(|(y, total)| *y = *total as f32);
+            y.iter_mut().zip(totals).for_each(|(y, total)| *y = S::round(*total as f32));
         }
     }
 }
 
 /// The index was checked.
-pub(super) fn run(isa: Isa, pool: &ThreadPool, index: &[i32], rows: usize, dy: &[f32], dtable: &mut [f32]) {
+pub(super) fn run<S: Stored>(isa: Isa, pool: &ThreadPool, index: &[i32], rows: usize, dy: &[S], dtable: &mut [S]) {
     let width = dtable.len() / rows.max(1);
     let (mut ends, mut all) = (Scratch::take(rows), Scratch::take(index.len()));
     by_row(index, ends.as_mut_words(), all.as_mut_words());
@@ -105,7 +107,7 @@ pub(super) fn run(isa: Isa, pool: &ThreadPool, index: &[i32], rows: usize, dy: &
             let (here, rest) = y.split_at_mut(y.len().min(width - skip));
             let start = row.checked_sub(1).map_or(0, |before| ends[before]);
             match &all[start as usize..ends[row] as usize] {
-                [] => here.fill(0.0),
+                [] => here.fill(S::round(0.0)),
                 &[place] => here.copy_from_slice(&dy[place as usize * width + skip..][..here.len()]),
                 places => sum(isa, &dy[skip..], width, places, here),
             }

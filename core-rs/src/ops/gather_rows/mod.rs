@@ -22,7 +22,6 @@ pub struct GatherRows;
 
 impl Op for GatherRows {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(GatherRows)

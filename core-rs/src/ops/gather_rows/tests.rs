@@ -1,6 +1,7 @@
 use super::*;
 use crate::cpu::isa::Isa;
-use crate::ops::testing::{check, noise, wide};
+use crate::dtype::{Bf16, Stored};
+use crate::ops::testing::{check, noise, stored, stored_wide};
 
 #[test]
 fn rows_are_copied_in_the_order_of_the_index() {
@@ -25,11 +26,16 @@ fn a_bad_index_is_named() {
 
 #[test]
 fn a_row_gets_the_sum_of_the_places_that_took_it() {
+    sums::<f32>();
+    sums::<Bf16>();
+}
+
+fn sums<S: Stored>() {
     for (rows, width, count) in [(7, 5, 40), (3, 20_001, 9), (1, 300, 513), (1000, 33, 10), (4, 1, 0), (5, 0, 3)] {
         let index: Vec<i32> = (0..count).map(|i| (i * i * 7 % rows) as i32).collect();
-        let dy = noise(count * width);
+        let dy = stored::<S>(&noise(count * width));
         let mut want = vec![f64::NAN; rows * width];
-        backward::reference(&index, rows, &wide(&dy), &mut want);
+        backward::reference(&index, rows, &stored_wide(&dy), &mut want);
         check(&want, |isa, pool, dtable| backward::run(isa, pool, &index, rows, &dy, dtable));
     }
 }

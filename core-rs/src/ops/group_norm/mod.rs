@@ -81,7 +81,6 @@ pub struct GroupNorm {
 
 impl Op for GroupNorm {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(GroupNorm { groups: params.at_least("groups", 1)?, eps: params.within("eps", 0.0, f64::MAX)? })
@@ -121,7 +120,6 @@ pub struct GroupNormBackward {
 
 impl Op for GroupNormBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(GroupNormBackward { groups: params.at_least("groups", 1)? })

@@ -3,9 +3,10 @@
 use crate::cpu::gemm::{Mat, gemm_batch};
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::ThreadPool;
+use crate::dtype::Stored;
 use crate::shape::MatmulShape;
 
-pub fn run(isa: Isa, pool: &ThreadPool, s: &MatmulShape, a: &[f32], b: &[f32], y: &mut [f32]) {
+pub fn run<S: Stored>(isa: Isa, pool: &ThreadPool, s: &MatmulShape, a: &[S], b: &[S], y: &mut [S]) {
     let &MatmulShape { batch, m, n, k, .. } = s;
     let a = if s.transpose_a { Mat::row_major(a, m).transposed() } else { Mat::row_major(a, k) };
     let b = if s.transpose_b { Mat::row_major(b, k).transposed() } else { Mat::row_major(b, n) };

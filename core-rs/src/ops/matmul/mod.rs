@@ -9,7 +9,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{MatmulShape, Meta, Shape};
@@ -88,7 +88,10 @@ impl Op for Matmul {
         let sizes = self.sizes("matmul", io.meta(0).shape, io.meta(1).shape)?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::run::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => cpu::run(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0)),
+            Dtype::Bf16 => {
+                cpu::run::<Bf16>(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0));
+            }
+            _ => cpu::run::<f32>(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0)),
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ops::testing::{check, noise, wide};
+use crate::ops::testing::{check, noise, stored, stored_wide, wide};
 
 #[test]
 fn every_storage_order_matches_the_definition() {
@@ -9,7 +9,9 @@ fn every_storage_order_matches_the_definition() {
             let (a, b) = (noise(batch * m * k), noise(batch * k * n + 1)[1..].to_vec());
             let mut y = vec![0.0; batch * m * n];
             reference::run(&s, &wide(&a), &wide(&b), &mut y);
-            check(&y, |isa, pool, y| super::cpu::run(isa, pool, &s, &a, &b, y));
+            check(&y, |isa, pool, y| super::cpu::run::<f32>(isa, pool, &s, &a, &b, y));
+            reference::run(&s, &stored_wide(&stored::<Bf16>(&a)), &stored_wide(&stored::<Bf16>(&b)), &mut y);
+            check(&y, |isa, pool, y| super::cpu::run::<Bf16>(isa, pool, &s, &stored(&a), &stored(&b), y));
         }
     }
 }

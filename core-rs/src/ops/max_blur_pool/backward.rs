@@ -7,14 +7,16 @@
 use super::MaxBlurShape;
 use super::cpu::LEAST_ROWS;
 use super::ring::Ring;
+use crate::cpu::convert::in_f32;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 use crate::cpu::separable::rows_per_chunk;
+use crate::dtype::Stored;
 use crate::ops::blur_pool::cpu::separable;
 use crate::ops::max_pool2d::cpu::larger;
 
-pub fn run(isa: Isa, pool: &ThreadPool, s: &MaxBlurShape, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+pub fn run<S: Stored>(isa: Isa, pool: &ThreadPool, s: &MaxBlurShape, x: &[S], dy: &[S], dx: &mut [S]) {
     if dx.is_empty() {
         return;
     }
@@ -67,10 +69,11 @@ pub fn run(isa: Isa, pool: &ThreadPool, s: &MaxBlurShape, x: &[f32], dy: &[f32],
 }
 
 /// The first largest of several rows, element by element, and which one it is; a NaN beats what comes before it.
-fn search<'a>(isa: Isa, mut rows: impl Iterator<Item = &'a [f32]>, best: &mut [f32], winner: &mut [f32]) {
+fn search<'a, S: Stored>(isa: Isa, mut rows: impl Iterator<Item = &'a [S]>, best: &mut [f32], winner: &mut [f32]) {
     multiversion! {
-        fn first_two<A>(a: &[f32], b: &[f32], best: &mut [f32], winner: &mut [f32]) {
-            for ((best, winner), (&a, &b)) in best.iter_mut().zip(winner).zip(a.iter().zip(b)) {
+        fn first_two<A, S: Stored>(a: &[S], b: &[S], best: &mut [f32], winner: &mut [f32]) {
+            for ((best, winner), (a, b)) in best.iter_mut().zip(winner).zip(a.iter().zip(b)) {
+                let (a, b) = (a.widen(), b.widen());
                 let wins = (b > a) | b.is_nan();
                 *best = if wins { b } else { a };
                 *winner = if wins { 1.0 } else { 0.0 };
@@ -78,8 +81,9 @@ fn search<'a>(isa: Isa, mut rows: impl Iterator<Item = &'a [f32]>, best: &mut [f
         }
     }
     multiversion! {
-        fn next<A>(x: &[f32], position: f32, best: &mut [f32], winner: &mut [f32]) {
-            for ((best, winner), &x) in best.iter_mut().zip(winner).zip(x) {
+        fn next<A, S: Stored>(x: &[S], position: f32, best: &mut [f32], winner: &mut [f32]) {
+            for ((best, winner), x) in best.iter_mut().zip(winner).zip(x) {
+                let x = x.widen();
                 // Positions rise, so the last winner is the largest.
                 let position = if (x > *best) | x.is_nan() { position } else { 0.0 };
                 *best = larger(*best, x);
@@ -90,7 +94,7 @@ fn search<'a>(isa: Isa, mut rows: impl Iterator<Item = &'a [f32]>, best: &mut [f
     match (rows.next(), rows.next()) {
         (Some(a), Some(b)) => first_two(isa, a, b, best, winner),
         (a, _) => {
-            best.copy_from_slice(a.expect("a kernel of at least 1"));
+            S::widen_all(isa, a.expect("a kernel of at least 1"), best);
             winner.fill(0.0);
         }
     }
@@ -101,12 +105,13 @@ fn search<'a>(isa: Isa, mut rows: impl Iterator<Item = &'a [f32]>, best: &mut [f
 type Claim<'a> = (&'a [f32], &'a [f32], f32);
 
 /// The sum, element by element, of the gradients that were won.
-fn gather<'a>(isa: Isa, mut claims: impl Iterator<Item = Claim<'a>>, sum: &mut [f32]) {
+fn gather<'a, S: Stored>(isa: Isa, mut claims: impl ExactSizeIterator<Item = Claim<'a>>, sum: &mut [S]) {
     multiversion! {
-        fn first_two<A>(a: Claim, b: Claim, sum: &mut [f32]) {
+        fn first_two<A, S: Stored>(a: Claim, b: Claim, sum: &mut [S]) {
             let (a_terms, b_terms) = (a.0.iter().zip(a.1), b.0.iter().zip(b.1));
             for (sum, ((&a_winner, &a_value), (&b_winner, &b_value))) in sum.iter_mut().zip(a_terms.zip(b_terms)) {
-                *sum = if a_winner == a.2 { a_value } else { 0.0 } + if b_winner == b.2 { b_value } else { 0.0 };
+                let (a, b) = (if a_winner == a.2 { a_value } else { 0.0 }, if b_winner == b.2 { b_value } else { 0.0 });
+                *sum = S::round(a + b);
             }
         }
     }
@@ -117,12 +122,17 @@ fn gather<'a>(isa: Isa, mut claims: impl Iterator<Item = Claim<'a>>, sum: &mut [
             }
         }
     }
-    match (claims.next(), claims.next()) {
-        (Some(a), Some(b)) => first_two(isa, a, b, sum),
-        (a, _) => {
-            sum.fill(0.0);
-            a.into_iter().for_each(|claim| next(isa, claim, sum));
-        }
+    match (claims.len(), claims.next(), claims.next()) {
+        (2, Some(a), Some(b)) => first_two(isa, a, b, sum),
+        (_, a, b) => in_f32(isa, [], sum, |[], sum| {
+            match (a, b) {
+                (Some(a), Some(b)) => first_two(isa, a, b, sum),
+                (a, _) => {
+                    sum.fill(0.0);
+                    a.into_iter().for_each(|claim| next(isa, claim, sum));
+                }
+            }
+            claims.for_each(|claim| next(isa, claim, sum));
+        }),
     }
-    claims.for_each(|claim| next(isa, claim, sum));
 }

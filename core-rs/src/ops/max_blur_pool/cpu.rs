@@ -6,13 +6,14 @@ use crate::cpu::isa::Isa;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 use crate::cpu::separable::rows_per_chunk;
+use crate::dtype::Stored;
 use crate::ops::blur_pool::cpu::separable;
 use crate::ops::max_pool2d::cpu::larger;
 
 /// Rows that a chunk has at least, as its first row computes anew what the chunk before had.
 pub const LEAST_ROWS: usize = 8;
 
-pub fn forward(isa: Isa, pool: &ThreadPool, s: &MaxBlurShape, x: &[f32], y: &mut [f32]) {
+pub fn forward<S: Stored>(isa: Isa, pool: &ThreadPool, s: &MaxBlurShape, x: &[S], y: &mut [S]) {
     if y.is_empty() {
         return;
     }
@@ -36,14 +37,15 @@ pub fn forward(isa: Isa, pool: &ThreadPool, s: &MaxBlurShape, x: &[f32], y: &mut
 
 multiversion! {
     /// A row of maxima, from the `kernel` rows of x that start with its own.
-    fn max_row<A>(x: &[f32], s: &MaxBlurShape, maxima: &mut [f32]) {
+    fn max_row<A, S: Stored>(x: &[S], s: &MaxBlurShape, maxima: &mut [f32]) {
         let (c, row_len, len) = (s.blur.c, s.w * s.blur.c, maxima.len());
         if s.kernel == 2 {
             let (above, below) = x.split_at(row_len);
             let (above, above_right) = (&above[..len], &above[c..][..len]);
             let (below, below_right) = (&below[..len], &below[c..][..len]);
             for i in 0..len {
-                let (a, b, c, d) = (above[i], above_right[i], below[i], below_right[i]);
+                let (a, b) = (above[i].widen(), above_right[i].widen());
+                let (c, d) = (below[i].widen(), below_right[i].widen());
                 // As `larger` of all four, with half the tests for NaN.
                 let nan = a.is_nan() | b.is_nan() | c.is_nan() | d.is_nan();
                 let max = |a: f32, b: f32| if b > a { b } else { a };
@@ -52,10 +54,10 @@ multiversion! {
             }
             return;
         }
-        maxima.copy_from_slice(&x[..len]);
+        maxima.iter_mut().zip(x).for_each(|(max, x)| *max = x.widen());
         for (ky, kx) in (0..s.kernel).flat_map(|ky| (0..s.kernel).map(move |kx| (ky, kx))).skip(1) {
             let x = &x[ky * row_len + kx * c..][..len];
-            maxima.iter_mut().zip(x).for_each(|(max, &x)| *max = larger(*max, x));
+            maxima.iter_mut().zip(x).for_each(|(max, x)| *max = larger(*max, x.widen()));
         }
     }
 }

@@ -13,7 +13,7 @@ mod tests;
 use super::blur_pool::{Blur, BlurShape};
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::{Error, Result};
 use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
@@ -79,7 +79,8 @@ impl Op for MaxBlurPool {
         let sizes = self.0.sizes("max_blur_pool", four(io.meta(0)))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&sizes, io.input(0), io.output(0)),
-            _ => cpu::forward(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::forward::<Bf16>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            _ => cpu::forward::<f32>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -105,9 +106,11 @@ impl Op for MaxBlurPoolBackward {
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         let sizes = self.0.sizes("max_blur_pool_backward", four(io.meta(0)))?;
+        let (isa, pool) = (context.isa, &context.pool);
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => backward::run(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0)),
+            Dtype::Bf16 => backward::run::<Bf16>(isa, pool, &sizes, io.input(0), io.input(1), io.output(0)),
+            _ => backward::run::<f32>(isa, pool, &sizes, io.input(0), io.input(1), io.output(0)),
         }
         Ok(())
     }

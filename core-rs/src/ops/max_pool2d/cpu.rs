@@ -1,9 +1,11 @@
 //! Max pooling over chunks of rows, with blocks of channels in registers.
 
+use crate::cpu::convert::in_f32;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
 use crate::cpu::separable::rows_per_chunk;
+use crate::dtype::Stored;
 use crate::ops::window::{PoolAxis, PoolShape};
 use std::ops::Range;
 
@@ -17,7 +19,7 @@ pub fn larger(a: f32, b: f32) -> f32 {
 }
 
 /// Rows first: the largest of each column of a window row, then of the columns.
-pub fn forward(isa: Isa, pool: &ThreadPool, s: &PoolShape, x: &[f32], y: &mut [f32]) {
+pub fn forward<S: Stored>(isa: Isa, pool: &ThreadPool, s: &PoolShape, x: &[S], y: &mut [S]) {
     if y.is_empty() {
         return;
     }
@@ -38,34 +40,34 @@ pub fn forward(isa: Isa, pool: &ThreadPool, s: &PoolShape, x: &[f32], y: &mut [f
 
 multiversion! {
     /// The element-wise largest of consecutive rows.
-    fn largest_of_rows<A>(x: &[f32], largest: &mut [f32]) {
+    fn largest_of_rows<A, S: Stored>(x: &[S], largest: &mut [f32]) {
         let len = largest.len();
         let (first, rest) = x.split_at(len);
         let (second, rest) = rest.split_at(len.min(rest.len()));
         if second.is_empty() {
-            largest.copy_from_slice(first);
+            largest.iter_mut().zip(first).for_each(|(largest, x)| *largest = x.widen());
         }
-        for (largest, (&a, &b)) in largest.iter_mut().zip(first.iter().zip(second)) {
-            *largest = larger(a, b);
+        for (largest, (a, b)) in largest.iter_mut().zip(first.iter().zip(second)) {
+            *largest = larger(a.widen(), b.widen());
         }
         for row in rest.chunks_exact(len) {
-            largest.iter_mut().zip(row).for_each(|(largest, &x)| *largest = larger(*largest, x));
+            largest.iter_mut().zip(row).for_each(|(largest, x)| *largest = larger(*largest, x.widen()));
         }
     }
 }
 
 multiversion! {
-    fn largest_of_columns<A>(row: &[f32], cols: &PoolAxis, c: usize, y: &mut [f32]) {
+    fn largest_of_columns<A, S: Stored>(row: &[f32], cols: &PoolAxis, c: usize, y: &mut [S]) {
         for (ox, y) in y.chunks_exact_mut(c).enumerate() {
             let window = cols.window(ox);
             let pixels = &row[window.start * c..window.end * c];
             let mut at = 0;
             while at < c {
                 at += match c - at {
-                    16.. => largest_block::<16>(pixels, c, at, y),
-                    8.. => largest_block::<8>(pixels, c, at, y),
-                    4.. => largest_block::<4>(pixels, c, at, y),
-                    _ => largest_block::<1>(pixels, c, at, y),
+                    16.. => largest_block::<S, 16>(pixels, c, at, y),
+                    8.. => largest_block::<S, 8>(pixels, c, at, y),
+                    4.. => largest_block::<S, 4>(pixels, c, at, y),
+                    _ => largest_block::<S, 1>(pixels, c, at, y),
                 };
             }
         }
@@ -74,7 +76,7 @@ multiversion! {
 
 /// `L` channels of one pixel from channel `at` on; returns `L`.
 #[inline(always)]
-fn largest_block<const L: usize>(pixels: &[f32], c: usize, at: usize, y: &mut [f32]) -> usize {
+fn largest_block<S: Stored, const L: usize>(pixels: &[f32], c: usize, at: usize, y: &mut [S]) -> usize {
     let mut best = [f32::NEG_INFINITY; L];
     for pixel in pixels.chunks_exact(c) {
         let pixel: &[f32; L] = pixel[at..].first_chunk().expect("L channels left");
@@ -82,13 +84,16 @@ fn largest_block<const L: usize>(pixels: &[f32], c: usize, at: usize, y: &mut [f
             best[l] = larger(best[l], pixel[l]);
         }
     }
-    *y[at..].first_chunk_mut().expect("L channels left") = best;
+    let y: &mut [S; L] = y[at..].first_chunk_mut().expect("L channels left");
+    for l in 0..L {
+        y[l] = S::round(best[l]);
+    }
     L
 }
 
 /// Chunks of rows of dx, each from all the windows that reach into it; which element of a window gets the gradient is
-/// found again from x.
-pub fn backward(isa: Isa, pool: &ThreadPool, s: &PoolShape, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+/// found again from x. The sums of a chunk are kept in f32.
+pub fn backward<S: Stored>(isa: Isa, pool: &ThreadPool, s: &PoolShape, x: &[S], dy: &[S], dx: &mut [S]) {
     if dx.is_empty() {
         return;
     }
@@ -97,23 +102,25 @@ pub fn backward(isa: Isa, pool: &ThreadPool, s: &PoolShape, x: &[f32], dy: &[f32
     let least = 4 * s.rows.kernel.min(s.rows.size);
     let rows = rows_per_chunk(row_len * 4).max(least);
     for_each_chunk_mut(pool, dx, rows * row_len, |chunk, dx| {
-        dx.fill(0.0);
-        let (start, end) = (chunk * rows, chunk * rows + dx.len() / row_len);
-        for image in start / s.rows.size..end.div_ceil(s.rows.size) {
-            let first = image * s.rows.size;
-            let part = start.max(first)..end.min(first + s.rows.size);
-            let dx = &mut dx[(part.start - start) * row_len..(part.end - start) * row_len];
-            let x = &x[first * row_len..][..s.rows.size * row_len];
-            let dy_len = s.rows.out * s.cols.out * s.c;
-            let dy = &dy[image * dy_len..][..dy_len];
-            backward_rows(isa, s, x, dy, part.start - first..part.end - first, dx);
-        }
+        in_f32(isa, [], dx, |[], dx| {
+            dx.fill(0.0);
+            let (start, end) = (chunk * rows, chunk * rows + dx.len() / row_len);
+            for image in start / s.rows.size..end.div_ceil(s.rows.size) {
+                let first = image * s.rows.size;
+                let part = start.max(first)..end.min(first + s.rows.size);
+                let dx = &mut dx[(part.start - start) * row_len..(part.end - start) * row_len];
+                let x = &x[first * row_len..][..s.rows.size * row_len];
+                let dy_len = s.rows.out * s.cols.out * s.c;
+                let dy = &dy[image * dy_len..][..dy_len];
+                backward_rows(isa, s, x, dy, part.start - first..part.end - first, dx);
+            }
+        });
     });
 }
 
 multiversion! {
     /// Rows `rows` of the gradient of one image.
-    fn backward_rows<A>(s: &PoolShape, x: &[f32], dy: &[f32], rows: Range<usize>, dx: &mut [f32]) {
+    fn backward_rows<A, S: Stored>(s: &PoolShape, x: &[S], dy: &[S], rows: Range<usize>, dx: &mut [f32]) {
         let c = s.c;
         for oy in s.rows.windows(rows.clone()) {
             for ox in 0..s.cols.out {
@@ -122,10 +129,10 @@ multiversion! {
                 let mut at = 0;
                 while at < c {
                     at += match c - at {
-                        16.. => backward_block::<16>(x, dy, &window, at, &rows, dx),
-                        8.. => backward_block::<8>(x, dy, &window, at, &rows, dx),
-                        4.. => backward_block::<4>(x, dy, &window, at, &rows, dx),
-                        _ => backward_block::<1>(x, dy, &window, at, &rows, dx),
+                        16.. => backward_block::<S, 16>(x, dy, &window, at, &rows, dx),
+                        8.. => backward_block::<S, 8>(x, dy, &window, at, &rows, dx),
+                        4.. => backward_block::<S, 4>(x, dy, &window, at, &rows, dx),
+                        _ => backward_block::<S, 1>(x, dy, &window, at, &rows, dx),
                     };
                 }
             }
@@ -143,22 +150,23 @@ struct Patch {
 
 /// `L` channels of one window from channel `at` on; returns `L`.
 #[inline(always)]
-fn backward_block<const L: usize>(
-    x: &[f32],
-    dy: &[f32],
+fn backward_block<S: Stored, const L: usize>(
+    x: &[S],
+    dy: &[S],
     window: &Patch,
     at: usize,
     rows: &Range<usize>,
     dx: &mut [f32],
 ) -> usize {
-    let dy: &[f32; L] = dy[at..at + L].try_into().expect("L floats");
+    let dy: &[S; L] = dy[at..at + L].try_into().expect("L numbers");
     let (mut best, mut winner, mut position) = ([f32::NEG_INFINITY; L], [0_u32; L], 0);
     for y in window.ys.clone() {
         for x_at in window.xs.clone() {
-            let pixel: &[f32; L] = x[(y * window.width + x_at) * window.c + at..][..L].try_into().expect("L floats");
+            let pixel: &[S; L] = x[(y * window.width + x_at) * window.c + at..][..L].try_into().expect("L numbers");
             for l in 0..L {
-                let wins = (pixel[l] > best[l]) | pixel[l].is_nan();
-                best[l] = if wins { pixel[l] } else { best[l] };
+                let x = pixel[l].widen();
+                let wins = (x > best[l]) | x.is_nan();
+                best[l] = if wins { x } else { best[l] };
                 winner[l] = if wins { position } else { winner[l] };
             }
             position += 1;
@@ -170,7 +178,7 @@ fn backward_block<const L: usize>(
             let start = ((y - rows.start) * window.width + x_at) * window.c + at;
             let dx: &mut [f32; L] = (&mut dx[start..start + L]).try_into().expect("L floats");
             for l in 0..L {
-                dx[l] += if winner[l] == position { dy[l] } else { 0.0 };
+                dx[l] += if winner[l] == position { dy[l].widen() } else { 0.0 };
             }
         }
     }

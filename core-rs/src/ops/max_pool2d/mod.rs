@@ -10,7 +10,7 @@ pub mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::Result;
 use crate::geometry::image::{IMAGE, four};
 use crate::ops::window::Window;
@@ -38,7 +38,8 @@ impl Op for MaxPool2d {
         let sizes = self.0.sizes("max_pool2d", four(io.meta(0)))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&sizes, io.input(0), io.output(0)),
-            _ => cpu::forward(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::forward::<Bf16>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
+            _ => cpu::forward::<f32>(context.isa, &context.pool, &sizes, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -64,9 +65,11 @@ impl Op for MaxPool2dBackward {
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         let sizes = self.0.sizes("max_pool2d_backward", four(io.meta(0)))?;
+        let (isa, pool) = (context.isa, &context.pool);
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward::<f64>(&sizes, io.input(0), io.input(1), io.output(0)),
-            _ => cpu::backward(context.isa, &context.pool, &sizes, io.input(0), io.input(1), io.output(0)),
+            Dtype::Bf16 => cpu::backward::<Bf16>(isa, pool, &sizes, io.input(0), io.input(1), io.output(0)),
+            _ => cpu::backward::<f32>(isa, pool, &sizes, io.input(0), io.input(1), io.output(0)),
         }
         Ok(())
     }

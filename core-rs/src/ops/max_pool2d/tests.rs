@@ -1,5 +1,6 @@
 use super::*;
-use crate::ops::testing::{check, noise, wide};
+use crate::dtype::Stored;
+use crate::ops::testing::{check, noise, stored, stored_wide};
 
 /// Kernel, stride, padding, ceilMode.
 type Sizes = ([usize; 2], [usize; 2], [usize; 2], bool);
@@ -27,16 +28,22 @@ pub fn cases() -> impl Iterator<Item = crate::ops::window::PoolShape> {
 
 #[test]
 fn both_directions_match_the_definition() {
+    both_directions::<f32>();
+    both_directions::<Bf16>();
+}
+
+fn both_directions<S: Stored>() {
     for s in cases() {
         let (image, pooled) = (s.image("pool").unwrap().len(), s.pooled("pool").unwrap().len());
         // Few distinct values, so that many windows have several largest ones.
-        let x: Vec<f32> = noise(image).iter().map(|x| (x * 4.0).round()).collect();
-        let dy = noise(pooled);
-        let (mut y, mut dx) = (wide(&dy), wide(&x));
-        reference::forward(&s, &wide(&x), &mut y);
+        let x: Vec<_> = noise(image).iter().map(|x| S::round((x * 4.0).round())).collect();
+        let dy = stored(&noise(pooled));
+        let (mut y, mut dx) = (stored_wide(&dy), stored_wide(&x));
+        reference::forward(&s, &stored_wide(&x), &mut y);
         // NaN wins its windows, but leaves the gradient finite.
-        let holed: Vec<f32> = x.iter().enumerate().map(|(i, &x)| if i % 11 == 3 { f32::NAN } else { x }).collect();
-        reference::backward(&s, &wide(&holed), &wide(&dy), &mut dx);
+        let holed = x.iter().enumerate().map(|(i, &x)| if i % 11 == 3 { S::round(f32::NAN) } else { x });
+        let holed: Vec<_> = holed.collect();
+        reference::backward(&s, &stored_wide(&holed), &stored_wide(&dy), &mut dx);
         check(&y, |isa, pool, y| cpu::forward(isa, pool, &s, &x, y));
         check(&dx, |isa, pool, dx| cpu::backward(isa, pool, &s, &holed, &dy, dx));
     }

@@ -17,7 +17,6 @@ pub struct OneHot {
 
 impl Op for OneHot {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(OneHot { classes: params.at_least("classes", 1)?, dtype: params.dtype("dtype")? })

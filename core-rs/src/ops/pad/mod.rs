@@ -25,7 +25,6 @@ pub struct Pad {
 
 impl Op for Pad {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let value = params.f64("value")?;

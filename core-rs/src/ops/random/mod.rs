@@ -92,7 +92,6 @@ pub struct Uniform<const DRAWN: bool>(Stream);
 
 impl<const DRAWN: bool> Op for Uniform<DRAWN> {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::uniform::<DRAWN>);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let stream = Stream::parse(params, DRAWN, ["low", "high"])?;
@@ -125,7 +124,6 @@ pub struct Normal<const DRAWN: bool>(Stream);
 
 impl<const DRAWN: bool> Op for Normal<DRAWN> {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::normal::<DRAWN>);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let stream = Stream::parse(params, DRAWN, ["mean", "std"])?;

@@ -4,7 +4,7 @@ use super::cuda;
 use super::layout::Layout;
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
-use crate::dtype::{Dtype, Float};
+use crate::dtype::{Bf16, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::ops::{CudaKernel, Inputs, Op, Params};
 use crate::runtime::record::Io;
@@ -57,13 +57,14 @@ impl Op for Argmax {
         let layout = self.layout(shape);
         match dtype {
             Dtype::F64 => run::<f64>(&context.pool, &layout, io.input(0), io.output(0)),
+            Dtype::Bf16 => run::<Bf16>(&context.pool, &layout, io.input(0), io.output(0)),
             _ => run::<f32>(&context.pool, &layout, io.input(0), io.output(0)),
         }
         Ok(())
     }
 }
 
-pub fn run<T: Float>(pool: &ThreadPool, layout: &Layout, x: &[T], y: &mut [i32]) {
+pub fn run<T: Element>(pool: &ThreadPool, layout: &Layout, x: &[T], y: &mut [i32]) {
     let Layout { count, inner, .. } = *layout;
     let chunk = (CHUNK / count).max(1);
     for_each_chunk_mut(pool, y, chunk, |at, y| {
@@ -73,7 +74,7 @@ pub fn run<T: Float>(pool: &ThreadPool, layout: &Layout, x: &[T], y: &mut [i32])
             let mut best = 0;
             for i in 1..count {
                 let (value, largest) = (x[i * inner], x[best * inner]);
-                if value > largest || value.is_nan() && !largest.is_nan() {
+                if value > largest || value.to_f64().is_nan() && !largest.to_f64().is_nan() {
                     best = i;
                 }
             }

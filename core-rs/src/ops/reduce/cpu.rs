@@ -4,6 +4,7 @@ use super::Fold;
 use super::layout::Layout;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
+use crate::dtype::Stored;
 use std::ops::Range;
 
 /// Columns that are reduced together: the totals of a block stay in the L1 cache.
@@ -22,7 +23,7 @@ const ENOUGH_CHUNKS: usize = 16;
 const MAX_PARTS: usize = 128;
 const MIN_ROWS: usize = 64;
 
-pub fn run<F: Fold>(isa: Isa, pool: &ThreadPool, layout: &Layout, x: &[f32], y: &mut [f32]) {
+pub fn run<F: Fold, S: Stored>(isa: Isa, pool: &ThreadPool, layout: &Layout, x: &[S], y: &mut [S]) {
     let (count, outputs) = (layout.count, layout.outputs());
     // Whole rows, or blocks of columns where a row is wider.
     let step = if layout.inner < WIDTH { WIDTH / layout.inner.max(1) * layout.inner } else { WIDTH };
@@ -34,7 +35,7 @@ pub fn run<F: Fold>(isa: Isa, pool: &ThreadPool, layout: &Layout, x: &[f32], y: 
             for (block, y) in y.chunks_mut(step).enumerate() {
                 let totals = &mut [F::IDENTITY; WIDTH][..y.len()];
                 F::totals(isa, layout, x, 0..count, at * chunk + block * step, totals);
-                y.iter_mut().zip(totals).for_each(|(y, total)| *y = F::finish(*total, count) as f32);
+                y.iter_mut().zip(totals).for_each(|(y, total)| *y = S::round(F::finish(*total, count) as f32));
             }
         });
         return;
@@ -48,7 +49,7 @@ pub fn run<F: Fold>(isa: Isa, pool: &ThreadPool, layout: &Layout, x: &[f32], y: 
     for part in others.chunks_exact(outputs) {
         totals.iter_mut().zip(part).for_each(|(total, part)| *total = F::join(*total, *part));
     }
-    y.iter_mut().zip(totals).for_each(|(y, total)| *y = F::finish(*total, count) as f32);
+    y.iter_mut().zip(totals).for_each(|(y, total)| *y = S::round(F::finish(*total, count) as f32));
 }
 
 /// What `columns` works in.
@@ -59,7 +60,7 @@ struct Scratch {
 
 /// [`Fold::totals`]; inlined into the copy of every instruction set.
 #[inline(always)]
-pub fn totals<F: Fold>(layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, mut totals: &mut [f64]) {
+pub fn totals<F: Fold, S: Stored>(layout: &Layout, x: &[S], rows: Range<usize>, first: usize, mut totals: &mut [f64]) {
     let Layout { count, inner, .. } = *layout;
     let mut scratch = Scratch { block: [0.0; WIDTH], wide: [0.0; WIDTH / 2] };
     let mut at = first;
@@ -73,9 +74,9 @@ pub fn totals<F: Fold>(layout: &Layout, x: &[f32], rows: Range<usize>, first: us
         let end = start + (rows.len() - 1) * inner + part.len();
         at += part.len();
         if part.len() == inner && inner <= WIDTH / 4 {
-            lines::<F>(&x[start..end], part, &mut scratch);
+            lines::<F, S>(&x[start..end], part, &mut scratch);
         } else {
-            columns::<F>(&x[start..end], inner, part, &mut scratch.block);
+            columns::<F, S>(&x[start..end], inner, part, &mut scratch.block);
         }
         totals = rest;
     }
@@ -83,7 +84,7 @@ pub fn totals<F: Fold>(layout: &Layout, x: &[f32], rows: Range<usize>, first: us
 
 /// Short rows without gaps: several are taken as one long one, whose parts are joined in the end.
 #[inline(always)]
-fn lines<F: Fold>(mut x: &[f32], totals: &mut [f64], scratch: &mut Scratch) {
+fn lines<F: Fold, S: Stored>(mut x: &[S], totals: &mut [f64], scratch: &mut Scratch) {
     let inner = totals.len();
     // Wide rows need many of them to be worth their joining.
     for (lanes, least) in [(256, 16), (64, 4), (16, 1)] {
@@ -96,7 +97,7 @@ fn lines<F: Fold>(mut x: &[f32], totals: &mut [f64], scratch: &mut Scratch) {
             wide.fill(F::IDENTITY);
             let whole;
             (whole, x) = x.split_at(x.len() / width * width);
-            columns::<F>(whole, width, wide, &mut scratch.block);
+            columns::<F, S>(whole, width, wide, &mut scratch.block);
             while wide.len() > inner {
                 let (low, high) = wide.split_at_mut(wide.len() / 2);
                 low.iter_mut().zip(high).for_each(|(low, high)| *low = F::join(*low, *high));
@@ -106,13 +107,13 @@ fn lines<F: Fold>(mut x: &[f32], totals: &mut [f64], scratch: &mut Scratch) {
         }
     }
     for row in x.chunks_exact(inner) {
-        totals.iter_mut().zip(row).for_each(|(total, x)| *total = F::join(*total, *x as f64));
+        totals.iter_mut().zip(row).for_each(|(total, x)| *total = F::join(*total, x.widen() as f64));
     }
 }
 
 /// The first `totals.len()` columns of rows that are `stride` apart.
 #[inline(always)]
-fn columns<F: Fold>(x: &[f32], stride: usize, totals: &mut [f64], block: &mut [f32; WIDTH]) {
+fn columns<F: Fold, S: Stored>(x: &[S], stride: usize, totals: &mut [f64], block: &mut [f32; WIDTH]) {
     let width = totals.len();
     let block = &mut block[..width];
     for x in x.chunks(BLOCK * stride) {
@@ -123,12 +124,13 @@ fn columns<F: Fold>(x: &[f32], stride: usize, totals: &mut [f64], block: &mut [f
             let (a, b) = (&x[..width], &x[stride..][..width]);
             let (c, d) = (&x[2 * stride..][..width], &x[3 * stride..][..width]);
             for i in 0..width {
-                block[i] = F::join(block[i], F::join(F::join(a[i], b[i]), F::join(c[i], d[i])));
+                let (above, below) = (F::join(a[i].widen(), b[i].widen()), F::join(c[i].widen(), d[i].widen()));
+                block[i] = F::join(block[i], F::join(above, below));
             }
         }
         // The last row may lack the elements after its columns.
         while tail.len() >= width {
-            block.iter_mut().zip(tail).for_each(|(total, x)| *total = F::join(*total, *x));
+            block.iter_mut().zip(tail).for_each(|(total, x)| *total = F::join(*total, x.widen()));
             tail = tail.get(stride..).unwrap_or(&[]);
         }
         totals.iter_mut().zip(&*block).for_each(|(total, x)| *total = F::join(*total, *x as f64));

@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::{Fold, cpu};
 use crate::cpu::isa::Isa;
-use crate::dtype::Float;
+use crate::dtype::{Float, Stored};
 use std::ops::Range;
 
 macro_rules! folds {
@@ -26,10 +26,17 @@ macro_rules! folds {
                 $divisor
             }
 
-            fn totals(isa: Isa, layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, totals: &mut [f64]) {
+            fn totals<S: Stored>(
+                isa: Isa,
+                layout: &Layout,
+                x: &[S],
+                rows: Range<usize>,
+                first: usize,
+                totals: &mut [f64],
+            ) {
                 multiversion! {
-                    fn run<A>(layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, totals: &mut [f64]) {
-                        cpu::totals::<$name>(layout, x, rows, first, totals)
+                    fn run<A, S: Stored>(layout: &Layout, x: &[S], rows: Range<usize>, first: usize, totals: &mut [f64]) {
+                        cpu::totals::<$name, S>(layout, x, rows, first, totals)
                     }
                 }
                 run(isa, layout, x, rows, first, totals);

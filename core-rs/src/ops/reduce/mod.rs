@@ -13,7 +13,7 @@ mod tests;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
-use crate::dtype::{Dtype, Float};
+use crate::dtype::{Bf16, Dtype, Float, Stored};
 use crate::error::{Error, Result};
 use crate::runtime::record::Io;
 use crate::shape::{MAX_RANK, Meta, Shape};
@@ -45,7 +45,7 @@ pub trait Fold: Send + Sync + 'static {
     }
 
     /// The totals, over the `rows` of the reduced axis, of the outputs from `first` on, vectorised.
-    fn totals(isa: Isa, layout: &Layout, x: &[f32], rows: Range<usize>, first: usize, totals: &mut [f64]);
+    fn totals<S: Stored>(isa: Isa, layout: &Layout, x: &[S], rows: Range<usize>, first: usize, totals: &mut [f64]);
 }
 
 /// The op of a [`Fold`].
@@ -97,12 +97,24 @@ impl<F: Fold> Op for Reduce<F> {
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         let Meta { shape, dtype } = io.meta(0);
-        let reduced = self.reduced(shape.rank());
-        match (dtype, Layout::new(shape, reduced)) {
-            (Dtype::F64, _) => reference::run::<F, f64>(&context.pool, shape, reduced, io.input(0), io.output(0)),
-            (_, Some(layout)) => cpu::run::<F>(context.isa, &context.pool, &layout, io.input(0), io.output(0)),
-            (_, None) => reference::run::<F, f32>(&context.pool, shape, reduced, io.input(0), io.output(0)),
+        match dtype {
+            Dtype::F64 => {
+                let reduced = self.reduced(shape.rank());
+                reference::run::<F, f64>(&context.pool, shape, reduced, io.input(0), io.output(0));
+            }
+            Dtype::Bf16 => self.run::<Bf16>(shape, io, context),
+            _ => self.run::<f32>(shape, io, context),
         }
         Ok(())
+    }
+}
+
+impl<F: Fold> Reduce<F> {
+    fn run<S: Stored>(&self, shape: Shape, io: &Io, context: &CpuContext) {
+        let reduced = self.reduced(shape.rank());
+        match Layout::new(shape, reduced) {
+            Some(layout) => cpu::run::<F, S>(context.isa, &context.pool, &layout, io.input(0), io.output(0)),
+            None => reference::run::<F, S>(&context.pool, shape, reduced, io.input(0), io.output(0)),
+        }
     }
 }

@@ -2,14 +2,14 @@
 
 use super::Fold;
 use crate::cpu::pool::{ThreadPool, for_each_chunk_mut};
-use crate::dtype::Float;
+use crate::dtype::Element;
 use crate::geometry::strided::{Walk, strides};
 use crate::shape::{MAX_RANK, Shape};
 
 /// Elements of x that a chunk reads, about.
 const CHUNK: usize = 16 * 1024;
 
-pub fn run<F: Fold, T: Float>(pool: &ThreadPool, shape: Shape, reduced: [bool; MAX_RANK], x: &[T], y: &mut [T]) {
+pub fn run<F: Fold, T: Element>(pool: &ThreadPool, shape: Shape, reduced: [bool; MAX_RANK], x: &[T], y: &mut [T]) {
     let strides = strides(shape);
     let axes = |wanted: bool| {
         (0..shape.rank()).rev().filter(move |&axis| reduced[axis] == wanted).map(move |axis| (shape.dims()[axis], axis))

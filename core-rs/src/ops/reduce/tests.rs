@@ -1,6 +1,7 @@
 use super::*;
 use crate::cpu::pool::ThreadPool;
 use crate::ops::Row;
+use crate::ops::testing::{stored, stored_wide};
 
 /// Shapes with the axes to reduce: every pattern of neighbours, sizes around the blocks, cut axes, empty ones.
 const CASES: [(&[usize], &[usize]); 21] = [
@@ -36,14 +37,14 @@ fn numbers(count: usize) -> Vec<f32> {
     (0..count as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 5_592_405.0 - 1.0).collect()
 }
 
-fn check<F: Fold>() {
+fn check<F: Fold, S: Stored>() {
+    let step = if S::DTYPE == Dtype::Bf16 { 1.0 / 256.0 } else { 0.0 };
     for (dims, axes) in CASES {
         let shape = Shape::new("test", dims).unwrap();
-        let (x, reduced) = (numbers(shape.len()), reduced(axes));
+        let (x, reduced) = (stored::<S>(&numbers(shape.len())), reduced(axes));
         let outputs = (0..shape.rank()).filter(|&axis| !reduced[axis]).map(|axis| dims[axis]).product();
-        let wide: Vec<f64> = x.iter().map(|&x| x as f64).collect();
         let mut wanted = vec![0.0; outputs];
-        reference::run::<F, f64>(&ThreadPool::new(1), shape, reduced, &wide, &mut wanted);
+        reference::run::<F, f64>(&ThreadPool::new(1), shape, reduced, &stored_wide(&x), &mut wanted);
         let Some(layout) = Layout::new(shape, reduced) else {
             assert_eq!((dims, axes), (&[4, 5, 6][..], &[0, 2][..]));
             continue;
@@ -51,15 +52,15 @@ fn check<F: Fold>() {
         assert_eq!((layout.outputs(), layout.outer * layout.count * layout.inner), (outputs, shape.len()));
         for isa in Isa::available() {
             let run = |threads| {
-                let mut y = vec![-9.0; outputs];
-                cpu::run::<F>(isa, &ThreadPool::new(threads), &layout, &x, &mut y);
-                y
+                let mut y = vec![S::round(-9.0); outputs];
+                cpu::run::<F, S>(isa, &ThreadPool::new(threads), &layout, &x, &mut y);
+                y.iter().map(|y| y.widen()).collect::<Vec<_>>()
             };
             let got = run(1);
             assert!(run(2).iter().zip(&got).all(|(a, b)| a.to_bits() == b.to_bits()), "{dims:?} {axes:?}");
             for (got, wanted) in got.iter().zip(&wanted) {
                 // 1e-6 of the largest possible total per element: far below what f32 in one chain would leave.
-                let near = (*got as f64 - wanted).abs() <= 1e-6 * wanted.abs().max(1.0);
+                let near = (*got as f64 - wanted).abs() <= 1e-6 * wanted.abs().max(1.0) + step * wanted.abs();
                 assert!(near || *got as f64 == *wanted || wanted.is_nan(), "{dims:?} {axes:?}: {got}, not {wanted}");
             }
         }
@@ -68,10 +69,14 @@ fn check<F: Fold>() {
 
 #[test]
 fn folds_match_the_definition() {
-    check::<Sum>();
-    check::<Mean>();
-    check::<Max>();
-    check::<Min>();
+    check::<Sum, f32>();
+    check::<Mean, f32>();
+    check::<Max, f32>();
+    check::<Min, f32>();
+    check::<Sum, Bf16>();
+    check::<Mean, Bf16>();
+    check::<Max, Bf16>();
+    check::<Min, Bf16>();
 }
 
 #[test]
@@ -80,7 +85,7 @@ fn nan_wins_a_maximum_and_a_minimum_wherever_it_is() {
         let mut x = numbers(5000);
         x[at] = f32::NAN;
         let layout = Layout { outer: 1, count: 5000, inner: 1 };
-        for run in [cpu::run::<Max>, cpu::run::<Min>] {
+        for run in [cpu::run::<Max, f32>, cpu::run::<Min, f32>] {
             let mut y = [0.0];
             run(Isa::detect(), &ThreadPool::new(1), &layout, &x, &mut y);
             assert!(y[0].is_nan());

@@ -5,6 +5,7 @@ use super::rule::Line;
 use crate::cpu::isa::Isa;
 use crate::cpu::pool::ThreadPool;
 use crate::cpu::separable::{Axis, Separable};
+use crate::dtype::Stored;
 
 /// The sums of an axis.
 pub(super) fn axis(line: &Line) -> Axis {
@@ -15,13 +16,13 @@ fn separable(p: &Plan) -> Separable {
     Separable { rows: axis(&p.rows), cols: axis(&p.columns), c: p.c }
 }
 
-pub(super) fn forward(isa: Isa, pool: &ThreadPool, p: &Plan, x: &[f32], y: &mut [f32]) {
+pub(super) fn forward<S: Stored>(isa: Isa, pool: &ThreadPool, p: &Plan, x: &[S], y: &mut [S]) {
     if !y.is_empty() {
         separable(p).apply(isa, pool, x, y);
     }
 }
 
-pub(super) fn backward(isa: Isa, pool: &ThreadPool, p: &Plan, dy: &[f32], dx: &mut [f32]) {
+pub(super) fn backward<S: Stored>(isa: Isa, pool: &ThreadPool, p: &Plan, dy: &[S], dx: &mut [S]) {
     if !dx.is_empty() {
         separable(p).transposed().apply(isa, pool, dy, dx);
     }

@@ -10,7 +10,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::{Error, Result};
 use crate::geometry::image::{IMAGE, four};
 use crate::runtime::record::Io;
@@ -98,7 +98,8 @@ impl Op for Resample2d {
         let plan = self.0.forward("resample2d", io.meta(0))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::forward::<f64>(&plan, io.input(0), io.output(0)),
-            _ => cpu::forward(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::forward::<Bf16>(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
+            _ => cpu::forward::<f32>(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -124,7 +125,8 @@ impl Op for Resample2dBackward {
         let plan = self.0.backward("resample2d_backward", io.meta(0))?;
         match io.meta(0).dtype {
             Dtype::F64 => reference::backward::<f64>(&plan, io.input(0), io.output(0)),
-            _ => cpu::backward(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
+            Dtype::Bf16 => cpu::backward::<Bf16>(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
+            _ => cpu::backward::<f32>(context.isa, &context.pool, &plan, io.input(0), io.output(0)),
         }
         Ok(())
     }

@@ -1,9 +1,15 @@
 use super::rule::{Line, Rule};
 use super::{Plan, cpu, reference};
-use crate::ops::testing::{check, noise, wide};
+use crate::dtype::{Bf16, Stored};
+use crate::ops::testing::{check, noise, stored, stored_wide};
 
 #[test]
 fn both_directions_match_the_definition() {
+    both_directions::<f32>();
+    both_directions::<Bf16>();
+}
+
+fn both_directions<S: Stored>() {
     for rule in [Rule::Mean, Rule::Nearest, Rule::Linear] {
         for ([n, h, w, c], [oh, ow]) in [
             ([1, 1, 1, 1], [3, 2]),
@@ -17,10 +23,10 @@ fn both_directions_match_the_definition() {
         ] {
             let line = |size, results| Line { rule, size, results, scale: 0.0 };
             let p = Plan { n, rows: line(h, oh), columns: line(w, ow), c };
-            let (x, dy) = (noise(n * h * w * c), noise(n * oh * ow * c));
-            let (mut y, mut dx) = (wide(&dy), wide(&x));
-            reference::forward(&p, &wide(&x), &mut y);
-            reference::backward(&p, &wide(&dy), &mut dx);
+            let [x, dy] = [n * h * w * c, n * oh * ow * c].map(|len| stored::<S>(&noise(len)));
+            let (mut y, mut dx) = (stored_wide(&dy), stored_wide(&x));
+            reference::forward(&p, &stored_wide(&x), &mut y);
+            reference::backward(&p, &stored_wide(&dy), &mut dx);
             check(&y, |isa, pool, y| cpu::forward(isa, pool, &p, &x, y));
             check(&dx, |isa, pool, dx| cpu::backward(isa, pool, &p, &dy, dx));
         }

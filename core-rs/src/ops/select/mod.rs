@@ -23,7 +23,6 @@ pub struct Select;
 
 impl Op for Select {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(_params: &mut Params) -> Result<Self> {
         Ok(Select)

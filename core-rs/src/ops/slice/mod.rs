@@ -22,7 +22,6 @@ pub struct Slice {
 
 impl Op for Slice {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         let mut starts = params.rest_u32("startsAndSizes")?;

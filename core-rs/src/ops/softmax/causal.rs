@@ -5,9 +5,10 @@
 use super::cpu::chunk;
 use super::{cuda, reference, row};
 use crate::cpu::CpuContext;
+use crate::cpu::convert::in_f32;
 use crate::cpu::math;
 use crate::cpu::pool::for_each_chunk_mut;
-use crate::dtype::{Dtype, Float};
+use crate::dtype::{Bf16, Dtype, Float, Stored};
 use crate::error::{Error, Result};
 use crate::ops::{CudaKernel, Inputs, Op, Params};
 use crate::runtime::record::Io;
@@ -40,7 +41,8 @@ impl Op for CausalSoftmax {
         let (size, queries) = (shape.last(), shape.dims()[shape.rank() - 2]);
         match dtype {
             Dtype::F64 => define::<f64>(size, queries, io.input(0), io.output(0)),
-            _ => run(context, size, queries, io.input(0), io.output(0)),
+            Dtype::Bf16 => run::<Bf16>(context, size, queries, io.input(0), io.output(0)),
+            _ => run::<f32>(context, size, queries, io.input(0), io.output(0)),
         }
         Ok(())
     }
@@ -60,10 +62,12 @@ pub(super) fn define<T: Float>(size: usize, queries: usize, x: &[T], y: &mut [T]
     }
 }
 
-pub(super) fn run(context: &CpuContext, size: usize, queries: usize, x: &[f32], y: &mut [f32]) {
+pub(super) fn run<S: Stored>(context: &CpuContext, size: usize, queries: usize, x: &[S], y: &mut [S]) {
     let chunk = chunk(size);
     for_each_chunk_mut(&context.pool, y, chunk, |i, y| {
-        rows(context.isa, size, queries, i * (chunk / size), &x[i * chunk..][..y.len()], y);
+        in_f32(context.isa, [&x[i * chunk..][..y.len()]], y, |[x], y| {
+            rows(context.isa, size, queries, i * (chunk / size), x, y);
+        });
     });
 }
 

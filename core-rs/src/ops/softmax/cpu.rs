@@ -1,9 +1,11 @@
-//! Rows over fixed chunks of the pool.
+//! Rows over fixed chunks of the pool. As a row is gone over several times, chunks of bf16 are computed on f32 copies.
 
 use super::row;
 use crate::cpu::CpuContext;
+use crate::cpu::convert::in_f32;
 use crate::cpu::math;
 use crate::cpu::pool::for_each_chunk_mut;
+use crate::dtype::Stored;
 
 /// Elements a chunk; an exponential each takes a nanosecond.
 const CHUNK: usize = 16 * 1024;
@@ -16,7 +18,7 @@ pub(in crate::ops) fn chunk(size: usize) -> usize {
 /// Defines `$name(context, size, inputs, out)`, which runs `$row` over the rows of a chunk.
 macro_rules! by_rows {
     ($(fn $name:ident<$arch:ident>($($input:ident),+; $out:ident) $row:block)*) => {$(
-        pub(super) fn $name(context: &CpuContext, size: usize, $($input: &[f32],)+ $out: &mut [f32]) {
+        pub(super) fn $name<S: Stored>(context: &CpuContext, size: usize, $($input: &[S],)+ $out: &mut [S]) {
             multiversion! {
                 fn run<$arch>(size: usize, $($input: &[f32],)+ out: &mut [f32]) {
                     for (i, $out) in out.chunks_mut(size).enumerate() {
@@ -27,8 +29,8 @@ macro_rules! by_rows {
             }
             let chunk = chunk(size);
             for_each_chunk_mut(&context.pool, $out, chunk, |i, out| {
-                $(let $input = &$input[i * chunk..][..out.len()];)+
-                run(context.isa, size, $($input,)+ out);
+                let inputs = [$(&$input[i * chunk..][..out.len()]),+];
+                in_f32(context.isa, inputs, out, |[$($input),+], out| run(context.isa, size, $($input,)+ out));
             });
         }
     )*};

@@ -13,7 +13,7 @@ mod tests;
 
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype};
 use crate::error::Result;
 use crate::runtime::record::Io;
 use crate::shape::Meta;
@@ -51,6 +51,10 @@ macro_rules! ops {
                     Dtype::F64 => {
                         $(let $input = io.input::<f64>(next());)+
                         reference::$function(shape.last(), $($input,)+ io.output(0));
+                    }
+                    Dtype::Bf16 => {
+                        $(let $input = io.input::<Bf16>(next());)+
+                        cpu::$function(context, shape.last(), $($input,)+ io.output(0));
                     }
                     _ => {
                         $(let $input = io.input::<f32>(next());)+

@@ -4,20 +4,30 @@ use super::{Sizes, loops};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::{SliceParts, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
+use crate::dtype::Stored;
 use crate::ops::activation::Activation;
 
 /// Products a chunk, about.
 const CHUNK: usize = 64 * 1024;
 
-/// Inputs: dy, x, w1, w2, pooled, hidden, gate; gradients: dx, dw1, db1, dw2, db2.
-pub fn run(context: &CpuContext, s: &Sizes, activation: Activation, inputs: [&[f32]; 7], gradients: [&mut [f32]; 5]) {
-    let ([dy, x, w1, w2, pooled, hidden, gate], [dx, dw1, db1, dw2, db2]) = (inputs, gradients);
+/// `images`: dy, x; `made`: w1, w2, pooled, hidden, gate; `gradients`: dw1, db1, dw2, db2.
+pub fn run<S: Stored>(
+    context: &CpuContext,
+    s: &Sizes,
+    activation: Activation,
+    images: [&[S]; 2],
+    made: [&[f32]; 5],
+    dx: &mut [S],
+    gradients: [&mut [f32]; 4],
+) {
+    let ([dy, x], [w1, w2, pooled, hidden, gate], [dw1, db1, dw2, db2]) = (images, made, gradients);
     let (isa, len, c, r) = (context.isa, s.pixels * s.c, s.c, s.r);
     let mut made = Scratch::take(s.n * (c + 2 * r));
     let (dz, rest) = made.as_mut_slice().split_at_mut(s.n * c);
     let (dhidden, activated) = rest.split_at_mut(s.n * r);
     {
-        let [dx, dz, dhidden, activated] = [dx, &mut *dz, &mut *dhidden, &mut *activated].map(SliceParts::new);
+        let dx = SliceParts::new(dx);
+        let [dz, dhidden, activated] = [&mut *dz, &mut *dhidden, &mut *activated].map(SliceParts::new);
         context.pool.run(s.n, &|n| {
             // SAFETY: every image runs once, and these parts are its own.
             let (dx, dz, dhidden, activated) = unsafe {

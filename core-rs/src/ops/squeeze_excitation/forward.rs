@@ -4,16 +4,17 @@ use super::{Sizes, loops};
 use crate::cpu::CpuContext;
 use crate::cpu::pool::SliceParts;
 use crate::cpu::scratch::Scratch;
+use crate::dtype::Stored;
 use crate::ops::activation::Activation;
 
 /// `weights`: w1, b1, w2, b2; `made`: pooled, hidden, gate.
-pub fn run(
+pub fn run<S: Stored>(
     context: &CpuContext,
     s: &Sizes,
     activation: Activation,
-    x: &[f32],
+    x: &[S],
     weights: [&[f32]; 4],
-    y: &mut [f32],
+    y: &mut [S],
     made: [&mut [f32]; 3],
 ) {
     let ([w1, b1, w2, b2], isa, len) = (weights, context.isa, s.pixels * s.c);

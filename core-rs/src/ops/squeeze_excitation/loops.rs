@@ -1,5 +1,7 @@
 //! The inner loops, over the contiguous channels of pixels and rows of weights.
 
+use crate::dtype::Stored;
+
 /// Pixels whose sum is kept in one f32 before it goes to the total: few, for its accuracy.
 const TOGETHER: usize = 64;
 
@@ -8,7 +10,7 @@ const LANES: usize = 16;
 
 multiversion! {
     /// The sum of x over its pixels of `sum.len()` channels; `part` has room for as many.
-    pub fn sum_pixels<A>(x: &[f32], sum: &mut [f32], part: &mut [f32]) {
+    pub fn sum_pixels<A, S: Stored>(x: &[S], sum: &mut [f32], part: &mut [f32]) {
         let c = sum.len();
         sum.fill(0.0);
         for block in x.chunks(TOGETHER * c) {
@@ -19,11 +21,11 @@ multiversion! {
                 let (two, four) = four.split_at(c);
                 let (three, four) = four.split_at(c);
                 for (i, part) in part.iter_mut().enumerate() {
-                    *part += (one[i] + two[i]) + (three[i] + four[i]);
+                    *part += (one[i].widen() + two[i].widen()) + (three[i].widen() + four[i].widen());
                 }
             }
             for pixel in rest.chunks_exact(c) {
-                part.iter_mut().zip(pixel).for_each(|(part, &x)| *part += x);
+                part.iter_mut().zip(pixel).for_each(|(part, x)| *part += x.widen());
             }
             sum.iter_mut().zip(&*part).for_each(|(sum, &part)| *sum += part);
         }
@@ -32,14 +34,14 @@ multiversion! {
 
 multiversion! {
     /// The sum of dy x, as [`sum_pixels`].
-    pub fn sum_products<A>(dy: &[f32], x: &[f32], sum: &mut [f32], part: &mut [f32]) {
+    pub fn sum_products<A, S: Stored>(dy: &[S], x: &[S], sum: &mut [f32], part: &mut [f32]) {
         let c = sum.len();
         sum.fill(0.0);
         for (dy, x) in dy.chunks(TOGETHER * c).zip(x.chunks(TOGETHER * c)) {
             part.fill(0.0);
             for (dy, x) in dy.chunks_exact(c).zip(x.chunks_exact(c)) {
-                for (part, (&dy, &x)) in part.iter_mut().zip(dy.iter().zip(x)) {
-                    *part = A::madd(dy, x, *part);
+                for (part, (dy, x)) in part.iter_mut().zip(dy.iter().zip(x)) {
+                    *part = A::madd(dy.widen(), x.widen(), *part);
                 }
             }
             sum.iter_mut().zip(&*part).for_each(|(sum, &part)| *sum += part);
@@ -49,11 +51,11 @@ multiversion! {
 
 multiversion! {
     /// y = x gate, for every pixel.
-    pub fn scale<A>(x: &[f32], gate: &[f32], y: &mut [f32]) {
+    pub fn scale<A, S: Stored>(x: &[S], gate: &[f32], y: &mut [S]) {
         let c = gate.len();
         for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
-            for (y, (&x, &gate)) in y.iter_mut().zip(x.iter().zip(gate)) {
-                *y = x * gate;
+            for (y, (x, &gate)) in y.iter_mut().zip(x.iter().zip(gate)) {
+                *y = S::round(x.widen() * gate);
             }
         }
     }
@@ -61,11 +63,11 @@ multiversion! {
 
 multiversion! {
     /// dx = dy gate + shift, for every pixel.
-    pub fn scale_and_shift<A>(dy: &[f32], gate: &[f32], shift: &[f32], dx: &mut [f32]) {
+    pub fn scale_and_shift<A, S: Stored>(dy: &[S], gate: &[f32], shift: &[f32], dx: &mut [S]) {
         let c = gate.len();
         for (dy, dx) in dy.chunks_exact(c).zip(dx.chunks_exact_mut(c)) {
-            for (dx, (&dy, (&gate, &shift))) in dx.iter_mut().zip(dy.iter().zip(gate.iter().zip(shift))) {
-                *dx = A::madd(dy, gate, shift);
+            for (dx, (dy, (&gate, &shift))) in dx.iter_mut().zip(dy.iter().zip(gate.iter().zip(shift))) {
+                *dx = S::round(A::madd(dy.widen(), gate, shift));
             }
         }
     }

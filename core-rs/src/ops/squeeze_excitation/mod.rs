@@ -17,7 +17,7 @@ mod tests;
 use super::activation::Activation;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::Dtype;
+use crate::dtype::{Bf16, Dtype, Stored};
 use crate::error::{Error, Result};
 use crate::geometry::image::IMAGE;
 use crate::runtime::record::Io;
@@ -80,16 +80,24 @@ impl Op for SqueezeExcitation {
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         let s = Sizes::new(io.meta(0), io.meta(1));
-        if io.meta(0).dtype == Dtype::F64 {
-            let weights = [io.input::<f64>(1), io.input(2), io.input(3), io.input(4)];
-            let made = [io.output(1), io.output(2), io.output(3)];
-            reference::forward(&s, self.0, io.input(0), weights, io.output(0), made);
-        } else {
-            let weights = [io.input(1), io.input(2), io.input(3), io.input(4)];
-            let made = [io.output(1), io.output(2), io.output(3)];
-            forward::run(context, &s, self.0, io.input(0), weights, io.output(0), made);
+        match io.meta(0).dtype {
+            Dtype::F64 => {
+                let weights = [1, 2, 3, 4].map(|index| io.input::<f64>(index));
+                let made = [1, 2, 3].map(|index| io.output(index));
+                reference::forward(&s, self.0, io.input(0), weights, io.output(0), made);
+            }
+            Dtype::Bf16 => self.run::<Bf16>(&s, io, context),
+            _ => self.run::<f32>(&s, io, context),
         }
         Ok(())
+    }
+}
+
+impl SqueezeExcitation {
+    fn run<S: Stored>(&self, s: &Sizes, io: &Io, context: &CpuContext) {
+        let weights = [1, 2, 3, 4].map(|index| io.input(index));
+        let made = [1, 2, 3].map(|index| io.output(index));
+        forward::run::<S>(context, s, self.0, io.input(0), weights, io.output(0), made);
     }
 }
 
@@ -116,13 +124,22 @@ impl Op for SqueezeExcitationBackward {
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         let s = Sizes::new(io.meta(1), io.meta(2));
-        if io.meta(1).dtype == Dtype::F64 {
-            let inputs = [0, 1, 2, 3, 4, 5, 6].map(|index| io.input::<f64>(index));
-            reference::backward(&s, self.0, inputs, [0, 1, 2, 3, 4].map(|index| io.output(index)));
-        } else {
-            let inputs = [0, 1, 2, 3, 4, 5, 6].map(|index| io.input::<f32>(index));
-            backward::run(context, &s, self.0, inputs, [0, 1, 2, 3, 4].map(|index| io.output(index)));
+        match io.meta(1).dtype {
+            Dtype::F64 => {
+                let inputs = [0, 1, 2, 3, 4, 5, 6].map(|index| io.input::<f64>(index));
+                reference::backward(&s, self.0, inputs, [0, 1, 2, 3, 4].map(|index| io.output(index)));
+            }
+            Dtype::Bf16 => self.run::<Bf16>(&s, io, context),
+            _ => self.run::<f32>(&s, io, context),
         }
         Ok(())
+    }
+}
+
+impl SqueezeExcitationBackward {
+    fn run<S: Stored>(&self, s: &Sizes, io: &Io, context: &CpuContext) {
+        let (images, made) = ([0, 1].map(|index| io.input::<S>(index)), [2, 3, 4, 5, 6].map(|index| io.input(index)));
+        let gradients = [1, 2, 3, 4].map(|index| io.output(index));
+        backward::run(context, s, self.0, images, made, io.output(0), gradients);
     }
 }

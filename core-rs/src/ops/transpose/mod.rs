@@ -23,7 +23,6 @@ pub struct Transpose {
 
 impl Op for Transpose {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
-    const TAKES_BF16: bool = true;
 
     fn parse(params: &mut Params) -> Result<Self> {
         Ok(Transpose { permutation: params.rest_u32("permutation")? })

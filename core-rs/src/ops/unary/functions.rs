@@ -3,10 +3,22 @@
 use super::{Elementwise, Function};
 use crate::cpu::isa::Isa;
 use crate::cpu::math;
-use crate::dtype::Float;
+use crate::dtype::{Float, Stored};
 use crate::error::Result;
 use crate::ops::Params;
 use crate::ops::activation::{Activation, sigmoid, softplus};
+
+/// y = f(x)
+#[inline(always)]
+fn map<S: Stored>(x: &[S], y: &mut [S], f: impl Fn(f32) -> f32) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = S::round(f(x.widen())));
+}
+
+/// y = f(x, dy)
+#[inline(always)]
+fn map2<S: Stored>(x: &[S], dy: &[S], y: &mut [S], f: impl Fn(f32, f32) -> f32) {
+    y.iter_mut().zip(x.iter().zip(dy)).for_each(|(y, (x, dy))| *y = S::round(f(x.widen(), dy.widen())));
+}
 
 /// Rows without parameters: `Name(x): definition; vectorised` or, for gradients, `Name(x, dy): …`.
 macro_rules! functions {
@@ -26,9 +38,9 @@ macro_rules! functions {
                 $value
             }
 
-            fn slice(&self, isa: Isa, x: &[f32], dy: &[f32], y: &mut [f32]) {
+            fn slice<S: Stored>(&self, isa: Isa, x: &[S], dy: &[S], y: &mut [S]) {
                 multiversion! {
-                    fn run<$arch>(x: &[f32], dy: &[f32], y: &mut [f32]) {
+                    fn run<$arch, S: Stored>(x: &[S], dy: &[S], y: &mut [S]) {
                         functions!(@loop $x $(, $dy)?; x, dy, y; $fast)
                     }
                 }
@@ -39,10 +51,10 @@ macro_rules! functions {
     (@one $dy:ident) => { 1 };
     (@loop $x:ident; $xs:ident, $dys:ident, $ys:ident; $fast:expr) => {{
         let _ = $dys;
-        $ys.iter_mut().zip($xs).for_each(|(y, &$x)| *y = $fast)
+        map($xs, $ys, |$x| $fast)
     }};
     (@loop $x:ident, $dy:ident; $xs:ident, $dys:ident, $ys:ident; $fast:expr) => {
-        $ys.iter_mut().zip($xs.iter().zip($dys)).for_each(|(y, (&$x, &$dy))| *y = $fast)
+        map2($xs, $dys, $ys, |$x, $dy| $fast)
     };
 }
 
@@ -97,10 +109,10 @@ impl Function for AffineOf {
         x * T::from_f64(self.scale) + T::from_f64(self.shift)
     }
 
-    fn slice(&self, isa: Isa, x: &[f32], _dy: &[f32], y: &mut [f32]) {
+    fn slice<S: Stored>(&self, isa: Isa, x: &[S], _dy: &[S], y: &mut [S]) {
         multiversion! {
-            fn run<A>(x: &[f32], scale: f32, shift: f32, y: &mut [f32]) {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = A::madd(x, scale, shift));
+            fn run<A, S: Stored>(x: &[S], scale: f32, shift: f32, y: &mut [S]) {
+                map(x, y, |x| A::madd(x, scale, shift));
             }
         }
         run(isa, x, self.scale as f32, self.shift as f32, y);
@@ -131,16 +143,16 @@ impl Function for PowerOf {
         }
     }
 
-    fn slice(&self, _isa: Isa, x: &[f32], _dy: &[f32], y: &mut [f32]) {
+    fn slice<S: Stored>(&self, _isa: Isa, x: &[S], _dy: &[S], y: &mut [S]) {
         // A general power does not vectorise; the exponents that occur in networks do.
         match self.exponent {
             1.0 => y.copy_from_slice(x),
-            2.0 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * x),
-            3.0 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * x * x),
-            -1.0 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = 1.0 / x),
-            0.5 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x.sqrt()),
-            -0.5 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = 1.0 / x.sqrt()),
-            _ => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x.powf(self.exponent as f32)),
+            2.0 => map(x, y, |x| x * x),
+            3.0 => map(x, y, |x| x * x * x),
+            -1.0 => map(x, y, |x| 1.0 / x),
+            0.5 => map(x, y, |x| x.sqrt()),
+            -0.5 => map(x, y, |x| 1.0 / x.sqrt()),
+            _ => map(x, y, |x| x.powf(self.exponent as f32)),
         }
     }
 }
@@ -180,15 +192,15 @@ impl<const SLOPE: bool> Function for Limits<SLOPE> {
         }
     }
 
-    fn slice(&self, isa: Isa, x: &[f32], dy: &[f32], y: &mut [f32]) {
+    fn slice<S: Stored>(&self, isa: Isa, x: &[S], dy: &[S], y: &mut [S]) {
         multiversion! {
-            fn value<A>(x: &[f32], low: f32, high: f32, y: &mut [f32]) {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = if x < low { low } else if x > high { high } else { x });
+            fn value<A, S: Stored>(x: &[S], low: f32, high: f32, y: &mut [S]) {
+                map(x, y, |x| if x < low { low } else if x > high { high } else { x });
             }
         }
         multiversion! {
-            fn slope<A>(x: &[f32], dy: &[f32], low: f32, high: f32, y: &mut [f32]) {
-                y.iter_mut().zip(x.iter().zip(dy)).for_each(|(y, (&x, &dy))| *y = if x > low && x < high { dy } else { 0.0 });
+            fn slope<A, S: Stored>(x: &[S], dy: &[S], low: f32, high: f32, y: &mut [S]) {
+                map2(x, dy, y, |x, dy| if x > low && x < high { dy } else { 0.0 });
             }
         }
         let (low, high) = (self.low as f32, self.high as f32);
@@ -217,15 +229,15 @@ impl<const SLOPE: bool> Function for Leaky<SLOPE> {
         if x > T::ZERO { y } else { y * T::from_f64(self.negative_slope) }
     }
 
-    fn slice(&self, isa: Isa, x: &[f32], dy: &[f32], y: &mut [f32]) {
+    fn slice<S: Stored>(&self, isa: Isa, x: &[S], dy: &[S], y: &mut [S]) {
         multiversion! {
-            fn value<A>(x: &[f32], slope: f32, y: &mut [f32]) {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = if x > 0.0 { x } else { x * slope });
+            fn value<A, S: Stored>(x: &[S], slope: f32, y: &mut [S]) {
+                map(x, y, |x| if x > 0.0 { x } else { x * slope });
             }
         }
         multiversion! {
-            fn slope<A>(x: &[f32], dy: &[f32], slope: f32, y: &mut [f32]) {
-                y.iter_mut().zip(x.iter().zip(dy)).for_each(|(y, (&x, &dy))| *y = if x > 0.0 { dy } else { dy * slope });
+            fn slope<A, S: Stored>(x: &[S], dy: &[S], slope: f32, y: &mut [S]) {
+                map2(x, dy, y, |x, dy| if x > 0.0 { dy } else { dy * slope });
             }
         }
         let negative = self.negative_slope as f32;

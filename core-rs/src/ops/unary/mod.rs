@@ -7,7 +7,7 @@ mod functions;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
-use crate::dtype::{Dtype, Float};
+use crate::dtype::{Bf16, Dtype, Float, Stored};
 use crate::error::Result;
 use crate::runtime::record::Io;
 use crate::shape::Meta;
@@ -29,7 +29,7 @@ pub trait Function: Sized + Send + Sync + 'static {
     fn value<T: Float>(&self, x: T, dy: T) -> T;
 
     /// A whole slice, vectorised; `dy` is empty where there is no second input.
-    fn slice(&self, isa: Isa, x: &[f32], dy: &[f32], y: &mut [f32]);
+    fn slice<S: Stored>(&self, isa: Isa, x: &[S], dy: &[S], y: &mut [S]);
 }
 
 /// The op of a [`Function`].
@@ -53,7 +53,8 @@ impl<F: Function> Op for Elementwise<F> {
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
         match io.meta(0).dtype {
             Dtype::F64 => reference::<F, f64>(&self.0, io),
-            _ => cpu::run(&self.0, io, context),
+            Dtype::Bf16 => cpu::run::<F, Bf16>(&self.0, io, context),
+            _ => cpu::run::<F, f32>(&self.0, io, context),
         }
         Ok(())
     }

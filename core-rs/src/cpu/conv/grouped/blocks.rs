@@ -1,6 +1,7 @@
 //! How the channels of all groups are cut into vectors, and the weights in that order.
 
 use super::kernels::GroupedKernels;
+use crate::dtype::Stored;
 
 /// Destination channels in vectors; groups that share vectors make a set.
 #[derive(Clone, Copy)]
@@ -60,7 +61,7 @@ impl Blocks {
     }
 
     /// Packs a set's weights as `[vector][tap][source channel][lane]`, zero in lanes without a channel.
-    pub fn pack_weights(&self, set: usize, weights: &Weights, to: &mut [f32]) {
+    pub fn pack_weights<S: Stored>(&self, set: usize, weights: &Weights<S>, to: &mut [f32]) {
         let size = to.len() / self.vectors();
         for (vector, to) in to.chunks_exact_mut(size).enumerate() {
             let (first, channels) = self.channels(set, vector);
@@ -73,7 +74,7 @@ impl Blocks {
                 for (tap, to) in to.chunks_exact_mut(self.from * self.lanes).enumerate() {
                     let start = start + (weights.tap)(tap);
                     for (source, to) in to.chunks_exact_mut(self.lanes).enumerate() {
-                        to[lane] = weights.data[start + source * weights.from];
+                        to[lane] = weights.data[start + source * weights.from].widen();
                     }
                 }
             }
@@ -81,9 +82,9 @@ impl Blocks {
     }
 }
 
-/// Weights as [`Blocks::pack_weights`] reads them; distances in floats.
-pub struct Weights<'a> {
-    pub data: &'a [f32],
+/// Weights as [`Blocks::pack_weights`] reads them; distances in elements.
+pub struct Weights<'a, S> {
+    pub data: &'a [S],
     /// Distance between groups.
     pub group: usize,
     /// Distance between destination channels of a group.

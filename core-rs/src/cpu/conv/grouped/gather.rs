@@ -3,22 +3,28 @@
 use super::blocks::Blocks;
 use super::kernels::{GatherTile, GroupedKernels, MAX_RUNS, MAX_SPREAD_RUNS, RUN};
 use crate::cpu::conv::geometry::Geometry;
-use crate::cpu::conv::image::{Image, Part};
+use crate::cpu::conv::image::{Image, Part, Words};
+use crate::cpu::epilogue::Epilogue;
+use crate::cpu::gemm::pack::round_rows;
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::pool::{SliceParts, ThreadPool};
+use crate::cpu::scratch::Scratch;
+use crate::dtype::{Dtype, Stored};
 use std::cell::Cell;
 use std::ops::Range;
 
 /// A convolution of all groups of `source` into a destination.
-pub struct Gather<'a> {
+pub struct Gather<'a, S> {
     pub kernels: &'static GroupedKernels,
     pub blocks: Blocks,
-    pub source: Image<'a>,
+    pub source: Image<'a, S>,
     pub geometry: Geometry,
     /// Every set's `[vector][taps][source channel][lane]`.
     pub weights: &'a [f32],
     /// Destination channels.
     pub channels: usize,
+    /// What follows while the sums are at hand.
+    pub then: Option<&'a dyn Epilogue>,
 }
 
 /// Destination pixels per task, about: enough to make up for fetching all weights.
@@ -42,9 +48,9 @@ thread_local! {
     static RUNS: Cell<Vec<Run>> = const { Cell::new(Vec::new()) };
 }
 
-impl Gather<'_> {
+impl<S: Stored> Gather<'_, S> {
     /// Computes the convolution into `destination`.
-    pub fn run(&self, pool: &ThreadPool, destination: &SliceParts<f32>) {
+    pub fn run(&self, pool: &ThreadPool, destination: &SliceParts<S>) {
         let Geometry { rows, cols, .. } = self.geometry;
         let (images, pixels) = (self.source.n, rows * cols);
         if images * pixels == 0 {
@@ -63,12 +69,12 @@ impl Gather<'_> {
         });
     }
 
-    fn run_task(&self, images: Range<usize>, rows: Range<usize>, sets: Range<usize>, to: &SliceParts<f32>) {
+    fn run_task(&self, images: Range<usize>, rows: Range<usize>, sets: Range<usize>, to: &SliceParts<S>) {
         let (g, blocks) = (&self.geometry, &self.blocks);
         let source = self.source.some_channels(sets.start * blocks.set_source()..sets.end * blocks.set_source());
         // A run that goes beyond its row still reads whole windows, and the last channels a whole vector.
         let beyond = RUN * g.stride.1 * source.channels + blocks.lanes;
-        let part = source.padded(images.start, images.len(), g.rect(rows.clone()), beyond);
+        let part = source.padded(Words::Floats, images.start, images.len(), g.rect(rows.clone()), beyond);
         let mut runs = RUNS.take();
         runs.clear();
         for image in images.clone() {
@@ -87,9 +93,13 @@ impl Gather<'_> {
         RUNS.set(runs);
     }
 
-    fn run_tiles(&self, part: &Part, sets: Range<usize>, runs: &[Run], to: &SliceParts<f32>) {
+    fn run_tiles(&self, part: &Part, sets: Range<usize>, runs: &[Run], to: &SliceParts<S>) {
         let (g, blocks, source) = (&self.geometry, &self.blocks, part.data());
         let first = sets.start * blocks.set_channels();
+        let channels = self.channels.min(sets.end * blocks.set_channels()) - first;
+        // What is rounded is held apart until then.
+        let direct = S::DTYPE == Dtype::F32;
+        let mut sums = Scratch::take(if direct { 0 } else { MAX_RUNS * RUN * channels });
         let mut tile = GatherTile {
             runs: [std::ptr::null(); MAX_RUNS],
             step: g.stride.1 * part.pixel,
@@ -102,9 +112,9 @@ impl Gather<'_> {
             from: blocks.from,
             set_source: blocks.set_source(),
             set_channels: blocks.set_channels(),
-            channels: self.channels.min(sets.end * blocks.set_channels()) - first,
+            channels,
             to: [std::ptr::null_mut(); MAX_RUNS],
-            to_pixel: g.col_stride,
+            to_pixel: if direct { g.col_stride } else { channels },
             pixels: [0; MAX_RUNS],
         };
         let width = blocks.width();
@@ -112,12 +122,39 @@ impl Gather<'_> {
         for range in even_parts(0..runs.len(), most) {
             for (i, run) in runs[range.clone()].iter().enumerate() {
                 tile.runs[i] = source[run.source..].as_ptr();
-                tile.to[i] = to.as_mut_ptr().wrapping_add(run.destination + first);
+                tile.to[i] = if direct {
+                    to.as_mut_ptr().cast::<f32>().wrapping_add(run.destination + first)
+                } else {
+                    sums.as_mut_slice().as_mut_ptr().wrapping_add(i * RUN * channels)
+                };
                 tile.pixels[i] = run.pixels;
             }
             // SAFETY: the part covers every window of its pixels and what whole runs and vectors read beyond; tasks
-            // write disjoint pixels or channels; and `GroupedKernels::of` checked the processor.
+            // write disjoint pixels or channels, or sums of their own; and `GroupedKernels::of` checked the processor.
             unsafe { self.kernels.gather(range.len(), width)(&tile) };
+            if direct {
+                let Some(then) = self.then else { continue };
+                let places = runs[range]
+                    .iter()
+                    .flat_map(|run| (0..run.pixels).map(|pixel| run.destination + first + pixel * g.col_stride));
+                let c = to.as_mut_ptr().cast::<f32>();
+                let mut sums = places.map(|at| {
+                    // SAFETY: tasks write disjoint pixels or channels, and every pixel is taken once.
+                    (at, unsafe { std::slice::from_raw_parts_mut(c.add(at), channels) })
+                });
+                then.apply(self.kernels.isa, first, &mut sums);
+                continue;
+            }
+            for (run, sums) in runs[range].iter().zip(sums.as_mut_slice().chunks_exact_mut(RUN * channels)) {
+                let sums = &mut sums[..run.pixels * channels];
+                let at = |pixel: usize| run.destination + first + pixel * g.col_stride;
+                if let Some(then) = self.then {
+                    let sums = sums.chunks_exact_mut(channels).enumerate();
+                    then.apply(self.kernels.isa, first, &mut sums.map(|(pixel, sums)| (at(pixel), sums)));
+                }
+                // SAFETY: tasks write disjoint pixels or channels.
+                unsafe { round_rows(self.kernels.isa, sums, (channels, channels), to, at) };
+            }
         }
     }
 }

@@ -82,6 +82,8 @@ pub type OuterFn = unsafe fn(&OuterTile);
 
 /// The kernels of one instruction set.
 pub struct GroupedKernels {
+    /// What the kernels are compiled for, and what goes along with them should be.
+    pub isa: Isa,
     pub lanes: usize,
     /// For one group: by the number of runs, from 1.
     gather: [GatherFn; MAX_RUNS],
@@ -94,7 +96,7 @@ pub struct GroupedKernels {
 }
 
 macro_rules! kernels {
-    ($name:ident, $vector:ty $(, #[$feature:meta])?) => {
+    ($name:ident, $isa:ident, $vector:ty $(, #[$feature:meta])?) => {
         pub static $name: GroupedKernels = {
             $(#[$feature])?
             unsafe fn gather<const RUNS: usize, const WIDTH: usize>(t: &GatherTile) {
@@ -112,6 +114,7 @@ macro_rules! kernels {
                 unsafe { outer_spread_tile::<$vector, COLUMNS, WIDTH>(t) }
             }
             GroupedKernels {
+                isa: Isa::$isa,
                 lanes: <$vector as Vector>::LANES,
                 gather: [gather::<1, 1>, gather::<2, 1>, gather::<3, 1>],
                 gather_spread: [
@@ -139,18 +142,19 @@ macro_rules! kernels {
     };
 }
 
-kernels!(PORTABLE, [f32; 4]);
+kernels!(PORTABLE, Portable, [f32; 4]);
 #[cfg(target_arch = "x86_64")]
-kernels!(AVX2, std::arch::x86_64::__m256, #[target_feature(enable = "avx2,fma")]);
+kernels!(AVX2, Avx2, std::arch::x86_64::__m256, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
 kernels!(
     AVX512,
+    Avx512,
     std::arch::x86_64::__m512,
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 );
 // The geometry of AVX-512, for tests on processors without it.
 #[cfg(test)]
-kernels!(WIDE, [f32; 16]);
+kernels!(WIDE, Portable, [f32; 16]);
 
 impl GroupedKernels {
     /// The kernels of `isa`. Panics if the processor lacks it.
@@ -160,7 +164,7 @@ impl GroupedKernels {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => &AVX2,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => &AVX512,
+            Isa::Avx512 | Isa::Avx512Bf16 => &AVX512,
             _ => &PORTABLE,
         }
     }

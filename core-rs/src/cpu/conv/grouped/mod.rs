@@ -10,9 +10,11 @@ mod weight_grad;
 use super::ConvShape;
 use super::geometry::{Geometry, phases};
 use super::image::Image;
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::tiling::even_part;
 use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
+use crate::dtype::Stored;
 use blocks::{Blocks, Weights};
 use gather::Gather;
 pub use kernels::GroupedKernels;
@@ -30,21 +32,22 @@ pub fn applies(s: &ConvShape) -> bool {
 }
 
 impl ConvShape {
-    fn all_images<'a>(&self, x: &'a [f32]) -> Image<'a> {
+    fn all_images<'a, S>(&self, x: &'a [S]) -> Image<'a, S> {
         Image { data: x, n: self.n, h: self.h, w: self.w, pixel: self.c, first: 0, channels: self.c }
     }
 
-    fn all_results<'a>(&self, y: &'a [f32]) -> Image<'a> {
+    fn all_results<'a, S>(&self, y: &'a [S]) -> Image<'a, S> {
         Image { data: y, n: self.n, h: self.oh, w: self.ow, pixel: self.out, first: 0, channels: self.out }
     }
 }
 
 /// See [`super::conv2d_forward`].
-pub fn forward(
+pub fn forward<S: Stored>(
     kernels: &'static GroupedKernels,
     pool: &ThreadPool,
     s: &ConvShape,
-    (x, w, y): (&[f32], &[f32], &mut [f32]),
+    (x, w, y): (&[S], &[S], &mut [S]),
+    then: Option<&dyn Epilogue>,
 ) {
     let (patch, from, to) = (s.patch(), s.group_in(), s.group_out());
     let blocks = Blocks::new(kernels, s.groups, from, to);
@@ -57,16 +60,17 @@ pub fn forward(
         geometry: Geometry::forward(s),
         weights: weights.as_slice(),
         channels: s.out,
+        then,
     };
     gather.run(pool, &SliceParts::new(y));
 }
 
 /// See [`super::conv2d_backward_input`].
-pub fn backward_input(
+pub fn backward_input<S: Stored>(
     kernels: &'static GroupedKernels,
     pool: &ThreadPool,
     s: &ConvShape,
-    (dy, w, dx): (&[f32], &[f32], &mut [f32]),
+    (dy, w, dx): (&[S], &[S], &mut [S]),
 ) {
     super::zero_gaps(pool, s, dx);
     let dx = SliceParts::new(dx);
@@ -83,13 +87,14 @@ pub fn backward_input(
             geometry: Geometry::backward(s, &v, &h),
             weights: weights.as_slice(),
             channels: s.c,
+            then: None,
         };
         gather.run(pool, &dx);
     }
 }
 
 /// Packs the weights of all sets.
-fn pack(pool: &ThreadPool, blocks: &Blocks, taps: usize, weights: &Weights) -> Scratch {
+fn pack<S: Stored>(pool: &ThreadPool, blocks: &Blocks, taps: usize, weights: &Weights<S>) -> Scratch {
     /// Floats that make handing out a task worthwhile.
     const TASK: usize = 1 << 14;
     let size = blocks.set_weights(taps);
@@ -107,11 +112,11 @@ fn pack(pool: &ThreadPool, blocks: &Blocks, taps: usize, weights: &Weights) -> S
 }
 
 /// See [`super::conv2d_backward_weight`].
-pub fn backward_weight(
+pub fn backward_weight<S: Stored>(
     kernels: &'static GroupedKernels,
     pool: &ThreadPool,
     shape: &ConvShape,
-    (x, dy, dw): (&[f32], &[f32], &mut [f32]),
+    (x, dy, dw): (&[S], &[S], &mut [S]),
 ) {
     let blocks = Blocks::new(kernels, shape.groups, shape.group_in(), shape.group_out());
     WeightGrad { kernels, blocks, shape, source: shape.all_images(x), gradient: shape.all_results(dy) }.run(pool, dw);

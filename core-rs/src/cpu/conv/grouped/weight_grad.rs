@@ -4,10 +4,12 @@ use super::blocks::Blocks;
 use super::kernels::{GroupedKernels, MAX_COLUMNS, MAX_ROWS, OuterTile};
 use crate::cpu::conv::ConvShape;
 use crate::cpu::conv::geometry::Geometry;
-use crate::cpu::conv::image::{Image, Part, Rect};
+use crate::cpu::conv::image::{Image, Part, Rect, Words};
+use crate::cpu::convert::in_f32;
 use crate::cpu::gemm::tiling::{even_part, even_parts};
 use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
+use crate::dtype::Stored;
 use std::ops::Range;
 
 /// Floats in all partial results together (4 MiB).
@@ -22,22 +24,22 @@ const BAND_FLOATS: usize = 1 << 16;
 const ADD_UP_FLOATS: usize = 1 << 12;
 
 /// What all tasks share.
-pub struct WeightGrad<'a> {
+pub struct WeightGrad<'a, S> {
     pub kernels: &'static GroupedKernels,
     pub blocks: Blocks,
     pub shape: &'a ConvShape,
-    pub source: Image<'a>,
-    pub gradient: Image<'a>,
+    pub source: Image<'a, S>,
+    pub gradient: Image<'a, S>,
 }
 
-impl WeightGrad<'_> {
+impl<S: Stored> WeightGrad<'_, S> {
     /// Taps by source channels.
     fn rows(&self) -> usize {
         self.shape.kh * self.shape.kw * self.blocks.from
     }
 
     /// Computes `dw`, of `[out][taps][source channel]`.
-    pub fn run(&self, pool: &ThreadPool, dw: &mut [f32]) {
+    pub fn run(&self, pool: &ThreadPool, dw: &mut [S]) {
         let (s, sets) = (self.shape, self.blocks.sets());
         let set = self.blocks.set_weights(s.kh * s.kw);
         let size = sets * set;
@@ -78,9 +80,10 @@ impl WeightGrad<'_> {
         let some = |set: usize| sets.start * set..sets.end * set;
         let (source, gradient) = (some(blocks.set_source()), some(blocks.set_channels()));
         let rect = Geometry::forward(s).rect(rows.clone());
-        let source = self.source.some_channels(source).padded(images.start, images.len(), rect, blocks.lanes);
+        let (count, slack) = (images.len(), blocks.lanes);
+        let source = self.source.some_channels(source).padded(Words::Floats, images.start, count, rect, slack);
         let rect = Rect { top: rows.start as isize, left: 0, rows: rows.len(), cols: s.ow };
-        let gradient = self.gradient.some_channels(gradient).padded(images.start, images.len(), rect, blocks.lanes);
+        let gradient = self.gradient.some_channels(gradient).padded(Words::Floats, images.start, count, rect, slack);
         let counts = [s.ow, rows.len(), images.len()];
         let size = self.rows() * blocks.lanes;
         for (i, sums) in sums.chunks_exact_mut(size).enumerate() {
@@ -136,7 +139,7 @@ impl WeightGrad<'_> {
     }
 
     /// Adds the partial sums in order and puts them in the order of the weights.
-    fn add_up(&self, pool: &ThreadPool, sums: &[f32], dw: &mut [f32]) {
+    fn add_up(&self, pool: &ThreadPool, sums: &[f32], dw: &mut [S]) {
         let (blocks, rows) = (&self.blocks, self.rows());
         let size = rows * blocks.lanes;
         let vectors = blocks.sets() * blocks.vectors();
@@ -147,17 +150,19 @@ impl WeightGrad<'_> {
                 let (first, channels) = blocks.channels(index / blocks.vectors(), index % blocks.vectors());
                 // SAFETY: each result channel is in one vector, and each vector in one task.
                 let dw = unsafe { dw.part(first * rows..(first + channels) * rows) };
-                for (p, partial) in sums.chunks_exact(vectors * size).enumerate() {
-                    let partial = &partial[index * size..][..size];
-                    for (lane, dw) in dw.chunks_exact_mut(rows).enumerate() {
-                        let lanes = dw.iter_mut().zip(partial[lane..].iter().step_by(blocks.lanes));
-                        if p == 0 {
-                            lanes.for_each(|(dw, x)| *dw = *x);
-                        } else {
-                            lanes.for_each(|(dw, x)| *dw += x);
+                in_f32(self.kernels.isa, [], dw, |[], dw| {
+                    for (p, partial) in sums.chunks_exact(vectors * size).enumerate() {
+                        let partial = &partial[index * size..][..size];
+                        for (lane, dw) in dw.chunks_exact_mut(rows).enumerate() {
+                            let lanes = dw.iter_mut().zip(partial[lane..].iter().step_by(blocks.lanes));
+                            if p == 0 {
+                                lanes.for_each(|(dw, x)| *dw = *x);
+                            } else {
+                                lanes.for_each(|(dw, x)| *dw += x);
+                            }
                         }
                     }
-                }
+                });
             }
         });
     }

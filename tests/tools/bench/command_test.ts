@@ -1,0 +1,53 @@
+/** The command lines of `deno task bench`. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { runCommand } from "../../../lib/cli/command.ts";
+import { benchCommandOf, benchNames } from "../../../tools/bench.ts";
+import { keptStreams } from "../../lib/cli/streams.ts";
+
+async function run(name: string | undefined, args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const streams = keptStreams();
+  const code = await runCommand(args, await benchCommandOf(name), { streams });
+  return { code, ...streams.text };
+}
+
+Deno.test("bench: each name has a command of that name, and tells its flags", async () => {
+  for (const name of benchNames) {
+    const { code, out } = await run(name, ["--help"]);
+    assertEquals(code, 0);
+    assertStringIncludes(out, `deno task bench ${name}`);
+  }
+});
+
+Deno.test("bench: without a name, or with a wrong one, it tells which there are", async () => {
+  const none = await run(undefined, []);
+  assertEquals(none.code, 2);
+  assertStringIncludes(none.err, "as one of step, ops, shapes, infer, scale, peers, got nothing");
+  const wrong = await run("steps", ["steps"]);
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.err, 'got "steps": did you mean step?');
+});
+
+Deno.test("bench step: flags of a comparison are refused without one, and those of a single measurement in one", async () => {
+  const wrong: [string[], string][] = [
+    [["--rounds", "2"], "Expected --rounds with --peer or --beside, got it alone"],
+    [["--modes", "eager"], "Expected --modes with --peer or --beside, got it alone"],
+    [["--peer", "--warmup", "5"], "without --warmup"],
+    [["--peer", "--dtype", "bf16"], "say --dtypes bf16"],
+    [["--peer", "--no-capture"], "got --no-capture: leave it out"],
+    [["--beside", ".", "--dtypes", "f16"], "Expected --dtypes as words of f32, bf16"],
+    [["--beside", ".", "--out", "/nowhere/step.json"], 'Cannot write to "/nowhere/step.json"'],
+  ];
+  for (const [args, message] of wrong) {
+    const { code, err } = await run("step", args);
+    assertEquals(code, 2, err);
+    assertStringIncludes(err, message);
+  }
+});
+
+Deno.test("bench step: one measurement, as before", async () => {
+  const { code, out } = await run("step", ["--bs", "2", "--steps", "1", "--warmup", "3", "--threads", "1", "--json"]);
+  assertEquals(code, 0);
+  const { preset, bs, parameters, img_per_s } = JSON.parse(out);
+  assertEquals([preset, bs], ["mnist", 2]);
+  assert(parameters > 0 && img_per_s > 0);
+});
