@@ -199,7 +199,7 @@ const MISH_SETTLED: f32 = 20.0;
 /// Below this Mish and its derivative are within 2e-36 of 0, which they are taken for.
 const MISH_VANISHED: f32 = -87.0;
 
-/// `e^x` within 2 ulp for `-87 <= x <= 88`, in 13 instructions to the 20 of [`exp`]; elsewhere, and for NaN, anything.
+/// `e^x` within 2 ulp for `-87 <= x <= 88`, in half the instructions of [`exp`]; elsewhere, and for NaN, anything.
 #[inline(always)]
 fn exp_within<A: Arch>(x: f32) -> f32 {
     let shifted = A::madd(x, std::f32::consts::LOG2_E, ROUND_MAGIC);
@@ -214,24 +214,24 @@ fn exp_within<A: Arch>(x: f32) -> f32 {
 
 /// Mish, `x * tanh(ln(1 + e^x))`, with one exponential and one division.
 ///
-/// With `e = e^x` and `w = e^2 + 2e`, the hyperbolic tangent is `w / (w + 2)`.
+/// With `e = e^x` and `w = e (e + 2)`, the hyperbolic tangent is `w / (w + 2)`.
 #[inline(always)]
 pub fn mish<A: Arch>(x: f32) -> f32 {
     let e = exp_within::<A>(at_most(x, MISH_SETTLED));
-    let w = A::madd(e, e, 2.0 * e);
-    let y = x * (w / (w + 2.0));
+    let above = e + 2.0;
+    let y = x * (e * above / A::madd(e, above, 2.0));
     if x < MISH_VANISHED { 0.0 } else { y }
 }
 
-/// Derivative of [`mish`] at `x`: `(w + 4 x e (1 + e) / (w + 2)) / (w + 2)`.
+/// Derivative of [`mish`] at `x`: `(w + 4 x q / (w + 2)) / (w + 2)` with `q = e (1 + e)`, where `w = q + e`.
 #[inline(always)]
 pub fn mish_grad<A: Arch>(x: f32) -> f32 {
     let bounded = at_most(x, MISH_SETTLED);
     let e = exp_within::<A>(bounded);
-    let w = A::madd(e, e, 2.0 * e);
+    let q = A::madd(e, e, e);
+    let w = q + e;
     let r = 1.0 / (w + 2.0);
-    let slope = 4.0 * bounded * A::madd(e, e, e);
-    let y = r * A::madd(slope, r, w);
+    let y = r * A::madd(4.0 * bounded * q, r, w);
     if x < MISH_VANISHED { 0.0 } else { y }
 }
 

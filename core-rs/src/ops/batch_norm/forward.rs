@@ -36,7 +36,7 @@ fn normalise_rows<A: Arch, F: Curve, S: Stored>(x: &[S], residual: &[S], k: &Coe
     let width = k.mean.len();
     let mut residuals = residual.chunks(width);
     for (x, y) in x.chunks(width).zip(y.chunks_mut(width)) {
-        let k = k.mean.iter().zip(&k.scale).zip(&k.bias);
+        let k = k.mean.iter().zip(&*k.scale).zip(&*k.bias);
         match residuals.next() {
             None => {
                 for ((y, x), ((&mean, &scale), &bias)) in y.iter_mut().zip(x).zip(k) {

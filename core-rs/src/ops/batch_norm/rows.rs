@@ -4,7 +4,7 @@
 //! with the per-channel values repeated over them.
 
 use crate::cpu::pool::{SliceParts, ThreadPool, for_each_chunk_mut, split};
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
 /// Rows with fewer channels are taken several at a time.
 const WIDE: usize = 256;
@@ -52,8 +52,12 @@ impl Rows {
     }
 
     /// A value for each channel, repeated over a wide row.
-    pub fn widen(&self, value: impl Fn(usize) -> f32) -> Vec<f32> {
-        (0..self.width).map(|i| value(i % self.channels)).collect()
+    pub fn widen(&self, value: impl Fn(usize) -> f32) -> Aligned {
+        let mut row = Aligned::zeros(self.width);
+        for part in row.chunks_exact_mut(self.channels) {
+            part.iter_mut().enumerate().for_each(|(channel, at)| *at = value(channel));
+        }
+        row
     }
 
     /// Two sums a channel, [2, c]: `add(elements, sums)` adds those of a range of x.
@@ -86,12 +90,47 @@ impl Rows {
     }
 }
 
+/// Floats from the start of a cache line on: a vector of AVX-512 that crosses lines takes twice as long to load.
+pub(in crate::ops) struct Aligned {
+    values: Vec<f32>,
+    start: usize,
+}
+
+/// Floats of a cache line.
+const LINE: usize = 16;
+
+impl Aligned {
+    pub fn zeros(len: usize) -> Aligned {
+        let values = vec![0.0; len + LINE - 1];
+        // Where the offset cannot be told, which is allowed, rows are slower.
+        let start = values.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
+        Aligned { values, start }
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    #[inline(always)]
+    fn deref(&self) -> &[f32] {
+        &self.values[self.start..self.values.len() + self.start + 1 - LINE]
+    }
+}
+
+impl DerefMut for Aligned {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [f32] {
+        let end = self.values.len() + self.start + 1 - LINE;
+        &mut self.values[self.start..end]
+    }
+}
+
 /// `z = (x - mean) scale + bias`, each over a wide row.
 pub(super) struct Coefficients {
-    pub mean: Vec<f32>,
+    pub mean: Aligned,
     /// weight rstd
-    pub scale: Vec<f32>,
-    pub bias: Vec<f32>,
+    pub scale: Aligned,
+    pub bias: Aligned,
 }
 
 impl Coefficients {
@@ -101,12 +140,6 @@ impl Coefficients {
             scale: rows.widen(|c| (weight[c] as f64 * rstd(variance[c], eps)) as f32),
             bias: rows.widen(|c| bias[c]),
         }
-    }
-
-    /// mean, scale and bias of the first `n` elements of a row.
-    #[inline(always)]
-    pub fn first(&self, n: usize) -> [&[f32]; 3] {
-        [&self.mean[..n], &self.scale[..n], &self.bias[..n]]
     }
 }
 

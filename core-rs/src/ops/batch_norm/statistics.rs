@@ -1,10 +1,11 @@
 //! Mean and variance of each channel in one pass over memory.
 //!
-//! A block that fits in the cache is read twice: for its mean, then for the sums of deviations from that mean and of
-//! their squares, in f32. These say exactly what the block adds to the sums of (x - origin) and (x - origin)^2, which are
-//! kept in f64, with the first row as origin so that nothing cancels when the mean is far from 0.
+//! A block that fits in the cache is summed up in f32, as deviations from a centre and their squares: the mean of the block
+//! before, and for a chunk's first block its own, for which that one is read twice. Blocks differ by no more than all values
+//! do, so that little is lost where means drift. The sums say exactly what a block adds to those of (x - origin) and
+//! (x - origin)^2, which are kept in f64, with the first row as origin so that nothing cancels when the mean is far from 0.
 
-use super::rows::{Rows, fold};
+use super::rows::{Aligned, Rows, fold};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Arch;
 use crate::dtype::Stored;
@@ -36,19 +37,20 @@ multiversion! {
         x: &[S], origin: &[S], width: usize, block: usize, first: &mut [f64], second: &mut [f64],
     ) {
         let c = origin.len();
-        let (mut lanes, mut channel) = (vec![0.0f32; 3 * width], vec![0.0f64; 2 * c]);
+        let (mut lanes, mut channel) = (Aligned::zeros(3 * width), vec![0.0f64; 2 * c]);
         let (centre, lanes) = lanes.split_at_mut(width);
         let (linear, square) = lanes.split_at_mut(width);
         let (sum, squares) = channel.split_at_mut(c);
-        for block in x.chunks(block) {
-            let count = (block.len() / c) as f64;
-            linear.fill(0.0);
-            add_rows(block, linear);
-            sum.fill(0.0);
-            fold(linear, sum);
+        let mean = |sum: &[f64], count: f64, centre: &mut [f32]| {
             for centre in centre.chunks_exact_mut(c) {
-                centre.iter_mut().zip(&*sum).for_each(|(centre, &sum)| *centre = (sum / count) as f32);
+                centre.iter_mut().zip(sum).for_each(|(centre, &sum)| *centre += (sum / count) as f32);
             }
+        };
+        let of_first = &x[..block.min(x.len())];
+        add_rows(of_first, linear);
+        fold(linear, sum);
+        mean(sum, (of_first.len() / c) as f64, centre);
+        for block in x.chunks(block) {
             linear.fill(0.0);
             square.fill(0.0);
             add_deviations::<A, S>(block, centre, linear, square);
@@ -56,12 +58,14 @@ multiversion! {
             squares.fill(0.0);
             fold(linear, sum);
             fold(square, squares);
+            let count = (block.len() / c) as f64;
             for j in 0..c {
                 // With x = centre + d: sum (x - o) = n m + sum d, sum (x - o)^2 = n m^2 + 2 m sum d + sum d^2.
                 let m = centre[j] as f64 - origin[j].to_f64();
                 first[j] += count * m + sum[j];
                 second[j] += m * (count * m + 2.0 * sum[j]) + squares[j];
             }
+            mean(sum, count, centre);
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::Settings;
 use super::reference::Backward;
+use super::rows::{Aligned, Rows};
 use super::{backward, forward, reference, running, statistics};
 use crate::cpu::CpuContext;
 use crate::cpu::isa::Isa;
@@ -186,6 +187,36 @@ fn a_mean_far_from_zero_costs_no_accuracy() {
     check::<f32>(2.0);
     // A bf16 near 1000 steps by 4.
     check::<Bf16>(30.0);
+}
+
+#[test]
+fn rows_of_coefficients_start_a_cache_line() {
+    for len in [0, 1, 33, 256, 2048] {
+        let mut row = Aligned::zeros(len);
+        row.fill(1.0);
+        assert_eq!((row.len(), row.as_ptr() as usize % 64), (len, 0));
+    }
+    let rows = Rows::new(3, 3000);
+    assert!(rows.widen(|channel| channel as f32).iter().enumerate().all(|(i, &value)| value == (i % 3) as f32));
+}
+
+#[test]
+fn a_mean_that_drifts_or_jumps_costs_no_accuracy() {
+    fn check<S: Stored>() {
+        // 40 blocks a chunk or more, whose means go up, and jump far away and back.
+        let (rows, c) = (70_000, 3);
+        let at = |i: usize| (i / c) as f32 * 0.01 + if i / c / 3000 % 2 == 1 { 3000.0 } else { 0.0 };
+        let x: Vec<S> = noise(7, rows * c).iter().enumerate().map(|(i, x)| S::round(x + at(i))).collect();
+        let ([mut mean, mut variance], [mut means, mut variances]) = ([[0.0f32; 3]; 2], [[0.0f64; 3]; 2]);
+        reference::statistics(&wide(&x), &mut means, &mut variances);
+        for context in contexts() {
+            statistics::statistics(&context, &x, &mut mean, &mut variance);
+            close(&mean, &means, 1e-6, "mean");
+            close(&variance, &variances, 1e-6, "variance");
+        }
+    }
+    check::<f32>();
+    check::<Bf16>();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::cpu::CpuContext;
 use crate::cpu::pool::{SliceParts, for_each_chunk_mut, split};
 use crate::cpu::scratch::Doubles;
 use crate::dtype::Stored;
-use crate::ops::batch_norm::rows::{Rows, fold};
+use crate::ops::batch_norm::rows::{Aligned, Rows, fold};
 use crate::ops::batch_norm::statistics::add_sums;
 use std::ops::Range;
 
@@ -179,7 +179,7 @@ multiversion! {
     /// Adds the sums of dy (x - mean) and of dy to the two halves of `sums`.
     fn add_gradients<A, S: Stored>(dy: &[S], x: &[S], mean: &[f32], block: usize, sums: &mut [f64]) {
         let (width, half) = (mean.len(), sums.len() / 2);
-        let mut lanes = vec![0.0f32; 2 * width];
+        let mut lanes = Aligned::zeros(2 * width);
         let (products, plain) = sums.split_at_mut(half);
         for (dy, x) in dy.chunks(block).zip(x.chunks(block)) {
             lanes.fill(0.0);
@@ -200,8 +200,8 @@ multiversion! {
 
 multiversion! {
     /// `dx = rstd (weight dy - plain - (x - mean) product)`; `k`: mean, rstd, weight, plain, product, each over a wide row.
-    fn write_dx<A, S: Stored>(dy: &[S], x: &[S], k: &[Vec<f32>; 5], dx: &mut [S]) {
-        let [mean, rstd, weight, plain, product] = k;
+    fn write_dx<A, S: Stored>(dy: &[S], x: &[S], k: &[Aligned; 5], dx: &mut [S]) {
+        let [mean, rstd, weight, plain, product] = k.each_ref().map(|row| &**row);
         let width = mean.len();
         for ((dy, x), dx) in dy.chunks(width).zip(x.chunks(width)).zip(dx.chunks_mut(width)) {
             let k = mean.iter().zip(rstd).zip(weight.iter().zip(plain).zip(product));
