@@ -81,7 +81,7 @@ Deno.test("memory budget: reads and host values count as well", async () => {
 
 Deno.test("memory budget: kernels' buffers count too, and are refused late, with the error as the cause", async () => {
   using device = new Device("cpu", { threads: 1, memory: 24 * MIB });
-  using x = zeros([16, 512], { device });
+  using x = zeros([64, 512], { device });
   using w = zeros([512, 8192], { device });
   // The product packs all of its second matrix, 16 MiB; 17 are held by now.
   using y = x.matmul(w);
