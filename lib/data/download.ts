@@ -40,11 +40,11 @@ export async function download(options: DownloadOptions): Promise<string> {
   await Deno.mkdir(dirname(file), { recursive: true });
   const response = await get(url, { signal }).catch((error: Error) => {
     signal?.throwIfAborted();
-    throw new DataError(`Cannot download ${url}: ${error.message}`, { cause: error });
+    throw new DataError(`Cannot download ${url}: ${error.message}${cure}`, { cause: error });
   });
   if (!response.ok || response.body === null) {
     await response.body?.cancel();
-    throw new DataError(`Cannot download ${url}: the server answered ${response.status} ${response.statusText}`);
+    throw new DataError(`Cannot download ${url}: the server answered ${response.status} ${response.statusText}${cure}`);
   }
   const length = response.headers.get("content-length");
   const expectedBytes = length === null ? null : Number(length);
@@ -53,7 +53,7 @@ export async function download(options: DownloadOptions): Promise<string> {
     await sweep(file);
     const found = await write(response.body, partial, (bytes) => onProgress?.({ bytes, expectedBytes }));
     if (expectedBytes !== null && found.bytes !== expectedBytes) {
-      throw new DataError(`Cannot download ${url}: it ended after ${found.bytes} of ${expectedBytes} bytes`);
+      throw new DataError(`Cannot download ${url}: it ended after ${found.bytes} of ${expectedBytes} bytes${cure}`);
     }
     if (md5 !== null && found.md5 !== md5) {
       throw new DataError(`Expected ${url} to have the MD5 ${md5}, got ${found.md5}: it was damaged or replaced`);
@@ -65,9 +65,12 @@ export async function download(options: DownloadOptions): Promise<string> {
     await Deno.remove(partial).catch(() => {});
     signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
-    throw new DataError(`Cannot download ${url}: ${(error as Error).message}`, { cause: error });
+    throw new DataError(`Cannot download ${url}: ${(error as Error).message}${cure}`, { cause: error });
   }
 }
+
+/** What to do about it. */
+const cure = ". Try again, or give the path of an archive that is here";
 
 /** Removes what downloads of a file have left whose process was killed: nobody holds their lock. */
 async function sweep(file: string): Promise<void> {

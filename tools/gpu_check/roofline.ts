@@ -64,7 +64,7 @@ export function operations({ op, inputs, outputs }: TimedCall): number {
     case "conv2d_backward_input":
       return 2 * sizeOf(first) * taps(second);
     case "conv2d_backward_weight":
-      return 2 * sizeOf(first) * taps(output);
+      return 2 * sizeOf(second) * taps(output);
     case "matmul": {
       const [m = 1, n = 1] = output?.[1].slice(-2) ?? [];
       const batch = sizeOf(output) / (m * n);

@@ -1,6 +1,6 @@
 /** Figures, rows and tables of what was measured. */
 import { assertEquals, assertThrows } from "@std/assert";
-import type { TimedCall } from "../../../lib/tensor/profile.ts";
+import type { TimedCall, TimedOperand } from "../../../lib/tensor/profile.ts";
 import { UsageError } from "../../../lib/cli/flags.ts";
 import type { Measured } from "../../../tools/bench/contenders.ts";
 import { figuresOf } from "../../../tools/bench/figures.ts";
@@ -10,6 +10,7 @@ import { numbersOf, wordsOf } from "../../../tools/bench/options.ts";
 import { driftOf, scaleLines, type ScaleRow, spreadOf } from "../../../tools/bench/scale.ts";
 import { rowOf, shapeLines } from "../../../tools/bench/shapes.ts";
 import { tableLines } from "../../../tools/bench/table.ts";
+import { operations } from "../../../tools/gpu_check/roofline.ts";
 
 const measured = (ms: number, bs: number): Measured => ({
   ...figuresOf([[ms]], bs),
@@ -53,6 +54,23 @@ const add = (ms: number): TimedCall => ({
   written: 1e6,
   inputs: [["f32", [4]], ["f32", [4]]],
   outputs: [["f32", [4]]],
+});
+
+Deno.test("ops: a convolution's three passes take the same operations", () => {
+  const x: TimedOperand = ["f32", [2, 8, 8, 16]], weight: TimedOperand = ["f32", [32, 3, 3, 4]];
+  const y: TimedOperand = ["f32", [2, 4, 4, 32]];
+  const call = (op: string, inputs: TimedOperand[], output: TimedOperand): TimedCall => ({
+    ...conv(1),
+    op,
+    inputs,
+    outputs: [output],
+  });
+  const passes = [
+    call("conv2d", [x, weight], y),
+    call("conv2d_backward_input", [y, weight], x),
+    call("conv2d_backward_weight", [x, y], weight),
+  ];
+  assertEquals(passes.map(operations), Array(3).fill(2 * 2 * 4 * 4 * 32 * 3 * 3 * 4));
 });
 
 Deno.test("ops: calls get the median of their times, and the parameters that the step gave them", () => {

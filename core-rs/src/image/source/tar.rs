@@ -219,7 +219,7 @@ impl<R: Read> Tar<R> {
     fn cut_short(&self, how: &str) -> String {
         match self.name.as_str() {
             "" => "Truncated, or no archive of a data set: it has no entries".to_string(),
-            _ => format!("Truncated: the archive ends {how}"),
+            _ => format!("Truncated: the archive ends {how}: copy or download it again"),
         }
     }
 
@@ -229,7 +229,9 @@ impl<R: Read> Tar<R> {
             name => format!(" (after \"{name}\")"),
         };
         match error.kind() {
-            ErrorKind::UnexpectedEof => format!("Truncated: the compressed data ends early{near}"),
+            ErrorKind::UnexpectedEof => {
+                format!("Truncated: the compressed data ends early{near}: copy or download it again")
+            }
             ErrorKind::InvalidData | ErrorKind::InvalidInput => format!("Corrupt: {error}{near}"),
             _ => format!("{error}{near}"),
         }
