@@ -41,7 +41,7 @@ export interface PackOptions {
   readonly folder?: string;
   /** The data set's archive; left out where it is null. */
   readonly data: string | null;
-  /** How hard xz tries, 0 to 9; by default 2. */
+  /** How hard xz tries, 0 to 9; by default 6. */
   readonly effort?: number;
   /** The folder of compiled kernels to take along; without it they are compiled there, which takes a minute. */
   readonly kernels?: string;
@@ -121,7 +121,7 @@ function callsOf(parts: number): PackedCall[] {
 
 /** Packs. */
 export async function pack(options: PackOptions): Promise<Packed> {
-  const { folder = join(root, ".cache/gpu"), data, effort = 2, kernels } = options;
+  const { folder = join(root, ".cache/gpu"), data, effort = 6, kernels } = options;
   await Deno.remove(folder, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -157,7 +157,7 @@ const flags = {
   },
   out: { kind: "string", placeholder: "folder", help: "Where the parts go (default .cache/gpu)" },
   kernels: { kind: "string", placeholder: "folder", help: "Compiled kernels to take along (see docs/gpu.md)" },
-  effort: { kind: "integer", min: 0, max: 9, default: 2, help: "How hard xz tries; part1 has room from 2 on" },
+  effort: { kind: "integer", min: 0, max: 9, default: 6, help: "How hard xz tries; part1 has room from 3 on" },
 } as const;
 
 /** The archive to pack: the one that is named, or the usual one where it is. */

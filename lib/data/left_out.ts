@@ -80,10 +80,24 @@ function flaws(split: string, header: CacheHeader): string[] {
   ];
 }
 
-/** Tells what is left out, damaged, or in both parts. */
+/** Classes that a network cannot learn, or whose accuracy nobody sees. */
+function emptyClasses(split: string, { classes, counts }: CacheHeader): string[] {
+  const empty = classes.filter((_, at) => counts[at] === 0);
+  const [first] = empty;
+  if (first === undefined) return [];
+  const which = empty.length === 1 ? `the class "${shown(first)}" has` : `${empty.length} classes have`;
+  return [`${which} no image in ${split}${empty.length === 1 ? "" : `, the first: "${shown(first)}"`}`];
+}
+
+/** Tells what is left out, damaged, missing, or in both parts. */
 export function tell({ name, leftOut, parts, shared }: Told, options: Pick<ReadOptions, "onWarning" | "onNote">): void {
   const { onWarning = console.warn, onNote } = options;
   for (const { split, header } of parts) flaws(split, header).forEach((line) => onWarning(line));
+  for (const { split, header } of parts) emptyClasses(split, header).forEach((line) => onWarning(line));
+  // Whatever it learns, its answer is right.
+  if (parts[0]?.header.classes.length === 1) {
+    onWarning(`"${shown(name)}" has a single class: there is nothing to tell apart`);
+  }
   const [first] = leftOut.filter(({ reason }) => !harmless.includes(reason));
   const line = `left out of "${shown(name)}": ${leftOutText(leftOut)}`;
   if (first !== undefined) onWarning(`${line}; the first: ${shown(first.path)}`);

@@ -97,6 +97,25 @@ Deno.test("shared: the same image in training and validation is told and named",
   assertEquals(found.shared, [{ valid: "val/dog/again.png", train: "train/cat/c.png" }]);
 });
 
+Deno.test("classes: one without an image in a part, and one alone, are told", async () => {
+  using folder = tempFolder();
+  using device = new Device("cpu", { threads: 1 });
+  const without = (...parts: string[]): Layout =>
+    Object.fromEntries(Object.entries(small).filter(([path]) => !parts.some((part) => path.startsWith(part))));
+  const told = async (name: string, layout: Layout): Promise<string[]> => {
+    const lines: string[] = [];
+    const set = await writeFolder(join(folder.path, name), layout);
+    const options = { size: 24, device, cache: join(folder.path, "cache") };
+    const { train, valid } = await data.open(set, { ...options, onWarning: (line) => void lines.push(line) });
+    train.dispose();
+    valid.dispose();
+    return lines;
+  };
+  assertEquals(await told("partly", without("val/dog/")), ['the class "dog" has no image in val']);
+  const lines = await told("alone", without("train/dog/", "val/dog/"));
+  assertEquals(lines, [`"${join(folder.path, "alone")}" has a single class: there is nothing to tell apart`]);
+});
+
 Deno.test("damaged: an image that could be read all the same is counted and told, and refused by strict", async () => {
   using folder = tempFolder();
   using device = new Device("cpu", { threads: 1 });
@@ -215,7 +234,10 @@ Deno.test("names: control characters of files and classes are kept in data and n
   };
   using train = await data.openPart(set, "train", options);
   assertEquals([train.classes, train.names], [[evil], [`train/${evil}/1.jpg`]]);
-  assertStringIncludes(lines[0]!, "the first: train/a\\x1b[31m\\u{202e}/2\\x0a.gif");
+  assertStringIncludes(
+    lines.find((line) => line.startsWith("left out"))!,
+    "the first: train/a\\x1b[31m\\u{202e}/2\\x0a.gif",
+  );
   await Deno.writeFile(join(set, "val", evil, "1.jpg"), gif);
   const error = await assertRejects(() => data.openValid(set, options), DataError);
   assertStringIncludes(error.message, "val/a\\x1b[31m\\u{202e}/1.jpg: ");

@@ -92,8 +92,9 @@ Deno.test("prepare: up to 1 % of images that cannot be read are left out, with a
     using disposed = new DisposableStack();
     assertEquals([disposed.use(train).length, disposed.use(valid).length], [120, 1]);
     assertEquals(train.names!.includes("train/a/broken.jpg"), false);
-    assertEquals(warnings.length, 2, time);
-    assertStringIncludes(warnings[1]!, "1 image of val is trained on too, the first: val/a/");
+    assertEquals(warnings.length, 3, time);
+    assertStringIncludes(warnings[1]!, "has a single class");
+    assertStringIncludes(warnings[2]!, "1 image of val is trained on too, the first: val/a/");
     const start = "1 of 121 images of train cannot be read and are left out, the first: train/a/broken.jpg: Truncated";
     assertEquals(warnings[0]!.slice(0, start.length), start);
   }
