@@ -27,7 +27,7 @@ fi
 # The library where lib/ffi/library.ts expects it, and the packages beside the sources.
 mkdir -p target/release
 cmp -s "$pack/part1/liblibtrain.so" target/release/liblibtrain.so || cp "$pack/part1/liblibtrain.so" target/release/
-[ -d node_modules/.deno ] || tar -xf "$pack/part1/node_modules.tar"
+[ -d node_modules/.deno ] || tar -xzf "$pack/part1/node_modules.tgz"
 
 # Kernels that were compiled where they were packed.
 if [ -f "$pack/part1/kernels.tgz" ]; then

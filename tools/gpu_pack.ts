@@ -65,7 +65,7 @@ async function sha256(path: string): Promise<string> {
 /** The folders of node_modules that travel, as arguments of tar. */
 function packageArguments(): string[] {
   const excluded = PACKAGES.withoutFiles.map((name) => `--exclude=node_modules/.deno/${name}@*/node_modules/${name}/*`);
-  return [...excluded, "-cf", "-", "node_modules"];
+  return [...excluded, "-czf", "-", "node_modules"];
 }
 
 /** The library without its debug information. */
@@ -130,7 +130,7 @@ export async function pack(options: PackOptions): Promise<Packed> {
   // The usual effort saves a tenth of the bytes and takes ten times as long.
   await run("xz", [`-${effort}`, "-T0", "-k", "-c", Deno.execPath()], join(first, "deno.xz"));
   await packLibrary(join(first, basename(fromFileUrl(libraryPath()))));
-  await run("tar", packageArguments(), join(first, "node_modules.tar"));
+  await run("tar", packageArguments(), join(first, "node_modules.tgz"));
   if (kernels !== undefined) await run("tar", ["-C", kernels, "-czf", "-", "."], join(first, "kernels.tgz"));
   const count = data === null ? 0 : await packData(folder, data);
   const facts = {
@@ -157,7 +157,7 @@ const flags = {
   },
   out: { kind: "string", placeholder: "folder", help: "Where the parts go (default .cache/gpu)" },
   kernels: { kind: "string", placeholder: "folder", help: "Compiled kernels to take along (see docs/gpu.md)" },
-  effort: { kind: "integer", min: 0, max: 9, default: 6, help: "How hard xz tries; part1 has room from 3 on" },
+  effort: { kind: "integer", min: 0, max: 9, default: 6, help: "How hard xz tries; part1 has room from 2 on" },
 } as const;
 
 /** The archive to pack: the one that is named, or the usual one where it is. */

@@ -23,21 +23,23 @@ async function outcome(run: () => Promise<number>): Promise<number | LibtrainErr
   }
 }
 
-/** Waits a moment for the queue's thread, which ends on its own; what it held goes with it. */
-async function settled(allocations: number): Promise<void> {
-  for (let i = 0; i < 200 && (emulator.live()["allocations"] ?? 0) > allocations; i++) {
-    await new Promise((done) => setTimeout(done, 5));
-  }
+/**
+ * Waits for the queue's thread, which ends on its own, and lets go of what it held: a call of it that is still to come
+ * would be the next one to fail, and leave what it was to destroy.
+ */
+async function settled(before: Record<string, number>): Promise<void> {
+  const more = (): boolean => Object.entries(emulator.live()).some(([kind, count]) => count > (before[kind] ?? 0));
+  for (let i = 0; i < 1000 && more(); i++) await new Promise((done) => setTimeout(done, 5));
 }
 
 async function checkFailure(run: () => Promise<number>, at: number, wanted: number): Promise<string> {
-  const { allocations = 0 } = emulator.live();
+  const before = emulator.live();
   emulator.failCall(at);
   const result = await outcome(run).catch((error) => {
     throw new Error(`Call ${at} failed, and the run gave no typed error`, { cause: error });
   });
   emulator.reset();
-  await settled(allocations);
+  await settled(before);
   if (typeof result === "number") {
     assertEquals(result, wanted, `call ${at} failed without a trace, and the result is another`);
     return "unnoticed";

@@ -59,7 +59,7 @@ long(NAME, "the rehearsal of a whole check", async () => {
   await succeeds(`head -c 46000000 /dev/zero >${data}`, root);
   const deno = Deno.execPath();
   const pack =
-    `${deno} run -q --no-prompt -P=gpu:pack tools/gpu_pack.ts --json --effort 3 --out ${packed} --data ${data}`;
+    `${deno} run -q --no-prompt -P=gpu:pack tools/gpu_pack.ts --json --effort 2 --out ${packed} --data ${data}`;
   const { parts, calls } = JSON.parse((await succeeds(pack, root, { HOME: folder.path })).out);
   assertEquals([parts.length, parts[1], parts[2]], [3, 45e6, 1e6]);
   assert(parts.every((bytes: number) => bytes <= 45e6), `${parts}`);
