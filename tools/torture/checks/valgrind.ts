@@ -23,7 +23,7 @@ const OWN = /liblibtrain\.so|\blibtrain::|\blt_\w/;
 
 /** Reports whose stack names the library: Deno itself has some of its own. */
 export function reports(text: string): string[] {
-  const blocks = text.replaceAll(/^==\d+== ?/gm, "").split(/\n\s*\n/);
+  const blocks = text.replaceAll(/^==\d+== ?(Warning: .*\n)?/gm, "").split(/\n\s*\n/);
   return blocks.filter((block) =>
     OWN.test(block) && /^(Invalid|Conditional|Use of|Source and|.* definitely lost)/m.test(block)
   );
