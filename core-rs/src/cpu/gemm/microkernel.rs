@@ -171,6 +171,60 @@ pub trait Vector: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 }
 
+/// A vector that also multiplies words which are pairs of bf16.
+///
+/// # Safety
+/// As for [`Vector`].
+pub trait PairVector: Vector {
+    /// `self` and the products of both elements of each pair.
+    unsafe fn add_pairs(self, a: Self, b: Self) -> Self;
+}
+
+/// Sums in f32, or words that are pairs of bf16, of which a step takes both.
+#[derive(Clone, Copy)]
+pub struct Pairs<V>(V);
+
+// SAFETY (of every block below): the trait's contract is passed on to the vector's.
+impl<V: PairVector> Vector for Pairs<V> {
+    const LANES: usize = V::LANES;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see above.
+        Pairs(unsafe { V::zero() })
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: see above.
+        Pairs(unsafe { V::splat(x) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: see above.
+        Pairs(unsafe { V::load(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see above.
+        unsafe { self.0.store(to) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Pairs(unsafe { self.0.add(other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        // SAFETY: see above.
+        Pairs(unsafe { self.0.add_pairs(a.0, b.0) })
+    }
+}
+
 /// The widest tile row of any instruction set, in floats.
 const MAX_NR: usize = 32;
 
@@ -284,10 +338,24 @@ unsafe fn write_partial(sums: &[[f32; MAX_NR]], t: &Tile) {
     }
 }
 
-/// Lists one kernel per row count; counts beyond the tile's limit repeat the last.
-macro_rules! by_rows {
-    ($kernel:ident, $nv:literal, $panel:literal, [$($rows:literal)*]) => {
+/// Makes the [`Kernels`] of a kernel for these row counts; counts beyond the tile's limit repeat the last.
+macro_rules! kernels {
+    ($kernel:ident, $isa:ident, pairs: $pairs:literal, mr: $mr:literal, lanes: $lanes:literal, kc: $kc:literal, $counts:tt) => {
+        $crate::cpu::gemm::microkernel::Kernels {
+            isa: $crate::cpu::isa::Isa::$isa,
+            pairs: $pairs,
+            mr: $mr,
+            lanes: $lanes,
+            kc: $kc,
+            rows: kernels!(@widths $kernel, false, $counts),
+            panel: kernels!(@widths $kernel, true, $counts),
+        }
+    };
+    (@widths $kernel:ident, $panel:literal, $counts:tt) => {
+        [kernels!(@counts $kernel, 1, $panel, $counts), kernels!(@counts $kernel, 2, $panel, $counts)]
+    };
+    (@counts $kernel:ident, $nv:literal, $panel:literal, [$($rows:literal)*]) => {
         [$($kernel::<$rows, $nv, $panel> as $crate::cpu::gemm::microkernel::TileFn),*]
     };
 }
-pub(super) use by_rows;
+pub(super) use kernels;

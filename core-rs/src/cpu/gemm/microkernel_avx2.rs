@@ -1,23 +1,11 @@
 //! AVX2 and FMA: tiles of 6 x 16, which fill 12 of the 16 registers with C.
 
-use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
-use crate::cpu::isa::Isa;
+use super::microkernel::{Kernels, Tile, Vector, kernels, tile};
 use std::arch::x86_64::{
     __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
-pub static KERNELS: Kernels = Kernels {
-    isa: Isa::Avx2,
-    pairs: false,
-    mr: 6,
-    lanes: 8,
-    kc: 384,
-    rows: [
-        by_rows!(kernel, 1, false, [1 2 3 4 5 6 6 6 6 6 6 6]),
-        by_rows!(kernel, 2, false, [1 2 3 4 5 6 6 6 6 6 6 6]),
-    ],
-    panel: [by_rows!(kernel, 1, true, [1 2 3 4 5 6 6 6 6 6 6 6]), by_rows!(kernel, 2, true, [1 2 3 4 5 6 6 6 6 6 6 6])],
-};
+pub static KERNELS: Kernels = kernels!(kernel, Avx2, pairs: false, mr: 6, lanes: 8, kc: 384, [1 2 3 4 5 6 6 6 6 6 6 6]);
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {

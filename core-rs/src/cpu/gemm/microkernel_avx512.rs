@@ -1,26 +1,12 @@
 //! AVX-512: tiles of 12 x 32, which fill 24 of the 32 registers with C.
 
-use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
-use crate::cpu::isa::Isa;
+use super::microkernel::{Kernels, Tile, Vector, kernels, tile};
 use std::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-pub static KERNELS: Kernels = Kernels {
-    isa: Isa::Avx512,
-    pairs: false,
-    mr: 12,
-    lanes: 16,
-    kc: 192,
-    rows: [
-        by_rows!(kernel, 1, false, [1 2 3 4 5 6 7 8 9 10 11 12]),
-        by_rows!(kernel, 2, false, [1 2 3 4 5 6 7 8 9 10 11 12]),
-    ],
-    panel: [
-        by_rows!(kernel, 1, true, [1 2 3 4 5 6 7 8 9 10 11 12]),
-        by_rows!(kernel, 2, true, [1 2 3 4 5 6 7 8 9 10 11 12]),
-    ],
-};
+pub static KERNELS: Kernels =
+    kernels!(kernel, Avx512, pairs: false, mr: 12, lanes: 16, kc: 192, [1 2 3 4 5 6 7 8 9 10 11 12]);
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {

@@ -1,20 +1,9 @@
 //! Plain arrays as vectors: tiles of 4 x 8, which LLVM keeps in 8 of SSE2's 16 registers.
 
-use super::microkernel::{Kernels, Tile, Vector, by_rows, tile};
-use crate::cpu::isa::Isa;
+use super::microkernel::{Kernels, Tile, Vector, kernels, tile};
 
-pub static KERNELS: Kernels = Kernels {
-    isa: Isa::Portable,
-    pairs: false,
-    mr: 4,
-    lanes: 4,
-    kc: 256,
-    rows: [
-        by_rows!(kernel, 1, false, [1 2 3 4 4 4 4 4 4 4 4 4]),
-        by_rows!(kernel, 2, false, [1 2 3 4 4 4 4 4 4 4 4 4]),
-    ],
-    panel: [by_rows!(kernel, 1, true, [1 2 3 4 4 4 4 4 4 4 4 4]), by_rows!(kernel, 2, true, [1 2 3 4 4 4 4 4 4 4 4 4])],
-};
+pub static KERNELS: Kernels =
+    kernels!(kernel, Portable, pairs: false, mr: 4, lanes: 4, kc: 256, [1 2 3 4 4 4 4 4 4 4 4 4]);
 
 unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
@@ -64,19 +53,5 @@ pub static WIDE: Kernels = {
         // SAFETY: passed on to the caller.
         unsafe { tile::<[f32; 16], MR, NV, PANEL>(t) }
     }
-    Kernels {
-        isa: Isa::Portable,
-        pairs: false,
-        mr: 12,
-        lanes: 16,
-        kc: 256,
-        rows: [
-            by_rows!(kernel, 1, false, [1 2 3 4 5 6 7 8 9 10 11 12]),
-            by_rows!(kernel, 2, false, [1 2 3 4 5 6 7 8 9 10 11 12]),
-        ],
-        panel: [
-            by_rows!(kernel, 1, true, [1 2 3 4 5 6 7 8 9 10 11 12]),
-            by_rows!(kernel, 2, true, [1 2 3 4 5 6 7 8 9 10 11 12]),
-        ],
-    }
+    kernels!(kernel, Portable, pairs: false, mr: 12, lanes: 16, kc: 256, [1 2 3 4 5 6 7 8 9 10 11 12])
 };
