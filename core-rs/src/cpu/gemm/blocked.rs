@@ -33,6 +33,8 @@ enum ReadA<'a> {
     Copied,
     /// From panels packed by each task.
     Packed,
+    /// From panels packed once for all tasks: the blocks of the reduction of one range of rows after the other.
+    Shared(&'a [f32]),
 }
 
 /// Words of packed B at a time (16 MiB); wider products are done in column strips.
@@ -53,6 +55,22 @@ pub fn blocked<S: Stored, O: Stored>(
     let strip = (MAX_PACKED_B / words.max(1) / nr).max(1) * nr;
     for cols in even_parts(0..p.n, strip.max(nr)) {
         strip_product(pool, p, cols, c, then);
+    }
+}
+
+/// Into how many strips of the reduction to cut a product whose A and B are both packed, so that what is packed of a strip
+/// stays in the last cache.
+pub fn strips<S: Stored>(p: &Product<S>) -> usize {
+    /// Words of A and B together (4 MiB).
+    const MAX_PACKED: usize = 1 << 20;
+    /// Words of the reduction below which going over C again costs more.
+    const MIN_STRIP: usize = 512;
+    match read_a(p, p.n) {
+        ReadA::Packed => {
+            let words = p.kernels.words(p.k);
+            (words * (p.m + p.n)).div_ceil(MAX_PACKED).min(words / MIN_STRIP).max(1)
+        }
+        _ => 1,
     }
 }
 
@@ -109,22 +127,36 @@ fn strip_product<S: Stored, O: Stored>(
     });
 
     let packed = packed.as_slice();
-    let read_a = read_a(p, n);
+    let mut read_a = read_a(p, n);
     let blocks = words.div_ceil(kernels.kc).max(1);
     // Sums of f32 are continued in C itself, block by block of the reduction. What is rounded is held apart until it is
     // whole, so that a task goes through the reduction panel by panel and holds its rows of A.
     let direct = O::DTYPE == Dtype::F32;
     let most = if direct { usize::MAX } else { (MAX_HELD_A / words.max(1)).max(4 * kernels.mr) };
     let grid = Grid::new(p.m, panels, work, kernels.mr).with_rows(p.m, most);
+    let rows_of = |block: usize| even_part(p.m, grid.row_blocks, block);
+    let block_of = |block: usize| even_part(words, blocks, block);
+    let shared = matches!(read_a, ReadA::Packed) && grid.panel_groups > 1;
+    let mut packed_a = Scratch::take(if shared { p.m * words } else { 0 });
+    if shared {
+        let parts = SliceParts::new(packed_a.as_mut_slice());
+        run(grid.row_blocks * blocks, &|task| {
+            let (rows, ks) = (rows_of(task / blocks), block_of(task % blocks));
+            let start = rows.start * words + rows.len() * ks.start;
+            // SAFETY: each block is in one task.
+            let part = unsafe { parts.part(start..start + rows.len() * ks.len()) };
+            prepare(p, ReadA::Packed, &rows, &ks, part);
+        });
+        read_a = ReadA::Shared(packed_a.as_slice());
+    }
     run(grid.tasks(), &|task| {
-        let rows = even_part(p.m, grid.row_blocks, task / grid.panel_groups);
+        let rows = rows_of(task / grid.panel_groups);
         let group = even_part(panels, grid.panel_groups, task % grid.panel_groups);
         let held = match read_a {
-            ReadA::Rows(..) | ReadA::Columns(..) => 0,
+            ReadA::Rows(..) | ReadA::Columns(..) | ReadA::Shared(_) => 0,
             ReadA::Copied | ReadA::Packed => rows.len() * if direct { kernels.kc.min(words) } else { words },
         };
         let mut held = Scratch::take(held);
-        let block_of = |block: usize| even_part(words, blocks, block);
         let b_of = |panel: usize, ks: &Range<usize>| match b_in_place {
             Some(b) if panel < in_place => {
                 (&b[(ks.start * p.b.row_stride + panel_cols(panel).start).min(b.len())..], p.b.row_stride)
@@ -194,7 +226,7 @@ fn prepare<S: Stored>(p: &Product<S>, read_a: ReadA, rows: &Range<usize>, ks: &R
     let per_word = p.kernels.per_word();
     let elements = ks.start * per_word..p.k.min(ks.end * per_word);
     match read_a {
-        ReadA::Rows(..) | ReadA::Columns(..) => {}
+        ReadA::Rows(..) | ReadA::Columns(..) | ReadA::Shared(_) => {}
         ReadA::Copied => copy_a(p.kernels, &p.a, rows.clone(), elements, to),
         ReadA::Packed => pack_a(p.kernels, &p.a, rows.clone(), elements, to),
     }
@@ -225,7 +257,10 @@ impl<S: Stored> Block<'_, S> {
     /// must be readable at each step.
     unsafe fn run(&self, (b, b_step): (&[f32], usize), target: &Target) {
         let kernels = self.p.kernels;
-        let mut held = self.held;
+        let mut held = match self.read_a {
+            ReadA::Shared(all) => &all[self.rows.start * kernels.words(self.p.k) + self.rows.len() * self.ks.start..],
+            _ => self.held,
+        };
         let mut tile = Tile {
             steps: self.ks.len(),
             b: b.as_ptr(),
@@ -257,7 +292,7 @@ impl<S: Stored> Block<'_, S> {
                     }
                     kernels.by_rows(count, target.cols)
                 }
-                ReadA::Packed => {
+                ReadA::Packed | ReadA::Shared(_) => {
                     tile.a[0] = held.as_ptr();
                     tile.a_step = count;
                     held = &held[count * self.ks.len()..];

@@ -26,6 +26,7 @@ use crate::dtype::Stored;
 pub(crate) use blocked::Product;
 use blocked::blocked;
 use microkernel::Kernels;
+use std::ops::Range;
 
 /// A read-only matrix with any strides (in elements): element `(i, j)` is
 /// `data[i * row_stride + j * col_stride]`.
@@ -106,8 +107,11 @@ pub(crate) fn multiply_then<S: Stored, O: Stored>(
         return;
     }
     let pieces = tiling::reduction_pieces(m, n, k);
+    let strips = blocked::strips(product);
     if pieces > 1 {
         split_reduction(pool, product, pieces, c, then);
+    } else if strips > 1 {
+        in_strips(pool, product, strips, c, then);
     } else {
         blocked(pool, product, &SliceParts::new(c), then);
     }
@@ -126,22 +130,50 @@ fn split_reduction<S: Stored, O: Stored>(
     let size = c.len();
     let mut partials = Scratch::take(pieces * size);
     for_each_chunk_mut(pool, partials.as_mut_slice(), size, |piece, partial| {
-        let per_word = product.kernels.per_word();
         let words = tiling::even_part(product.kernels.words(product.k), pieces, piece);
-        let start = words.start * per_word;
-        let partial = SliceParts::new(partial);
+        let (start, partial) = (words.start, SliceParts::new(partial));
         for words in tiling::even_parts(words, STEP) {
-            let ks = words.start * per_word..product.k.min(words.end * per_word);
-            let part = Product {
-                k: ks.len(),
-                a: product.a.from(0, ks.start),
-                b: product.b.from(ks.start, 0),
-                accumulate: ks.start > start,
-                ..*product
-            };
-            blocked(pool, &part, &partial, None);
+            let accumulate = words.start > start;
+            blocked(pool, &Product { accumulate, ..part_of(product, words) }, &partial, None);
         }
     });
+    finish(pool, product, &partials, c, then);
+}
+
+/// Computes strips of the reduction one after the other, each on all threads.
+fn in_strips<S: Stored, O: Stored>(
+    pool: &ThreadPool,
+    product: &Product<S>,
+    strips: usize,
+    c: &mut [O],
+    then: Option<&dyn Epilogue>,
+) {
+    let mut sums = Scratch::take(c.len());
+    {
+        let sums = SliceParts::new(sums.as_mut_slice());
+        for strip in 0..strips {
+            let words = tiling::even_part(product.kernels.words(product.k), strips, strip);
+            blocked(pool, &Product { accumulate: strip > 0, ..part_of(product, words) }, &sums, None);
+        }
+    }
+    finish(pool, product, &sums, c, then);
+}
+
+/// The product of some words of the reduction.
+fn part_of<'a, S: Stored>(product: &Product<'a, S>, words: Range<usize>) -> Product<'a, S> {
+    let per_word = product.kernels.per_word();
+    let ks = words.start * per_word..product.k.min(words.end * per_word);
+    Product { k: ks.len(), a: product.a.from(0, ks.start), b: product.b.from(ks.start, 0), ..*product }
+}
+
+/// Adds up partial results of a product into `c`, and does what follows.
+fn finish<S: Stored, O: Stored>(
+    pool: &ThreadPool,
+    product: &Product<S>,
+    partials: &Scratch,
+    c: &mut [O],
+    then: Option<&dyn Epilogue>,
+) {
     let isa = product.kernels.isa;
     sum_in_order_then(pool, partials.as_slice(), c, product.accumulate, |at, sums| {
         if let Some(then) = then {
@@ -204,6 +236,8 @@ pub fn gemm_batch<S: Stored>(
 ) {
     /// Multiply-adds in one product above which it is worth splitting itself.
     const LARGE: usize = 1 << 24;
+    /// Products that are tasks enough where each is one.
+    const ENOUGH: usize = 16;
     /// Multiply-adds that make handing out a task worthwhile.
     const TASK_WORK: usize = 1 << 17;
     let size = m * n;
@@ -217,7 +251,7 @@ pub fn gemm_batch<S: Stored>(
         gemm(isa, pool, m, n, k, a, b, c, accumulate);
     };
     let work = size * k;
-    if work >= LARGE {
+    if work >= LARGE && batch < ENOUGH {
         c.chunks_exact_mut(size).enumerate().for_each(|(i, c)| one(i, c));
         return;
     }

@@ -54,10 +54,7 @@ pub fn copy(
     {
         copy_strided((pairs, 0), Pair::word, (whole, 1), (inner, inner_stride / 2), dst, dst_stride);
     } else if inner_stride == 1 {
-        for (o, to) in dst.chunks_mut(dst_stride).take(whole).enumerate() {
-            let (first, second) = (&src[2 * o * k_stride..][..inner], &src[(2 * o + 1) * k_stride..][..inner]);
-            to[..inner].iter_mut().zip(first.iter().zip(second)).for_each(|(to, (&a, &b))| *to = word(a, b));
-        }
+        interleave(src, (whole, k_stride), inner, dst, dst_stride);
     } else {
         for (o, to) in dst.chunks_mut(dst_stride).take(whole).enumerate() {
             for (i, to) in to[..inner].iter_mut().enumerate() {
@@ -70,6 +67,35 @@ pub fn copy(
         let last = &src[(len - 1) * k_stride..];
         for (i, to) in dst[whole * dst_stride..][..inner].iter_mut().enumerate() {
             *to = word(last[i * inner_stride], Bf16(0));
+        }
+    }
+}
+
+/// Rows `2 o` and `2 o + 1` of `inner` adjacent elements, `stride` apart, as one row of words, for each of `whole`.
+fn interleave(src: &[Bf16], (whole, stride): (usize, usize), inner: usize, dst: &mut [f32], dst_stride: usize) {
+    // Rows of a tile or of a panel are copied by code of their size, without a loop.
+    macro_rules! fixed_size {
+        ($($n:literal)*) => {
+            match inner {
+                $($n => return interleave_rows::<$n>(src, (whole, stride), dst, dst_stride),)*
+                _ => {}
+            }
+        };
+    }
+    fixed_size!(1 2 3 4 5 6 7 8 9 10 11 12 16 32);
+    for (o, to) in dst.chunks_mut(dst_stride).take(whole).enumerate() {
+        let (first, second) = (&src[2 * o * stride..][..inner], &src[(2 * o + 1) * stride..][..inner]);
+        to[..inner].iter_mut().zip(first.iter().zip(second)).for_each(|(to, (&a, &b))| *to = word(a, b));
+    }
+}
+
+fn interleave_rows<const N: usize>(src: &[Bf16], (whole, stride): (usize, usize), dst: &mut [f32], dst_stride: usize) {
+    for (o, to) in dst.chunks_mut(dst_stride).take(whole).enumerate() {
+        let first: &[Bf16; N] = src[2 * o * stride..].first_chunk().expect("a whole row");
+        let second: &[Bf16; N] = src[(2 * o + 1) * stride..].first_chunk().expect("a whole row");
+        let to: &mut [f32; N] = to.first_chunk_mut().expect("a whole row");
+        for i in 0..N {
+            to[i] = word(first[i], second[i]);
         }
     }
 }

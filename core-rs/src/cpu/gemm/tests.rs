@@ -155,6 +155,30 @@ fn wide_products_are_done_in_strips() {
 }
 
 #[test]
+fn what_is_packed_of_both_is_cut_into_strips_of_the_reduction() {
+    let (m, n, k) = (432, 129, 3902);
+    let narrow = |len, seed| noise(len, seed).into_iter().map(Bf16::round).collect::<Vec<_>>();
+    let (a, b) = (narrow(m * k, 1), narrow(k * n, 2));
+    let columns = Mat::row_major(&a, m).transposed();
+    let rows: Vec<_> = (0..m).flat_map(|i| (0..k).map(move |l| (i, l))).map(|(i, l)| a[l * m + i]).collect();
+    for kernels in all_narrow_kernels().into_iter().filter(|kernels| kernels.lanes > 4) {
+        let of = |a, threads| {
+            let product = Product { kernels, m, n, k, a, b: Mat::row_major(&b, n), accumulate: false };
+            let mut c = vec![Bf16::round(f32::NAN); m * n];
+            multiply(&ThreadPool::new(threads), &product, &mut c);
+            (c.into_iter().map(Bf16::widen).collect::<Vec<_>>(), blocked::strips(&product))
+        };
+        let ((one, strips), (two, _)) = (of(columns, 1), of(columns, 2));
+        let (want, in_place) = of(Mat::row_major(&rows, k), 2);
+        assert!(strips > 1 && in_place == 1, "{strips} strips, {in_place} in place");
+        assert!(one == two, "threads matter");
+        for (got, want) in one.iter().zip(&want) {
+            assert!((got - want).abs() <= 1e-3 + want.abs() / 128.0, "{got} {want}");
+        }
+    }
+}
+
+#[test]
 fn arbitrary_strides() {
     let (m, n, k) = (19, 37, 23);
     let (a, b) = (noise(m * k * 6, 1), noise(k * n * 6, 2));
