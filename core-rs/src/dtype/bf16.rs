@@ -1,5 +1,6 @@
 //! bfloat16: the upper half of an f32, so its range with 8 bits of precision.
 
+use crate::cpu::isa::Isa;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -45,11 +46,42 @@ impl fmt::Debug for Bf16 {
     }
 }
 
+/// [`Bf16::round`] of each.
+pub fn round_all(isa: Isa, x: &[f32], y: &mut [Bf16]) {
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx512Bf16 {
+        isa.assert_supported();
+        // SAFETY: the assertion above found these features on this processor.
+        return unsafe { round_by_conversion(x, y) };
+    }
+    round_in_steps(isa, x, y);
+}
+
 multiversion! {
-    /// [`Bf16::round`] of each.
-    pub fn round_all<A>(x: &[f32], y: &mut [Bf16]) {
+    /// [`round_all`] without an instruction for it.
+    fn round_in_steps<A>(x: &[f32], y: &mut [Bf16]) {
         y.iter_mut().zip(x).for_each(|(y, &x)| *y = Bf16::round(x));
     }
+}
+
+/// [`round_all`] by `vcvtneps2bf16`, which takes denormals for 0: vectors that have some are rounded in steps.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn round_by_conversion(x: &[f32], y: &mut [Bf16]) {
+    use std::arch::x86_64::{__m256bh, _mm512_cvtneps_pbh, _mm512_fpclass_ps_mask, _mm512_loadu_ps};
+    const DENORMAL: i32 = 0x20;
+    let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<16>(), y.as_chunks_mut::<16>());
+    for (x, y) in xs.iter().zip(ys) {
+        // SAFETY: 16 floats are read.
+        let vector = unsafe { _mm512_loadu_ps(x.as_ptr()) };
+        if _mm512_fpclass_ps_mask::<DENORMAL>(vector) != 0 {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = Bf16::round(x));
+        } else {
+            // SAFETY: the vector's 16 numbers are 256 bits, as are `y`'s.
+            *y = unsafe { std::mem::transmute::<__m256bh, [Bf16; 16]>(_mm512_cvtneps_pbh(vector)) };
+        }
+    }
+    y_rest.iter_mut().zip(x_rest).for_each(|(y, &x)| *y = Bf16::round(x));
 }
 
 multiversion! {
@@ -62,7 +94,6 @@ multiversion! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::isa::Isa;
 
     fn round(value: f32) -> u16 {
         Bf16::round(value).0

@@ -184,6 +184,14 @@ pub trait PairVector: Vector {
 #[derive(Clone, Copy)]
 pub struct Pairs<V>(V);
 
+impl<V> Pairs<V> {
+    /// The same words in another order.
+    #[inline(always)]
+    pub fn map(self, order: impl FnOnce(V) -> V) -> Self {
+        Pairs(order(self.0))
+    }
+}
+
 // SAFETY (of every block below): the trait's contract is passed on to the vector's.
 impl<V: PairVector> Vector for Pairs<V> {
     const LANES: usize = V::LANES;

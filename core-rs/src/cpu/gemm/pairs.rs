@@ -15,8 +15,9 @@ impl Pair {
     }
 }
 
+/// Two elements as a word.
 #[inline(always)]
-fn word(first: Bf16, second: Bf16) -> f32 {
+pub fn word(first: Bf16, second: Bf16) -> f32 {
     f32::from_bits(u32::from(first.0) | u32::from(second.0) << 16)
 }
 

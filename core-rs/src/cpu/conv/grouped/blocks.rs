@@ -1,6 +1,8 @@
 //! How the channels of all groups are cut into vectors, and the weights in that order.
 
 use super::kernels::GroupedKernels;
+use crate::cpu::conv::image::Words;
+use crate::cpu::gemm::pairs;
 use crate::dtype::Stored;
 
 /// Destination channels in vectors; groups that share vectors make a set.
@@ -12,11 +14,18 @@ pub struct Blocks {
     /// Destination channels of a group.
     pub to: usize,
     pub lanes: usize,
+    /// What kernels read of source and weights.
+    pub words: Words,
 }
 
 impl Blocks {
-    pub fn new(kernels: &GroupedKernels, groups: usize, from: usize, to: usize) -> Blocks {
-        Blocks { groups, from, to, lanes: kernels.lanes }
+    pub fn new(kernels: &GroupedKernels, words: Words, groups: usize, from: usize, to: usize) -> Blocks {
+        Blocks { groups, from, to, lanes: kernels.lanes, words }
+    }
+
+    /// Source words of a group.
+    pub fn from_words(&self) -> usize {
+        self.words.count(self.from)
     }
 
     /// Channels of a group if a vector holds several, else 1.
@@ -55,12 +64,12 @@ impl Blocks {
         (first, (end - first).min(self.lanes))
     }
 
-    /// Floats of a set's weights.
+    /// Words of a set's weights.
     pub fn set_weights(&self, taps: usize) -> usize {
-        self.vectors() * taps * self.from * self.lanes
+        self.vectors() * taps * self.from_words() * self.lanes
     }
 
-    /// Packs a set's weights as `[vector][tap][source channel][lane]`, zero in lanes without a channel.
+    /// Packs a set's weights as `[vector][tap][source word][lane]`, zero in lanes without a channel.
     pub fn pack_weights<S: Stored>(&self, set: usize, weights: &Weights<S>, to: &mut [f32]) {
         let size = to.len() / self.vectors();
         for (vector, to) in to.chunks_exact_mut(size).enumerate() {
@@ -71,10 +80,10 @@ impl Blocks {
             for lane in 0..channels {
                 let (group, channel) = ((first + lane) / self.to, (first + lane) % self.to);
                 let start = group * weights.group + channel * weights.to;
-                for (tap, to) in to.chunks_exact_mut(self.from * self.lanes).enumerate() {
+                for (tap, to) in to.chunks_exact_mut(self.from_words() * self.lanes).enumerate() {
                     let start = start + (weights.tap)(tap);
                     for (source, to) in to.chunks_exact_mut(self.lanes).enumerate() {
-                        to[lane] = weights.data[start + source * weights.from].widen();
+                        to[lane] = weights.word(self.words, start, source);
                     }
                 }
             }
@@ -93,4 +102,16 @@ pub struct Weights<'a, S> {
     pub from: usize,
     /// Where the weights of a tap of the window begin.
     pub tap: &'a (dyn Fn(usize) -> usize + Sync),
+}
+
+impl<S: Stored> Weights<'_, S> {
+    /// A word of the source channels that begin at `start`.
+    fn word(&self, words: Words, start: usize, index: usize) -> f32 {
+        if words == Words::Floats {
+            return self.data[start + index * self.from].widen();
+        }
+        let data = S::as_bf16(self.data).expect("pairs are of bf16");
+        let first = start + 2 * index * self.from;
+        pairs::word(data[first], data[first + self.from])
+    }
 }

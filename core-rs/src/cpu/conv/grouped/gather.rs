@@ -3,7 +3,7 @@
 use super::blocks::Blocks;
 use super::kernels::{GatherTile, GroupedKernels, MAX_RUNS, MAX_SPREAD_RUNS, RUN};
 use crate::cpu::conv::geometry::Geometry;
-use crate::cpu::conv::image::{Image, Part, Words};
+use crate::cpu::conv::image::{Image, Part};
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::pack::round_rows;
 use crate::cpu::gemm::tiling::{even_part, even_parts};
@@ -19,7 +19,7 @@ pub struct Gather<'a, S> {
     pub blocks: Blocks,
     pub source: Image<'a, S>,
     pub geometry: Geometry,
-    /// Every set's `[vector][taps][source channel][lane]`.
+    /// Every set's `[vector][taps][source word][lane]`.
     pub weights: &'a [f32],
     /// Destination channels.
     pub channels: usize,
@@ -74,7 +74,7 @@ impl<S: Stored> Gather<'_, S> {
         let source = self.source.some_channels(sets.start * blocks.set_source()..sets.end * blocks.set_source());
         // A run that goes beyond its row still reads whole windows, and the last channels a whole vector.
         let beyond = RUN * g.stride.1 * source.channels + blocks.lanes;
-        let part = source.padded(Words::Floats, images.start, images.len(), g.rect(rows.clone()), beyond);
+        let part = source.padded(blocks.words, images.start, images.len(), g.rect(rows.clone()), beyond);
         let mut runs = RUNS.take();
         runs.clear();
         for image in images.clone() {
@@ -109,8 +109,8 @@ impl<S: Stored> Gather<'_, S> {
             weights: self.weights[sets.start * blocks.set_weights(g.taps.0 * g.taps.1)..].as_ptr(),
             sets: sets.len(),
             vectors: blocks.vectors(),
-            from: blocks.from,
-            set_source: blocks.set_source(),
+            from: blocks.from_words(),
+            set_source: blocks.words.count(blocks.set_source()),
             set_channels: blocks.set_channels(),
             channels,
             to: [std::ptr::null_mut(); MAX_RUNS],
@@ -131,7 +131,7 @@ impl<S: Stored> Gather<'_, S> {
             }
             // SAFETY: the part covers every window of its pixels and what whole runs and vectors read beyond; tasks
             // write disjoint pixels or channels, or sums of their own; and `GroupedKernels::of` checked the processor.
-            unsafe { self.kernels.gather(range.len(), width)(&tile) };
+            unsafe { self.kernels.gather(blocks.words, range.len(), width)(&tile) };
             if direct {
                 let Some(then) = self.then else { continue };
                 let places = runs[range]

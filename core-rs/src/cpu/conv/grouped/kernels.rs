@@ -1,9 +1,14 @@
 //! Register tiles of one vector of destination channels: of one group (each source channel is broadcast from memory),
-//! or of several narrow ones (each group's lanes are filled with one of its source channels).
+//! or of several narrow ones (each group's lanes are filled with one of its source channels). Where the kernels multiply
+//! pairs of bf16, a word is a pair of source channels.
 
 use super::lanes::Lanes;
-use crate::cpu::gemm::microkernel::Vector;
+use crate::cpu::conv::image::Words;
+use crate::cpu::gemm::microkernel::{Pairs, Vector};
 use crate::cpu::isa::Isa;
+use crate::dtype::{Dtype, Stored};
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m512};
 
 /// Pixels of one row that are computed side by side.
 pub const RUN: usize = 4;
@@ -18,7 +23,8 @@ pub const MAX_COLUMNS: usize = 3;
 /// The widest vector.
 const MAX_LANES: usize = 16;
 
-/// Some runs of destination pixels by all channels of some sets of groups. All distances are in floats.
+/// Some runs of destination pixels by all channels of some sets of groups. Distances in the source are in words, others in
+/// floats.
 pub struct GatherTile {
     /// Where the window of each run's first pixel starts.
     pub runs: [*const f32; MAX_RUNS],
@@ -30,13 +36,13 @@ pub struct GatherTile {
     pub row: usize,
     /// Distance between columns of the window.
     pub pixel: usize,
-    /// `[sets][vectors][rows][columns][source channel][LANES]`
+    /// `[sets][vectors][rows][columns][source word][LANES]`
     pub weights: *const f32,
     /// Sets of groups that share vectors.
     pub sets: usize,
     /// Vectors of destination channels of a set.
     pub vectors: usize,
-    /// Source channels of a group.
+    /// Source words of a group.
     pub from: usize,
     /// Distance between sets in the source.
     pub set_source: usize,
@@ -80,29 +86,50 @@ pub type GatherFn = unsafe fn(&GatherTile);
 /// As for [`GatherFn`].
 pub type OuterFn = unsafe fn(&OuterTile);
 
+/// The gathering kernels of one kind of words.
+struct GatherFns {
+    /// For one group: by the number of runs, from 1.
+    one: [GatherFn; MAX_RUNS],
+    /// For several groups of 2, 4 or 8 channels: by the number of runs, from 1.
+    spread: [[GatherFn; MAX_SPREAD_RUNS]; 3],
+}
+
 /// The kernels of one instruction set.
 pub struct GroupedKernels {
     /// What the kernels are compiled for, and what goes along with them should be.
     pub isa: Isa,
     pub lanes: usize,
-    /// For one group: by the number of runs, from 1.
-    gather: [GatherFn; MAX_RUNS],
-    /// For several groups of 2, 4 or 8 channels: by the number of runs, from 1.
-    gather_spread: [[GatherFn; MAX_SPREAD_RUNS]; 3],
+    floats: GatherFns,
+    /// Where pairs of bf16 are multiplied as such.
+    pairs: Option<GatherFns>,
     /// For one group: by the number of source channels, from 1.
     outer: [OuterFn; MAX_ROWS],
     /// For several groups of 2, 4 or 8 channels: by the number of columns, from 1.
     outer_spread: [[OuterFn; MAX_COLUMNS]; 3],
 }
 
+/// The gathering kernels of a vector; groups of 2, 4 and 8 channels have so many words.
+macro_rules! gather_fns {
+    ($vector:ty, [$two:literal $four:literal $eight:literal] $(, #[$feature:meta])?) => {{
+        $(#[$feature])?
+        unsafe fn gather<const RUNS: usize, const WIDTH: usize, const WORDS: usize>(t: &GatherTile) {
+            // SAFETY: passed on to the caller.
+            unsafe { gather_tile::<$vector, RUNS, WIDTH, WORDS>(t) }
+        }
+        GatherFns {
+            one: [gather::<1, 1, 1>, gather::<2, 1, 1>, gather::<3, 1, 1>],
+            spread: [
+                [gather::<1, 2, $two>, gather::<2, 2, $two>],
+                [gather::<1, 4, $four>, gather::<2, 4, $four>],
+                [gather::<1, 8, $eight>, gather::<2, 8, $eight>],
+            ],
+        }
+    }};
+}
+
 macro_rules! kernels {
     ($name:ident, $isa:ident, $vector:ty $(, #[$feature:meta])?) => {
-        pub static $name: GroupedKernels = {
-            $(#[$feature])?
-            unsafe fn gather<const RUNS: usize, const WIDTH: usize>(t: &GatherTile) {
-                // SAFETY: passed on to the caller.
-                unsafe { gather_tile::<$vector, RUNS, WIDTH>(t) }
-            }
+        const $name: GroupedKernels = {
             $(#[$feature])?
             unsafe fn outer<const ROWS: usize>(t: &OuterTile) {
                 // SAFETY: passed on to the caller.
@@ -116,12 +143,8 @@ macro_rules! kernels {
             GroupedKernels {
                 isa: Isa::$isa,
                 lanes: <$vector as Vector>::LANES,
-                gather: [gather::<1, 1>, gather::<2, 1>, gather::<3, 1>],
-                gather_spread: [
-                    [gather::<1, 2>, gather::<2, 2>],
-                    [gather::<1, 4>, gather::<2, 4>],
-                    [gather::<1, 8>, gather::<2, 8>],
-                ],
+                floats: gather_fns!($vector, [2 4 8] $(, #[$feature])?),
+                pairs: None,
                 outer: [
                     outer::<1>,
                     outer::<2>,
@@ -144,17 +167,34 @@ macro_rules! kernels {
 
 kernels!(PORTABLE, Portable, [f32; 4]);
 #[cfg(target_arch = "x86_64")]
-kernels!(AVX2, Avx2, std::arch::x86_64::__m256, #[target_feature(enable = "avx2,fma")]);
+kernels!(AVX2, Avx2, __m256, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
 kernels!(
     AVX512,
     Avx512,
-    std::arch::x86_64::__m512,
+    __m512,
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 );
-// The geometry of AVX-512, for tests on processors without it.
+// What it shares with AVX-512 is compiled once: code of two callers is no longer inlined into either.
+#[cfg(target_arch = "x86_64")]
+const AVX512_BF16: GroupedKernels = GroupedKernels {
+    isa: Isa::Avx512Bf16,
+    pairs: Some(gather_fns!(
+        Pairs<__m512>,
+        [1 2 4],
+        #[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    )),
+    ..AVX512
+};
+// The geometry of AVX-512 and emulated pairs, for tests on processors without them.
 #[cfg(test)]
 kernels!(WIDE, Portable, [f32; 16]);
+#[cfg(all(test, target_arch = "x86_64"))]
+const WIDE_PAIRS: GroupedKernels = GroupedKernels {
+    isa: Isa::Avx2,
+    pairs: Some(gather_fns!(Pairs<[f32; 16]>, [1 2 4], #[target_feature(enable = "avx2,fma")])),
+    ..WIDE
+};
 
 impl GroupedKernels {
     /// The kernels of `isa`. Panics if the processor lacks it.
@@ -164,14 +204,26 @@ impl GroupedKernels {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => &AVX2,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 | Isa::Avx512Bf16 => &AVX512,
+            Isa::Avx512 => &AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16 => &AVX512_BF16,
             _ => &PORTABLE,
         }
     }
 
+    /// The words that gathering reads of what tensors of `S` hold, in groups of so many channels.
+    pub fn words<S: Stored>(&self, from: usize) -> Words {
+        let pairs = self.pairs.is_some() && S::DTYPE == Dtype::Bf16 && from.is_multiple_of(2);
+        if pairs { Words::Pairs } else { Words::Floats }
+    }
+
     /// The kernel for a number of runs, of vectors over several groups of `width` channels, or of one (`width` 1).
-    pub fn gather(&self, runs: usize, width: usize) -> GatherFn {
-        if width == 1 { self.gather[runs - 1] } else { self.gather_spread[width.ilog2() as usize - 1][runs - 1] }
+    pub fn gather(&self, words: Words, runs: usize, width: usize) -> GatherFn {
+        let fns = match (words, &self.pairs) {
+            (Words::Pairs, Some(pairs)) => pairs,
+            _ => &self.floats,
+        };
+        if width == 1 { fns.one[runs - 1] } else { fns.spread[width.ilog2() as usize - 1][runs - 1] }
     }
 
     /// The kernel for a number of source channels of one group.
@@ -190,15 +242,19 @@ impl GroupedKernels {
 pub fn all_kernels() -> Vec<&'static GroupedKernels> {
     let mut all: Vec<_> = Isa::available().into_iter().map(GroupedKernels::of).collect();
     all.push(&WIDE);
+    #[cfg(target_arch = "x86_64")]
+    if Isa::Avx2.is_supported() {
+        all.push(&WIDE_PAIRS);
+    }
     all
 }
 
-/// `WIDTH` is the channels of a group if a vector holds several, else 1.
+/// `WIDTH` is the channels of a group if a vector holds several, else 1; `WORDS` the words that these are.
 ///
 /// # Safety
 /// As for [`GatherFn`]; call it from a function compiled for the vector's instruction set.
 #[inline(always)]
-unsafe fn gather_tile<V: Lanes, const RUNS: usize, const WIDTH: usize>(t: &GatherTile) {
+unsafe fn gather_tile<V: Lanes, const RUNS: usize, const WIDTH: usize, const WORDS: usize>(t: &GatherTile) {
     // SAFETY: the caller vouches for every address that the tile describes.
     unsafe {
         let mut weights = t.weights;
@@ -212,7 +268,7 @@ unsafe fn gather_tile<V: Lanes, const RUNS: usize, const WIDTH: usize>(t: &Gathe
                         if WIDTH == 1 {
                             add_broadcast(&mut sums, &runs, t.step, weights, t.from);
                         } else {
-                            add_spread::<V, RUNS, WIDTH>(&mut sums, &runs, t.step, weights);
+                            add_spread::<V, RUNS, WIDTH, WORDS>(&mut sums, &runs, t.step, weights);
                         }
                         weights = weights.add(t.from * V::LANES);
                         runs = runs.map(|run| run.add(t.pixel));
@@ -233,7 +289,7 @@ unsafe fn gather_tile<V: Lanes, const RUNS: usize, const WIDTH: usize>(t: &Gathe
     }
 }
 
-/// Adds the products of one tap with the `from` channels of one group.
+/// Adds the products of one tap with the `from` words of one group.
 ///
 /// # Safety
 /// As for [`gather_tile`].
@@ -266,7 +322,7 @@ unsafe fn add_broadcast<V: Vector, const RUNS: usize>(
 /// # Safety
 /// As for [`gather_tile`].
 #[inline(always)]
-unsafe fn add_spread<V: Lanes, const RUNS: usize, const WIDTH: usize>(
+unsafe fn add_spread<V: Lanes, const RUNS: usize, const WIDTH: usize, const WORDS: usize>(
     sums: &mut [[V; RUN]; RUNS],
     runs: &[*const f32; RUNS],
     step: usize,
@@ -274,7 +330,7 @@ unsafe fn add_spread<V: Lanes, const RUNS: usize, const WIDTH: usize>(
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
-        let weights: [V; WIDTH] = std::array::from_fn(|i| V::load(weights.add(i * V::LANES)));
+        let weights: [V; WORDS] = std::array::from_fn(|i| V::load(weights.add(i * V::LANES)));
         for (sums, run) in sums.iter_mut().zip(runs) {
             for (p, sum) in sums.iter_mut().enumerate() {
                 let source = V::load(run.add(p * step));

@@ -9,7 +9,7 @@ mod weight_grad;
 
 use super::ConvShape;
 use super::geometry::{Geometry, phases};
-use super::image::Image;
+use super::image::{Image, Words};
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::tiling::even_part;
 use crate::cpu::pool::{SliceParts, ThreadPool};
@@ -50,7 +50,7 @@ pub fn forward<S: Stored>(
     then: Option<&dyn Epilogue>,
 ) {
     let (patch, from, to) = (s.patch(), s.group_in(), s.group_out());
-    let blocks = Blocks::new(kernels, s.groups, from, to);
+    let blocks = Blocks::new(kernels, kernels.words::<S>(from), s.groups, from, to);
     let weights = Weights { data: w, group: to * patch, to: patch, from: 1, tap: &|tap| tap * from };
     let weights = pack(pool, &blocks, s.kh * s.kw, &weights);
     let gather = Gather {
@@ -75,7 +75,7 @@ pub fn backward_input<S: Stored>(
     super::zero_gaps(pool, s, dx);
     let dx = SliceParts::new(dx);
     let (patch, from, to) = (s.patch(), s.group_out(), s.group_in());
-    let blocks = Blocks::new(kernels, s.groups, from, to);
+    let blocks = Blocks::new(kernels, kernels.words::<S>(from), s.groups, from, to);
     for (v, h) in phases(s) {
         let tap = |tap: usize| (v.weight_tap(tap / h.taps) * s.kw + h.weight_tap(tap % h.taps)) * to;
         let weights = Weights { data: w, group: from * patch, to: 1, from: patch, tap: &tap };
@@ -118,6 +118,6 @@ pub fn backward_weight<S: Stored>(
     shape: &ConvShape,
     (x, dy, dw): (&[S], &[S], &mut [S]),
 ) {
-    let blocks = Blocks::new(kernels, shape.groups, shape.group_in(), shape.group_out());
+    let blocks = Blocks::new(kernels, Words::Floats, shape.groups, shape.group_in(), shape.group_out());
     WeightGrad { kernels, blocks, shape, source: shape.all_images(x), gradient: shape.all_results(dy) }.run(pool, dw);
 }
