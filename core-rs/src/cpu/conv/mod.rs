@@ -246,13 +246,13 @@ fn backward_weight<S: Stored>(
         return;
     }
     // Few pixels by many channels: the result outweighs the operands, so it should be written once rather than added to
-    // for each unit of pixels. Pairs are of pixels here, and only matrix products pack them.
+    // for each unit of pixels.
     if shape.is_pointwise() && (kernels.pairs || shape.pixels() <= 2 * (shape.c + shape.out)) {
         let a = Mat::row_major(dy, shape.out).transposed();
         let (m, n, k, b) = (shape.out, shape.c, shape.pixels(), Mat::row_major(x, shape.c));
         return multiply(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, dw);
     }
-    let kernels = if kernels.pairs { Kernels::of(kernels.isa) } else { kernels };
+    let kernels = if weight_grad::fits_pairs(shape) { kernels } else { kernels.in_floats() };
     for (group, dw) in dw.chunks_exact_mut(size).enumerate() {
         weight_grad::run(kernels, pool, shape, group, (x, dy), dw);
     }

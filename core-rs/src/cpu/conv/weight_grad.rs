@@ -6,7 +6,7 @@ use super::image::{Image, Part, Rect, Words};
 use crate::cpu::gemm::microkernel::{Kernels, Tile};
 use crate::cpu::gemm::pack::{copy_strided, pack_a};
 use crate::cpu::gemm::tiling::{even_part, even_parts};
-use crate::cpu::gemm::{Mat, sum_in_order};
+use crate::cpu::gemm::{Mat, pairs, sum_in_order};
 use crate::cpu::pool::{SliceParts, ThreadPool};
 use crate::cpu::scratch::Scratch;
 use crate::dtype::{Dtype, Stored};
@@ -18,6 +18,11 @@ const MAX_PARTIAL: usize = 1 << 21;
 const TASK_WORK: usize = 1 << 18;
 /// Tasks are cut no finer once there are this many.
 const ENOUGH_TASKS: usize = 32;
+
+/// Whether pairs of pixels fit: none goes from one row to the next, and what is copied of the images is theirs as it lies.
+pub fn fits_pairs(shape: &ConvShape) -> bool {
+    shape.ow.is_multiple_of(2) && shape.group_in().is_multiple_of(2)
+}
 
 /// Computes one group's `dw` of `[group out][patch]`.
 pub fn run<S: Stored>(
@@ -113,9 +118,10 @@ impl<'a, S: Stored> WeightGrad<'a, S> {
         };
         // In place, kernels load whole vectors, which must not reach beyond the last image.
         let exact = self.packed || self.width().is_multiple_of(self.kernels.lanes);
-        let in_place = if exact { self.x.in_place(Words::Floats, images.start, rect, s.kw) } else { None };
-        let part = in_place
-            .unwrap_or_else(|| self.x.padded(Words::Floats, images.start, images.len(), rect, self.kernels.nr()));
+        let words = Words::of(self.kernels);
+        let in_place = if exact { self.x.in_place(words, images.start, rect, s.kw) } else { None };
+        let part =
+            in_place.unwrap_or_else(|| self.x.padded(words, images.start, images.len(), rect, self.kernels.nr()));
         let dy = (images.start * s.oh + band.start) * s.ow * self.dy.pixel + self.dy.first;
         let dy = &self.dy.data[dy..];
         let unit = Unit { images, band };
@@ -168,15 +174,16 @@ impl<'a, S: Stored> WeightGrad<'a, S> {
     fn add_packed(&self, unit: &Unit, part: &Part, dy: &[S], to: &Target) {
         let (s, nr) = (self.shape, self.kernels.nr());
         let pixels = unit.images.len() * unit.band.len() * s.ow;
-        let mut gradient = Scratch::take(pixels * self.dy.channels);
+        let steps = self.kernels.words(pixels);
+        let mut gradient = Scratch::take(steps * self.dy.channels);
         let dy = Mat { data: dy, row_stride: 1, col_stride: self.dy.pixel };
         pack_a(self.kernels, &dy, 0..self.dy.channels, 0..pixels, gradient.as_mut_slice());
-        let mut panel = Scratch::take(pixels * nr);
+        let mut panel = Scratch::take(steps * nr);
         for i in to.panels.clone() {
             let cols = i * nr..s.patch().min((i + 1) * nr);
             self.pack_columns(unit, part, cols.clone(), panel.as_mut_slice());
             let mut tile = Tile {
-                steps: pixels,
+                steps,
                 b: panel.as_slice().as_ptr(),
                 b_step: nr,
                 accumulate: to.accumulate,
@@ -186,13 +193,13 @@ impl<'a, S: Stored> WeightGrad<'a, S> {
             for channels in even_parts(0..self.dy.channels, self.kernels.mr) {
                 tile.a[0] = gradient.as_ptr();
                 tile.a_step = channels.len();
-                gradient = &gradient[pixels * channels.len()..];
+                gradient = &gradient[steps * channels.len()..];
                 self.multiply(&mut tile, channels, cols.clone(), to);
             }
         }
     }
 
-    /// Copies patch columns `cols` of every pixel of the unit, as `[pixel][nr]`.
+    /// Copies patch columns `cols` of every pixel of the unit, or of every pair of pixels, as `[word][nr]`.
     fn pack_columns(&self, unit: &Unit, part: &Part, cols: Range<usize>, panel: &mut [f32]) {
         let (s, nr, width) = (self.shape, self.kernels.nr(), self.width());
         let mut col = cols.start;
@@ -204,10 +211,16 @@ impl<'a, S: Stored> WeightGrad<'a, S> {
             for image in 0..unit.images.len() {
                 for row in 0..unit.band.len() {
                     let row = (row * s.stride_h + tap) * part.row_stride;
-                    let from = (part.data(), image * part.image_stride + row + offset);
-                    copy_strided(from, |x| x, (s.ow, s.stride_w * part.pixel), (run, 1), to, nr);
+                    let (start, step) = (image * part.image_stride + row, s.stride_w * part.pixel);
+                    if self.kernels.pairs {
+                        // Words of the part are pairs of channels, so that its elements lie as the images'.
+                        let from = (pairs::elements(part.data()), 2 * start + offset);
+                        pairs::copy(from, (s.ow, 2 * step), (run, 1), to, nr);
+                    } else {
+                        copy_strided((part.data(), start + offset), |x| x, (s.ow, step), (run, 1), to, nr);
+                    }
                     // The last row ends before a whole stride.
-                    let done = (s.ow * nr).min(to.len());
+                    let done = (self.kernels.words(s.ow) * nr).min(to.len());
                     to = &mut to[done..];
                 }
             }

@@ -122,6 +122,11 @@ impl Kernels {
         }
     }
 
+    /// The same, or those that multiply in f32 where these multiply pairs.
+    pub fn in_floats(&'static self) -> &'static Kernels {
+        if self.pairs { Self::of(self.isa) } else { self }
+    }
+
     /// The kernels of `isa` for what tensors of `S` hold: in f32, or by pairs of bf16 where it has these.
     pub fn for_stored<S: Stored>(isa: Isa) -> &'static Kernels {
         #[cfg(target_arch = "x86_64")]

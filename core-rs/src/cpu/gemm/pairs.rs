@@ -28,6 +28,12 @@ pub fn words(elements: &[Bf16]) -> Option<&[f32]> {
     before.is_empty().then_some(words)
 }
 
+/// The elements of words.
+pub fn elements(words: &[f32]) -> &[Bf16] {
+    // SAFETY: any bits of a float are two bf16's, which are aligned for fewer bytes.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), 2 * words.len()) }
+}
+
 /// [`words`] as whole numbers, with which copies keep every bit.
 fn pairs(elements: &[Bf16]) -> Option<&[Pair]> {
     // SAFETY: any bits of two bf16 are a pair's, and only what is aligned for it is taken.
