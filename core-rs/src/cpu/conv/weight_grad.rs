@@ -182,13 +182,8 @@ impl<'a, S: Stored> WeightGrad<'a, S> {
         for i in to.panels.clone() {
             let cols = i * nr..s.patch().min((i + 1) * nr);
             self.pack_columns(unit, part, cols.clone(), panel.as_mut_slice());
-            let mut tile = Tile {
-                steps,
-                b: panel.as_slice().as_ptr(),
-                b_step: nr,
-                accumulate: to.accumulate,
-                ..Tile::EMPTY
-            };
+            let mut tile =
+                Tile { steps, b: panel.as_slice().as_ptr(), b_step: nr, accumulate: to.accumulate, ..Tile::EMPTY };
             let mut gradient = gradient.as_slice();
             for channels in even_parts(0..self.dy.channels, self.kernels.mr) {
                 tile.a[0] = gradient.as_ptr();

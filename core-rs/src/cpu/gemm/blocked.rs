@@ -1,7 +1,7 @@
 //! One matrix product, blocked for the caches and cut into tasks.
 
 use super::microkernel::{Kernels, MAX_MR, Tile};
-use super::pack::{copy_a, pack_a, pack_b_panel, round_rows};
+use super::pack::{FEW, copy_a, pack_a, pack_b_panel, round_rows};
 use super::tiling::{Grid, even_part, even_parts};
 use super::{Mat, pairs};
 use crate::cpu::epilogue::Epilogue;
@@ -118,11 +118,22 @@ fn strip_product<S: Stored, O: Stored>(
     let mut packed = Scratch::take((panels - in_place) * panel_size);
     let packed_parts = SliceParts::new(packed.as_mut_slice());
     let pack_tasks = Grid::new(1, panels - in_place, 8 * (panels - in_place) * panel_size, 1);
+    let pack = |panel: usize, some: Range<usize>| {
+        let start = panel * panel_size + some.start * nr;
+        // SAFETY: each part of a panel is in one task.
+        let part = unsafe { packed_parts.part(start..start + some.len() * nr) };
+        let per_word = kernels.per_word();
+        let ks = some.start * per_word..p.k.min(some.end * per_word);
+        pack_b_panel(kernels, &p.b, ks, panel_cols(in_place + panel), part);
+    };
     run(pack_tasks.tasks(), &|task| {
-        for i in even_part(panels - in_place, pack_tasks.tasks(), task) {
-            // SAFETY: each panel is in one task.
-            let panel = unsafe { packed_parts.part(i * panel_size..(i + 1) * panel_size) };
-            pack_b_panel(kernels, &p.b, 0..p.k, panel_cols(in_place + i), panel);
+        if p.b.col_stride == 1 {
+            // Rows are read from one end to the other, for all panels.
+            for some in even_parts(even_part(words, pack_tasks.tasks(), task), FEW) {
+                (0..panels - in_place).for_each(|panel| pack(panel, some.clone()));
+            }
+        } else {
+            even_part(panels - in_place, pack_tasks.tasks(), task).for_each(|panel| pack(panel, 0..words));
         }
     });
 

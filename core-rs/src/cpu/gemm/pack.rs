@@ -10,6 +10,9 @@ use std::ops::Range;
 
 /// Floats in a cache line.
 const LINE: usize = 16;
+/// Steps of the reduction that are packed at a time where what is beside each other goes to several tiles or panels: their
+/// rows, often a power of two apart, must stay in one set of the L1 cache until the last tile has read its part.
+pub const FEW: usize = 4;
 /// Side of the square blocks that are transposed in registers.
 const BLOCK: usize = 4;
 
@@ -147,7 +150,7 @@ pub fn pack_a<S: Stored>(kernels: &Kernels, a: &Mat<S>, rows: Range<usize>, ks: 
     let (words, per_word) = (kernels.words(ks.len()), kernels.per_word());
     // A few columns at a time: the tiles share cache lines of columns that are stored
     // contiguously.
-    for some in even_parts(0..words, LINE) {
+    for some in even_parts(0..words, if a.row_stride == 1 { FEW } else { LINE }) {
         for tile in even_parts(rows.clone(), kernels.mr) {
             let panel = (tile.start - rows.start) * words;
             let to = &mut packed[panel + some.start * tile.len()..];

@@ -80,19 +80,14 @@ pub fn copy(
 
 /// Rows `2 o` and `2 o + 1` of `inner` adjacent elements, `stride` apart, as one row of words, for each of `whole`.
 fn interleave(src: &[Bf16], (whole, stride): (usize, usize), inner: usize, dst: &mut [f32], dst_stride: usize) {
-    // Rows of a tile or of a panel are copied by code of their size, without a loop.
-    macro_rules! fixed_size {
-        ($($n:literal)*) => {
-            match inner {
-                $($n => return interleave_rows::<$n>(src, (whole, stride), dst, dst_stride),)*
-                _ => {}
-            }
-        };
+    // Rows of whole tiles and panels are copied by code of their size, without a loop.
+    match inner {
+        12 => return interleave_rows::<12>(src, (whole, stride), dst, dst_stride),
+        32 => return interleave_rows::<32>(src, (whole, stride), dst, dst_stride),
+        _ => {}
     }
-    fixed_size!(1 2 3 4 5 6 7 8 9 10 11 12 16 32);
     for (o, to) in dst.chunks_mut(dst_stride).take(whole).enumerate() {
-        let (first, second) = (&src[2 * o * stride..][..inner], &src[(2 * o + 1) * stride..][..inner]);
-        to[..inner].iter_mut().zip(first.iter().zip(second)).for_each(|(to, (&a, &b))| *to = word(a, b));
+        interleave_row(&src[2 * o * stride..][..inner], &src[(2 * o + 1) * stride..][..inner], &mut to[..inner]);
     }
 }
 
@@ -101,10 +96,39 @@ fn interleave_rows<const N: usize>(src: &[Bf16], (whole, stride): (usize, usize)
         let first: &[Bf16; N] = src[2 * o * stride..].first_chunk().expect("a whole row");
         let second: &[Bf16; N] = src[(2 * o + 1) * stride..].first_chunk().expect("a whole row");
         let to: &mut [f32; N] = to.first_chunk_mut().expect("a whole row");
-        for i in 0..N {
-            to[i] = word(first[i], second[i]);
-        }
+        interleave_row(first, second, to);
     }
+}
+
+/// Elements that are interleaved in registers.
+const BLOCK: usize = 4;
+
+#[inline(always)]
+fn interleave_row(first: &[Bf16], second: &[Bf16], to: &mut [f32]) {
+    let ((firsts, first), (seconds, second)) = (first.as_chunks::<BLOCK>(), second.as_chunks::<BLOCK>());
+    let (tos, to) = to.as_chunks_mut::<BLOCK>();
+    for (to, (&first, &second)) in tos.iter_mut().zip(firsts.iter().zip(seconds)) {
+        *to = interleaved(first, second);
+    }
+    to.iter_mut().zip(first.iter().zip(second)).for_each(|(to, (&a, &b))| *to = word(a, b));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn interleaved(first: [Bf16; BLOCK], second: [Bf16; BLOCK]) -> [f32; BLOCK] {
+    use std::arch::x86_64::{_mm_cvtsi64_si128, _mm_unpacklo_epi16};
+    use std::mem::transmute;
+    // SAFETY: four elements have 64 bits and four words 128; the instructions are in every x86-64 processor.
+    unsafe {
+        let [first, second] = [first, second].map(|four| _mm_cvtsi64_si128(transmute::<[Bf16; BLOCK], i64>(four)));
+        transmute(_mm_unpacklo_epi16(first, second))
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn interleaved(first: [Bf16; BLOCK], second: [Bf16; BLOCK]) -> [f32; BLOCK] {
+    std::array::from_fn(|i| word(first[i], second[i]))
 }
 
 #[cfg(test)]

@@ -79,5 +79,7 @@ pub fn reduction_pieces(m: usize, n: usize, k: usize) -> usize {
     let tasks = m.div_ceil(48) * n.div_ceil(128);
     let work = m * n * k;
     let wanted = (32 / tasks).min(work / TASK_WORK);
-    wanted.min(k / MIN_PIECE).min(MAX_PARTIAL / (m * n).max(1)).max(1)
+    let pieces = wanted.next_power_of_two().min(k / MIN_PIECE).min(MAX_PARTIAL / (m * n).max(1));
+    // A power of two, which the usual numbers of threads share evenly.
+    1 << pieces.max(1).ilog2()
 }
