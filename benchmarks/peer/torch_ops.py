@@ -107,29 +107,33 @@ def batch_norm(c):
 def batch_norm_backward(c):
     dy = c.input(0)
     inputs = [c.input(i, True) for i in (1, 2, 3)]
-    # The table keeps four inputs; what else comes out tells whether there was a residual.
+    # The table keeps six inputs; what else comes out tells whether there was a residual.
     residual = c.tensor(c.outputs[3], True) if len(c.outputs) > 3 and c.outputs[3] is not None else None
     y = normed(c, *inputs, residual)
     return gradient(y, inputs if residual is None else [*inputs, residual], dy)
 
 
-def excited(c, x, w1, b1, w2, b2):
+def excited(c, x, w1, b1, w2, b2, residual):
     hidden = c.activation(F.linear(x.mean((2, 3)).float(), w1, b1))
     gate = torch.sigmoid(F.linear(hidden, w2, b2))
-    return x * gate[:, :, None, None].to(x.dtype)
+    y = x * gate[:, :, None, None].to(x.dtype)
+    return ACTIVATIONS[c.params["end"]](y if residual is None else y + residual)
 
 
 def squeeze_excitation(c):
     x, w1, b1, w2 = (c.input(i) for i in range(4))
     w1, b1, w2, b2 = w1.float(), b1.float(), w2.float(), torch.zeros(w2.shape[0])
-    return lambda: excited(c, x, w1, b1, w2, b2)
+    residual = c.input(5) if c.has(5) else None
+    return lambda: excited(c, x, w1, b1, w2, b2, residual)
 
 
 def squeeze_excitation_backward(c):
     x, w1, w2 = c.input(1, True), c.input(2).float().requires_grad_(), c.input(3).float().requires_grad_()
     b1, b2 = torch.zeros(w1.shape[0], requires_grad=True), torch.zeros(w2.shape[0], requires_grad=True)
     inputs = [x, w1, b1, w2, b2]
-    return gradient(excited(c, *inputs), inputs, c.input(0))
+    # As batch_norm_backward's.
+    residual = c.tensor(c.outputs[5], True) if len(c.outputs) > 5 and c.outputs[5] is not None else None
+    return gradient(excited(c, *inputs, residual), inputs if residual is None else [*inputs, residual], c.input(0))
 
 
 def max_blur_pool(c):

@@ -482,14 +482,14 @@ op_export!(lt_group_norm_backward, group_norm, GroupNormBackward, Row {
 });
 op_export!(lt_squeeze_excitation, squeeze_excitation, SqueezeExcitation, Row {
     name: "squeeze_excitation",
-    inputs: &["x", "w1", "b1", "w2", "b2"],
-    mutates: &[false, false, false, false, false],
+    inputs: &["x", "w1", "b1", "w2", "b2", "residual?"],
+    mutates: &[false, false, false, false, false, false],
     view: false,
 });
 op_export!(lt_squeeze_excitation_backward, squeeze_excitation, SqueezeExcitationBackward, Row {
     name: "squeeze_excitation_backward",
-    inputs: &["dy", "x", "w1", "w2", "pooled", "hidden", "gate"],
-    mutates: &[false, false, false, false, false, false, false],
+    inputs: &["dy", "x", "w1", "w2", "pooled", "hidden", "gate", "residual?"],
+    mutates: &[false, false, false, false, false, false, false, false],
     view: false,
 });
 op_export!(lt_max_pool2d, max_pool2d, MaxPool2d, Row {

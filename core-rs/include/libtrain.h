@@ -475,12 +475,12 @@ int32_t lt_group_norm(uint32_t queue_slot, uint32_t queue_generation, const uint
  * inputs: dy, x, mean, rstd, weight?; params: groups: u32; outputs: dx, dweight, dbias */
 int32_t lt_group_norm_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
-/* x gate, the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018).
- * inputs: x, w1, b1, w2, b2; params: activation: activation; outputs: y, pooled, hidden, gate */
+/* end(x gate + residual), the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018).
+ * inputs: x, w1, b1, w2, b2, residual?; params: activation: activation, end: activation; outputs: y, pooled, hidden, gate */
 int32_t lt_squeeze_excitation(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
-/* The gradients of squeeze_excitation.
- * inputs: dy, x, w1, w2, pooled, hidden, gate; params: activation: activation; outputs: dx, dw1, db1, dw2, db2 */
+/* The gradients of squeeze_excitation; the input of `end` is computed again.
+ * inputs: dy, x, w1, w2, pooled, hidden, gate, residual?; params: activation: activation, end: activation; outputs: dx, dw1, db1, dw2, db2, dresidual? */
 int32_t lt_squeeze_excitation_backward(uint32_t queue_slot, uint32_t queue_generation, const uint32_t *inputs, uint32_t inputs_bytes, const double *params, uint32_t params_bytes, uint32_t *out, uint32_t out_bytes);
 
 /* The largest value of each window of x [n, h, w, c]; padding never wins.

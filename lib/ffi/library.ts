@@ -7,7 +7,7 @@ import { LibtrainError } from "./errors.ts";
 import { shown } from "./shown.ts";
 
 /** The ABI version that these files speak. */
-export const ABI_VERSION = 10;
+export const ABI_VERSION = 11;
 
 /** Deno before this may move the buffers of nonblocking calls. */
 const MINIMUM_DENO = [2, 9, 6] as const;

@@ -18,9 +18,9 @@ export interface TimedCall {
   readonly read: number;
   /** Bytes of all tensors that it writes. */
   readonly written: number;
-  /** The first four inputs. */
+  /** The first six inputs. */
   readonly inputs: readonly TimedOperand[];
-  /** The first four outputs. */
+  /** The first six outputs. */
   readonly outputs: readonly TimedOperand[];
 }
 

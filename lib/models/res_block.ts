@@ -55,7 +55,8 @@ export class ResBlock extends Module {
         new ConvNorm(first, second, { ...parts, act, kernel: 3, stride, groups }),
         new ConvNorm(second, out, { ...last, kernel: 1, groups: 1 }),
       ];
-    this.squeeze = reduction > 0 ? new SqueezeExcitation(out, { ...parts, act, reduction }) : null;
+    const endAct = attention ? "none" : act;
+    this.squeeze = reduction > 0 ? new SqueezeExcitation(out, { ...parts, act, reduction, endAct }) : null;
     this.attention = attention ? new SimpleSelfAttention(out, { ...parts, sym }) : null;
     this.shortcut = from !== out || stride !== 1 ? new Shortcut({ from, out, stride }, options) : null;
   }
@@ -67,8 +68,9 @@ export class ResBlock extends Module {
     const inner = this.convs.slice(0, last).reduce((y, conv) => conv.forward(y), x);
     const end = this.convs[last]!;
     if (this.squeeze === null && this.attention === null) return end.forward(inner, identity);
+    if (this.attention === null) return this.squeeze!.forward(end.forward(inner), identity);
     const squeezed = this.squeeze?.forward(end.forward(inner)) ?? end.forward(inner);
-    return activate((this.attention?.forward(squeezed) ?? squeezed).add(identity), this.act);
+    return activate(this.attention.forward(squeezed).add(identity), this.act);
   }
 }
 

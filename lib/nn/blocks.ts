@@ -120,24 +120,47 @@ export class ConvNorm extends Module {
   }
 }
 
-/** Squeeze-and-excitation (Hu 2018): x · sigmoid(expand(act(reduce(mean of x over the image)))). */
+/** Options of {@linkcode SqueezeExcitation}. */
+export interface SqueezeExcitationLayerOptions extends LayerOptions {
+  /** Channels over hidden ones; by default 16. */
+  reduction?: number;
+  /** Of the hidden layer; by default relu. */
+  act?: ActivationName;
+  /** Of the result; by default none. */
+  endAct?: ActivationName;
+}
+
+/**
+ * Squeeze-and-excitation (Hu 2018): endAct(x · sigmoid(expand(act(reduce(mean of x over the image)))) + residual), x and
+ * residual [n, h, w, c].
+ *
+ * ```ts
+ * import { nn, rand } from "@libtrain/libtrain";
+ *
+ * using squeeze = new nn.SqueezeExcitation(64, { endAct: "mish" });
+ * using x = rand([2, 8, 8, 64]);
+ * using y = squeeze.forward(x, x); // [2, 8, 8, 64]
+ * ```
+ */
 export class SqueezeExcitation extends Module {
-  /** The activation. */
+  /** The hidden layer's activation. */
   readonly act: ActivationName;
+  /** The activation of the result. */
+  readonly endAct: ActivationName;
   /** To the hidden width. */
   readonly reduce: Linear;
   /** Back to all channels. */
   readonly expand: Linear;
 
   /** The hidden width is channels / reduction, rounded up to a multiple of 8 as in fastai. */
-  constructor(channels: number, options: LayerOptions & { reduction?: number; act?: ActivationName } = {}) {
+  constructor(channels: number, options: SqueezeExcitationLayerOptions = {}) {
     super();
     requireCounts("SqueezeExcitation", { channels });
     requireLayerOptions("SqueezeExcitation", options, {
-      known: ["reduction", "act", ...layerOptions],
+      known: ["reduction", "act", "endAct", ...layerOptions],
       example: "new SqueezeExcitation(64, { reduction: 16 })",
     });
-    const { reduction = 16, act = "relu", ...linear } = options;
+    const { reduction = 16, act = "relu", endAct = "none", ...linear } = options;
     requireWhole("SqueezeExcitation", "reduction", reduction, 1);
     const hidden = Math.ceil(Math.floor(channels / reduction) / 8) * 8;
     if (hidden === 0) {
@@ -146,13 +169,14 @@ export class SqueezeExcitation extends Module {
       );
     }
     this.act = act;
+    this.endAct = endAct;
     this.reduce = new Linear(channels, hidden, linear);
     this.expand = new Linear(hidden, channels, linear);
   }
 
-  /** The result for one batch. */
-  override forward(x: Tensor): Tensor {
-    const { act, reduce: { weight } } = this;
+  /** The result for one batch; with a residual, of the gated channels plus it. */
+  override forward(x: Tensor, residual: Tensor | null = null): Tensor {
+    const { act, endAct, reduce: { weight } } = this;
     requireImages("SqueezeExcitation", `SqueezeExcitation(${weight.shape[1]})`, x, weight.shape[1]!);
     return squeezeExcitation(x, {
       reduce: weight,
@@ -160,6 +184,8 @@ export class SqueezeExcitation extends Module {
       expand: this.expand.weight,
       expandBias: this.expand.bias!,
       act,
+      residual,
+      endAct,
     });
   }
 }

@@ -86,7 +86,12 @@ const kinds: Readonly<Record<string, (layer: string, name: string, value: unknow
     requireNumber(layer, name, value, { fits: (eps) => eps >= 0 && eps < Infinity, wanted: "from 0" }),
   momentum: (layer, name, value) =>
     requireNumber(layer, name, value, { fits: (share) => share >= 0 && share <= 1, wanted: "from 0 to 1" }),
-  act: (layer, name, value) => requireChoice(layer, name, value, Object.keys(ACTIVATION_CODES)),
+  ...Object.fromEntries(
+    ["act", "endAct"].map((choice) => [
+      choice,
+      (layer: string, name: string, value: unknown) => requireChoice(layer, name, value, Object.keys(ACTIVATION_CODES)),
+    ]),
+  ),
   dtype: (layer, name, value) => requireChoice(layer, name, value, Object.keys(DTYPE_CODES)),
   device: (layer, _, value) => requireDevice(layer, value),
   init: (layer, _, value) => requireInit(layer, value),

@@ -62,7 +62,15 @@ export {
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten, LeakyReLU } from "./elementary.ts";
 export { labelAccuracy, meanAbsoluteError, type Metric, type Metrics, rootMeanSquareError } from "./metrics.ts";
-export { activate, Activation, ConvNorm, type ConvNormOptions, Sequential, SqueezeExcitation } from "./blocks.ts";
+export {
+  activate,
+  Activation,
+  ConvNorm,
+  type ConvNormOptions,
+  Sequential,
+  SqueezeExcitation,
+  type SqueezeExcitationLayerOptions,
+} from "./blocks.ts";
 export { SpectralLinear, type SpectralLinearOptions, spectralNorm, type SpectralNormOptions } from "./spectral_norm.ts";
 export { type SelfAttentionOptions, SimpleSelfAttention } from "./self_attention.ts";
 export { type Shapes, summary, type SummaryOptions, type SummaryRow, summaryRows } from "./summary.ts";

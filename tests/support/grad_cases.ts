@@ -276,9 +276,17 @@ export const GRAD_CASES: { readonly [Name in DifferentiableOp]: readonly GradCas
     groups([1, 2, 3], 3, true, false),
     groups([2, 2, 4], 1, false, false),
   ],
-  squeeze_excitation: ACTIVATIONS.map((activation, index) => {
+  squeeze_excitation: ACTIVATIONS.flatMap((activation, index) => {
     const [c, r] = [index % 3 + 1, index % 2 + 1];
-    return { inputs: [of(2, 2, index % 2 + 1, c), of(r, c), of(r), of(c, r), of(c)], params: { activation } };
+    const shape = [2, 2, index % 2 + 1, c];
+    const head = [of(...shape), of(r, c), of(r), of(c, r), of(c)];
+    const end = ACTIVATIONS.at(-1 - index)!;
+    return [
+      { inputs: head, params: { activation, end: "none" } },
+      { inputs: [...head, null], params: { activation, end } },
+      { inputs: [...head, between(-1, 1.5, ...shape)], params: { activation, end } },
+      { inputs: [...head, between(-1, 1.5, ...shape)], params: { activation, end: "none" } },
+    ];
   }),
   max_pool2d: windows().map(({ shape, ...params }) => ({ inputs: [of(...shape)], params })),
   avg_pool2d: windows().flatMap(({ shape, ...window }) =>

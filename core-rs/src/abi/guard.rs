@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Goes up with every change of an export, its arguments or its results; TypeScript refuses another one.
-pub const ABI_VERSION: u32 = 10;
+pub const ABI_VERSION: u32 = 11;
 
 /// Fault injection of the tests: the n-th guarded call from now panics (0: none).
 static PANIC_COUNTDOWN: AtomicU32 = AtomicU32::new(0);

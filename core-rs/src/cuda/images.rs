@@ -7,8 +7,11 @@ use super::{CudaContext, CudaIo};
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 
-/// Bytes that move in one access where everything is aligned to them.
+/// Bytes that move in one access where everything is aligned to them: `Pack` of `kernels/common.cuh`.
 const PACK: usize = 16;
+
+/// `Few` of `kernels/common.cuh`.
+const FEW: usize = 8;
 
 /// Sizes as kernels take them that compute places along an axis in 32 bits.
 pub fn below_2_31<const N: usize>(op: &'static str, sizes: [usize; N]) -> Result<[u32; N]> {
@@ -26,8 +29,17 @@ pub fn in_packs(io: &CudaIo, c: usize) -> bool {
 
 /// The same for some images of a call.
 pub fn move_in_packs(dtype: Dtype, c: usize, addresses: impl IntoIterator<Item = DevicePointer>) -> bool {
+    move_together(PACK, dtype, c, addresses)
+}
+
+/// The same 8 bytes at a time: the channels of one access, 1 where that cannot be.
+pub fn few(dtype: Dtype, c: usize, addresses: impl IntoIterator<Item = DevicePointer>) -> usize {
+    if move_together(FEW, dtype, c, addresses) { FEW / dtype.size() } else { 1 }
+}
+
+fn move_together(bytes: usize, dtype: Dtype, c: usize, addresses: impl IntoIterator<Item = DevicePointer>) -> bool {
     let together = addresses.into_iter().fold(0, |bits, address| bits | address);
-    (c * dtype.size()).is_multiple_of(PACK) && together.is_multiple_of(PACK as u64)
+    (c * dtype.size()).is_multiple_of(bytes) && together.is_multiple_of(bytes as u64)
 }
 
 impl Grid {

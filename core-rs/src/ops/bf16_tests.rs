@@ -354,14 +354,16 @@ fn images(names: &mut BTreeSet<&'static str>) {
         }
         let (channels, hidden) = (&[n, c], &[n, 6]);
         let ([rc, cr], [r1, c1]) = ([[6, c], [c, 6]], [[6], [c]]);
-        check(names, lt_squeeze_excitation(), &[1.0], &[Low(x), Wide(&rc), Wide(&r1), Wide(&cr), Wide(&c1)]);
+        let forward = [Low(x), Wide(&rc), Wide(&r1), Wide(&cr), Wide(&c1), Low(x)];
         let [pooled, hidden, gate] = [Wide(channels), Wide(hidden), Wide(channels)];
-        check(
-            names,
-            lt_squeeze_excitation_backward(),
-            &[1.0],
-            &[Low(x), Low(x), Wide(&rc), Wide(&cr), pooled, hidden, gate],
-        );
+        let backward = [Low(x), Low(x), Wide(&rc), Wide(&cr), pooled, hidden, gate, Low(x)];
+        for end in [0.0, 1.0, 2.0] {
+            for left_out in [0, 1] {
+                let (forward, backward) = (&forward[..6 - left_out], &backward[..8 - left_out]);
+                check(names, lt_squeeze_excitation(), &[1.0, end], forward);
+                check(names, lt_squeeze_excitation_backward(), &[1.0, end], backward);
+            }
+        }
     }
 }
 

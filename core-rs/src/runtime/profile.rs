@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Operands whose shapes are told; what has more is known by its bytes.
-const TOLD: usize = 4;
+const TOLD: usize = 6;
 
 /// What was timed so far.
 #[derive(Default)]

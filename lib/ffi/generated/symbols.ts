@@ -942,8 +942,8 @@ export const OPS = {
   },
   squeeze_excitation: {
     symbol: "lt_squeeze_excitation",
-    inputs: ["x", "w1", "b1", "w2", "b2"],
-    params: [["activation", "activation"]],
+    inputs: ["x", "w1", "b1", "w2", "b2", "residual?"],
+    params: [["activation", "activation"], ["end", "activation"]],
     outputs: ["y", "pooled", "hidden", "gate"],
     mutates: [],
     differentiable: true,
@@ -951,9 +951,9 @@ export const OPS = {
   },
   squeeze_excitation_backward: {
     symbol: "lt_squeeze_excitation_backward",
-    inputs: ["dy", "x", "w1", "w2", "pooled", "hidden", "gate"],
-    params: [["activation", "activation"]],
-    outputs: ["dx", "dw1", "db1", "dw2", "db2"],
+    inputs: ["dy", "x", "w1", "w2", "pooled", "hidden", "gate", "residual?"],
+    params: [["activation", "activation"], ["end", "activation"]],
+    outputs: ["dx", "dw1", "db1", "dw2", "db2", "dresidual?"],
     mutates: [],
     differentiable: false,
     view: false,
@@ -1317,10 +1317,10 @@ export interface OpParams {
   group_norm: { groups: number; eps: number };
   /** The gradients of group_norm */
   group_norm_backward: { groups: number };
-  /** x gate, the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018) */
-  squeeze_excitation: { activation: ActivationName };
-  /** The gradients of squeeze_excitation */
-  squeeze_excitation_backward: { activation: ActivationName };
+  /** end(x gate + residual), the gate being sigmoid(w2 activation(hidden) + b2), hidden = w1 pooled + b1, pooled the mean of x [n, h, w, c] over its pixels (Hu 2018) */
+  squeeze_excitation: { activation: ActivationName; end: ActivationName };
+  /** The gradients of squeeze_excitation; the input of `end` is computed again */
+  squeeze_excitation_backward: { activation: ActivationName; end: ActivationName };
   /** The largest value of each window of x [n, h, w, c]; padding never wins */
   max_pool2d: { kernelH: number; kernelW: number; strideH: number; strideW: number; paddingH: number; paddingW: number; ceilMode: boolean };
   /** dy added at the first largest value of each window */

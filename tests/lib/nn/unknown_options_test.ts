@@ -56,8 +56,8 @@ Deno.test("layers take every option that they name", () => {
   assertEquals(convolution.weight.shape, [8, 5, 5, 3]);
   using norm = new nn.ConvNorm(3, 8, { ...conv, act: "relu", zeroWeight: true });
   assertEquals([norm.norm.act, norm.norm.weight.dtype], ["relu", "f64"]);
-  using squeeze = new nn.SqueezeExcitation(64, { reduction: 8, act: "mish", ...made });
-  assertEquals([squeeze.act, squeeze.reduce.weight.shape[0]], ["mish", 8]);
+  using squeeze = new nn.SqueezeExcitation(64, { reduction: 8, act: "mish", endAct: "silu", ...made });
+  assertEquals([squeeze.act, squeeze.endAct, squeeze.reduce.weight.shape[0]], ["mish", "silu", 8]);
   using attention = new nn.SimpleSelfAttention(8, { sym: true, ...made });
   assertEquals([attention.conv.symmetric, attention.gamma.dtype], [true, "f64"]);
   using dropout = new nn.Dropout({ p: 0.1, seed: 1, stream: 2, device });

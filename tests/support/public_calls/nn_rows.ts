@@ -134,7 +134,7 @@ const layers: Record<string, Row> = {
   ]),
   ...layer("SqueezeExcitation", nn.SqueezeExcitation, (parts) => [
     4,
-    { reduction: 2, act: "relu", ...weights(parts) },
+    { reduction: 2, act: "relu", endAct: "mish", ...weights(parts) },
   ], [1, 2, 2, 4]),
   ...layer("Upsample", nn.Upsample, () => [{ scale: [2, 2], mode: "nearest" }], [1, 4, 4, 2], { also: ["number"] }),
 };

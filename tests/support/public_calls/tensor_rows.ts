@@ -139,6 +139,8 @@ export const tensorRows: Readonly<Record<string, Row>> = {
     expand: x(3, 2),
     expandBias: x(3),
     act: "relu",
+    residual: x(1, 2, 2, 3),
+    endAct: "mish",
   }],
   conv2d: also(["number"], ({ x }) => [lib.conv2d, x(1, 4, 4, 2), x(2, 2, 2, 2), {
     stride: [1, 1],

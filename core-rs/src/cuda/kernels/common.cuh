@@ -41,6 +41,11 @@ template <class T> struct alignas(16) Pack {
     T at[SIZE];
 };
 
+// Values of 8 bytes, for kernels whose code for 16 would be too long.
+template <class T> struct Few {
+    static const u32 SIZE = 8 / sizeof(T);
+};
+
 // 16 bytes that are only moved.
 struct alignas(16) Wide {
     u64 at[2];
@@ -227,6 +232,26 @@ __device__ __forceinline__ float activation_slope(u32 code, float x) {
 __device__ __forceinline__ float activation_back(u32 code, float x, float dy) {
     if (code == RELU) return x <= 0.0f ? 0.0f : dy;
     return activation_slope(code, x) * dy;
+}
+
+// One activation for all values, so that what is asked for each is asked once.
+#define FOR_EACH_ACTIVATION(CASE) CASE(RELU) CASE(MISH) CASE(SILU) CASE(GELU) CASE(SIGMOID) CASE(TANH)
+
+template <u32 N> __device__ __forceinline__ void activate_all(u32 code, float (&z)[N]) {
+#define ACTIVATE(CODE)                                                                                               \
+    case CODE:                                                                                                       \
+        for (u32 n = 0; n < N; ++n) z[n] = activate(CODE, z[n]);                                                     \
+        break;
+    switch (code) { FOR_EACH_ACTIVATION(ACTIVATE) }
+}
+
+// Makes of each dy the gradient at z.
+template <u32 N> __device__ __forceinline__ void times_slopes(u32 code, const float (&z)[N], float (&dy)[N]) {
+#define TIMES_SLOPE(CODE)                                                                                            \
+    case CODE:                                                                                                       \
+        for (u32 n = 0; n < N; ++n) dy[n] = activation_back(CODE, z[n], dy[n]);                                      \
+        break;
+    switch (code) { FOR_EACH_ACTIVATION(TIMES_SLOPE) }
 }
 
 // ---- random numbers: Philox4x32-10, as src/random.rs has it --------------------------------------------------------------

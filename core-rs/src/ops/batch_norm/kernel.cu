@@ -56,31 +56,6 @@ template <u32 BATCH, class Take> __device__ __forceinline__ void for_rows(const 
 // Rows that a thread has in hand at a time: more take more registers than their memory accesses in flight are worth.
 template <u32 N> __device__ constexpr u32 batch() { return N > 2 ? 2 : 4; }
 
-// Values of 8 bytes.
-template <class T> struct Few {
-    static const u32 SIZE = 8 / sizeof(T);
-};
-
-// One activation for all values, so that what is asked for each is asked once.
-#define FOR_EACH_ACTIVATION(CASE) CASE(RELU) CASE(MISH) CASE(SILU) CASE(GELU) CASE(SIGMOID) CASE(TANH)
-
-template <u32 N> __device__ __forceinline__ void activate_all(u32 code, float (&z)[N]) {
-#define ACTIVATE(CODE)                                                                                               \
-    case CODE:                                                                                                       \
-        for (u32 n = 0; n < N; ++n) z[n] = activate(CODE, z[n]);                                                     \
-        break;
-    switch (code) { FOR_EACH_ACTIVATION(ACTIVATE) }
-}
-
-// Makes of each dy the gradient at z.
-template <u32 N> __device__ __forceinline__ void times_slopes(u32 code, const float (&z)[N], float (&dy)[N]) {
-#define TIMES_SLOPE(CODE)                                                                                            \
-    case CODE:                                                                                                       \
-        for (u32 n = 0; n < N; ++n) dy[n] = activation_back(CODE, z[n], dy[n]);                                      \
-        break;
-    switch (code) { FOR_EACH_ACTIVATION(TIMES_SLOPE) }
-}
-
 template <u32 N, class T> __device__ __forceinline__ Neighbours<N, T> raw(const T *from) {
     return *reinterpret_cast<const Neighbours<N, T> *>(from);
 }

@@ -10,17 +10,6 @@ struct Sizes {
     u32 wide;
 };
 
-// One activation for all values, so that what is asked for each is asked once.
-#define FOR_EACH_ACTIVATION(CASE) CASE(RELU) CASE(MISH) CASE(SILU) CASE(GELU) CASE(SIGMOID) CASE(TANH)
-
-template <u32 N> __device__ __forceinline__ void activate_all(u32 code, float (&z)[N]) {
-#define ACTIVATE(CODE)                                                                                               \
-    case CODE:                                                                                                       \
-        for (u32 i = 0; i < N; ++i) z[i] = activate(CODE, z[i]);                                                     \
-        break;
-    switch (code) { FOR_EACH_ACTIVATION(ACTIVATE) }
-}
-
 // `bias` and `residual` are null where there is none.
 template <u32 N, class T>
 __device__ void all_pixels(const Sizes &s, const float *bias, const T *residual, T *y) {

@@ -1,48 +1,90 @@
 //! Backward: dx image by image, then the gradients of the weights row by row, each a sum over the images in their order.
+//!
+//! An image is gone through twice, for the sums and for dx, which both need dv. Under an activation at the end the second
+//! pass reads it back in f32, from where it had to be written anyway, the residual's gradient, or else from dx. In bf16,
+//! which would round it, it is computed again.
 
-use super::{Sizes, loops};
+use super::{Activations, Sizes, loops};
 use crate::cpu::CpuContext;
+use crate::cpu::isa::Arch;
 use crate::cpu::pool::{SliceParts, for_each_chunk_mut};
 use crate::cpu::scratch::Scratch;
-use crate::dtype::Stored;
+use crate::dtype::{Dtype, Stored};
 use crate::ops::activation::Activation;
+use crate::ops::activation::curve::{Curve, for_each_curve};
+use std::ops::Range;
 
 /// Products a chunk, about.
 const CHUNK: usize = 64 * 1024;
 
-/// `images`: dy, x; `made`: w1, w2, pooled, hidden, gate; `gradients`: dw1, db1, dw2, db2.
+/// What has the shape of x; `dresidual` is there where `residual` is.
+pub struct Images<'a, S> {
+    pub dy: &'a [S],
+    pub x: &'a [S],
+    pub residual: Option<&'a [S]>,
+    pub dx: &'a mut [S],
+    pub dresidual: Option<&'a mut [S]>,
+}
+
+/// What dv is computed from; `residual` is empty where there is none.
+#[derive(Clone, Copy)]
+struct Reads<'a, S> {
+    dy: &'a [S],
+    x: &'a [S],
+    residual: &'a [S],
+}
+
+impl<'a, S: Stored> Reads<'a, S> {
+    #[inline(always)]
+    fn part(&self, range: Range<usize>) -> Reads<'a, S> {
+        let residual = if self.residual.is_empty() { self.residual } else { &self.residual[range.clone()] };
+        Reads { dy: &self.dy[range.clone()], x: &self.x[range], residual }
+    }
+}
+
+/// `made`: w1, w2, pooled, hidden, gate; `gradients`: dw1, db1, dw2, db2.
 pub fn run<S: Stored>(
     context: &CpuContext,
     s: &Sizes,
-    activation: Activation,
-    images: [&[S]; 2],
+    activations: Activations,
+    images: Images<S>,
     made: [&[f32]; 5],
-    dx: &mut [S],
     gradients: [&mut [f32]; 4],
 ) {
-    let ([dy, x], [w1, w2, pooled, hidden, gate], [dw1, db1, dw2, db2]) = (images, made, gradients);
+    let ([w1, w2, pooled, hidden, gate], [dw1, db1, dw2, db2]) = (made, gradients);
+    let (Activations { hidden: activation, end }, exact) = (activations, S::DTYPE == Dtype::F32);
+    let reads = Reads { dy: images.dy, x: images.x, residual: images.residual.unwrap_or(&[]) };
     let (isa, len, c, r) = (context.isa, s.pixels * s.c, s.c, s.r);
     let mut made = Scratch::take(s.n * (c + 2 * r));
     let (dz, rest) = made.as_mut_slice().split_at_mut(s.n * c);
     let (dhidden, activated) = rest.split_at_mut(s.n * r);
     {
-        let dx = SliceParts::new(dx);
+        let (dx, dresidual) = (images.dx, images.dresidual.unwrap_or(&mut []));
+        let of_residual = if dresidual.is_empty() { 0 } else { len };
+        let [dx, dresidual] = [dx, dresidual].map(SliceParts::new);
         let [dz, dhidden, activated] = [&mut *dz, &mut *dhidden, &mut *activated].map(SliceParts::new);
         context.pool.run(s.n, &|n| {
             // SAFETY: every image runs once, and these parts are its own.
-            let (dx, dz, dhidden, activated) = unsafe {
+            let (dx, dv, dz, dhidden, activated) = unsafe {
                 (
                     dx.part(n * len..(n + 1) * len),
+                    dresidual.part(n * of_residual..(n + 1) * of_residual),
                     dz.part(n * c..(n + 1) * c),
                     dhidden.part(n * r..(n + 1) * r),
                     activated.part(n * r..(n + 1) * r),
                 )
             };
-            let (dy, x) = (&dy[n * len..][..len], &x[n * len..][..len]);
+            let reads = reads.part(n * len..(n + 1) * len);
             let (gate, hidden) = (&gate[n * c..][..c], &hidden[n * r..][..r]);
-            let mut room = Scratch::take(c);
-            let room = room.as_mut_slice();
-            loops::sum_products(isa, dy, x, dz, room);
+            let mut room = Scratch::take(2 * c);
+            let (room, slopes) = room.as_mut_slice().split_at_mut(c);
+            if end == Activation::None {
+                loops::sum_products(isa, reads.dy, reads.x, dz, room);
+                dv.iter_mut().zip(reads.dy).for_each(|(dv, &dy)| *dv = dy);
+            } else {
+                let to = if dv.is_empty() && exact { &mut *dx } else { &mut *dv };
+                sum_slopes(isa, end, reads, gate, to, dz, room, slopes);
+            }
             dz.iter_mut().zip(gate).for_each(|(dz, &gate)| *dz *= gate * (1.0 - gate));
             loops::weighted_sum(isa, w2, dz, dhidden);
             for ((dhidden, activated), &hidden) in dhidden.iter_mut().zip(activated).zip(hidden) {
@@ -51,7 +93,12 @@ pub fn run<S: Stored>(
             }
             loops::weighted_sum(isa, w1, dhidden, room);
             room.iter_mut().for_each(|sum| *sum /= s.pixels as f32);
-            loops::scale_and_shift(isa, dy, gate, room, dx);
+            match end {
+                Activation::None => loops::scale_and_shift(isa, reads.dy, gate, room, dx),
+                _ if !exact => scale_slopes(isa, end, reads, gate, room, slopes, dx),
+                _ if dv.is_empty() => loops::scale_and_shift_here(isa, gate, room, dx),
+                _ => loops::scale_and_shift(isa, dv, gate, room, dx),
+            }
         });
     }
     let (dz, dhidden, activated) = (&*dz, &*dhidden, &*activated);
@@ -71,4 +118,74 @@ pub fn run<S: Stored>(
     let ones = vec![1.0; s.n];
     loops::weighted_sum(isa, dhidden, &ones, db1);
     loops::weighted_sum(isa, dz, &ones, db2);
+}
+
+for_each_curve! {
+    fn sum_slopes<S: Stored> = sum_slopes_of(
+        reads: Reads<S>, gate: &[f32], to: &mut [S], sum: &mut [f32], part: &mut [f32], slopes: &mut [f32],
+    )
+}
+
+/// The sum of dv x over an image's pixels, as [`loops::sum_products`]; writes dv unless `to` is empty.
+#[inline(always)]
+fn sum_slopes_of<A: Arch, F: Curve, S: Stored>(
+    reads: Reads<S>,
+    gate: &[f32],
+    to: &mut [S],
+    sum: &mut [f32],
+    part: &mut [f32],
+    slopes: &mut [f32],
+) {
+    let (c, len) = (gate.len(), reads.x.len());
+    sum.fill(0.0);
+    for start in (0..len).step_by(loops::TOGETHER * c) {
+        part.fill(0.0);
+        for pixel in (start..len.min(start + loops::TOGETHER * c)).step_by(c) {
+            let range = pixel..pixel + c;
+            let pixel = reads.part(range.clone());
+            slopes_of::<A, F, S>(pixel, gate, slopes);
+            for (part, (&slope, x)) in part.iter_mut().zip(slopes.iter().zip(pixel.x)) {
+                *part = A::madd(slope, x.widen(), *part);
+            }
+            if !to.is_empty() {
+                to[range].iter_mut().zip(&*slopes).for_each(|(to, &slope)| *to = S::round(slope));
+            }
+        }
+        sum.iter_mut().zip(&*part).for_each(|(sum, &part)| *sum += part);
+    }
+}
+
+/// dv of a pixel.
+#[inline(always)]
+fn slopes_of<A: Arch, F: Curve, S: Stored>(pixel: Reads<S>, gate: &[f32], slopes: &mut [f32]) {
+    let of = slopes.iter_mut().zip(pixel.dy.iter().zip(pixel.x.iter().zip(gate)));
+    if pixel.residual.is_empty() {
+        of.for_each(|(slope, (dy, (x, &gate)))| *slope = F::back::<A>(x.widen() * gate, dy.widen()));
+    } else {
+        of.zip(pixel.residual).for_each(|((slope, (dy, (x, &gate))), residual)| {
+            *slope = F::back::<A>(A::madd(x.widen(), gate, residual.widen()), dy.widen());
+        });
+    }
+}
+
+for_each_curve!(fn scale_slopes<S: Stored> = scale_slopes_of(
+    reads: Reads<S>, gate: &[f32], shift: &[f32], slopes: &mut [f32], dx: &mut [S],
+));
+
+/// dx = dv gate + shift, for every pixel of an image.
+#[inline(always)]
+fn scale_slopes_of<A: Arch, F: Curve, S: Stored>(
+    reads: Reads<S>,
+    gate: &[f32],
+    shift: &[f32],
+    slopes: &mut [f32],
+    dx: &mut [S],
+) {
+    let c = gate.len();
+    for (pixel, dx) in dx.chunks_exact_mut(c).enumerate() {
+        slopes_of::<A, F, S>(reads.part(pixel * c..(pixel + 1) * c), gate, slopes);
+        for (dx, (&slope, (&gate, &shift))) in dx.iter_mut().zip(slopes.iter().zip(gate.iter().zip(shift))) {
+            *dx = S::round(A::madd(slope, gate, shift));
+        }
+    }
 }

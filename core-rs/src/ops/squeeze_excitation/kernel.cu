@@ -2,18 +2,31 @@
 // possible; what is between them is a few thousand numbers, f32 whatever x is. Every sum has one order.
 
 struct Sizes {
-    u32 n, h, w, c, r, activation;
-    // Whether 16 bytes of channels move at a time.
+    u32 n, h, w, c, r, activation, end;
+    // Whether 16 bytes of channels move at a time; where there is an end, whether 8 do.
     u32 wide;
 };
 
 // Threads of a block that sums over pixels: side by side on channels, below each other on pixels.
 const u32 LANES = 8, DEEP = 32;
 
+// Adds up a block's sums of channels from `first` on, for the threads that get one: whether this one did.
+template <u32 N>
+__device__ __forceinline__ bool block_total(const float (&sum)[N], u32 first, const Sizes &s, float &total) {
+    __shared__ float room[DEEP][LANES * N];
+    u32 thread = threadIdx.y * LANES + threadIdx.x;
+    __syncthreads();
+    for (u32 k = 0; k < N; ++k) room[threadIdx.y][threadIdx.x * N + k] = sum[k];
+    __syncthreads();
+    if (thread >= LANES * N || first + thread >= s.c) return false;
+    total = 0.0f;
+    for (u32 i = 0; i < DEEP; ++i) total += room[i][thread];
+    return true;
+}
+
 // The mean of x over the pixels of an image, or the sum of dy x times the slope of the sigmoid that gave the gate: [n, c].
 template <bool PRODUCT, u32 N, class T>
 __device__ __forceinline__ void sum_pixels(const T *x, const T *dy, const float *gate, float *to, const Sizes &s) {
-    __shared__ float room[DEEP][LANES * N];
     u32 first = blockIdx.x * LANES * N, c = first + threadIdx.x * N, pixels = s.h * s.w;
     u32 thread = threadIdx.y * LANES + threadIdx.x;
     for (u32 image = blockIdx.y; image < s.n; image += gridDim.y) {
@@ -29,15 +42,10 @@ __device__ __forceinline__ void sum_pixels(const T *x, const T *dy, const float 
                 for (u32 k = 0; k < N; ++k) sum[k] += PRODUCT ? value[k] * other[k] : value[k];
             }
         }
-        __syncthreads();
-        for (u32 k = 0; k < N; ++k) room[threadIdx.y][threadIdx.x * N + k] = sum[k];
-        __syncthreads();
-        if (thread < LANES * N && first + thread < s.c) {
-            float total = 0.0f;
-            for (u32 i = 0; i < DEEP; ++i) total += room[i][thread];
-            u64 at = (u64)image * s.c + first + thread;
-            to[at] = PRODUCT ? total * gate[at] * (1.0f - gate[at]) : total * (1.0f / (float)pixels);
-        }
+        float total;
+        if (!block_total(sum, first, s, total)) continue;
+        u64 at = (u64)image * s.c + first + thread;
+        to[at] = PRODUCT ? total * gate[at] * (1.0f - gate[at]) : total * (1.0f / (float)pixels);
     }
 }
 
@@ -70,6 +78,71 @@ __device__ __forceinline__ void scaled(const T *from, const float *gate, const f
     if (s.wide) scale_pixels<SHIFT, Pack<T>::SIZE>(from, gate, shift, to, s);
     else scale_pixels<SHIFT, 1>(from, gate, shift, to, s);
 }
+
+// ---- with what follows the gates ----------------------------------------------------------------------------------------
+
+// y = end(x gate + residual); `residual` is null where there is none.
+template <u32 N, class T>
+__device__ __forceinline__ void end_pixels(const T *from, const float *gate, const T *residual, T *to, const Sizes &s) {
+    for (u32 n = blockIdx.z; n < s.n; n += gridDim.z)
+        for (u32 y = blockIdx.y; y < s.h; y += gridDim.y)
+            for (u32 x = blockIdx.x * blockDim.y + threadIdx.y; x < s.w; x += gridDim.x * blockDim.y)
+                for (u32 c = threadIdx.x * N; c < s.c; c += blockDim.x * N) {
+                    u64 at = (((u64)n * s.h + y) * s.w + x) * s.c + c, channel = (u64)n * s.c + c;
+                    float value[N], more[N] = {};
+                    load(from + at, value);
+                    if (residual) load(residual + at, more);
+                    for (u32 k = 0; k < N; ++k) value[k] = fmaf(value[k], gate[channel + k], more[k]);
+                    activate_all(s.end, value);
+                    store(to + at, value);
+                }
+}
+
+// What dv is computed from; `residual` is null where there is none.
+template <class T> struct Reads {
+    const T *dy, *x, *residual;
+};
+
+// Pixels that a thread has in hand at a time.
+const u32 BATCH = 2;
+
+// The sum of dv x over the pixels of an image, times the slope of the sigmoid, [n, c]; and dv.
+template <u32 N, class T>
+__device__ __forceinline__ void end_sums(const Reads<T> &from, const float *gate, float *to, T *dv_to, const Sizes &s) {
+    u32 first = blockIdx.x * LANES * N, c = first + threadIdx.x * N, pixels = s.h * s.w;
+    u32 thread = threadIdx.y * LANES + threadIdx.x;
+    for (u32 image = blockIdx.y; image < s.n; image += gridDim.y) {
+        u64 start = (u64)image * pixels * s.c + c;
+        float sum[N] = {}, gates[N];
+        if (c < s.c) {
+            for (u32 k = 0; k < N; ++k) gates[k] = gate[(u64)image * s.c + c + k];
+            for (u32 pixel = threadIdx.y; pixel < pixels; pixel += BATCH * DEEP) {
+                float x[BATCH][N], dv[BATCH][N], v[BATCH][N] = {};
+#pragma unroll
+                for (u32 i = 0; i < BATCH; ++i) {
+                    if (pixel + i * DEEP >= pixels) break;
+                    u64 at = start + (u64)(pixel + i * DEEP) * s.c;
+                    load(from.x + at, x[i]), load(from.dy + at, dv[i]);
+                    if (from.residual) load(from.residual + at, v[i]);
+                }
+#pragma unroll
+                for (u32 i = 0; i < BATCH; ++i) {
+                    if (pixel + i * DEEP >= pixels) break;
+                    for (u32 k = 0; k < N; ++k) v[i][k] = fmaf(x[i][k], gates[k], v[i][k]);
+                    times_slopes(s.end, v[i], dv[i]);
+                    for (u32 k = 0; k < N; ++k) sum[k] += x[i][k] * dv[i][k];
+                    store(dv_to + start + (u64)(pixel + i * DEEP) * s.c, dv[i]);
+                }
+            }
+        }
+        float total;
+        if (!block_total(sum, first, s, total)) continue;
+        u64 at = (u64)image * s.c + first + thread;
+        to[at] = total * gate[at] * (1.0f - gate[at]);
+    }
+}
+
+// ---- between the pixels -------------------------------------------------------------------------------------------------
 
 // Images that a weight serves once it was read.
 const u32 IMAGES = 4;
@@ -203,13 +276,23 @@ extern "C" __global__ void squeeze_excitation_backward_weights(const float *pool
     extern "C" __global__ void squeeze_excitation_##DTYPE(const T *x, const float *gate, T *y, Sizes s) {              \
         scaled<false>(x, gate, nullptr, y, s);                                                                         \
     }                                                                                                                  \
+    extern "C" __global__ void squeeze_excitation_end_##DTYPE(const T *x, const float *gate, const T *residual, T *y,  \
+                                                              Sizes s) {                                               \
+        if (s.wide) end_pixels<Few<T>::SIZE>(x, gate, residual, y, s);                                                 \
+        else end_pixels<1>(x, gate, residual, y, s);                                                                   \
+    }                                                                                                                  \
+    extern "C" __global__ void squeeze_excitation_backward_end_##DTYPE(const T *dy, const T *x, const T *residual,     \
+                                                                       const float *gate, float *dz, T *dv, Sizes s) { \
+        if (s.wide) end_sums<Few<T>::SIZE>(Reads<T>{dy, x, residual}, gate, dz, dv, s);                                \
+        else end_sums<1>(Reads<T>{dy, x, residual}, gate, dz, dv, s);                                                  \
+    }                                                                                                                  \
     extern "C" __global__ void squeeze_excitation_backward_sums_##DTYPE(const T *dy, const T *x, const float *gate,    \
                                                                         float *dz, Sizes s) {                          \
         sums<true>(x, dy, gate, dz, s);                                                                                \
     }                                                                                                                  \
-    extern "C" __global__ void squeeze_excitation_backward_##DTYPE(const T *dy, const float *gate, const float *dpooled, \
+    extern "C" __global__ void squeeze_excitation_backward_##DTYPE(const T *dv, const float *gate, const float *dpooled, \
                                                                    T *dx, Sizes s) {                                   \
-        scaled<true>(dy, gate, dpooled, dx, s);                                                                        \
+        scaled<true>(dv, gate, dpooled, dx, s);                                                                        \
     }
 
 KERNELS(float, f32)

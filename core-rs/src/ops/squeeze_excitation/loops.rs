@@ -3,7 +3,7 @@
 use crate::dtype::Stored;
 
 /// Pixels whose sum is kept in one f32 before it goes to the total: few, for its accuracy.
-const TOGETHER: usize = 64;
+pub const TOGETHER: usize = 64;
 
 /// Partial sums of a dot product.
 const LANES: usize = 16;
@@ -50,24 +50,23 @@ multiversion! {
 }
 
 multiversion! {
-    /// y = x gate, for every pixel.
-    pub fn scale<A, S: Stored>(x: &[S], gate: &[f32], y: &mut [S]) {
+    /// dx = dv gate + shift, for every pixel.
+    pub fn scale_and_shift<A, S: Stored>(dv: &[S], gate: &[f32], shift: &[f32], dx: &mut [S]) {
         let c = gate.len();
-        for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
-            for (y, (x, &gate)) in y.iter_mut().zip(x.iter().zip(gate)) {
-                *y = S::round(x.widen() * gate);
+        for (dv, dx) in dv.chunks_exact(c).zip(dx.chunks_exact_mut(c)) {
+            for (dx, (dv, (&gate, &shift))) in dx.iter_mut().zip(dv.iter().zip(gate.iter().zip(shift))) {
+                *dx = S::round(A::madd(dv.widen(), gate, shift));
             }
         }
     }
 }
 
 multiversion! {
-    /// dx = dy gate + shift, for every pixel.
-    pub fn scale_and_shift<A, S: Stored>(dy: &[S], gate: &[f32], shift: &[f32], dx: &mut [S]) {
-        let c = gate.len();
-        for (dy, dx) in dy.chunks_exact(c).zip(dx.chunks_exact_mut(c)) {
-            for (dx, (dy, (&gate, &shift))) in dx.iter_mut().zip(dy.iter().zip(gate.iter().zip(shift))) {
-                *dx = S::round(A::madd(dy.widen(), gate, shift));
+    /// The same with dv in dx.
+    pub fn scale_and_shift_here<A, S: Stored>(gate: &[f32], shift: &[f32], dx: &mut [S]) {
+        for dx in dx.chunks_exact_mut(gate.len()) {
+            for (dx, (&gate, &shift)) in dx.iter_mut().zip(gate.iter().zip(shift)) {
+                *dx = S::round(A::madd(dx.widen(), gate, shift));
             }
         }
     }

@@ -1,10 +1,11 @@
-//! Squeeze-and-excitation (Hu, Shen, Albanie, Sun and Wu 2018, <https://arxiv.org/abs/1709.01507>), x [n, h, w, c]:
-//! `y = x gate`, `gate = sigmoid(w2 activation(hidden) + b2)`, `hidden = w1 pooled + b1`, where `pooled` [n, c] is the mean
-//! of x over its pixels, w1 is [r, c] and w2 [c, r]. Beside a bf16 x everything else is f32.
+//! Squeeze-and-excitation (Hu, Shen, Albanie, Sun and Wu 2018, <https://arxiv.org/abs/1709.01507>) with the residual and
+//! activation that follow it, x [n, h, w, c]: `y = end(v)`, `v = x gate + residual`, `gate = sigmoid(w2 activation(hidden) + b2)`,
+//! `hidden = w1 pooled + b1`, where `pooled` [n, c] is the mean of x over its pixels, w1 is [r, c] and w2 [c, r]. Beside a
+//! bf16 x everything else but the residual is f32.
 //!
-//! Backward, with `dgate = sum over pixels of dy x` and `dz = dgate gate (1 - gate)`: `dhidden = (w2^T dz) activation'(hidden)`,
-//! `dx = dy gate + w1^T dhidden / pixels`, `dw2 = dz^T activation(hidden)`, `dw1 = dhidden^T pooled`, and db2 and db1 are the
-//! sums of dz and dhidden over the images.
+//! Backward computes v again: `dv = dy end'(v)`, `dresidual = dv`. With `dgate = sum over pixels of dv x` and
+//! `dz = dgate gate (1 - gate)`: `dhidden = (w2^T dz) activation'(hidden)`, `dx = dv gate + w1^T dhidden / pixels`,
+//! `dw2 = dz^T activation(hidden)`, `dw1 = dhidden^T pooled`, and db2 and db1 are the sums of dz and dhidden over the images.
 
 mod backward;
 mod cuda;
@@ -17,7 +18,7 @@ mod tests;
 use super::activation::Activation;
 use super::{CudaKernel, Inputs, Op, Params};
 use crate::cpu::CpuContext;
-use crate::dtype::{Bf16, Dtype, Stored};
+use crate::dtype::{Bf16, Dtype, Element, Stored};
 use crate::error::{Error, Result};
 use crate::geometry::image::IMAGE;
 use crate::runtime::record::Io;
@@ -40,8 +41,21 @@ impl Sizes {
     }
 }
 
-/// Checks x and w1, and gives the sizes.
-fn check(inputs: &Inputs, x: usize, w1: usize) -> Result<(Meta, Sizes)> {
+/// The parameters of both ops: the activations of the hidden layer and of the end.
+#[derive(Clone, Copy)]
+struct Activations {
+    hidden: Activation,
+    end: Activation,
+}
+
+impl Activations {
+    fn parse(params: &mut Params) -> Result<Activations> {
+        Ok(Activations { hidden: params.activation("activation")?, end: params.activation("end")? })
+    }
+}
+
+/// Checks x, w1 and the residual, and gives the sizes.
+fn check(inputs: &Inputs, x: usize, w1: usize, residual: usize) -> Result<(Meta, Sizes)> {
     let meta = inputs.float(x)?;
     inputs.rank(x, 4, IMAGE)?;
     inputs.rank(w1, 2, "[r, c]")?;
@@ -54,21 +68,22 @@ fn check(inputs: &Inputs, x: usize, w1: usize) -> Result<(Meta, Sizes)> {
         return Err(Error::shape(inputs.op, message));
     }
     inputs.exactly(w1, meta.dtype.wide(), Shape::new(inputs.op, &[s.r, s.c])?)?;
+    inputs.exactly_if_there(residual, meta.dtype, meta.shape)?;
     Ok((meta, s))
 }
 
 /// `squeeze_excitation`
-pub struct SqueezeExcitation(Activation);
+pub struct SqueezeExcitation(Activations);
 
 impl Op for SqueezeExcitation {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::forward);
 
     fn parse(params: &mut Params) -> Result<Self> {
-        params.activation("activation").map(SqueezeExcitation)
+        Activations::parse(params).map(SqueezeExcitation)
     }
 
     fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
-        let (x, s) = check(inputs, 0, 1)?;
+        let (x, s) = check(inputs, 0, 1, 5)?;
         let wide = x.dtype.wide();
         let shape = |dims: &[usize]| Shape::new(inputs.op, dims);
         inputs.exactly(2, wide, shape(&[s.r])?)?;
@@ -84,7 +99,7 @@ impl Op for SqueezeExcitation {
             Dtype::F64 => {
                 let weights = [1, 2, 3, 4].map(|index| io.input::<f64>(index));
                 let made = [1, 2, 3].map(|index| io.output(index));
-                reference::forward(&s, self.0, io.input(0), weights, io.output(0), made);
+                reference::forward(&s, self.0, io.input(0), io.optional(5), weights, io.output(0), made);
             }
             Dtype::Bf16 => self.run::<Bf16>(&s, io, context),
             _ => self.run::<f32>(&s, io, context),
@@ -97,29 +112,31 @@ impl SqueezeExcitation {
     fn run<S: Stored>(&self, s: &Sizes, io: &Io, context: &CpuContext) {
         let weights = [1, 2, 3, 4].map(|index| io.input(index));
         let made = [1, 2, 3].map(|index| io.output(index));
-        forward::run::<S>(context, s, self.0, io.input(0), weights, io.output(0), made);
+        forward::run::<S>(context, s, self.0, (io.input(0), io.optional(5)), weights, io.output(0), made);
     }
 }
 
 /// `squeeze_excitation_backward`
-pub struct SqueezeExcitationBackward(Activation);
+pub struct SqueezeExcitationBackward(Activations);
 
 impl Op for SqueezeExcitationBackward {
     const CUDA: Option<CudaKernel<Self>> = Some(cuda::backward);
 
     fn parse(params: &mut Params) -> Result<Self> {
-        params.activation("activation").map(SqueezeExcitationBackward)
+        Activations::parse(params).map(SqueezeExcitationBackward)
     }
 
     fn outputs(&self, inputs: &Inputs) -> Result<Vec<Meta>> {
-        let (x, s) = check(inputs, 1, 2)?;
+        let (x, s) = check(inputs, 1, 2, 7)?;
         inputs.exactly(0, x.dtype, x.shape)?;
         let wide = |dims: &[usize]| Ok(Meta::new(Shape::new(inputs.op, dims)?, x.dtype.wide()));
         let (channels, hidden) = (wide(&[s.n, s.c])?, wide(&[s.n, s.r])?);
         for (index, meta) in [(3, wide(&[s.c, s.r])?), (4, channels), (5, hidden), (6, channels)] {
             inputs.exactly(index, meta.dtype, meta.shape)?;
         }
-        Ok(vec![x, wide(&[s.r, s.c])?, wide(&[s.r])?, wide(&[s.c, s.r])?, wide(&[s.c])?])
+        let mut outputs = vec![x, wide(&[s.r, s.c])?, wide(&[s.r])?, wide(&[s.c, s.r])?, wide(&[s.c])?];
+        outputs.extend(inputs.optional(7));
+        Ok(outputs)
     }
 
     fn cpu(&self, io: &Io, context: &CpuContext) -> Result<()> {
@@ -127,7 +144,8 @@ impl Op for SqueezeExcitationBackward {
         match io.meta(1).dtype {
             Dtype::F64 => {
                 let inputs = [0, 1, 2, 3, 4, 5, 6].map(|index| io.input::<f64>(index));
-                reference::backward(&s, self.0, inputs, [0, 1, 2, 3, 4].map(|index| io.output(index)));
+                let gradients = [0, 1, 2, 3, 4].map(|index| io.output(index));
+                reference::backward(&s, self.0, inputs, io.optional(7), gradients, dresidual(io));
             }
             Dtype::Bf16 => self.run::<Bf16>(&s, io, context),
             _ => self.run::<f32>(&s, io, context),
@@ -138,8 +156,19 @@ impl Op for SqueezeExcitationBackward {
 
 impl SqueezeExcitationBackward {
     fn run<S: Stored>(&self, s: &Sizes, io: &Io, context: &CpuContext) {
-        let (images, made) = ([0, 1].map(|index| io.input::<S>(index)), [2, 3, 4, 5, 6].map(|index| io.input(index)));
-        let gradients = [1, 2, 3, 4].map(|index| io.output(index));
-        backward::run(context, s, self.0, images, made, io.output(0), gradients);
+        let images = backward::Images {
+            dy: io.input::<S>(0),
+            x: io.input(1),
+            residual: io.optional(7),
+            dx: io.output(0),
+            dresidual: dresidual(io),
+        };
+        let made = [2, 3, 4, 5, 6].map(|index| io.input(index));
+        backward::run(context, s, self.0, images, made, [1, 2, 3, 4].map(|index| io.output(index)));
     }
+}
+
+/// There where a residual is.
+fn dresidual<'a, T: Element>(io: &Io<'a>) -> Option<&'a mut [T]> {
+    io.has(7).then(|| io.output(5))
 }

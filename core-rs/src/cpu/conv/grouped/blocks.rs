@@ -24,7 +24,7 @@ impl Blocks {
     }
 
     /// Source words of a group.
-    pub fn from_words(&self) -> usize {
+    pub fn group_words(&self) -> usize {
         self.words.count(self.from)
     }
 
@@ -66,7 +66,7 @@ impl Blocks {
 
     /// Words of a set's weights.
     pub fn set_weights(&self, taps: usize) -> usize {
-        self.vectors() * taps * self.from_words() * self.lanes
+        self.vectors() * taps * self.group_words() * self.lanes
     }
 
     /// Packs a set's weights as `[vector][tap][source word][lane]`, zero in lanes without a channel.
@@ -80,7 +80,7 @@ impl Blocks {
             for lane in 0..channels {
                 let (group, channel) = ((first + lane) / self.to, (first + lane) % self.to);
                 let start = group * weights.group + channel * weights.to;
-                for (tap, to) in to.chunks_exact_mut(self.from_words() * self.lanes).enumerate() {
+                for (tap, to) in to.chunks_exact_mut(self.group_words() * self.lanes).enumerate() {
                     let start = start + (weights.tap)(tap);
                     for (source, to) in to.chunks_exact_mut(self.lanes).enumerate() {
                         to[lane] = weights.word(self.words, start, source);

@@ -109,7 +109,7 @@ impl<S: Stored> Gather<'_, S> {
             weights: self.weights[sets.start * blocks.set_weights(g.taps.0 * g.taps.1)..].as_ptr(),
             sets: sets.len(),
             vectors: blocks.vectors(),
-            from: blocks.from_words(),
+            from: blocks.group_words(),
             set_source: blocks.words.count(blocks.set_source()),
             set_channels: blocks.set_channels(),
             channels,
