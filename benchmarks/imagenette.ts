@@ -2,10 +2,10 @@
  * The whole run of the preset imagenette-128-5 as a committed result: trains it, or takes a run that is over, and writes
  * down what it came to, the loss of every step and every prediction.
  *
- *     deno task bench:imagenette [--run RUN | --data ../shared/data/imagenette2-224.tgz --seed 0] [--note TEXT]
+ *     deno task bench:imagenette [--run RUN | --data ../shared/data/imagenette2-224.tgz --seed 0 --dtype f32] [--note TEXT]
  *
- * Writes benchmarks/results/imagenette-128-5/seed<N>.json, seed<N>_steps.csv and seed<N>_predictions.csv. A run of code
- * that was changed since its commit is refused.
+ * Writes benchmarks/results/imagenette-128-5/seed<N>.json, seed<N>_steps.csv and seed<N>_predictions.csv, seed<N>_bf16 of a
+ * run in bf16. A run of code that was changed since its commit is refused.
  *
  * @module
  */
@@ -23,16 +23,16 @@ const peer = {
 };
 
 const folder = new URL("benchmarks/results/imagenette-128-5/", root);
-const flags = parseArgs(Deno.args, { string: ["run", "data", "seed", "note"] }) as Record<string, string | undefined>;
-const { data = "../shared/data/imagenette2-224.tgz", seed = "0", note } = flags;
+const flags = parseArgs(Deno.args, { string: ["run", "data", "seed", "dtype", "note"] }) as Record<string, string | undefined>;
+const { data = "../shared/data/imagenette2-224.tgz", seed = "0", dtype = "f32", note } = flags;
 const run = flags["run"] ??
-  (await recipe.train(recipe.preset("imagenette-128-5", { seed: Number(seed) }), { data }).result).folder;
+  (await recipe.train(recipe.preset("imagenette-128-5", { seed: Number(seed), dtype }), { data }).result).folder;
 const config = await readJson(join(run, "config.json"));
 const result = await readJson(join(run, "result.json"));
 if (config === undefined || result === undefined) throw new Error(`Expected a run that is over, got "${run}"`);
 if (result["dirty"] !== false) throw new Error(`Expected a run of committed code, got one with changes: "${run}"`);
 
-const name = `seed${config["seed"]}`;
+const name = `seed${config["seed"]}${config["dtype"] === "f32" ? "" : `_${config["dtype"]}`}`;
 await Deno.mkdir(folder, { recursive: true });
 const predictions = new URL(`${name}_predictions.csv`, folder);
 using trained = await recipe.open(run);

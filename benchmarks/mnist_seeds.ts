@@ -1,7 +1,7 @@
 /**
- * The preset mnist with seeds 0, 1 and 2, one after the other: accuracy and time of each, as a committed result.
+ * The preset mnist with several seeds, one after the other: accuracy and time of each, as a committed result.
  *
- *     deno task bench:mnist [--seeds 0,1,2] [--out benchmarks/results/mnist_seeds.json]
+ *     deno task bench:mnist [--seeds 0,1,2,3,4] [--dtype bf16] [--out benchmarks/results/mnist_seeds.json]
  *
  * @module
  */
@@ -16,8 +16,9 @@ interface RunResult {
   [name: string]: unknown;
 }
 
-const flags = parseArgs(Deno.args, { string: ["seeds", "out"] }) as Record<string, string | undefined>;
-const { seeds = "0,1,2", out = "benchmarks/results/mnist_seeds.json" } = flags;
+const flags = parseArgs(Deno.args, { string: ["seeds", "dtype", "out"] }) as Record<string, string | undefined>;
+const { seeds = "0,1,2,3,4", dtype = "f32" } = flags;
+const { out = `benchmarks/results/mnist_seeds${dtype === "f32" ? "" : `_${dtype}`}.json` } = flags;
 const runs: RunResult[] = [];
 for (const seed of seeds.split(",")) {
   const args = [
@@ -30,6 +31,8 @@ for (const seed of seeds.split(",")) {
     "mnist",
     "--seed",
     seed,
+    "--dtype",
+    dtype,
     "--json",
   ];
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {

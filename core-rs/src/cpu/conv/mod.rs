@@ -79,17 +79,12 @@ fn forward<S: Stored>(
         return multiply_then(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, y, then);
     }
     let (patch, group_in, group_out) = (shape.patch(), shape.group_in(), shape.group_out());
+    let kernels = kernels.for_windows(group_in);
     let y = SliceParts::new(y);
-    // The taps together, unless an odd one would share a word with the next.
-    let together = if group_in.is_multiple_of(kernels.per_word()) { patch } else { group_in };
-    let words = kernels.words(together);
     for group in 0..shape.groups {
         let w = Mat::row_major(&w[group * group_out * patch..], patch).transposed();
-        let reduction = patch / together.max(1) * words;
-        let weights = pack_weights(pool, kernels, reduction, group_out, &|cols, panel| {
-            for (i, panel) in panel.chunks_exact_mut((words * kernels.nr()).max(1)).enumerate() {
-                pack_b_panel(kernels, &w, i * together..(i + 1) * together, cols.clone(), panel);
-            }
+        let weights = pack_weights(pool, kernels, kernels.words(patch), group_out, &|cols, panel| {
+            pack_b_panel(kernels, &w, 0..patch, cols, panel);
         });
         let window = Window {
             kernels,
@@ -142,6 +137,7 @@ fn backward_input<S: Stored>(
         return multiply(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, dx);
     }
     zero_gaps(pool, shape, dx);
+    let kernels = kernels.for_windows(shape.group_out());
     let dx = SliceParts::new(dx);
     for group in 0..shape.groups {
         for (v, h) in phases(shape) {
@@ -252,7 +248,7 @@ fn backward_weight<S: Stored>(
         let (m, n, k, b) = (shape.out, shape.c, shape.pixels(), Mat::row_major(x, shape.c));
         return multiply(pool, &Product { kernels, m, n, k, a, b, accumulate: false }, dw);
     }
-    let kernels = if weight_grad::fits_pairs(shape) { kernels } else { kernels.in_floats() };
+    let kernels = if shape.ow.is_multiple_of(2) { kernels.for_windows(shape.group_in()) } else { kernels.in_floats() };
     for (group, dw) in dw.chunks_exact_mut(size).enumerate() {
         weight_grad::run(kernels, pool, shape, group, (x, dy), dw);
     }

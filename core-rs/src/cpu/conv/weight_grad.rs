@@ -19,12 +19,8 @@ const TASK_WORK: usize = 1 << 18;
 /// Tasks are cut no finer once there are this many.
 const ENOUGH_TASKS: usize = 32;
 
-/// Whether pairs of pixels fit: none goes from one row to the next, and what is copied of the images is theirs as it lies.
-pub fn fits_pairs(shape: &ConvShape) -> bool {
-    shape.ow.is_multiple_of(2) && shape.group_in().is_multiple_of(2)
-}
-
-/// Computes one group's `dw` of `[group out][patch]`.
+/// Computes one group's `dw` of `[group out][patch]`. Kernels of pairs take pairs of pixels, of which none may go from one
+/// row to the next.
 pub fn run<S: Stored>(
     kernels: &'static Kernels,
     pool: &ThreadPool,

@@ -122,6 +122,11 @@ impl Kernels {
         }
     }
 
+    /// Those for windows of pixels of so many channels: of pairs where the channels are, so that images are copied as they lie.
+    pub fn for_windows(&'static self, channels: usize) -> &'static Kernels {
+        if channels.is_multiple_of(2) { self } else { self.in_floats() }
+    }
+
     /// The same, or those that multiply in f32 where these multiply pairs.
     pub fn in_floats(&'static self) -> &'static Kernels {
         if self.pairs { Self::of(self.isa) } else { self }

@@ -1,8 +1,8 @@
 //! Backward: dx image by image, then the gradients of the weights row by row, each a sum over the images in their order.
 //!
 //! An image is gone through twice, for the sums and for dx, which both need dv. Under an activation at the end the second
-//! pass reads it back in f32, from where it had to be written anyway, the residual's gradient, or else from dx. In bf16,
-//! which would round it, it is computed again.
+//! pass reads it back: in f32 from where it had to be written anyway, the residual's gradient, or else from dx; in bf16,
+//! which would round it, from a copy in f32.
 
 use super::{Activations, Sizes, loops};
 use crate::cpu::CpuContext;
@@ -76,7 +76,8 @@ pub fn run<S: Stored>(
             };
             let reads = reads.part(n * len..(n + 1) * len);
             let (gate, hidden) = (&gate[n * c..][..c], &hidden[n * r..][..r]);
-            let mut room = Scratch::take(2 * c);
+            let held = if end == Activation::None || exact { c } else { len };
+            let mut room = Scratch::take(c + held);
             let (room, slopes) = room.as_mut_slice().split_at_mut(c);
             if end == Activation::None {
                 loops::sum_products(isa, reads.dy, reads.x, dz, room);
@@ -95,7 +96,7 @@ pub fn run<S: Stored>(
             room.iter_mut().for_each(|sum| *sum /= s.pixels as f32);
             match end {
                 Activation::None => loops::scale_and_shift(isa, reads.dy, gate, room, dx),
-                _ if !exact => scale_slopes(isa, end, reads, gate, room, slopes, dx),
+                _ if !exact => loops::scale_and_shift(isa, slopes, gate, room, dx),
                 _ if dv.is_empty() => loops::scale_and_shift_here(isa, gate, room, dx),
                 _ => loops::scale_and_shift(isa, dv, gate, room, dx),
             }
@@ -126,7 +127,8 @@ for_each_curve! {
     )
 }
 
-/// The sum of dv x over an image's pixels, as [`loops::sum_products`]; writes dv unless `to` is empty.
+/// The sum of dv x over an image's pixels, as [`loops::sum_products`]; writes dv unless `to` is empty. `slopes` has room for
+/// that of a pixel, or for those of all.
 #[inline(always)]
 fn sum_slopes_of<A: Arch, F: Curve, S: Stored>(
     reads: Reads<S>,
@@ -143,6 +145,7 @@ fn sum_slopes_of<A: Arch, F: Curve, S: Stored>(
         for pixel in (start..len.min(start + loops::TOGETHER * c)).step_by(c) {
             let range = pixel..pixel + c;
             let pixel = reads.part(range.clone());
+            let slopes = if slopes.len() == c { &mut slopes[..] } else { &mut slopes[range.clone()] };
             slopes_of::<A, F, S>(pixel, gate, slopes);
             for (part, (&slope, x)) in part.iter_mut().zip(slopes.iter().zip(pixel.x)) {
                 *part = A::madd(slope, x.widen(), *part);
@@ -165,27 +168,5 @@ fn slopes_of<A: Arch, F: Curve, S: Stored>(pixel: Reads<S>, gate: &[f32], slopes
         of.zip(pixel.residual).for_each(|((slope, (dy, (x, &gate))), residual)| {
             *slope = F::back::<A>(A::madd(x.widen(), gate, residual.widen()), dy.widen());
         });
-    }
-}
-
-for_each_curve!(fn scale_slopes<S: Stored> = scale_slopes_of(
-    reads: Reads<S>, gate: &[f32], shift: &[f32], slopes: &mut [f32], dx: &mut [S],
-));
-
-/// dx = dv gate + shift, for every pixel of an image.
-#[inline(always)]
-fn scale_slopes_of<A: Arch, F: Curve, S: Stored>(
-    reads: Reads<S>,
-    gate: &[f32],
-    shift: &[f32],
-    slopes: &mut [f32],
-    dx: &mut [S],
-) {
-    let c = gate.len();
-    for (pixel, dx) in dx.chunks_exact_mut(c).enumerate() {
-        slopes_of::<A, F, S>(reads.part(pixel * c..(pixel + 1) * c), gate, slopes);
-        for (dx, (&slope, (&gate, &shift))) in dx.iter_mut().zip(slopes.iter().zip(gate.iter().zip(shift))) {
-            *dx = S::round(A::madd(slope, gate, shift));
-        }
     }
 }

@@ -51,7 +51,7 @@ multiversion! {
 
 multiversion! {
     /// dx = dv gate + shift, for every pixel.
-    pub fn scale_and_shift<A, S: Stored>(dv: &[S], gate: &[f32], shift: &[f32], dx: &mut [S]) {
+    pub fn scale_and_shift<A, T: Stored, S: Stored>(dv: &[T], gate: &[f32], shift: &[f32], dx: &mut [S]) {
         let c = gate.len();
         for (dv, dx) in dv.chunks_exact(c).zip(dx.chunks_exact_mut(c)) {
             for (dx, (dv, (&gate, &shift))) in dx.iter_mut().zip(dv.iter().zip(gate.iter().zip(shift))) {
