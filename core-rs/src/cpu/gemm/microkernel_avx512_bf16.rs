@@ -5,7 +5,7 @@ use std::arch::x86_64::{__m512, __m512bh, _mm512_dpbf16_ps};
 use std::mem::transmute;
 
 pub static KERNELS: Kernels =
-    kernels!(kernel, Avx512Bf16, pairs: true, mr: 12, lanes: 16, kc: 192, [1 2 3 4 5 6 7 8 9 10 11 12]);
+    kernels!(kernel, Avx512Bf16, pairs: true, mr: 12, lanes: 16, kc: 384, [1 2 3 4 5 6 7 8 9 10 11 12]);
 
 #[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {
