@@ -23,10 +23,16 @@ const peer = {
 };
 
 const folder = new URL("benchmarks/results/imagenette-128-5/", root);
-const flags = parseArgs(Deno.args, { string: ["run", "data", "seed", "dtype", "note"] }) as Record<string, string | undefined>;
+const flags = parseArgs(Deno.args, { string: ["run", "data", "seed", "dtype", "note"] }) as Record<
+  string,
+  string | undefined
+>;
 const { data = "../shared/data/imagenette2-224.tgz", seed = "0", dtype = "f32", note } = flags;
 const run = flags["run"] ??
-  (await recipe.train(recipe.preset("imagenette-128-5", { seed: Number(seed), dtype }), { data }).result).folder;
+  (await recipe.train(
+    recipe.preset("imagenette-128-5", { seed: Number(seed), dtype: dtype as recipe.Recipe["dtype"] }),
+    { data },
+  ).result).folder;
 const config = await readJson(join(run, "config.json"));
 const result = await readJson(join(run, "result.json"));
 if (config === undefined || result === undefined) throw new Error(`Expected a run that is over, got "${run}"`);

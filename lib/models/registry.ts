@@ -4,6 +4,8 @@ import type { Device } from "../tensor/device.ts";
 import { type Registered, Registry } from "../registry/registry.ts";
 import { archs, type ModelOptions } from "./family.ts";
 import { mnistNet } from "./mnist_net.ts";
+import { vgg11Bn } from "./vgg.ts";
+import { type VggOptions, vggRecipeOptions } from "./vgg_options.ts";
 
 /** What every network is told beside its own options. */
 export interface ModelContext {
@@ -47,5 +49,8 @@ function member(build: (options: ModelOptions) => Module): Registered<ModelBuild
 /** The networks by name. */
 export const modelRegistry: Registry<ModelBuilder> = new Registry<ModelBuilder>(
   "model",
-  Object.fromEntries(Object.entries({ ...archs, mnistNet }).map(([name, build]) => [name, member(build)])),
+  {
+    ...Object.fromEntries(Object.entries({ ...archs, mnistNet }).map(([name, build]) => [name, member(build)])),
+    vgg11_bn: { build: (options) => vgg11Bn(options as unknown as VggOptions), options: vggRecipeOptions },
+  },
 );

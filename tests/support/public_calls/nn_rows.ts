@@ -282,6 +282,24 @@ export const nnRows: Readonly<Record<string, Row>> = {
     Object.values(models.archs).filter(({ name }) => name !== "xresnet18")
       .map(({ name }): [string, Row] => [`models.${name}`, { none: "takes its options as models.xresnet18 does" }]),
   ),
+  "models.Vgg": (parts) => [making(models.Vgg), {
+    classes: 2,
+    inChannels: 1,
+    act: "relu",
+    pool: "max",
+    stages: [[4]],
+    headSize: 1,
+    hidden: [4],
+    dropout: 0.5,
+    seed: 0,
+    device: parts.device,
+    dtype: "f32",
+  }],
+  "models.Vgg.forward": (parts) => {
+    const model = parts.keep(new models.Vgg({ classes: 2, inChannels: 1, stages: [[4]], device: parts.device }));
+    return [calling(model, "forward"), parts.x(2, 8, 8, 1)];
+  },
+  "models.vgg11Bn": { none: "takes its options as models.Vgg does" },
   "models.XResNet": (parts) => [
     making(models.XResNet),
     { ...small(parts), blocks: [1, 1], expansion: 1, groups: 1, widen: 1, form: "plain" },

@@ -235,12 +235,21 @@ export const runRows: Readonly<Record<string, Row>> = {
   ) => [recipe.validBatches, whole({ ...small(), dtype: "f32" as const }), whole(setOf(parts))]),
   "recipe.wantedOf": loosely(() => [recipe.wantedOf, whole({ ...recipe.settings()[0]! })]),
 
+  "study.holm": () => [study.holm, [0.1, 0.2]],
+  "study.mcnemar": () => [study.mcnemar, [true, false], [true, true]],
   "study.measureShift": refusing((parts) => [
     study.measureShift,
     [{ name: "a", model: modelOf(parts) }],
     whole(setOf(parts)),
     { size: 1, shifts: 1, images: 1, seed: 0, limit: 2, bs: 2 },
   ]),
+  "study.paired": loosely(() => [study.paired, { 1: 0.5, 2: 0.5 }, { 1: 0.5, 2: 0.75 }, {
+    alpha: 0.05,
+    seed: 0,
+    resamples: 100,
+    higherIsBetter: true,
+  }]),
+  "study.proportion": () => [study.proportion, 1, 2, { alpha: 0.05 }],
   "study.shiftConsistency": { none: "as study.measureShift, which calls it" },
   "study.shiftCurve": { none: "as study.measureShift, which calls it" },
   "study.shiftFigure": { none: "takes what study.measureShift gives" },
@@ -248,4 +257,5 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.shiftMargin": loosely(() => [study.shiftMargin, 128]),
   "study.shiftRuns": refusing((parts) => [calling(study, "shiftRuns"), [missing(parts)], {}]),
   "study.shiftSvg": { none: "takes what study.shiftFigure gives" },
+  "study.summary": () => [study.summary, [0.5, 0.75], { alpha: 0.05, seed: 0, resamples: 100 }],
 };

@@ -84,7 +84,9 @@ export const supply: Check = {
     const known = await rules();
     for (const each of (await metadata()).packages) tally.count(wrongPackage(each, known));
     for (const name of await npmPackages()) {
-      tally.count(known.npm.includes(name) ? undefined : `${name} of npm is not in deny.toml`);
+      // A scope is one owner's: naming it names all of its packages.
+      const names = [name, name.replace(/(?<=^@[^/]+\/).*/, "*")];
+      tally.count(names.some((each) => known.npm.includes(each)) ? undefined : `${name} of npm is not in deny.toml`);
     }
     if (await works("cargo", ["deny", "--version"])) {
       const { code, err } = await runProgram("cargo", ["deny", "check", "bans", "licenses", "sources"]);
