@@ -5,7 +5,7 @@ use super::microkernel::{Kernels, PairVector, Pairs, Tile, kernels, tile};
 /// Pairs of bf16 as `vdpbf16ps` multiplies them, for tests on processors without it but with AVX2: of each pair the second
 /// element's product is added first, each by one fused operation, and denormals are 0.
 pub static PAIRS: Kernels =
-    kernels!(kernel, Avx2, pairs: true, mr: 12, lanes: 16, kc: 192, [1 2 3 4 5 6 7 8 9 10 11 12]);
+    kernels!(kernel, Avx2, pairs: true, mr: 12, lanes: 16, kc: 384, [1 2 3 4 5 6 7 8 9 10 11 12]);
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn kernel<const MR: usize, const NV: usize, const PANEL: bool>(t: &Tile) {

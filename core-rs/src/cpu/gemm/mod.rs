@@ -26,6 +26,7 @@ use crate::dtype::Stored;
 pub(crate) use blocked::Product;
 use blocked::blocked;
 use microkernel::Kernels;
+use pack::copy_strided;
 use std::ops::Range;
 
 /// A read-only matrix with any strides (in elements): element `(i, j)` is
@@ -106,6 +107,9 @@ pub(crate) fn multiply_then<S: Stored, O: Stored>(
     if c.is_empty() {
         return;
     }
+    if is_flat(product) {
+        return transposed(pool, product, c, then);
+    }
     let pieces = tiling::reduction_pieces(m, n, k);
     let strips = blocked::strips(product);
     if pieces > 1 {
@@ -115,6 +119,32 @@ pub(crate) fn multiply_then<S: Stored, O: Stored>(
     } else {
         blocked(pool, product, &SliceParts::new(c), then);
     }
+}
+
+/// Whether B outweighs all else, and lies by columns: as the weights of a convolution of few pixels.
+fn is_flat<S: Copy>(product: &Product<S>) -> bool {
+    let Product { m, n, k, b, accumulate, .. } = *product;
+    !accumulate && b.row_stride == 1 && b.col_stride >= k && n * k > 4 * m * (n + k)
+}
+
+/// Computes the transpose, of which B is the first operand and read where it lies, and turns it.
+fn transposed<S: Stored, O: Stored>(pool: &ThreadPool, product: &Product<S>, c: &mut [O], then: Option<&dyn Epilogue>) {
+    /// Rows of C at a time: a cache line of each column.
+    const ROWS: usize = 16;
+    let Product { kernels, m, n, a, b, .. } = *product;
+    let mut columns = Scratch::take(c.len());
+    let turned = Product { m: n, n: m, a: b.transposed(), b: a.transposed(), ..*product };
+    blocked(pool, &turned, &SliceParts::new(columns.as_mut_slice()), None);
+    let columns = columns.as_slice();
+    for_each_chunk_mut(pool, c, ROWS * n, |chunk, c| {
+        let mut rows = Scratch::take(c.len());
+        let rows = rows.as_mut_slice();
+        copy_strided((columns, chunk * ROWS), |x| x, (c.len() / n, 1), (n, m), rows, n);
+        if let Some(then) = then {
+            apply_to_part(then, kernels.isa, n, chunk * ROWS * n, rows);
+        }
+        O::round_all(kernels.isa, rows, c);
+    });
 }
 
 /// Computes pieces of the reduction in parallel, then adds them up in order.

@@ -76,7 +76,18 @@ fn check_narrow((m, n, k): (usize, usize, usize), a: Mat<Bf16>, b: Mat<Bf16>) {
 
 #[test]
 fn products_of_bf16() {
-    let sizes = [(1, 1, 1), (5, 7, 3), (13, 33, 64), (12, 32, 385), (29, 70, 130), (150, 40, 1000), (7, 5, 20_001)];
+    let sizes = [
+        (1, 1, 1),
+        (5, 70, 90),
+        (3, 90, 91),
+        (17, 200, 150),
+        (5, 7, 3),
+        (13, 33, 64),
+        (12, 32, 385),
+        (29, 70, 130),
+        (150, 40, 1000),
+        (7, 5, 20_001),
+    ];
     for (m, n, k) in sizes {
         let narrow = |len, seed| noise(len, seed).into_iter().map(Bf16::round).collect::<Vec<_>>();
         let (a, b) = (narrow(m * k, 1), narrow(k * n, 2));
@@ -137,7 +148,7 @@ fn small_and_empty_sizes() {
 #[test]
 fn cache_block_tails() {
     check_sizes(&[(150, 300, 260), (289, 17, 513), (13, 530, 257), (97, 101, 103), (1, 700, 300)]);
-    check_sizes(&[(300, 1, 700), (25, 48, 64), (24, 65, 31), (48, 9, 400)]);
+    check_sizes(&[(300, 1, 700), (25, 48, 64), (24, 65, 31), (48, 9, 400), (17, 200, 150)]);
 }
 
 #[test]
