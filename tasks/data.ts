@@ -6,6 +6,7 @@ import { Progress } from "../lib/cli/progress.ts";
 import { data } from "../mod.ts";
 import { isDataPath } from "../lib/cli/data_names.ts";
 import { cacheHelp, fileLines, shown, watchData } from "../lib/cli/data_report.ts";
+import { runCaches } from "../lib/cli/data_caches.ts";
 import { checkOut } from "../lib/cli/out_path.ts";
 import { inFlags } from "../lib/cli/settings_flags.ts";
 import { stopSignals, unlessAborted } from "../lib/cli/stop_signals.ts";
@@ -40,6 +41,11 @@ const flags = {
   },
   list: { kind: "boolean", help: "Name every file that is left out, damaged or in both parts, not only the first ten" },
   threads: { kind: "integer", min: 1, max: 256, help: "Threads that decode, all unless given" },
+  caches: {
+    kind: "boolean",
+    help: "List the pixel caches that there are, of all data sets or of one, with their sizes",
+  },
+  clear: { kind: "boolean", help: "Remove the pixel caches of all data sets or of one, and say what was freed" },
 } as const satisfies Flags;
 
 /** The smallest, median and largest of two sides. */
@@ -95,8 +101,14 @@ async function withFlags<Result>(describe: () => Promise<Result>): Promise<Resul
 }
 
 async function run({ flags: given, words, report }: CommandContext<typeof flags>): Promise<number> {
-  const { out, "max-unreadable": maxUnreadable, ...options } = given;
+  const { out, "max-unreadable": maxUnreadable, caches, clear, ...options } = given;
   const [name] = words;
+  if (caches && clear) throw new UsageError("Expected --caches or --clear, got both: list them first, then clear");
+  if (caches || clear) {
+    const cache = out ?? report.paths.ofProject(data.defaultCache);
+    if (clear) checkOut("data", cache, { paths: report.paths });
+    return await runCaches({ cache, name, clear }, report);
+  }
   if (name === undefined) {
     throw new UsageError("Expected a data set's name or path, got none: say imagenette2-320, a folder or a .tgz");
   }
@@ -134,7 +146,6 @@ export const dataCommand: Command<typeof flags> = {
     name: "name|path",
     help: `A folder with train/ and val/, an archive of one, or ${data.knownSets.map(({ name }) => name).join(", ")}`,
     max: 1,
-    required: true,
     path: isDataPath,
   },
   examples: [
@@ -142,6 +153,8 @@ export const dataCommand: Command<typeof flags> = {
     "deno task data imagenette2-320 --archive imagenette2-320.tgz",
     "deno task data photos --size 160 --json",
     "deno task data photos --split 0.2 --max-unreadable 10 --list",
+    "deno task data --caches",
+    "deno task data --clear imagenette2-320",
   ],
   run,
 };

@@ -24,8 +24,12 @@ export function showPreparing(
 }
 
 /** Shows how far a download is. */
-export function showDownload(progress: Progress, { bytes, expectedBytes }: data.DownloadProgress): void {
+export function showDownload(
+  progress: Progress,
+  { bytes, expectedBytes, resumedBytes }: data.DownloadProgress,
+): void {
   const facts = [`${formatNumber(Math.round(bytes / MB))} MB`];
+  if (resumedBytes > 0) facts.push(`${formatNumber(Math.round(resumedBytes / MB))} MB were here`);
   progress.update({ label: "download ", done: bytes / MB, total: (expectedBytes ?? bytes) / MB, facts });
 }
 

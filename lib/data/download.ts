@@ -1,16 +1,21 @@
-/** Fetching an archive. */
+/** Fetching an archive: in as many tries as it takes, each of which goes on where the last one broke off. */
 import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { createHash } from "node:crypto";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { DataError } from "../ffi/errors.ts";
-import { ownPartial, partialSuffix, syncFolder } from "../io/atomic_file.ts";
+import { shown } from "../io/shown.ts";
+import { whole } from "./checks.ts";
+import { Broken, request, type Wanted } from "./download_answer.ts";
+import { PartialFile, sweepPartials } from "./partial_file.ts";
 
 /** How far a download is. */
 export interface DownloadProgress {
-  /** Bytes that came. */
+  /** Bytes that are here. */
   readonly bytes: number;
   /** Bytes in all; null where the server does not say. */
   readonly expectedBytes: number | null;
+  /** Those of `bytes` that an earlier download had left, and that did not have to come again. */
+  readonly resumedBytes: number;
 }
 
 /** What to fetch, and where it goes. */
@@ -21,89 +26,124 @@ export interface DownloadOptions {
   readonly file: string;
   /** What its MD5 must be, in hex; null where nothing is known. */
   readonly md5: string | null;
-  /** Ends it early. */
+  /** Ends it early; what came is kept for the next time. */
   readonly signal?: AbortSignal;
-  /** Told after each part that came. */
+  /** Told after each part that came, and at first where there is a beginning already. */
   readonly onProgress?: (state: DownloadProgress) => void;
+  /** Told why it tries again, and when. */
+  readonly onRetry?: (line: string) => void;
+  /** How often it tries again where the connection breaks or the server is busy; by default 8 times. */
+  readonly retries?: number;
+  /** Before the first time that it tries again, milliseconds, then twice as long each time, up to 30 s; by default 1000. */
+  readonly wait?: number;
+  /** Without a byte for so many milliseconds, the connection counts as broken; by default 60,000. */
+  readonly timeout?: number;
   /** By default the global one. */
-  readonly fetch?: (url: string, init: { signal?: AbortSignal }) => Promise<Response>;
+  readonly fetch?: (url: string, init: { signal?: AbortSignal; headers: Record<string, string> }) => Promise<Response>;
+}
+
+/** The longest pause, milliseconds. */
+const longest = 30_000;
+
+function check(options: DownloadOptions): void {
+  requireOptions("download", options, "data.download({ url, file, md5: null })");
+  for (const name of ["url", "file"] as const) requireText("download", name, options[name]);
+  const { retries = 0, wait = 0, timeout = 1 } = options;
+  whole("download", "retries", retries, 0, 1000);
+  whole("download", "wait", wait, 0, longest);
+  whole("download", "timeout", timeout, 1, 2 ** 31 - 1);
 }
 
 /**
- * Downloads a file and gives its MD5. It appears under its name only once it is whole and its sum is right; else a
- * DataError says what was wrong, and nothing stays. Others may download the same at the same time.
+ * Downloads a file and gives its MD5. It appears under its name only once it is whole and its sum is right. What has come
+ * when a connection breaks, the signal aborts or the process ends stays beside it, as `FILE.partial`, and the next try or
+ * the next call goes on there, where the server has still the same file (Range with If-Range). Else a DataError says what
+ * was wrong. Others may download the same at the same time.
  */
 export async function download(options: DownloadOptions): Promise<string> {
-  requireOptions("download", options, "data.download({ url, file, md5: null })");
-  for (const name of ["url", "file"] as const) requireText("download", name, options[name]);
-  const { url, file, md5, signal, onProgress, fetch: get = fetch } = options;
+  check(options);
+  const { url, file, md5, signal, onProgress, fetch: get = fetch, timeout = 60_000 } = options;
+  signal?.throwIfAborted();
   await Deno.mkdir(dirname(file), { recursive: true });
-  const response = await get(url, { signal }).catch((error: Error) => {
-    signal?.throwIfAborted();
-    throw new DataError(`Cannot download ${url}: ${error.message}${cure}`, { cause: error });
-  });
-  if (!response.ok || response.body === null) {
-    await response.body?.cancel();
-    throw new DataError(`Cannot download ${url}: the server answered ${response.status} ${response.statusText}${cure}`);
-  }
-  const length = response.headers.get("content-length");
-  const expectedBytes = length === null ? null : Number(length);
-  const partial = ownPartial(file);
+  await sweepPartials(file);
+  using partial = await PartialFile.open(file, url, signal);
+  const tell = (): void => {
+    const { bytes, resumedBytes, note } = partial;
+    onProgress?.({ bytes, resumedBytes, expectedBytes: note?.expectedBytes ?? null });
+  };
+  const wanted: Wanted = { url, get, timeout, signal, trusted: md5 !== null, tell };
   try {
-    await sweep(file);
-    const found = await write(response.body, partial, (bytes) => onProgress?.({ bytes, expectedBytes }));
-    if (expectedBytes !== null && found.bytes !== expectedBytes) {
-      throw new DataError(`Cannot download ${url}: it ended after ${found.bytes} of ${expectedBytes} bytes${cure}`);
-    }
-    if (md5 !== null && found.md5 !== md5) {
-      throw new DataError(`Expected ${url} to have the MD5 ${md5}, got ${found.md5}: it was damaged or replaced`);
-    }
-    await Deno.rename(partial, file);
-    await syncFolder(dirname(file));
-    return found.md5;
+    if (partial.bytes > 0) tell();
+    const isWhole = partial.bytes === partial.note?.expectedBytes && partial.md5() === md5;
+    if (!isWhole) await tryAgain(options, () => getWhole(partial, wanted, md5));
+    const found = partial.md5();
+    await partial.commit();
+    return found;
   } catch (error) {
-    await Deno.remove(partial).catch(() => {});
+    if (!partial.resumable || error instanceof WrongSum) await partial.remove();
     signal?.throwIfAborted();
-    if (error instanceof DataError) throw error;
-    throw new DataError(`Cannot download ${url}: ${(error as Error).message}${cure}`, { cause: error });
+    throw told(error, url, partial);
   }
 }
 
-/** What to do about it. */
-const cure = ". Try again, or give the path of an archive that is here";
+/** The whole file with another sum than the known one. */
+class WrongSum extends DataError {}
 
-/** Removes what downloads of a file have left whose process was killed: nobody holds their lock. */
-async function sweep(file: string): Promise<void> {
-  for await (const { name } of Deno.readDir(dirname(file))) {
-    if (!name.startsWith(`${basename(file)}.`) || !name.endsWith(partialSuffix)) continue;
-    const path = join(dirname(file), name);
+/** One try: the rest of the file, whose sum is then right. */
+async function getWhole(partial: PartialFile, wanted: Wanted, md5: string | null): Promise<void> {
+  await request(partial, wanted);
+  const found = partial.md5();
+  if (md5 === null || found === md5) return;
+  if (partial.answers > 1 || partial.resumedBytes > 0) {
+    // Which of the parts was wrong nobody can tell.
+    await partial.restart();
+    throw new Broken(`what came in parts has the MD5 ${found} and not ${md5}, so that all of it has to come again`);
+  }
+  throw new WrongSum(`Expected ${wanted.url} to have the MD5 ${md5}, got ${found}: it was damaged or replaced`);
+}
+
+async function tryAgain(
+  { retries = 8, wait = 1000, signal, onRetry }: DownloadOptions,
+  attempt: () => Promise<void>,
+): Promise<void> {
+  for (let round = 0;; round++) {
     try {
-      using left = await Deno.open(path);
-      if (await left.tryLock(true)) await Deno.remove(path);
-    } catch {
-      // Gone meanwhile, or the drive has no locks: then it is left alone.
+      return await attempt();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof Broken)) throw error;
+      if (round >= retries) throw round === 0 ? error : new Broken(`${error.message}, after ${round + 1} tries`);
+      const pause = Math.max(Math.min(wait * 2 ** round, longest), error.wait);
+      onRetry?.(`download: ${error.message}; trying again in ${pause / 1000} s (${round + 1} of ${retries})`);
+      await sleep(pause, signal);
     }
   }
 }
 
-async function write(
-  body: ReadableStream<Uint8Array>,
-  path: string,
-  onBytes: (bytes: number) => void,
-): Promise<{ bytes: number; md5: string }> {
-  using file = await Deno.open(path, { write: true, createNew: true });
-  // It ends with the process, however that ends. Some drives have no locks; there nobody sweeps either.
-  await file.tryLock(true).catch(() => {});
-  const hash = createHash("md5");
-  let bytes = 0;
-  for await (const part of body) {
-    hash.update(part);
-    for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
-    bytes += part.length;
-    onBytes(bytes);
-  }
-  await file.sync();
-  return { bytes, md5: hash.digest("hex") };
+async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  const stop = (): void => resolve();
+  signal?.addEventListener("abort", stop);
+  await promise;
+  clearTimeout(timer);
+  signal?.removeEventListener("abort", stop);
+  signal?.throwIfAborted();
+}
+
+/** An error as whoever asked for the file should read it. */
+function told(error: unknown, url: string, partial: PartialFile): unknown {
+  if (error instanceof WrongSum) return error;
+  if (!(error instanceof DataError)) return error;
+  const { bytes, note, path } = partial;
+  const all = note?.expectedBytes ?? null;
+  const kept = partial.resumable
+    ? `: it goes on after the ${bytes}${all === null ? "" : ` of ${all}`} bytes in "${shown(path)}"`
+    : "";
+  return new DataError(
+    `Cannot download ${url}: ${error.message}. Try again${kept}, or give the path of an archive that is here`,
+    { cause: error.cause ?? error },
+  );
 }
 
 /** MD5 of a file, in hex. */

@@ -11,7 +11,7 @@ import { type KnownSet, knownSet, knownSets } from "./known_sets.ts";
 import { defaultCache, type ReadOptions } from "./prepare.ts";
 
 /** Where to look, and who is told. */
-export interface FindOptions extends Pick<ReadOptions, "cache" | "signal"> {
+export interface FindOptions extends Pick<ReadOptions, "cache" | "signal" | "onNote"> {
   /** Told how far a download is. */
   onDownload?(state: DownloadProgress): void;
 }
@@ -79,7 +79,14 @@ export async function findArchive(nameOrPath: string, options: FindOptions = {})
     );
   }
   const file = join(cache, `${set.name}.tgz`);
-  await download({ url: set.url, file, md5: set.md5, signal, onProgress: (state) => options.onDownload?.(state) });
+  await download({
+    url: set.url,
+    file,
+    md5: set.md5,
+    signal,
+    onProgress: (state) => options.onDownload?.(state),
+    onRetry: (line) => options.onNote?.(line),
+  });
   return file;
 }
 

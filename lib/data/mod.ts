@@ -14,6 +14,7 @@ export {
   type DataSource,
   type ImageDtype,
 } from "./dataset.ts";
+export { caches, type CachesOptions, clearCaches, type ClearedCaches, type PixelCache } from "./caches.ts";
 export { decodeImage, type DecodeLimits, type DecodeOptions } from "./decode.ts";
 export {
   type ClassDescription,

@@ -19,6 +19,7 @@ import { classNames } from "./known_sets.ts";
 import { findArchive, type FindOptions } from "./find_archive.ts";
 import { leftOutCounts, tell } from "./left_out.ts";
 import type { Splits } from "./mnist.ts";
+import { type NoisyLabels, noisyLabels, type NoisyOptions } from "./noisy_labels.ts";
 import { type LeftOut, prepare, type Prepared, type PreparedFile, type ReadOptions, type Sizes } from "./prepare.ts";
 
 /** A part of a data set. */
@@ -33,6 +34,11 @@ export interface OpenOptions extends ReadOptions, FindOptions {
    * the crop `resized`, which takes small parts of them. By default `size`.
    */
   keep?: "size" | "source";
+  /**
+   * Percent of wrong labels to train with, by the table `noisy_….csv` that lies beside `train/`, as Imagenette and Imagewoof
+   * have it: 1, 5, 25 or 50 there. What is measured with keeps its true labels; an option of `open` alone.
+   */
+  noise?: number;
   /** Only so many images of each part, evenly spread over them. */
   limit?: number;
   /**
@@ -47,6 +53,7 @@ export interface OpenOptions extends ReadOptions, FindOptions {
 const optionNames = [
   "size",
   "keep",
+  "noise",
   "limit",
   "device",
   "reserve",
@@ -123,7 +130,9 @@ export async function open(nameOrPath: string, options: OpenOptions): Promise<Sp
   held.use(train);
   const valid = await mapPart(nameOrPath, prepared, "val", options);
   held.use(valid);
-  const from = told(nameOrPath, prepared, [train, valid], options);
+  const unnoised = told(nameOrPath, prepared, [train, valid], options);
+  const labels = await relabelled(train, { name: nameOrPath, source, prepared }, options);
+  const from = labels === null ? unnoised : { ...unnoised, contents: sumOf(`${unnoised.contents} ${labels.sha256}`) };
   const sets = {
     train: await datasetOf(train, { ...options, source: from, training: true }),
     valid: await datasetOf(valid, { ...options, source: from, training: false }),
@@ -179,7 +188,12 @@ async function openAlone(
 ): Promise<Dataset> {
   requireText(caller, "nameOrPath", nameOrPath);
   checkOptions(caller, options);
-  const { size, keep } = options;
+  const { size, keep, noise } = options;
+  if (noise !== undefined) {
+    throw new TypeError(
+      `${caller}(): Expected no \`noise\`, got ${noise}: one measures with true labels, open() has it`,
+    );
+  }
   const sizes: Record<DataPart, Sizes> = {
     train: { trainSize: keep === "source" ? 0 : size },
     valid: { validSize: size },
@@ -209,9 +223,10 @@ function checkOptions(caller: string, options: OpenOptions): void {
     known: optionNames,
     names: elsewhere,
   });
-  const { limit = 1, reserve = 0, maxUnreadable = 0, split = 0.5, nested = false } = options;
+  const { limit = 1, noise = 0, reserve = 0, maxUnreadable = 0, split = 0.5, nested = false } = options;
   checkSizes(caller, options);
   whole(caller, "limit", limit, 1, Infinity);
+  whole(caller, "noise", noise, 0, 100);
   whole(caller, "reserve", reserve, 0, 2 ** 32 - 2);
   unreadableLimit(caller, maxUnreadable);
   if (!(split > 0 && split < 1)) {
@@ -225,11 +240,22 @@ function checkOptions(caller: string, options: OpenOptions): void {
 /** A part in memory, until a data set owns it. */
 class MappedPart implements Disposable {
   readonly split: PreparedFile["split"];
-  readonly mapped: Mapped;
+  #mapped: Mapped;
 
   constructor(split: PreparedFile["split"], mapped: Mapped) {
     this.split = split;
-    this.mapped = mapped;
+    this.#mapped = mapped;
+  }
+
+  get mapped(): Mapped {
+    return this.#mapped;
+  }
+
+  /** Takes others in the place of its labels. */
+  relabel(values: Int32Array<ArrayBuffer>): void {
+    using before = this.#mapped.labels;
+    const labels = scope(() => tensor(values, undefined, { device: before.device })).detachFromScope();
+    this.#mapped = { ...this.#mapped, labels: labels.heldAs("dataSet") };
   }
 
   get header(): CacheHeader {
@@ -287,6 +313,22 @@ function told(
     contents: contents.digest("hex"),
     leftOut: leftOutCounts(leftOut),
   };
+}
+
+/** Gives what is trained on the labels of the noise that is asked for; null where none is. The pixels stay what they are. */
+async function relabelled(
+  train: MappedPart,
+  where: Pick<NoisyOptions, "name" | "source" | "prepared">,
+  { noise, cache, signal }: OpenOptions,
+): Promise<NoisyLabels | null> {
+  if (noise === undefined) return null;
+  const noisy = await noisyLabels({ ...where, header: train.header, noise, cache, signal });
+  train.relabel(noisy.labels);
+  return noisy;
+}
+
+function sumOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** A data set of a part, which owns it from then on. */

@@ -39,7 +39,7 @@ export interface ReadOptions {
   signal?: AbortSignal;
   /** Told of files that are left out, and of images that are damaged or in both parts; by default the console warns. */
   onWarning?(line: string): void;
-  /** Told of files beside the data set that are left out; by default nobody is. */
+  /** Told of files beside the data set that are left out, and why a download tries again; by default nobody is. */
   onNote?(line: string): void;
   /** Told how far it is, some times a second. */
   onProgress?(state: PrepareProgress): void;

@@ -160,7 +160,7 @@ function checkF32({ optimizer, schedule }: Recipe): void {
 }
 
 /** Options of the data that say how image files are read. */
-export const fileOptions: readonly string[] = ["split", "nested", "maxUnreadable"];
+export const fileOptions: readonly string[] = ["split", "nested", "maxUnreadable", "noise"];
 
 /** Image files have options of how they are read; a registered data set has what it says. */
 function checkDataOptions({ data: { name, limit: _, keep: _keep, ...own } }: Recipe): void {

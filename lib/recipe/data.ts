@@ -92,9 +92,9 @@ export async function thereOrRefused<Result>(looked: () => Promise<Result>): Pro
 
 /** Opens image files. */
 async function imagesOf<Opened>(
-  { data: { name, limit, keep, split, nested, maxUnreadable }, size, transforms }: DataChoice,
+  { data: { name, limit, keep, split, nested, maxUnreadable, noise }, size, transforms }: DataChoice,
   device: Device,
-  how: { options: OpenDataOptions; with: (path: string, options: OpenOptions) => Promise<Opened> },
+  how: { options: OpenDataOptions; training?: boolean; with: (path: string, options: OpenOptions) => Promise<Opened> },
 ): Promise<Opened> {
   // Who evaluates has options beside those of opening.
   const { cache, signal, onWarning, onNote, onProgress, onDownload } = how.options;
@@ -111,6 +111,8 @@ async function imagesOf<Opened>(
       ...{ cache, signal, onWarning, onNote, onProgress, onDownload, nested },
       split: split ?? undefined,
       maxUnreadable: maxUnreadable ?? undefined,
+      // One trains with wrong labels, and measures with true ones.
+      noise: how.training ? noise ?? undefined : undefined,
       size,
       limit: limit ?? undefined,
       keep: keep ?? (transforms?.crop === "resized" ? "source" : "size"),
@@ -123,7 +125,8 @@ async function imagesOf<Opened>(
 export async function openData(choice: DataChoice, device: Device, options: OpenDataOptions = {}): Promise<Splits> {
   requireNamed("openData", "data", choice?.data);
   requireOptions("openData", options, "openData(choice, device, {})");
-  return await registered(choice, device, options) ?? await imagesOf(choice, device, { options, with: open });
+  return await registered(choice, device, options) ??
+    await imagesOf(choice, device, { options, training: true, with: open });
 }
 
 /** What the model of a recipe is measured with, or another part; of image files there need be no others. */

@@ -28,6 +28,8 @@ export interface DataRecipe extends Named {
   readonly nested?: boolean;
   /** How many images of each part may not be readable, say "10" or "2%"; null or not set for 1 %. */
   readonly maxUnreadable?: string | null;
+  /** Percent of wrong labels to train with, by the data set's table of them; null or not set for its true labels. */
+  readonly noise?: number | null;
 }
 
 /** How the learning rate moves. */

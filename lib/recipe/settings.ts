@@ -362,6 +362,15 @@ const rows: Setting[] = [
     free: true,
     help: "How many images of each part may not be readable (1% unless given)",
   },
+  {
+    path: "data.noise",
+    flag: "noise",
+    kind: "integer",
+    min: 0,
+    max: 100,
+    nullable: true,
+    help: "Percent of wrong labels to train with, by the set's noisy_….csv: 1, 5, 25 or 50 of Imagenette and Imagewoof",
+  },
   { path: "validBs", flag: "valid-bs", kind: "integer", min: 1, help: "Images at a time when measuring" },
   {
     path: "capture",

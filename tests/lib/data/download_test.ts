@@ -30,12 +30,21 @@ function get(
   options: Partial<data.DownloadOptions> = {},
 ): Promise<string> {
   const fetch = (): Promise<Response> => response instanceof Response ? Promise.resolve(response) : response();
-  return data.download({ url, file: join(folder, "sub", "set.tgz"), md5, fetch, ...options });
+  return data.download({ url, file: join(folder, "sub", "set.tgz"), md5, fetch, retries: 0, ...options });
 }
 
-/** Nothing may be left of a download that failed. */
+/** Nothing may be left of a download that failed for good. */
 function assertNothing(folder: string): void {
   assertEquals([...Deno.readDirSync(join(folder, "sub"))], []);
+}
+
+/** The beginning is left, under another name, with a note of whose it is. */
+function assertBeginning(folder: string, bytes = "abc"): void {
+  const sub = join(folder, "sub");
+  const names = [...Deno.readDirSync(sub)].map(({ name }) => name).sort();
+  assertEquals(names, ["set.tgz.partial", "set.tgz.partial.json"]);
+  assertEquals(Deno.readTextFileSync(join(sub, "set.tgz.partial")), bytes);
+  assertEquals(JSON.parse(Deno.readTextFileSync(join(sub, "set.tgz.partial.json"))).url, url);
 }
 
 Deno.test("download: a whole file with the right MD5 appears, and progress is told", async () => {
@@ -53,11 +62,11 @@ Deno.test("download: a whole file with the right MD5 appears, and progress is to
     onProgress: (state) => {
       states.push(state);
       const names = [...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name);
-      assertEquals(names.map((name) => /^set\.tgz\.\d+-\d+\.partial$/.test(name)), [true], `${names}`);
+      assertEquals(names.sort(), ["set.tgz.partial", "set.tgz.partial.json"]);
     },
   });
   assertEquals([found, asked], [md5, [url]]);
-  assertEquals(states, [1, 2, 3].map((bytes) => ({ bytes, expectedBytes: 3 })));
+  assertEquals(states, [1, 2, 3].map((bytes) => ({ bytes, expectedBytes: 3, resumedBytes: 0 })));
   assertEquals([...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name), ["set.tgz"]);
   assertEquals(await Deno.readTextFile(join(folder.path, "sub", "set.tgz")), "abc");
 });
@@ -66,7 +75,7 @@ Deno.test("download: without a known sum or length, what came is taken and its M
   using folder = tempFolder();
   const states: data.DownloadProgress[] = [];
   assertEquals(await get(folder.path, answer(), { md5: null, onProgress: (state) => states.push(state) }), md5);
-  assertEquals(states.at(-1), { bytes: 3, expectedBytes: null });
+  assertEquals(states.at(-1), { bytes: 3, expectedBytes: null, resumedBytes: 0 });
 });
 
 Deno.test("download: two at once do not touch each other's bytes, and what a killed one left is removed", async () => {
@@ -80,7 +89,8 @@ Deno.test("download: two at once do not touch each other's bytes, and what a kil
   const first = await get(folder.path, answer(), {
     onProgress: ({ bytes }) => {
       if (bytes !== 2) return;
-      second = get(folder.path, answer({ end: (stream) => stream.error(new TypeError("gone")) }));
+      const gone = answer({ end: (stream) => stream.error(new TypeError("gone")) });
+      second = get(folder.path, gone);
       second.catch(() => {});
     },
   });
@@ -104,18 +114,26 @@ Deno.test("download: another MD5 is refused with both, and a file that was there
 Deno.test("download: a connection that breaks says so", async () => {
   using folder = tempFolder();
   const broken = answer({ end: (stream) => stream.error(new TypeError("connection reset")) });
-  await assertRejects(() => get(folder.path, broken), DataError, `Cannot download ${url}: connection reset`);
-  assertNothing(folder.path);
+  const path = join(folder.path, "sub", "set.tgz.partial");
+  await assertRejects(
+    () => get(folder.path, broken),
+    DataError,
+    `Cannot download ${url}: the connection broke after 3 bytes (connection reset). Try again: it goes on after the 3 ` +
+      `bytes in "${path}", or give the path of an archive that is here`,
+  );
+  assertBeginning(folder.path);
 });
 
 Deno.test("download: fewer or more bytes than were announced", async () => {
   using folder = tempFolder();
-  for (const length of ["10", "2"]) {
-    const response = answer({ headers: { "content-length": length } });
-    const wanted = `Cannot download ${url}: it ended after 3 of ${length} bytes`;
-    await assertRejects(() => get(folder.path, response, { md5: null }), DataError, wanted);
-    assertNothing(folder.path);
-  }
+  const long = answer({ headers: { "content-length": "2" } });
+  const more = `Cannot download ${url}: more came than the 2 bytes that the server had announced`;
+  await assertRejects(() => get(folder.path, long, { md5: null }), DataError, more);
+  assertNothing(folder.path);
+  const short = answer({ headers: { "content-length": "10" } });
+  const fewer = `Cannot download ${url}: it ended after 3 of 10 bytes`;
+  await assertRejects(() => get(folder.path, short, { md5: null }), DataError, fewer);
+  assertBeginning(folder.path);
 });
 
 Deno.test("download: an answer that is no file, and a host that cannot be reached", async () => {
@@ -147,7 +165,7 @@ Deno.test("download: a signal ends it with its reason, before and while bytes co
   const file = join(folder.path, "sub", "set.tgz");
   const options = { url, file, md5, fetch, signal: stop.signal, onProgress };
   assertStrictEquals(await assertRejects(() => data.download(options)), reason);
-  assertNothing(folder.path);
+  assertBeginning(folder.path);
   assertStrictEquals(await assertRejects(() => data.download(options)), reason, "at once the second time");
-  assertNothing(folder.path);
+  assertBeginning(folder.path);
 });

@@ -42,7 +42,7 @@ Deno.test("check() names the place that is wrong, what it must be and what it is
     [
       { data: { shade: 1 } },
       "data.shade",
-      "Expected settings that imagenette2-320 has, limit, keep, split, nested, maxUnreadable, got `data.shade`",
+      "Expected settings that imagenette2-320 has, limit, keep, split, nested, maxUnreadable, noise, got `data.shade`",
     ],
     [{ sise: 3 }, "sise", "got `sise`: leave it out"],
   ];

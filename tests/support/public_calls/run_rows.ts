@@ -126,6 +126,15 @@ export const runRows: Readonly<Record<string, Row>> = {
   "data.DataError": error,
   "data.DataNotFoundError": error,
   "data.LibtrainError": error,
+  "data.caches": loosely(({ folder }) => [data.caches, { cache: `${folder}/none` }]),
+  // Never without a folder of its own: it would clear the project's.
+  "data.clearCaches": loosely(({ folder }) => {
+    const cache = `${folder}/none`;
+    return [(options: lib.data.CachesOptions = {}) => {
+      const isDefault = typeof options === "object" && options !== null && options.cache === undefined;
+      return data.clearCaches(isDefault ? { ...options, cache } : options);
+    }, { cache }];
+  }),
   "data.classNames": refusing(() => [data.classNames, ["n1", "n2"]]),
   "data.cutmix": loosely(() => [data.cutmix, { alpha: 1, probability: 0.5, classes: 2 }]),
   "data.mixup": loosely(() => [data.mixup, { alpha: 1, probability: 0.5, classes: 2 }]),
