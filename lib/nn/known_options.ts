@@ -71,6 +71,10 @@ const elsewhere: Readonly<Record<string, string>> = {
   pretrained: "loadWeights(model, path) reads weights",
 };
 
+function requireActivationOption(layer: string, name: string, value: unknown): void {
+  requireChoice(layer, name, value, Object.keys(ACTIVATION_CODES));
+}
+
 /** What the options of layers are, where it is the same in each that has them. */
 const kinds: Readonly<Record<string, (layer: string, name: string, value: unknown) => void>> = {
   ...Object.fromEntries(
@@ -86,12 +90,8 @@ const kinds: Readonly<Record<string, (layer: string, name: string, value: unknow
     requireNumber(layer, name, value, { fits: (eps) => eps >= 0 && eps < Infinity, wanted: "from 0" }),
   momentum: (layer, name, value) =>
     requireNumber(layer, name, value, { fits: (share) => share >= 0 && share <= 1, wanted: "from 0 to 1" }),
-  ...Object.fromEntries(
-    ["act", "endAct"].map((choice) => [
-      choice,
-      (layer: string, name: string, value: unknown) => requireChoice(layer, name, value, Object.keys(ACTIVATION_CODES)),
-    ]),
-  ),
+  act: requireActivationOption,
+  endAct: requireActivationOption,
   dtype: (layer, name, value) => requireChoice(layer, name, value, Object.keys(DTYPE_CODES)),
   device: (layer, _, value) => requireDevice(layer, value),
   init: (layer, _, value) => requireInit(layer, value),

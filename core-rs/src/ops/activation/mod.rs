@@ -1,6 +1,7 @@
 //! The activations that fused ops apply, by their ABI codes.
 
 pub(in crate::ops) mod curve;
+pub(in crate::ops) mod reads;
 
 use crate::dtype::Float;
 

@@ -13,23 +13,7 @@ use crate::cpu::pool::SliceParts;
 use crate::dtype::{Dtype, Stored};
 use crate::ops::activation::Activation;
 use crate::ops::activation::curve::{Curve, for_each_curve};
-use std::ops::Range;
-
-/// What is read; `residual` is empty where there is none.
-#[derive(Clone, Copy)]
-struct Reads<'a, S> {
-    dy: &'a [S],
-    x: &'a [S],
-    residual: &'a [S],
-}
-
-impl<'a, S: Stored> Reads<'a, S> {
-    #[inline(always)]
-    fn part(&self, range: Range<usize>) -> Reads<'a, S> {
-        let residual = if self.residual.is_empty() { self.residual } else { &self.residual[range.clone()] };
-        Reads { dy: &self.dy[range.clone()], x: &self.x[range], residual }
-    }
-}
+use crate::ops::activation::reads::Reads;
 
 /// Where the second pass finds dz.
 #[derive(Clone, Copy)]

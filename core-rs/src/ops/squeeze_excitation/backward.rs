@@ -12,7 +12,7 @@ use crate::cpu::scratch::Scratch;
 use crate::dtype::{Dtype, Stored};
 use crate::ops::activation::Activation;
 use crate::ops::activation::curve::{Curve, for_each_curve};
-use std::ops::Range;
+use crate::ops::activation::reads::Reads;
 
 /// Products a chunk, about.
 const CHUNK: usize = 64 * 1024;
@@ -24,22 +24,6 @@ pub struct Images<'a, S> {
     pub residual: Option<&'a [S]>,
     pub dx: &'a mut [S],
     pub dresidual: Option<&'a mut [S]>,
-}
-
-/// What dv is computed from; `residual` is empty where there is none.
-#[derive(Clone, Copy)]
-struct Reads<'a, S> {
-    dy: &'a [S],
-    x: &'a [S],
-    residual: &'a [S],
-}
-
-impl<'a, S: Stored> Reads<'a, S> {
-    #[inline(always)]
-    fn part(&self, range: Range<usize>) -> Reads<'a, S> {
-        let residual = if self.residual.is_empty() { self.residual } else { &self.residual[range.clone()] };
-        Reads { dy: &self.dy[range.clone()], x: &self.x[range], residual }
-    }
 }
 
 /// `made`: w1, w2, pooled, hidden, gate; `gradients`: dw1, db1, dw2, db2.
