@@ -6,9 +6,7 @@
 import type { Command } from "../lib/cli/command.ts";
 import { Endings } from "../lib/cli/endings.ts";
 import type { Flags } from "../lib/cli/flags.ts";
-
-/** What there is, a file of `tools/bench/` each. */
-export const benchNames = ["step", "ops", "shapes", "infer", "scale", "peers"] as const;
+import { benchNames } from "./bench/bench_names.ts";
 
 /** The command of a name; of none, or a wrong one, a command that tells which there are. */
 export async function benchCommandOf(name: string | undefined): Promise<Command<Flags>> {

@@ -2,7 +2,7 @@
 import type { Command } from "../../lib/cli/command.ts";
 import { type Flags, UsageError } from "../../lib/cli/flags.ts";
 import { nearest } from "../../lib/tensor/ops/checks.ts";
-import { benchNames } from "../bench.ts";
+import { benchNames } from "./bench_names.ts";
 
 const names = benchNames.join(", ");
 

@@ -1,7 +1,8 @@
 /** The command lines of `deno task bench`. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCommand } from "../../../lib/cli/command.ts";
-import { benchCommandOf, benchNames } from "../../../tools/bench.ts";
+import { benchCommandOf } from "../../../tools/bench.ts";
+import { benchNames } from "../../../tools/bench/bench_names.ts";
 import { keptStreams } from "../../lib/cli/streams.ts";
 
 async function run(name: string | undefined, args: string[]): Promise<{ code: number; out: string; err: string }> {
@@ -25,6 +26,22 @@ Deno.test("bench: without a name, or with a wrong one, it tells which there are"
   const wrong = await run("steps", ["steps"]);
   assertEquals(wrong.code, 2);
   assertStringIncludes(wrong.err, 'got "steps": did you mean step?');
+});
+
+Deno.test("bench: as a process of its own it ends too, as files that wait for one another would not", async () => {
+  for (const [args, wanted] of [[[], 2], [["--help"], 0]] as const) {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "-P=bench", "tools/bench.ts", ...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const late = setTimeout(() => child.kill("SIGKILL"), 60_000);
+    const { code, stdout, stderr } = await child.output();
+    clearTimeout(late);
+    assertEquals(code, wanted);
+    assertStringIncludes(new TextDecoder().decode(wanted === 0 ? stdout : stderr), "step, ops, shapes, infer");
+  }
 });
 
 Deno.test("bench step: flags of a comparison are refused without one, and those of a single measurement in one", async () => {
