@@ -1,29 +1,34 @@
 /**
  * Training through the whole data path beside the bare step: blocks of steps of each, in turn, in one process.
  *
- *     deno task bench:data [--data ../shared/data/imagenette2-224.tgz] [--steps 20] [--rounds 3] [--epoch] [--out FILE]
+ *     deno task bench:data [--data ../shared/data/imagenette2-224.tgz] [--dtype f32] [--steps 20] [--rounds 3]
+ *         [--epoch] [--out FILE]
  *
  * With --epoch a whole epoch goes through the data path, between two blocks of bare steps.
  * The bare step uses one batch over and over; the data path reads, cuts, flips and shuffles batches of the archive's cache.
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { Backpressure, capture, data, Device, deviceInfo, recipe, type Tensor } from "../mod.ts";
+import { scriptFlags } from "./flags.ts";
 import { mean, median, writeResult } from "./support.ts";
 
-const parsed = parseArgs(Deno.args, { string: ["data", "steps", "rounds", "out"], boolean: ["epoch"] });
-const epoch = parsed["epoch"] === true;
-const flags = parsed as Record<string, string | undefined>;
+const flags = scriptFlags(Deno.args, {
+  usage: "deno task bench:data [--data PATH] [--dtype f32] [--steps 20] [--rounds 3] [--epoch] [--out FILE]",
+  values: ["data", "dtype", "steps", "rounds", "out"],
+  switches: ["epoch"],
+});
+const epoch = flags["epoch"] !== undefined;
 const { data: path = "../shared/data/imagenette2-224.tgz", out = "benchmarks/results/data_path.json" } = flags;
 const [steps, rounds] = [Number(flags["steps"] ?? 20), Number(flags["rounds"] ?? 3)];
-const entry = recipe.preset("imagenette-128-5");
+const dtype = (flags["dtype"] ?? "f32") as "f32" | "bf16";
+const entry = recipe.preset("imagenette-128-5", { dtype });
 const { bs, schedule } = entry;
 
 using device = new Device("cpu");
 const { train, valid } = await data.open(path, { size: 128, device });
 using model = recipe.buildModel(
-  { ...entry, dtype: "f32", classes: train.classes, imageShape: train.imageShape },
+  { ...entry, dtype, classes: train.classes, imageShape: train.imageShape },
   device,
 );
 using optimizer = recipe.buildOptimizer(entry).bind(model, { lr: schedule.lr });
@@ -49,7 +54,7 @@ async function rate(batches: AsyncIterable<{ images: Tensor; labels: Tensor }>, 
   return 1000 * images / (performance.now() - start);
 }
 
-const loader = recipe.trainBatches({ ...entry, dtype: "f32" }, train);
+const loader = recipe.trainBatches({ ...entry, dtype }, train);
 const first = loader.at({ epoch: 0 });
 using kept = (await first.next()).value!.clone();
 await first.return?.();
@@ -74,6 +79,7 @@ const bareRate = epoch ? mean(rates.bare) : median(rates.bare);
 const result = {
   what: "img/s of the preset imagenette-128-5's step: one batch over and over, and batches through the whole data path",
   cpu: deviceInfo().cpu.model,
+  dtype,
   threads: device.stats().chunksByThread.length,
   steps: { bare: steps, dataPath: epoch ? loader.length : steps },
   bare: bareRate,

@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { type Predictions, recipe } from "../mod.ts";
+import { scriptFlags } from "./flags.ts";
 import { outputOf, writeResult } from "./support.ts";
 
 /** What the peer prints. */
@@ -24,7 +24,8 @@ interface Peer {
 }
 
 const names = ["run", "data", "size", "steps", "out"];
-const flags = parseArgs(Deno.args, { string: names }) as Record<string, string | undefined>;
+const usage = "deno task bench:exchange --run RUN [--data PATH] [--size 64] [--steps 295] [--out FILE]";
+const flags = scriptFlags(Deno.args, { usage, values: names });
 const { run, data = "../shared/data/imagenette2-224.tgz", size = "64", steps = "295" } = flags;
 const { out = "benchmarks/results/fastai_exchange.json" } = flags;
 if (run === undefined) throw new Error("Expected --run, got none: give the folder of a run on the same data");

@@ -6,12 +6,15 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { capture, crossEntropy, Device, deviceInfo, models, noGrad, optim, randn, scope, tensor } from "../mod.ts";
 import type { Tensor } from "../mod.ts";
+import { scriptFlags } from "./flags.ts";
 import { writeResult } from "./support.ts";
 
-const flags = parseArgs(Deno.args, { string: ["bs", "size", "steps", "rounds", "out"] }) as Record<string, unknown>;
+const flags = scriptFlags(Deno.args, {
+  usage: "deno task bench:frozen [--bs 16] [--size 128] [--steps 3] [--rounds 3] [--out FILE]",
+  values: ["bs", "size", "steps", "rounds", "out"],
+});
 const [bs, size] = [Number(flags["bs"] ?? 16), Number(flags["size"] ?? 128)];
 const [steps, rounds] = [Number(flags["steps"] ?? 3), Number(flags["rounds"] ?? 3)];
 const out = String(flags["out"] ?? "benchmarks/results/frozen_body.json");

@@ -9,9 +9,9 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
 import { deviceInfo, recipe } from "../mod.ts";
+import { scriptFlags } from "./flags.ts";
 import { readJson, root, sha256Of, writeResult } from "./support.ts";
 
 /** One seed of the peer, from ../shared/recipe.md: PyTorch 2.15 compiled, fastai 2.8.12, the same data. */
@@ -23,10 +23,10 @@ const peer = {
 };
 
 const folder = new URL("benchmarks/results/imagenette-128-5/", root);
-const flags = parseArgs(Deno.args, { string: ["run", "data", "seed", "dtype", "note"] }) as Record<
-  string,
-  string | undefined
->;
+const flags = scriptFlags(Deno.args, {
+  usage: "deno task bench:imagenette [--run RUN | --data PATH --seed 0 --dtype f32] [--note TEXT]",
+  values: ["run", "data", "seed", "dtype", "note"],
+});
 const { data = "../shared/data/imagenette2-224.tgz", seed = "0", dtype = "f32", note } = flags;
 const run = flags["run"] ??
   (await recipe.train(

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
+import { scriptFlags } from "./flags.ts";
 import { mean, root, writeResult } from "./support.ts";
 
 /** What `deno task train --json` prints, as far as it is used here. */
@@ -16,7 +16,10 @@ interface RunResult {
   [name: string]: unknown;
 }
 
-const flags = parseArgs(Deno.args, { string: ["seeds", "dtype", "out"] }) as Record<string, string | undefined>;
+const flags = scriptFlags(Deno.args, {
+  usage: "deno task bench:mnist [--seeds 0,1,2,3,4] [--dtype bf16] [--out FILE]",
+  values: ["seeds", "dtype", "out"],
+});
 const { seeds = "0,1,2,3,4", dtype = "f32" } = flags;
 const { out = `benchmarks/results/mnist_seeds${dtype === "f32" ? "" : `_${dtype}`}.json` } = flags;
 const runs: RunResult[] = [];

@@ -39,9 +39,10 @@ impl<'a> Window<'a> {
 /// Buffers that are kept from image to image.
 #[derive(Default)]
 pub struct Resizer {
-    across: Weights,
     down: Weights,
+    taps: Taps,
     between: Vec<u8>,
+    gathered: Vec<u8>,
     sums: Vec<i32>,
 }
 
@@ -93,6 +94,35 @@ impl Weights {
     }
 }
 
+/// Weights along a row, tap by tap, so that one loop goes over all samples of the output.
+#[derive(Default)]
+struct Taps {
+    of: Weights,
+    /// For each tap, the input pixel of each output pixel.
+    pixels: Vec<u32>,
+    /// For each tap, the weight of each output sample, 0 where an output pixel has fewer taps.
+    weights: Vec<i32>,
+}
+
+impl Taps {
+    fn set(&mut self, input: usize, output: usize) {
+        if self.of.sizes == [input, output] {
+            return;
+        }
+        self.of.set(input, output);
+        self.pixels.clear();
+        self.weights.clear();
+        for tap in 0..self.of.most {
+            for x in 0..output {
+                let (start, weights) = self.of.of(x);
+                let weight = weights.get(tap).copied();
+                self.pixels.push(start as u32 + weight.map_or(0, |_| tap as u32));
+                self.weights.extend([weight.unwrap_or(0); CHANNELS]);
+            }
+        }
+    }
+}
+
 impl Resizer {
     /// Resizes a window to `height` x `width`; `out` has as many pixels.
     pub fn resize(&mut self, isa: Isa, from: Window, [height, width]: [usize; 2], out: &mut [u8]) {
@@ -121,9 +151,16 @@ impl Resizer {
     }
 
     fn resize_across(&mut self, isa: Isa, from: Window, out: &mut [u8], width: usize) {
-        self.across.set(from.width, width);
-        for (y, out) in out.chunks_exact_mut(width * CHANNELS).enumerate() {
-            resize_row(isa, from.row(y), &self.across, out);
+        let row = width * CHANNELS;
+        self.taps.set(from.width, width);
+        self.sums.resize(row, 0);
+        self.gathered.resize(row, 0);
+        for (y, out) in out.chunks_exact_mut(row).enumerate() {
+            self.sums.fill(HALF);
+            for (pixels, weights) in self.taps.pixels.chunks_exact(width).zip(self.taps.weights.chunks_exact(row)) {
+                add_tap(isa, from.row(y), pixels, weights, &mut self.gathered, &mut self.sums);
+            }
+            cut_off(isa, &self.sums, out);
         }
     }
 
@@ -143,17 +180,14 @@ impl Resizer {
 }
 
 multiversion! {
-    fn resize_row<A>(from: &[u8], weights: &Weights, out: &mut [u8]) {
+    /// Adds what one input pixel of each output pixel gives, `pixels` and `weights` being those of one tap.
+    fn add_tap<A>(from: &[u8], pixels: &[u32], weights: &[i32], gathered: &mut [u8], sums: &mut [i32]) {
         let from = from.as_chunks::<CHANNELS>().0;
-        for (x, out) in out.as_chunks_mut::<CHANNELS>().0.iter_mut().enumerate() {
-            let (start, weights) = weights.of(x);
-            let mut sums = [HALF; CHANNELS];
-            for (pixel, &weight) in from[start..start + weights.len()].iter().zip(weights) {
-                for (sum, &value) in sums.iter_mut().zip(pixel) {
-                    *sum += i32::from(value) * weight;
-                }
-            }
-            *out = sums.map(|sum| (sum >> FRACTION).clamp(0, 255) as u8);
+        for (pixel, &at) in gathered.as_chunks_mut::<CHANNELS>().0.iter_mut().zip(pixels) {
+            *pixel = from[at as usize];
+        }
+        for ((sum, &value), &weight) in sums.iter_mut().zip(&*gathered).zip(weights) {
+            *sum += i32::from(value) * weight;
         }
     }
 }
