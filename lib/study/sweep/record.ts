@@ -1,7 +1,8 @@
 /** What a run of a sweep came to, as one small file that stands by itself. */
 import { basename, join } from "node:path";
 import { StateError } from "../../ffi/errors.ts";
-import { JsonFileError, readJson, writeJson } from "../../io/json_file.ts";
+import { ownPartial, writeFileAtomic } from "../../io/atomic_file.ts";
+import { JsonFileError, jsonText, readJson } from "../../io/json_file.ts";
 import { readRegularText } from "../../io/regular_file.ts";
 import { isObject } from "../../recipe/check.ts";
 import type { Recipe, RunConfig } from "../../recipe/recipe.ts";
@@ -266,7 +267,8 @@ export function recordIn(folder: string, arm: string, seed: number): string {
 /** Writes a record, whole or not at all. */
 export async function writeRecord(path: string, record: SweepRun): Promise<void> {
   await Deno.mkdir(join(path, ".."), { recursive: true });
-  await writeJson(path, record);
+  // Two processes may take over the same one at once.
+  await writeFileAtomic(path, [jsonText(record)], ownPartial(path));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Sweeps: every arm of a plan with several seeds, no run twice, and what they come to together. */
 import { basename, dirname, join } from "node:path";
-import { writeFileAtomic } from "../../io/atomic_file.ts";
+import { ownPartial, writeFileAtomic } from "../../io/atomic_file.ts";
 import { jsonText } from "../../io/json_file.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
 import type { RunOptions } from "../../recipe/run.ts";
@@ -9,6 +9,7 @@ import { requireOptions, requireText, requireWhole } from "../../tensor/ops/chec
 import { type Cell, cellsOf, type Rehearsed, rehearsePlan, seedsFrom } from "./cells.ts";
 import { findOver } from "./found.ts";
 import { definitionIn, Journal, seedsOf, SweepError } from "./journal.ts";
+import { waitForLock } from "./lock.ts";
 import type { Plan } from "./plan.ts";
 import { resultOf, type SweepResult } from "./results.ts";
 import { StatusKeeper, type SweepStatus } from "./status.ts";
@@ -236,6 +237,8 @@ async function finish(
       event === "fail" ? [[hash, message] as const] : []
     ),
   );
+  // One after another: whoever writes last has read last.
+  using _held = await waitForLock(join(folder, "results.lock"));
   const records = [];
   const failures = [];
   for (const cell of all) {
@@ -253,8 +256,10 @@ async function finish(
 }
 
 async function writeResult(result: SweepResult): Promise<void> {
-  const write = (name: string, bytes: Uint8Array): Promise<void> =>
-    writeFileAtomic(join(result.folder, name), [bytes], join(result.folder, `${name}.${Deno.pid}.partial`));
+  const write = async (name: string, bytes: Uint8Array): Promise<void> => {
+    const path = join(result.folder, name);
+    await writeFileAtomic(path, [bytes], ownPartial(path));
+  };
   const text = new TextEncoder();
   await write("results.json", jsonText(result));
   await write("results.csv", text.encode(csvOf(result)));
