@@ -40,6 +40,12 @@ export interface StringFlag {
   readonly path?: IsPath;
 }
 
+/** A flag that may be given several times, each time with any text. */
+export interface StringsFlag extends Omit<StringFlag, "kind" | "default"> {
+  readonly kind: "strings";
+  readonly default?: undefined;
+}
+
 /** A flag that takes one of a few words. */
 export interface ChoiceFlag {
   readonly kind: "choice";
@@ -51,7 +57,7 @@ export interface ChoiceFlag {
 }
 
 /** How one flag is declared. */
-export type Flag = BooleanFlag | SwitchFlag | NumberFlag | StringFlag | ChoiceFlag;
+export type Flag = BooleanFlag | SwitchFlag | NumberFlag | StringFlag | StringsFlag | ChoiceFlag;
 
 /** A command's flags by name, as typed after `--`. */
 export type Flags = Readonly<Record<string, Flag>>;
@@ -59,10 +65,12 @@ export type Flags = Readonly<Record<string, Flag>>;
 type BaseValue<F extends Flag> = F extends BooleanFlag | SwitchFlag ? boolean
   : F extends NumberFlag ? number
   : F extends ChoiceFlag ? F["choices"][number]
+  : F extends StringsFlag ? readonly string[]
   : string;
 
-/** The value a flag has after parsing: without a default, `undefined` when it was not given; a boolean is then false. */
+/** The value a flag has after parsing: without a default, `undefined` when it was not given; a boolean is then false, and several texts are none. */
 export type FlagValue<F extends Flag> = F extends BooleanFlag ? boolean
+  : F extends StringsFlag ? readonly string[]
   : F extends { readonly default: string | number } ? BaseValue<F>
   : BaseValue<F> | undefined;
 

@@ -11,6 +11,7 @@ function placeholder(flag: Flag): string {
     case "choice":
       return ` <${flag.placeholder ?? flag.choices.join("|")}>`;
     case "string":
+    case "strings":
       return ` <${flag.placeholder ?? "text"}>`;
   }
 }

@@ -71,8 +71,19 @@ function placed(text: string, path: IsPath | undefined, paths: Paths | undefined
   return isPath && paths !== undefined ? paths.given(text) : text;
 }
 
-function flagValue(name: string, flag: Flag, raw: unknown, paths?: Paths): string | number | boolean | undefined {
+function flagValue(
+  name: string,
+  flag: Flag,
+  raw: unknown,
+  paths?: Paths,
+): string | number | boolean | readonly string[] | undefined {
   if (flag.kind === "boolean") return raw === true;
+  if (flag.kind === "strings") {
+    return ((raw ?? []) as readonly unknown[]).map((one) => {
+      if (one === "") throw noValue(name);
+      return placed(String(one), flag.path, paths);
+    });
+  }
   if (raw === undefined) return undefined;
   if (flag.kind === "switch") return raw === true;
   const text = String(raw);
@@ -96,7 +107,7 @@ function flagValue(name: string, flag: Flag, raw: unknown, paths?: Paths): strin
  * Parses a command line by its declaration.
  *
  * Throws {@linkcode UsageError} for an unknown flag (naming the closest known one), a missing value, a number out of
- * its range and a word too many. Where a flag is given twice, the last one counts. Flags and words that are paths are
+ * its range and a word too many. Where a flag is given twice, the last one counts, unless it takes several. Flags and words that are paths are
  * resolved by `paths`, if given.
  */
 export function parseFlags<F extends Flags>(
@@ -113,6 +124,7 @@ export function parseFlags<F extends Flags>(
   const parsed = parseArgs(args, {
     boolean: [...booleans.map(([name]) => name), "help"],
     string: ["_", ...flags.filter((flag) => !booleans.includes(flag)).map(([name]) => name)],
+    collect: flags.filter(([, { kind }]) => kind === "strings").map(([name]) => name),
     negatable,
     default: Object.fromEntries(flags.map(([name, flag]) => [name, flag.default])),
     alias: { help: "h" },

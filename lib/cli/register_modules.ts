@@ -21,6 +21,11 @@ function scriptsOf(args: readonly string[]): string[] {
   });
 }
 
+/** What `--register` names, as URLs. */
+export function registeredModules(args: readonly string[], paths: Paths): string[] {
+  return scriptsOf(args).map((script) => toFileUrl(resolve(paths.given(script))).href);
+}
+
 /** Imports what `--register` names. */
 export async function registerModules(args: readonly string[], paths: Paths): Promise<void> {
   for (const script of scriptsOf(args)) {

@@ -6,6 +6,7 @@
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type {
   ActivationName,
+  BlurFilter,
   BudgetSource,
   Device,
   DeviceMemory,
@@ -64,7 +65,7 @@ export {
   xseResnext50,
 } from "./family.ts";
 export { mnistNet, mnistNetOptions } from "./mnist_net.ts";
-export { type ActName, actNames, type PoolKind, poolKinds, type XResNetOptions } from "./options.ts";
+export { type ActName, actNames, blurNames, type PoolKind, poolKinds, type XResNetOptions } from "./options.ts";
 export { type ResBlock, type Shortcut } from "./res_block.ts";
 export { Vgg, vgg11Bn } from "./vgg.ts";
 export { type VggOptions, type VggPool, vggPools } from "./vgg_options.ts";

@@ -1,5 +1,6 @@
 /** What an xresnet is made of. */
 import type { ActivationName } from "../ffi/codes.ts";
+import type { BlurFilter } from "../tensor/ops/pooling.ts";
 import { requireChoice, requireFlag, requireNumber, requireNumbers, requireWhole } from "../tensor/ops/checks.ts";
 import { requireCounts } from "../nn/checks.ts";
 import { KaimingInit } from "../nn/init.ts";
@@ -12,6 +13,9 @@ export const poolKinds = ["max", "maxblur", "avg"] as const;
 
 /** What subsamples: max pools, max pools with a blur (Zhang 2019), or fastai's default (max in the stem, mean in shortcuts). */
 export type PoolKind = (typeof poolKinds)[number];
+
+/** The filters of max pools with a blur (Zhang 2019): [1 1], [1 2 1] and [1 4 6 4 1] along each side. */
+export const blurNames = ["rect2", "tri3", "bin5"] as const satisfies readonly BlurFilter[];
 
 /** The activations that tasks offer. */
 export const actNames = ["mish", "relu", "silu", "gelu"] as const;
@@ -29,6 +33,8 @@ export interface XResNetOptions extends ModuleOptions {
   act?: ActivationName;
   /** What subsamples; by default avg, as in fastai. */
   pool?: PoolKind;
+  /** The filter of pools with a blur; by default tri3. */
+  blur?: BlurFilter;
   /** Channels of the stem's three convolutions; by default [32, 32, 64]. */
   stem?: readonly number[];
   /** Stride of the stem's first convolution; by default 2. */
@@ -66,6 +72,7 @@ const optionNames = [
   "inChannels",
   "act",
   "pool",
+  "blur",
   "stem",
   "stemStride",
   "stemPool",
@@ -98,9 +105,17 @@ export function withoutUndefined<Options extends object>(options: Options): Opti
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 
+/** Throws for a filter that is none, or that no pool would have. */
+export function requireBlurOf(op: string, { pool, blur }: { pool: string | undefined; blur: unknown }): void {
+  if (blur === undefined) return;
+  requireChoice(op, "blur", blur, blurNames);
+  if (pool === "maxblur") return;
+  throw new RangeError(`${op}(): Expected \`pool\` maxblur with \`blur\`, got ${pool ?? "none"}: leave \`blur\` out`);
+}
+
 /** Throws where an option is of another type. */
 function requireKinds(options: XResNetOptions): void {
-  const { stem, widths, blocks, stemPool, sa, zeroGamma, pool, form, ...counts } = options;
+  const { stem, widths, blocks, stemPool, sa, zeroGamma, pool, blur, form, ...counts } = options;
   for (const [name, list] of Object.entries({ stem, widths, blocks })) {
     if (list !== undefined) requireNumbers("XResNet", name, list, `${name}: […]`);
   }
@@ -109,6 +124,7 @@ function requireKinds(options: XResNetOptions): void {
     if (flag !== undefined) requireFlag("XResNet", name, flag);
   }
   if (pool !== undefined) requireChoice("XResNet", "pool", pool, poolKinds);
+  requireBlurOf("XResNet", { pool, blur });
   if (form !== undefined) requireChoice("XResNet", "form", form, ["plain", "se", "resnext"]);
   requireWhole("XResNet", "classes", counts.classes, 1);
   requireCounts("XResNet", { classes: counts.classes });
@@ -129,6 +145,7 @@ export function withDefaults(options: XResNetOptions): Filled {
     inChannels: 3,
     act: "relu" as const,
     pool: "avg" as const,
+    blur: "tri3" as const,
     stem: [32, 32, 64],
     stemStride: 2,
     stemPool: true,

@@ -28,6 +28,7 @@ export type ModelBuilder = (options: ModelContext & { readonly [option: string]:
 const familyOptions = [
   "act",
   "pool",
+  "blur",
   "sa",
   "sym",
   "stem",

@@ -7,7 +7,7 @@ import { Module } from "../nn/module.ts";
 import { AvgPool2d, MaxBlurPool2d, MaxPool2d } from "../nn/pools.ts";
 import { SimpleSelfAttention } from "../nn/self_attention.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Filled, partsOf, type PoolKind } from "./options.ts";
+import { type Filled, partsOf } from "./options.ts";
 
 /** Where a block stands. */
 export interface BlockPlace {
@@ -88,7 +88,7 @@ export class Shortcut extends Module {
     super();
     const { from, out, stride } = channels;
     const { device, dtype } = options;
-    this.pool = stride === 1 ? null : shortcutPool(options.pool, stride);
+    this.pool = stride === 1 ? null : shortcutPool(options, stride);
     this.conv = from === out ? null : new Conv2d(from, out, { ...partsOf(options), kernel: 1, bias: false });
     this.norm = from === out ? null : new BatchNorm2d(out, { device, dtype });
   }
@@ -121,12 +121,12 @@ function innerWidths(width: number, options: Filled): [number, number] {
   return [inner, inner];
 }
 
-function shortcutPool(kind: PoolKind, stride: number): Module {
-  switch (kind) {
+function shortcutPool({ pool, blur }: Filled, stride: number): Module {
+  switch (pool) {
     case "max":
       return new MaxPool2d({ kernel: stride, ceilMode: true });
     case "maxblur":
-      return new MaxBlurPool2d({ stride });
+      return new MaxBlurPool2d({ stride, filter: blur });
     case "avg":
       return new AvgPool2d({ kernel: stride, ceilMode: true });
   }

@@ -69,7 +69,9 @@ function layersOf(filled: FilledVgg): Pick<Vgg, "features" | "pool" | "classifie
       from = width;
       return [conv, new BatchNorm2d(width, { act, device, dtype })];
     }),
-    filled.pool === "maxblur" ? new MaxBlurPool2d({ kernel: 2, stride: 2 }) : new MaxPool2d({ kernel: 2, stride: 2 }),
+    filled.pool === "maxblur"
+      ? new MaxBlurPool2d({ kernel: 2, stride: 2, filter: filled.blur })
+      : new MaxPool2d({ kernel: 2, stride: 2 }),
   ]);
   from *= headSize ** 2;
   const head = hidden.flatMap((width) => {

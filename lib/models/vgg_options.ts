@@ -2,10 +2,12 @@
 import type { ActivationName } from "../ffi/codes.ts";
 import { kindOf, requireChoice, requireNumber, requireNumbers, requireWhole } from "../tensor/ops/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { BlurFilter } from "../tensor/ops/pooling.ts";
 import { zeros } from "../tensor/create.ts";
 import { Init } from "../nn/init.ts";
 import { moduleOptions, placeOf, requireLayerOptions } from "../nn/known_options.ts";
 import type { ModuleOptions } from "../nn/module.ts";
+import { requireBlurOf } from "./options.ts";
 
 /** The kinds of {@linkcode VggPool}. */
 export const vggPools = ["max", "maxblur"] as const;
@@ -23,6 +25,8 @@ export interface VggOptions extends ModuleOptions {
   act?: ActivationName;
   /** What ends each stage: a max pool of 2 x 2, or one with a blur (Zhang 2019); by default max. */
   pool?: VggPool;
+  /** The filter of pools with a blur; by default tri3. */
+  blur?: BlurFilter;
   /** Channels of the 3x3 convolutions of each stage; by default [[64], [128], [256, 256], [512, 512], [512, 512]]. */
   stages?: readonly (readonly number[])[];
   /**
@@ -42,6 +46,7 @@ export interface VggOptions extends ModuleOptions {
 export const vggRecipeOptions = [
   "act",
   "pool",
+  "blur",
   "stages",
   "headSize",
   "hidden",
@@ -95,11 +100,13 @@ export function withVggDefaults(options: VggOptions): FilledVgg {
     known: ["classes", "inChannels", "seed", ...vggRecipeOptions, ...moduleOptions],
     example: "{ classes: 10 }",
   });
+  requireBlurOf("Vgg", { pool: options.pool ?? "max", blur: options.blur });
   const { seed, ...given } = options;
   const filled: FilledVgg = {
     inChannels: 3,
     act: "relu",
     pool: "max",
+    blur: "tri3",
     stages: [[64], [128], [256, 256], [512, 512], [512, 512]],
     headSize: 1,
     hidden: [],

@@ -66,7 +66,7 @@ function layersOf(filled: Filled): Pick<XResNet, "stem" | "stemPool" | "stages" 
     })
   );
   const pool = filled.pool === "maxblur"
-    ? new MaxBlurPool2d({ stride: 2 })
+    ? new MaxBlurPool2d({ stride: 2, filter: filled.blur })
     : new MaxPool2d({ kernel: 3, stride: 2, padding: 1 });
   let from = stem.at(-1)!;
   const attended = Math.max(0, blocks.length - 4);

@@ -44,6 +44,7 @@ export {
   type PredictOptions,
   type PredictResult,
 } from "./predict.ts";
+export { rehearse, type RehearseOptions } from "./prepare.ts";
 export { type Preset, presetNames, presetOf } from "./presets.ts";
 export type {
   ComputeDtype,

@@ -2,49 +2,20 @@
 import { join } from "node:path";
 import type { CheckpointInfo } from "../checkpoint/checkpoints.ts";
 import type { State } from "../checkpoint/state.ts";
-import type { Batches, Dataset } from "../data/dataset.ts";
-import type { Splits } from "../data/mnist.ts";
 import { dataSetRegistry } from "../data/registry.ts";
-import { StateError } from "../ffi/errors.ts";
 import { readJson } from "../io/json_file.ts";
-import { codeVersion } from "../run/code_version.ts";
 import { RunFolder, type RunRecord } from "../run/run_folder.ts";
 import { lockFolder } from "../run/run_lock.ts";
-import { isRun, loadRun, type SavedRun } from "../run/saved_run.ts";
-import { Device } from "../tensor/device.ts";
+import { isRun, loadRun } from "../run/saved_run.ts";
 import type { FitResult } from "../train/events.ts";
-import { stepsOf } from "../train/start.ts";
-import type { Trainer } from "../train/trainer.ts";
-import {
-  buildModel,
-  buildTrainer,
-  requireBuildable,
-  requireFit,
-  requireImages,
-  requireRates,
-  trainBatches,
-  validBatches,
-} from "./build.ts";
 import { change } from "./change.ts";
 import { checkRecipe } from "./check.ts";
-import { checkData, type OpenData, openData } from "./data.ts";
-import { differences } from "./differences.ts";
-import { chooseDtype } from "./dtype.ts";
-import {
-  ChangedSettingsError,
-  changeList,
-  NotRegisteredHereError,
-  RecipeError,
-  RunNotFoundError,
-  type SettingChange,
-  SettingError,
-} from "./errors.ts";
-import { type Emit, type Ready, trainerEvents } from "./events.ts";
-import { takeWeights, weightsSum } from "./fine_tuning.ts";
-import { requireClassTargets } from "./fits.ts";
-import { cpuFacts } from "./machine.ts";
+import type { OpenData } from "./data.ts";
+import { changeList, NotRegisteredHereError, RunNotFoundError } from "./errors.ts";
+import { type Emit, trainerEvents } from "./events.ts";
 import { adviseTraining, withModelAdvice } from "./memory_advice.ts";
-import type { ComputeDtype, Recipe, RecipeChanges, RunConfig } from "./recipe.ts";
+import { type Prepared, prepareTraining, requireSame, type Resumed } from "./prepare.ts";
+import type { Recipe, RecipeChanges, RunConfig } from "./recipe.ts";
 import { recipeOf, savedConfig } from "./saved_config.ts";
 
 /** Where a training keeps what it makes, and what stops it. */
@@ -88,15 +59,6 @@ export interface TrainResult extends FitResult {
   readonly seed: number;
 }
 
-/** A run to go on with. */
-interface Resumed {
-  readonly saved: SavedRun;
-  readonly config: RunConfig;
-  readonly force: boolean;
-  /** Whether its files must say something else from here on. */
-  changed: boolean;
-}
-
 /** Trains a recipe into a new folder. */
 export async function trainRecipe(recipe: Recipe, options: TrainOptions, emit: Emit): Promise<TrainResult> {
   checkRecipe(recipe);
@@ -134,7 +96,11 @@ export async function resumeRun(
   // Data that lie elsewhere may be the same: their contents say so, once they are open.
   const { contents } = config.source ?? {};
   const moved = contents === undefined ? recipe : { ...recipe, data: { ...recipe.data, name: before.data.name } };
-  const changed = requireSame(folder, before, moved, force || keepFinished && finished !== undefined);
+  const changed = requireSame(folder, {
+    before,
+    now: moved,
+    force: force || keepFinished && finished !== undefined,
+  });
   if (finished !== undefined) {
     await emit({ type: "note", message: `Run "${folder}" is over already: nothing is left to do` });
     if (changed.length > 0) {
@@ -157,13 +123,6 @@ export async function resumeRun(
 /** What is said where the newest checkpoint is damaged. */
 export function damageText(damage: string, path: string): string {
   return `${damage}. Going on from the one before it, "${path}"`;
-}
-
-/** Refuses to go on where something is not as it was; gives what is not. */
-function requireSame(folder: string, before: object, now: object, force: boolean): SettingChange[] {
-  const changed = differences(before, now);
-  if (changed.length > 0 && !force) throw new ChangedSettingsError(folder, changed);
-  return changed;
 }
 
 /** The result of a run that is over; undefined where it is not, or where the file is not of the state that is saved. */
@@ -202,114 +161,21 @@ const fitFields = [
   "stopped",
 ] as const satisfies readonly (keyof FitResult)[];
 
-/** A recipe with the dtype that `auto` comes to on a device. */
-export async function withDtype(
-  recipe: Recipe,
-  device: Device,
-  emit: Emit,
-): Promise<Recipe & { readonly dtype: ComputeDtype }> {
-  if (recipe.dtype !== "auto") return { ...recipe, dtype: recipe.dtype };
-  const choice = await chooseDtype(device);
-  await emit({ type: "dtypeChosen", ...choice });
-  return { ...recipe, dtype: choice.dtype };
-}
-
 async function trainOn(
   recipe: Recipe,
   resumed: Resumed | undefined,
   options: TrainOptions & ResumeOptions,
   emit: Emit,
 ): Promise<TrainResult> {
-  // What can be told before images are decoded, which may take long.
-  requireBuildable(recipe);
-  if (options.open === undefined) await checkData(recipe).catch((error) => toldOfMoved(error, resumed));
-  requireImages(recipe.bs, recipe.data.limit ?? Infinity);
-  // Where a state was saved, its weights count, and the file need not be there any more.
-  const begun = resumed?.saved.found !== undefined;
-  const weightsSha256 = begun ? resumed.config.weightsSha256 : await weightsSum(recipe);
-  using device = new Device(recipe.device, { threads: recipe.threads ?? undefined });
-  const chosen = await withDtype(recipe, device, emit);
-  const sets = await (options.open ?? openData)(chosen, device, {
-    cache: options.cache,
-    signal: options.signal,
-    onWarning: (message) => void emit({ type: "warning", message }),
-    onNote: (message) => void emit({ type: "note", message }),
-    onProgress: (state) => void emit({ type: "preparing", ...state }),
-    onDownload: (state) => void emit({ type: "downloading", ...state }),
-  });
-  using train = sets.train;
-  using valid = sets.valid;
-  requireSplits(recipe.data.name, sets, device);
-  const { targets = "classes" } = train;
-  requireClassTargets(recipe.data.name, targets);
-  const { model: cpu, isa } = cpuFacts();
-  const version = await codeVersion();
-  const { classes, imageShape, source = null } = train;
-  const samples = { train: train.length, valid: valid.length };
-  const kind = targets === "classes" ? {} : { targets };
-  const facts = { ...kind, device: device.kind, classes, imageShape, source, samples, isa, commit: version.commit };
-  const config: RunConfig = { ...chosen, ...facts, ...(weightsSha256 === undefined ? {} : { weightsSha256 }) };
-  if (resumed !== undefined) {
-    requireSame(resumed.saved.path, resumed.config, config, resumed.force);
-    resumed.changed = differences(resumed.config, config, { all: true }).length > 0;
-  }
-  using model = withModelAdvice(() => buildModel(config, device));
-  if (!begun) await takeWeights(recipe, model);
-  const batches = { train: trainBatches(config, train), valid: validBatches(config, valid) };
-  await requireFit(config, model, { device, targets });
-  requireRates(config, stepsOf(batches.train.length, config.accumulate) * config.epochs);
-  using trainer = withModelAdvice(() => buildTrainer(config, model));
+  using prepared = await prepareTraining(recipe, resumed, options, emit);
   // Nothing is saved yet: it ends as if it had not begun.
   options.signal?.throwIfAborted();
-  const threads = device.stats().chunksByThread.length;
-  const session = { ...version, cpu, isa, threads };
-  const parameters = [...model.namedParameters().values()].reduce((sum, { size }) => sum + size, 0);
-  // A copy: what a listener does to it is not the training's.
-  const ready = { config: structuredClone(config), parameters, train: train.length, valid: valid.length, threads };
-  return await fitted({ trainer, config, session, batches, ready }, resumed, options, emit);
-}
-
-/** Data of a run that are not where they were may have been moved. */
-function toldOfMoved(error: unknown, resumed: Resumed | undefined): never {
-  if (resumed === undefined || error instanceof SettingError || !(error instanceof RecipeError)) throw error;
-  const cure =
-    `where run "${resumed.saved.path}" has its data: if they were moved, give their place as \`data.name\` with \`force\``;
-  throw new RecipeError(`${error.message.replace(/: give a folder .*$/s, "")}, ${cure}`, { cause: error });
-}
-
-/** Refuses parts of a data set that do not go together, or lie elsewhere. */
-function requireSplits(name: string, { train, valid }: Partial<Splits>, device: Device): void {
-  if (train === undefined || valid === undefined) {
-    throw new StateError(`Expected the data set "${name}" as { train, valid }, got ${train ? "no valid" : "no train"}`);
-  }
-  const shown = ({ classes, imageShape }: Dataset): string => `${classes.length} classes of ${imageShape.join(" x ")}`;
-  if (String(train.classes) !== String(valid.classes) || String(train.imageShape) !== String(valid.imageShape)) {
-    throw new StateError(
-      `Expected the data set "${name}" with the same classes and images in both parts, got ${
-        shown(train)
-      } to train on ` +
-        `and ${shown(valid)} to measure with`,
-    );
-  }
-  for (const set of [train, valid]) {
-    if (!("device" in set) || set.device === device) continue;
-    throw new StateError(
-      `Expected the data set "${name}" on the device that it is given, got it on another: pass \`device\` on`,
-    );
-  }
-}
-
-interface Parts {
-  readonly trainer: Trainer;
-  readonly config: RunConfig;
-  readonly session: NonNullable<RunRecord["session"]>;
-  readonly batches: { readonly train: Batches; readonly valid: Batches };
-  readonly ready: Omit<Ready, "folder" | "from">;
+  return await fitted(prepared, resumed, options, emit);
 }
 
 /** Nothing was written before: from here on there is a folder. */
 async function fitted(
-  { trainer, config, session, batches, ready }: Parts,
+  { trainer, config, session, batches, ready }: Prepared,
   resumed: Resumed | undefined,
   options: TrainOptions & ResumeOptions,
   emit: Emit,

@@ -25,7 +25,7 @@ export function recipeOf(
 }
 
 /** What runs of before a setting have of it. */
-const before: Readonly<Record<string, unknown>> = { clipNorm: null, accumulate: 1, metrics: [] };
+export const before: Readonly<Record<string, unknown>> = { clipNorm: null, accumulate: 1, metrics: [] };
 
 /** A configuration with what it is too old for. */
 function withNew(saved: Readonly<Record<string, unknown>>): Record<string, unknown> {

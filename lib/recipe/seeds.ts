@@ -22,8 +22,9 @@ import {
   SettingError,
 } from "./errors.ts";
 import type { Emit } from "./events.ts";
+import { withDtype } from "./prepare.ts";
 import type { Recipe, RunConfig } from "./recipe.ts";
-import { type ResumeOptions, resumeRun, type TrainOptions, trainRecipe, type TrainResult, withDtype } from "./run.ts";
+import { type ResumeOptions, resumeRun, type TrainOptions, trainRecipe, type TrainResult } from "./run.ts";
 import { recipeOf } from "./saved_config.ts";
 import { Training } from "./training.ts";
 

@@ -2,7 +2,7 @@
 import { lossRegistry } from "../nn/losses.ts";
 import { metricRegistry } from "../nn/metrics.ts";
 import { modelRegistry } from "../models/registry.ts";
-import { actNames, poolKinds } from "../models/options.ts";
+import { actNames, blurNames, poolKinds } from "../models/options.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import { presetNames } from "./presets.ts";
 import type { Setting } from "./setting.ts";
@@ -149,6 +149,13 @@ const rows: Setting[] = [
   },
   { path: "model.act", flag: "act", kind: "choice", choices: () => actNames, help: "Activation" },
   { path: "model.pool", flag: "pool", kind: "choice", choices: () => poolKinds, help: "What subsamples" },
+  {
+    path: "model.blur",
+    flag: "blur",
+    kind: "choice",
+    choices: () => blurNames,
+    help: "Filter of the `model.pool` maxblur (tri3 unless given)",
+  },
   { path: "model.sa", flag: "sa", kind: "boolean", help: "Self-attention after the first stage" },
   { path: "model.sym", flag: "sym", kind: "boolean", help: "Its matrix is made symmetric" },
   {

@@ -38,6 +38,26 @@ export { type ByKey, type Paired, paired } from "./statistics/paired.ts";
 export { type SignFlip } from "./statistics/sign_flip.ts";
 export { type Summary, summary } from "./statistics/summary.ts";
 export { type Decision } from "./statistics/verdict.ts";
+export { type Answers, packAnswers, rightAnswers } from "./sweep/answers.ts";
+export { armsOf, type Grid, parseAxis } from "./sweep/grid.ts";
+export { hashOf, type Identity, identityOf } from "./sweep/identity.ts";
+export { isSweep, SweepError } from "./sweep/journal.ts";
+export { type Arm, gridOf, type GridOptions, type Plan, planOf, type PlanOptions } from "./sweep/plan.ts";
+export { type Divergence, type EpochRecord, readRecord, type SweepRun } from "./sweep/record.ts";
+export { type ArmResult, type ComparisonResult, type RunResult, type SweepResult } from "./sweep/results.ts";
+export { type ArmStatus, type Running, type SweepStatus } from "./sweep/status.ts";
+export { type Comparison, define, type Measure, type Study } from "./sweep/study.ts";
+export {
+  previewSweep,
+  readSweep,
+  sweep,
+  type SweepOptions,
+  type SweepPreview,
+  type SweepReady,
+} from "./sweep/sweep.ts";
+export { armColumns, armRows, comparisonText, countText, csvOf, markdownOf, noteLines } from "./sweep/texts.ts";
+export { type Cell } from "./sweep/cells.ts";
+export { type CellName, type WorkEvent } from "./sweep/work.ts";
 export { type ShiftFigure, type ShiftSeries, shiftSvg } from "./shift_figure.ts";
 // What the above speak of: whoever reads of this module alone has it whole.
 export type {
@@ -79,18 +99,41 @@ export type {
   TypedArrayOf,
   VarianceOptions,
 } from "../tensor/mod.ts";
+export type { Predictions } from "../train/mod.ts";
 export type {
+  BatchEnd,
   ComputeDtype,
+  Counters,
   DataChoice,
   DataRecipe,
+  DtypeChoice,
+  EpochBegin,
+  EpochEnd,
+  EvaluateBatch,
+  Evaluation,
+  FitBegin,
+  FitResult,
+  JsonOptions,
+  LibtrainError,
   Named,
   NormalizeRecipe,
+  OpenData,
   OpenDataOptions,
   OpenPartOptions,
   OpenRunOptions,
   OpenValid,
+  Ready,
   Recipe,
+  RecipeChanges,
+  RecipeError,
+  RunConfig,
+  RunOptions,
+  SamplerConfig,
   ScheduleRecipe,
+  Splits,
+  StepLoss,
+  TrainerEvents,
+  TrainingEvent,
   TransformsRecipe,
   WeightsRecipe,
 } from "../recipe/mod.ts";

@@ -22,6 +22,7 @@ export const rooms = [
 /** What a file of a folder above the library may import; `types` of what it may take types alone. */
 const above: Readonly<Record<string, { readonly paths: RegExp; readonly bare: RegExp; readonly types?: RegExp }>> = {
   examples: { paths: /^$/, bare: /^@libtrain\/libtrain$|^@std\// },
+  studies: { paths: /^$/, bare: /^@libtrain\/libtrain$/ },
   tasks: { paths: /^(mod\.ts$|lib\/cli\/|tasks\/|examples\/)/, bare: /^@std\// },
   benchmarks: { paths: /^(mod\.ts$|benchmarks\/)/, bare: /^@std\//, types: /^tasks\// },
   // What names show is one rule, on a terminal and in messages of the library.
@@ -81,7 +82,10 @@ export function violations({ path, text }: SourceFile): string[] {
 }
 
 /** Every TypeScript file below some folders, `mod.ts` among them. */
-export function sourceFiles(root: string, folders = ["lib", "tasks", "examples", "benchmarks"]): SourceFile[] {
+export function sourceFiles(
+  root: string,
+  folders = ["lib", "tasks", "examples", "studies", "benchmarks"],
+): SourceFile[] {
   const below = (folder: string): string[] =>
     [...Deno.readDirSync(join(root, folder))].flatMap(({ name, isDirectory }) =>
       isDirectory ? below(`${folder}/${name}`) : name.endsWith(".ts") ? [`${folder}/${name}`] : []

@@ -1,0 +1,187 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { recipe, study } from "../../../../mod.ts";
+import { tempFolder } from "../../../temp_folder.ts";
+import { small, smallPlan } from "./plans.ts";
+
+/** The journal's entries of one kind, by their cells. */
+async function entriesOf(folder: string, event: string): Promise<string[]> {
+  const lines = (await Deno.readTextFile(join(folder, "journal.jsonl"))).trimEnd().split("\n").slice(1);
+  return lines.map((line) => JSON.parse(line)).filter((entry) => entry.event === event).map(({ hash }) => hash);
+}
+
+Deno.test("sweep: two processes' workers on one sweep run every cell once, and both tables are whole", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "small");
+  const options = { folder, runs: 3 };
+  const both = await Promise.all([
+    study.sweep(smallPlan(), { ...options, jobs: 2 }),
+    study.sweep(smallPlan(), options),
+  ]);
+  const claims = await entriesOf(folder, "claim");
+  assertEquals([claims.length, new Set(claims).size], [6, 6]);
+  assertEquals((await entriesOf(folder, "end")).length, 6);
+  for (const { arms } of both) assertEquals(arms.map(({ summary }) => summary?.n), [3, 3]);
+  assertEquals(both[0].arms.map(({ values }) => values), both[1].arms.map(({ values }) => values));
+
+  // Again: nothing runs, and more seeds are an extension.
+  await study.sweep(smallPlan(), options);
+  assertEquals((await entriesOf(folder, "claim")).length, 6);
+  const more = await study.sweep(smallPlan(), { ...options, runs: 4 });
+  assertEquals((await entriesOf(folder, "claim")).length, 8);
+  assertEquals(more.seeds, [0, 1, 2, 3]);
+  // With fewer it is still the table of all: what was run is not left out of the mean.
+  assertEquals((await study.sweep(smallPlan(), { ...options, runs: 2 })).arms[0]!.summary?.n, 4);
+  assertEquals((await study.readSweep(folder)).arms[0]!.summary?.n, 4);
+});
+
+Deno.test("sweep: a run that is over is not repeated, wherever it was made", async () => {
+  using root = tempFolder();
+  const plan = smallPlan();
+  const trained = await recipe.train({ ...plan.arms[0]!.recipe, seed: 0 }, { folder: join(root.path, "run") }).result;
+  const first = join(root.path, "first");
+  const begun: string[] = [];
+  const onEvent = (event: study.WorkEvent): void => {
+    if (event.type === "begin") begun.push(`${event.cell.arm} ${event.cell.seed}`);
+  };
+  const result = await study.sweep(plan, { folder: first, runs: 2, onEvent });
+  assertEquals(begun, ["max 0", "entry 1", "max 1"]);
+  assertEquals(result.arms[0]!.values[0], trained.top1);
+  // Another sweep of the same baseline, and one on another machine, of which the committed results are at hand.
+  const hard = study.define({
+    ...small,
+    name: "hard",
+    arms: { entry: {}, hard: { loss: { labelSmoothing: 0 } } },
+    primary: undefined,
+  });
+  begun.length = 0;
+  await study.sweep(study.planOf(hard), { folder: join(root.path, "hard"), runs: 2, onEvent });
+  assertEquals(begun, ["hard 0", "hard 1"]);
+  using elsewhere = tempFolder();
+  begun.length = 0;
+  const again = { folder: join(elsewhere.path, "first"), runs: 2, results: [join(first, "results")], onEvent };
+  assertEquals(
+    (await study.previewSweep(plan, again)).cells.map(({ state }) => state),
+    Array(4).fill("found elsewhere"),
+  );
+  const taken = await study.sweep(plan, again);
+  assertEquals(begun, []);
+  assertEquals(taken.arms.map(({ values }) => values), result.arms.map(({ values }) => values));
+  // A result with another recipe than its hash says is refused by its name.
+  const path = join(first, "results", "max_seed0.json");
+  const record = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ ...record, recipe: { ...record.recipe, bs: 8 } }));
+  await assertRejects(() => study.readRecord(path), Error, "it was edited");
+  await Deno.writeTextFile(path, JSON.stringify({ ...record, format: 2 }));
+  await assertRejects(() => study.readRecord(path), Error, "of format 1, got format 2");
+});
+
+Deno.test("sweep: a stopped run goes on with the bits that it would have had, and a claim of nobody holds nobody up", async () => {
+  using root = tempFolder();
+  const plan = smallPlan({ changes: { epochs: 2, data: { limit: 512 } } });
+  const whole = await study.sweep(plan, { folder: join(root.path, "a", "whole"), runs: 1 });
+  const folder = join(root.path, "b", "stopped");
+  const stop = new AbortController();
+  const onEvent = (event: study.WorkEvent): void => {
+    if (event.type === "progress" && event.epoch === 2) stop.abort();
+  };
+  const part = await study.sweep(plan, { folder, runs: 1, signal: stop.signal, onEvent });
+  assertEquals([part.stopped, part.arms[0]!.missing, part.arms[1]!.missing], [true, [0], [0]]);
+  const resumed: boolean[] = [];
+  const rest = await study.sweep(plan, {
+    folder,
+    runs: 1,
+    onEvent: (event) => event.type === "begin" && resumed.push(event.resumed),
+  });
+  assertEquals(resumed, [true, false]);
+  assertEquals(rest.stopped, false);
+  for (const at of [0, 1]) {
+    assertEquals(
+      rest.arms[at]!.runs[0]!.epochs.map(({ loss }) => loss),
+      whole.arms[at]!.runs[0]!.epochs.map(({ loss }) => loss),
+    );
+  }
+});
+
+Deno.test("sweep: another sweep under the same name is refused by what changed, and a folder of another version too", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "small");
+  await study.sweep(smallPlan(), { folder, runs: 1 });
+  await assertRejects(
+    () => study.sweep(smallPlan({ changes: { epochs: 3 } }), { folder, runs: 1 }),
+    study.SweepError,
+    "was begun with epochs of all arms 1, now 3: give the sweep another name",
+  );
+  const other = study.define({ ...small, arms: { ...small.arms, avg: { model: { pool: "avg" } } } });
+  await assertRejects(() => study.sweep(study.planOf(other), { folder, runs: 1 }), study.SweepError, "with avg added");
+  const path = join(folder, "journal.jsonl");
+  const text = await Deno.readTextFile(path);
+  await Deno.writeTextFile(path, text.replace('"format":1', '"format":7'));
+  await assertRejects(() => study.sweep(smallPlan(), { folder, runs: 1 }), study.SweepError, "got format 7");
+  const full = join(root.path, "full");
+  await Deno.mkdir(full);
+  await Deno.writeTextFile(join(full, "notes.txt"), "mine");
+  await assertRejects(
+    () => study.sweep(smallPlan(), { folder: full, runs: 1 }),
+    study.SweepError,
+    'it holds "notes.txt"',
+  );
+  assertEquals([...Deno.readDirSync(full)].map(({ name }) => name).filter((name) => name !== "journal.lock"), [
+    "notes.txt",
+  ]);
+});
+
+Deno.test("sweep: a run that diverged is told, is in no mean and no pair, and is not run again", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "wild");
+  const wild = study.define({
+    ...small,
+    name: "wild",
+    arms: { entry: {}, wild: { schedule: { lr: 1e30 }, optimizer: { name: "sgd" } } },
+    primary: { arm: "wild", against: "entry" },
+  });
+  const result = await study.sweep(study.planOf(wild), { folder, runs: 2 });
+  const [entry, other] = result.arms;
+  assertEquals([entry!.summary?.n, other!.summary, other!.diverged.map(({ seed }) => seed)], [2, null, [0, 1]]);
+  assertEquals(result.comparisons[0]!.words, "not decided: no seed is over in both");
+  const page = await Deno.readTextFile(join(folder, "results.md"));
+  assertStringIncludes(page, "| wild | 0 of 2: 2 diverged |");
+  assertStringIncludes(page, "wild, seed 0, diverged in epoch 1, step ");
+  assertStringIncludes(await Deno.readTextFile(join(folder, "results.csv")), "wild,1,diverged,,,,,,");
+  await study.sweep(study.planOf(wild), { folder, runs: 2 });
+  assertEquals((await entriesOf(folder, "claim")).length, 4);
+});
+
+Deno.test("sweep: nothing is written where an arm cannot be trained, and the arm is named", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "odd");
+  const odd = study.define({ ...small, arms: { entry: {}, max: {}, odd: { bs: 4000 } } });
+  const error = await assertRejects(
+    () => study.sweep(study.planOf(odd), { folder }),
+    recipe.SettingError,
+    'Arm "odd": ',
+  );
+  assertEquals((error as recipe.SettingError).path, "bs");
+  const model = study.define({ ...small, arms: { entry: {}, max: {}, odd: { model: { stem: [0] } } } });
+  await assertRejects(() => study.sweep(study.planOf(model), { folder }), Error, "stem");
+  assertEquals([...Deno.readDirSync(root.path)], []);
+});
+
+Deno.test("sweep: a record stands by itself: recipe, code, machine, epochs and every answer", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "small");
+  await study.sweep(smallPlan(), { folder, runs: 1 });
+  const record = (await study.readRecord(join(folder, "results", "entry_seed0.json")))!;
+  assertEquals([record.status, record.seed, record.arm, record.epochs.length], ["done", 0, "entry", 1]);
+  assertEquals(record.correct, Math.round(record.top1! * 128));
+  const right = study.rightAnswers(record.answers!);
+  assertEquals([right.length, right.filter(Boolean).length], [128, record.correct]);
+  assert(record.machine.isa !== null && record.code.commit !== undefined);
+  const run = join(folder, "cells", record.hash);
+  using trained = await recipe.open(run, { device: "cpu", threads: 1 });
+  assertEquals((await trained.evaluate()).top1, record.top1, "its weights are kept");
+  assertEquals([...Deno.readDirSync(join(run, "checkpoint"))].map(({ name }) => name).sort(), [
+    "config.sha256",
+    "state.safetensors",
+  ]);
+});
