@@ -15,6 +15,16 @@ export {
   type ShiftProgress,
 } from "./measure_shift.ts";
 export {
+  type Cell,
+  type Figure,
+  type Page,
+  type Picture,
+  type Pictures,
+  type Section,
+  type Table,
+} from "./report/page.ts";
+export { writePage, type WrittenFigure, type WrittenPage } from "./report/write_page.ts";
+export {
   type Consistency,
   type CurveOptions,
   shiftConsistency,

