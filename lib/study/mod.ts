@@ -15,7 +15,7 @@ export {
   type ShiftProgress,
 } from "./measure_shift.ts";
 export {
-  type Cell,
+  type Datum,
   type Figure,
   type Page,
   type Picture,

@@ -1,7 +1,7 @@
 /** A figure's specification and rows as a chart: compiled for the page's script, and drawn as SVG. */
 import { StateError } from "../../ffi/errors.ts";
 import type { Json } from "../../registry/registry.ts";
-import type { Cell, Figure } from "./page.ts";
+import type { Datum, Figure } from "./page.ts";
 import { shownJson } from "./shown_json.ts";
 import { byStyle, chartConfig, light, type Palette } from "./theme.ts";
 import { keepingLogger, loadVega, type SceneItem } from "./vega.ts";
@@ -14,7 +14,7 @@ export interface Chart {
   /** The names of the rows' values, in order. */
   readonly columns: readonly string[];
   /** The rows' values, null where one has none. */
-  readonly rows: readonly (readonly Cell[])[];
+  readonly rows: readonly (readonly Datum[])[];
   /** Points, bars and vertices of lines. */
   readonly marks: number;
   /** In the colours that the page's style gives. */

@@ -1,7 +1,7 @@
 /** A page as HTML. */
 import { shown } from "../../io/shown.ts";
 import type { Chart } from "./chart.ts";
-import type { Cell, Figure, Page, Pictures, Section, Table } from "./page.ts";
+import type { Datum, Figure, Page, Pictures, Section, Table } from "./page.ts";
 import { pictureUri } from "./picture_png.ts";
 import { cellText, scriptJson, shownJson } from "./shown_json.ts";
 
@@ -19,13 +19,13 @@ export function escaped(text: string): string {
 }
 
 /** Whether a column reads as numbers, which stand below each other by their last digit. */
-function isNumeric(cells: readonly Cell[]): boolean {
+function isNumeric(cells: readonly Datum[]): boolean {
   const given = cells.filter((cell) => cell !== null);
   return given.length > 0 &&
     given.every((cell) => typeof cell === "number" || typeof cell === "string" && /^[-−+±<]?\s?\d/.test(cell));
 }
 
-function cellHtml(cell: Cell, numeric: boolean, head: boolean): string {
+function cellHtml(cell: Datum, numeric: boolean, head: boolean): string {
   const kind = numeric ? ' class="number"' : "";
   const value = typeof cell === "number" && Number.isFinite(cell) ? ` data-value="${cell}"` : "";
   return head

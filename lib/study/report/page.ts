@@ -1,7 +1,7 @@
 import type { Json } from "../../registry/registry.ts";
 
 /** One value of a figure's or a table's row; null stands for what was not measured. */
-export type Cell = string | number | boolean | null;
+export type Datum = string | number | boolean | null;
 
 /** A chart: a Vega-Lite specification and the rows that it draws, kept apart so that a page can show both. */
 export interface Figure {
@@ -14,7 +14,7 @@ export interface Figure {
   /** A Vega-Lite 6 specification without `data`, `title`, `width` and colours: the page gives those. */
   readonly spec: { readonly [key: string]: Json };
   /** The values to draw, one object a mark or a point of a line. */
-  readonly rows: readonly { readonly [column: string]: Cell }[];
+  readonly rows: readonly { readonly [column: string]: Datum }[];
 }
 
 /** A table: columns in order, one array of cells a row. */
@@ -24,7 +24,7 @@ export interface Table {
   /** The names of its columns. */
   readonly columns: readonly string[];
   /** A cell for each column; numbers are shown with five digits and sort by all of them. */
-  readonly rows: readonly (readonly Cell[])[];
+  readonly rows: readonly (readonly Datum[])[];
   /** What stands below it. */
   readonly note?: string;
 }

@@ -1,7 +1,7 @@
 /** Values as they may stand in a page, whatever names they hold. */
 import { shown } from "../../io/shown.ts";
 import type { Json } from "../../registry/registry.ts";
-import type { Cell } from "./page.ts";
+import type { Datum } from "./page.ts";
 
 /** A value with every text in it as it can be shown, and every number that JSON lacks as null. */
 export function shownJson(value: Json): Json {
@@ -20,7 +20,7 @@ export function scriptJson(value: Json): string {
 }
 
 /** A cell as a reader sees it: numbers with five digits, and a dash for what was not measured. */
-export function cellText(cell: Cell): string {
+export function cellText(cell: Datum): string {
   if (cell === null) return "–";
   if (typeof cell === "boolean") return cell ? "yes" : "no";
   if (typeof cell === "string") return shown(cell);

@@ -6,7 +6,7 @@ import { type Chart, drawChart } from "./chart.ts";
 import { figurePng } from "./figure_png.ts";
 import { pageHtml } from "./html.ts";
 import { checkPage } from "./check_page.ts";
-import type { Cell, Page } from "./page.ts";
+import type { Datum, Page } from "./page.ts";
 import { asset, pageScripts } from "./scripts.ts";
 import { dark, declared, light } from "./theme.ts";
 
@@ -36,7 +36,7 @@ export interface WrittenPage {
   readonly warnings: readonly string[];
 }
 
-function csvField(cell: Cell): string {
+function csvField(cell: Datum): string {
   const text = cell === null ? "" : String(cell);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
