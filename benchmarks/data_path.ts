@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { Backpressure, capture, data, Device, deviceInfo, recipe, type Tensor } from "../mod.ts";
+import { Backpressure, capture, data, Device, deviceInfo, logitsOf, recipe, type Tensor } from "../mod.ts";
 import { scriptFlags } from "./flags.ts";
 import { mean, median, writeResult } from "./support.ts";
 
@@ -34,7 +34,7 @@ using model = recipe.buildModel(
 using optimizer = recipe.buildOptimizer(entry).bind(model, { lr: schedule.lr });
 const lossOf = recipe.buildLoss(entry);
 using step = capture((images: Tensor, labels: Tensor): Tensor => {
-  const loss = lossOf(model.forward(images), { inputs: images, images, targets: labels, labels });
+  const loss = lossOf(logitsOf(model, images, dtype), { inputs: images, images, targets: labels, labels });
   loss.backward();
   optimizer.step();
   return loss;
