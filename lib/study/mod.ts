@@ -4,7 +4,7 @@
  * @module
  */
 export { type ShiftKind, shiftKinds, shiftMargin } from "./shift/canvases.ts";
-export { type ShiftComparison, type ShiftDifference, type ShiftMeasure } from "./shift/compare.ts";
+export { type Agreeing, type ShiftComparison, type ShiftDifference, type ShiftMeasure } from "./shift/compare.ts";
 export { type Consistency, shiftConsistency, type ShiftOptions } from "./shift/consistency.ts";
 export { type CurveOptions, type MeanCurve, type ShiftAxis, shiftCurve } from "./shift/curves.ts";
 export { type FeatureLayer } from "./shift/features.ts";

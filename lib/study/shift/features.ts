@@ -24,10 +24,19 @@ export interface FeatureLayer {
   readonly shape: readonly number[];
 }
 
+/** Features as directions, and where there is none. */
+interface Directions {
+  /** Vectors of length 1, or of zeros, [h, images, w, c]. */
+  readonly units: Tensor;
+  /** 1 where there are no features, [h, images, w, 1]. */
+  readonly none: Tensor;
+}
+
 /** What layers gave of some images that did not move. */
 interface Reference extends FeatureLayer {
-  /** Directions of the features, [h, images, w, c + 1]. */
-  readonly directions: Tensor;
+  readonly own: Directions;
+  /** The same moved down by so much, [w, h, images, c] and [w, h, images, 1]: shifts come row by row. */
+  down: Directions & { readonly by: number } | undefined;
 }
 
 /** What a moved image is compared in. */
@@ -48,20 +57,22 @@ export interface FeatureOptions {
 /** The end of the network, which is no module. */
 const END = "probabilities";
 
-/**
- * Features [n, h, w, c] as vectors of length 1 at each place, with a component more that is 1 where there is nothing: two
- * places without features are the same, and one without is as far from one with as can be.
- */
-function directionsOf(features: Tensor): Tensor {
+/** Features [n, h, w, c] in f32; those without a place have one cell. */
+function placed(features: Tensor): Tensor {
   const [n = 0, ...rest] = features.shape;
-  const placed = rest.length === 1 ? features.reshape([n, 1, 1, rest[0]!]) : features;
-  const values = inDtype(placed, "f32");
-  // Divided by the largest first, as squares of small features would be 0.
-  const largest = values.abs().max(3, { keepDims: true });
-  const none = largest.equal(0);
-  const scaled = values.div(largest.add(none));
-  const length = scaled.mul(scaled).sum(3, { keepDims: true }).sqrt();
-  return concat([scaled.div(length.add(none)), none], 3);
+  return inDtype(rest.length === 1 ? features.reshape([n, 1, 1, rest[0]!]) : features, "f32");
+}
+
+/** The lengths of vectors [.., c], 1 for those of zeros, and 1 where they are of zeros; both [.., 1]. */
+function lengthsOf(values: Tensor): { lengths: Tensor; none: Tensor } {
+  const squares = values.mul(values).sum(3, { keepDims: true });
+  const none = squares.equal(0);
+  return { lengths: squares.add(none).sqrt(), none };
+}
+
+function freed(directions: Directions | undefined): void {
+  directions?.units.dispose();
+  directions?.none.dispose();
 }
 
 /**
@@ -73,7 +84,8 @@ function directionsOf(features: Tensor): Tensor {
  * The paper's d is the cosine distance; here it is 1 minus the cosine of the angle between the vectors of channels, from 0 to
  * 2, as a mean over pixels (Zhang 2018, "The Unreasonable Effectiveness of Deep Features", to which the paper refers for it).
  * F̃ has for each pixel the features of the cell in which the pixel lies. So no map need be enlarged: a mean over pixels is one
- * over pairs of cells, each weighted with the pixels that lie in the one before the shift and in the other behind it.
+ * over pairs of cells, each weighted with the pixels that lie in the one before the shift and in the other behind it. Two
+ * places without features are the same, and one without is 1 from one with some.
  */
 export class Features implements Disposable {
   readonly #options: FeatureOptions;
@@ -128,15 +140,16 @@ export class Features implements Disposable {
   /** For each layer how far each of the unmoved images is from the one before it, of an earlier batch for the first. */
   async between(): Promise<number[][]> {
     const found: number[][] = [];
-    for (const [layer, { directions }] of this.#references) {
-      const [h = 1, n = 0, w = 1, c = 1] = directions.shape;
+    for (const [layer, { own }] of this.#references) {
+      const [h = 1, n = 0, w = 1, c = 1] = own.units.shape;
       const before = this.#last.get(layer);
       const [similarities, last] = noGrad(() =>
         scope(() => {
-          const from = (start: number, count: number): Tensor => directions.slice([0, start, 0, 0], [h, count, w, c]);
+          const all = concat([own.units, own.none], 3);
+          const from = (start: number, count: number): Tensor => all.slice([0, start, 0, 0], [h, count, w, c + 1]);
           const earlier = [...(before === undefined ? [] : [before]), ...(n > 1 ? [from(0, n - 1)] : [])];
-          const own = before === undefined ? from(1, n - 1) : directions;
-          const same = earlier.length === 0 ? null : concat(earlier, 1).mul(own).sum([0, 2, 3]);
+          const later = before === undefined ? from(1, n - 1) : all;
+          const same = earlier.length === 0 ? null : concat(earlier, 1).mul(later).sum([0, 2, 3]);
           return [same?.detachFromScope() ?? null, from(n - 1, 1).detachFromScope()] as const;
         })
       );
@@ -172,7 +185,10 @@ export class Features implements Disposable {
   }
 
   #forget(): void {
-    for (const { directions } of this.#references.values()) directions.dispose();
+    for (const { own, down } of this.#references.values()) {
+      freed(own);
+      freed(down);
+    }
     this.#references.clear();
   }
 
@@ -207,26 +223,53 @@ export class Features implements Disposable {
   }
 
   #hold(layer: string, kind: string, features: Tensor): void {
-    const directions = noGrad(() => scope(() => directionsOf(features).transpose([1, 0, 2, 3]))).detachFromScope();
-    this.#references.set(layer, { layer, kind, shape: features.shape.slice(1), directions });
+    const own = noGrad(() =>
+      scope(() => {
+        const values = placed(features);
+        const { lengths, none } = lengthsOf(values);
+        return { units: values.div(lengths).transpose([1, 0, 2, 3]), none: none.transpose([1, 0, 2, 3]) };
+      })
+    );
+    own.units.detachFromScope();
+    own.none.detachFromScope();
+    this.#references.set(layer, { layer, kind, shape: features.shape.slice(1), own, down: undefined });
+  }
+
+  /** What a layer gave of the images that did not move, moved down. */
+  #movedDown(reference: Reference, dy: number): Directions {
+    if (reference.down?.by === dy) return reference.down;
+    freed(reference.down);
+    const shifted = (x: Tensor): Tensor => {
+      const [h = 1, n = 0, w = 1, c = 1] = x.shape;
+      const moved = matmul(this.#sharesOf(h, dy, x.device), x.reshape([h, n * w * c]));
+      return moved.reshape([h, n, w, c]).transpose([2, 0, 1, 3]);
+    };
+    const { own } = reference;
+    const down = noGrad(() => scope(() => ({ units: shifted(own.units), none: shifted(own.none) })));
+    down.units.detachFromScope();
+    down.none.detachFromScope();
+    reference.down = { ...down, by: dy };
+    return down;
   }
 
   #compare(layer: string, features: Tensor, { dy, dx, distances }: Moved): void {
-    const reference = this.#references.get(layer)?.directions;
+    const reference = this.#references.get(layer);
     if (reference === undefined) {
       throw new StateError(`measureShift(): Expected the layer "${layer}" for every shift, got it for some only`);
     }
-    const [h = 1, n = 0, w = 1, c = 1] = reference.shape;
-    const { device } = features;
+    const down = this.#movedDown(reference, dy);
     const found = noGrad(() =>
       scope(() => {
-        const given = directionsOf(features).transpose([2, 1, 0, 3]);
-        const down = matmul(this.#sharesOf(h, dy, device), reference.reshape([h, n * w * c])).reshape([h, n, w, c]);
-        const across = matmul(
-          this.#sharesOf(w, dx, device),
-          down.transpose([2, 0, 1, 3]).reshape([w, h * n * c]),
-        );
-        return across.reshape([w, h, n, c]).mul(given).sum([0, 1, 3]).affine(-1, 1);
+        const across = (x: Tensor): Tensor => {
+          const [w = 1, h = 1, n = 0, c = 1] = x.shape;
+          return matmul(this.#sharesOf(w, dx, x.device), x.reshape([w, h * n * c])).reshape([w, h, n, c]);
+        };
+        const values = placed(features);
+        const { lengths, none } = lengthsOf(values);
+        const along = [2, 1, 0, 3];
+        const same = across(down.units).mul(values.transpose(along)).sum(3, { keepDims: true });
+        const cosines = same.div(lengths.transpose(along)).add(across(down.none).mul(none.transpose(along)));
+        return cosines.sum([0, 1, 3]).affine(-1, 1);
       })
     );
     distances.set(layer, found.detachFromScope());
