@@ -24,8 +24,7 @@ const flags = {
   kind: {
     kind: "choice",
     choices: study.shiftKinds,
-    help:
-      "What comes into view: more of a larger image (cropped, where data have no one size), the other side (circular), black",
+    help: "What comes into view: more of a larger image, the other side, or black (default by the data)",
   },
   shifts: {
     kind: "integer",
@@ -55,6 +54,12 @@ const flags = {
     path: true,
     help: "The figure, with all numbers beside it as .json (default shift.svg in the first run's folder)",
   },
+  report: {
+    kind: "string",
+    placeholder: "folder",
+    path: true,
+    help: "Write a page of it all into a folder, as runs/shift: report.html, and each figure as SVG, PNG and CSV",
+  },
 } as const satisfies Flags;
 
 /** What `--json` prints: without what there is of every image, or of every shift of each layer, which the file has. */
@@ -68,18 +73,29 @@ function briefly({ runs, ...result }: study.ShiftRunsResult): Readonly<Record<st
   };
 }
 
+function pageOf(result: study.ShiftRunsResult): study.Page {
+  const { runs, data } = result;
+  const n = formatNumber(runs[0]!.n);
+  return {
+    title: `${basename(data)}: images that move`,
+    about: `${n} images of ${data}, ${runs.map(({ path }) => path).join(", ")}`,
+    sections: study.shiftSections(result),
+  };
+}
+
 function share(value: number, { low, high }: study.Interval): string {
   return `${formatPercent(value, 2)} (${(100 * low).toFixed(2)} to ${formatPercent(high, 2)})`;
 }
 
 async function run({ flags: given, words, report }: CommandContext<typeof flags>): Promise<number> {
-  const { "mean-images": meanImages, "map-images": mapImages, ...options } = given;
+  const { "mean-images": meanImages, "map-images": mapImages, report: folder, ...options } = given;
   const [first] = words;
   if (first === undefined) {
     throw new UsageError("Expected a run's folder or a checkpoint, got none: give one, or two to compare");
   }
   const out = options.out ?? await study.shiftFile(first);
   checkOutFile("shift", out, { paths: report.paths });
+  if (folder !== undefined) checkOut("shift", folder, { flag: "report", paths: report.paths });
   const cache = options.cache ?? report.paths.ofProject(data.defaultCache);
   if (options.cache !== undefined) checkOut("shift", cache, { flag: "cache", paths: report.paths });
   using progress = new Progress(report);
@@ -125,7 +141,9 @@ async function run({ flags: given, words, report }: CommandContext<typeof flags>
   }
   report.line(`figure      ${result.svg}`);
   report.line(`numbers     ${result.json}`);
-  report.result(briefly(result));
+  const page = folder === undefined ? undefined : await study.writePage(pageOf(result), folder);
+  if (page !== undefined) report.line(`page        ${page.html}`);
+  report.result({ ...briefly(result), ...(page === undefined ? {} : { page: page.html }) });
   return exitCodes.done;
 }
 
@@ -148,6 +166,7 @@ export const shiftCommand: Command<typeof flags> = {
   examples: [
     "deno task shift runs/20250131-120000-imagenette-128-5",
     "deno task shift runs/max runs/maxblur --data imagenette2-320.tgz --json",
+    "deno task shift runs/max runs/maxblur --report runs/shift",
     "deno task shift runs/max runs/maxblur --kind circular --shifts 127 --square 0",
   ],
   run,

@@ -63,10 +63,13 @@ Deno.test("shift: two MNIST runs are compared on the same windows, and the figur
   assertEquals((await study.readShift(answer.json))!.runs[0]!.agreement.length, 16);
   const circular = keptStreams();
   const moved = [blur.run, max.run, "--kind", "circular", "--shifts", "27", "--pairs", "2", "--square", "0"];
-  const few = ["--limit", "16", "--mean-images", "2", "--threads", "1"];
+  const few = ["--limit", "16", "--mean-images", "2", "--threads", "1", "--report", join(folder.path, "page")];
   assertEquals(await runCommand([...moved, ...few], shiftCommand, { streams: circular }), 0, circular.text.err);
   assertMatch(circular.text.out, /consistency \d+\.\d+ % \(\d+\.\d+ to \d+\.\d+ %\) · diagonal .* \(maxblur\)/);
   assertMatch(circular.text.out, /both axes {3}.* \(max\): (better|worse|not decided)/);
+  const html = await Deno.readTextFile(join(folder.path, "page", "report.html"));
+  assertStringIncludes(html, "Consistency under shifts");
+  assertStringIncludes(circular.text.out, join(folder.path, "page", "report.html"));
   const kept = await study.readShift(join(blur.run, "shift.json"));
   assertEquals([kept!.kind, kept!.shifts.length, kept!.pairs, kept!.runs[0]!.map], ["circular", 28, 2, null]);
   const wrong = async (args: string[], text: string): Promise<void> => {

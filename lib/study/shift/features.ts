@@ -70,6 +70,12 @@ function lengthsOf(values: Tensor): { lengths: Tensor; none: Tensor } {
   return { lengths: squares.add(none).sqrt(), none };
 }
 
+/** Values [h, n, w] added up image by image: the sum is the same, to the bit, whatever others are in the batch. */
+function alone(values: Tensor): Tensor {
+  const [h = 1, n = 0, w = 1] = values.shape;
+  return values.transpose([1, 0, 2]).reshape([n, h * w]).sum(1);
+}
+
 function freed(directions: Directions | undefined): void {
   directions?.units.dispose();
   directions?.none.dispose();
@@ -149,7 +155,7 @@ export class Features implements Disposable {
           const from = (start: number, count: number): Tensor => all.slice([0, start, 0, 0], [h, count, w, c + 1]);
           const earlier = [...(before === undefined ? [] : [before]), ...(n > 1 ? [from(0, n - 1)] : [])];
           const later = before === undefined ? from(1, n - 1) : all;
-          const same = earlier.length === 0 ? null : concat(earlier, 1).mul(later).sum([0, 2, 3]);
+          const same = earlier.length === 0 ? null : alone(concat(earlier, 1).mul(later).sum(3));
           return [same?.detachFromScope() ?? null, from(n - 1, 1).detachFromScope()] as const;
         })
       );
@@ -269,7 +275,8 @@ export class Features implements Disposable {
         const along = [2, 1, 0, 3];
         const same = across(down.units).mul(values.transpose(along)).sum(3, { keepDims: true });
         const cosines = same.div(lengths.transpose(along)).add(across(down.none).mul(none.transpose(along)));
-        return cosines.sum([0, 1, 3]).affine(-1, 1);
+        const [w = 1, h = 1, n = 0] = cosines.shape;
+        return alone(cosines.reshape([w * h, n, 1])).affine(-1, 1);
       })
     );
     distances.set(layer, found.detachFromScope());

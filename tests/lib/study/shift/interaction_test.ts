@@ -1,6 +1,7 @@
 /** Whether a pool matters more to one network than to others. */
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { study } from "../../../../mod.ts";
+import { tempFolder } from "../../../temp_folder.ts";
 
 /** Of 40 images as many agree as a share says, others by seed. */
 function run(model: string, pool: string, seed: number, share: number): study.ShiftCase {
@@ -64,7 +65,7 @@ Deno.test("shiftInteraction: over images it is the mean difference of difference
   );
 });
 
-Deno.test("interactionSections: every cell, gains and interactions, with what they speak of", () => {
+Deno.test("interactionSections: every cell, gains and interactions, with what they speak of", async () => {
   const [section] = study.interactionSections(study.shiftInteraction(cells([0, 1]), { model: "vgg" }));
   assertEquals(section!.title, "Is vgg particularly affected?");
   const [shares, gains, before, more] = section!.tables!;
@@ -77,6 +78,10 @@ Deno.test("interactionSections: every cell, gains and interactions, with what th
   assertStringIncludes(String(more!.rows[0]![3]), "+11.25 (");
   assertStringIncludes(String(more!.rows[0]![4]), "2 pairs cannot give p < 0.05");
   assertEquals(section!.figures![0]!.rows.length, 12);
+  using folder = tempFolder();
+  const page = { title: "vgg", about: "a test", sections: [section!] };
+  const { figures, warnings } = await study.writePage(page, folder.path);
+  assertEquals([figures.map(({ marks }) => marks), warnings], [[12 + 6], []], "points, and the ends of three lines");
   const [alone] = study.interactionSections(study.shiftInteraction(cells([0]), { model: "vgg" }));
   assertStringIncludes(alone!.text![0]!, "There is one seed of each");
   assertEquals(alone!.tables![3]!.rows[0]!.slice(3, 5), [null, null]);

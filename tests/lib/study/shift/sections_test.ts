@@ -90,6 +90,27 @@ Deno.test("shiftSections: tables, curves, maps and layers hold what was measured
   assertEquals(named, new Set(["second.conv [1]", "probabilities"]), "the last of each size, and the end");
 });
 
+Deno.test("shiftSections: a page draws every chart of them, with nothing odd, for like and unlike networks", async () => {
+  using folder = tempFolder();
+  const found = await measured();
+  const page = async (result: study.ShiftMeasurement): Promise<void> => {
+    const sections = study.shiftSections(result);
+    const written = await study.writePage({ title: "shift", about: "a test", sections }, folder.path);
+    assertEquals(written.warnings, []);
+    const marks = new Map(written.figures.map((figure) => [figure.name, figure.marks]));
+    assertEquals([marks.get("shift-map"), marks.get("shift-layer-maps-1")], [50, 50]);
+    assertEquals(marks.get("shift-images-right"), 30, "three images, two models, five shifts");
+    assert([...marks.values()].every((count) => count > 0));
+  };
+  await page(found);
+  // Other layers than the first model's: a panel for each.
+  const [one, other] = found.models;
+  const named = other!.map!.layers.map((layer) => ({ ...layer, layer: `b.${layer.layer}` }));
+  const apart = { ...found, models: [one!, { ...other!, map: { ...other!.map!, layers: named } }] };
+  await page(apart);
+  assert(study.shiftSections(apart)[2]!.figures![0]!.spec["facet"] !== undefined);
+});
+
 Deno.test("shiftSections: what was not measured is left out, and layers can be named", async () => {
   const bare = await measured({ square: 0, meanImages: 1 });
   const sections = study.shiftSections({ ...bare, models: bare.models.slice(0, 1), comparisons: [] });
