@@ -72,7 +72,7 @@ export interface MeasureShiftOptions {
   meanImages?: number;
   /** Pixels to either side of the maps, at most half the shifts; by default 0, for no maps. */
   square?: number;
-  /** Images of the maps, evenly spread; by default 16. */
+  /** Images of the maps, evenly spread; by default 16. Of `bs` at a time the features of every layer are held, twice. */
   mapImages?: number;
   /** Random pairs of shifts of each kind for each image; by default 1. */
   pairs?: number;
