@@ -18,7 +18,8 @@ const factNames: Readonly<Record<string, string>> = {
 /** Options of the library's calls that commands have flags for, beside the settings, and calls that are commands. */
 const optionFlags: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    ["force", "cache", "out", "runs", "split", "nested", "strict", "list", "noise"].map((n) => [n, `--${n}`]),
+    ["force", "cache", "out", "runs", "split", "nested", "strict", "list", "noise", "kind", "shifts", "square"]
+      .map((n) => [n, `--${n}`]),
   ),
   maxUnreadable: "--max-unreadable",
   "data.describe": "`deno task data`",

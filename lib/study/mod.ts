@@ -3,17 +3,46 @@
  *
  * @module
  */
-export { shiftMargin } from "./canvases.ts";
+export { type ShiftKind, shiftKinds, shiftMargin } from "./shift/canvases.ts";
+export { type Agreeing, type ShiftComparison, type ShiftDifference, type ShiftMeasure } from "./shift/compare.ts";
+export { type Consistency, shiftConsistency, type ShiftOptions } from "./shift/consistency.ts";
+export { type CurveOptions, type MeanCurve, type ShiftAxis, shiftCurve } from "./shift/curves.ts";
+export { type FeatureLayer } from "./shift/features.ts";
+export { readShift } from "./shift/file.ts";
 export {
-  measureShift,
+  type InteractionOptions,
+  type NetworkDifference,
+  type PoolGain,
+  type ShiftCase,
+  type ShiftCell,
+  type ShiftInteraction,
+  shiftInteraction,
+  type TwoWayDifference,
+} from "./shift/interaction.ts";
+export { interactionSections } from "./shift/interaction_sections.ts";
+export { type LayerShift, type ShiftMap } from "./shift/maps.ts";
+export { measureShift } from "./shift/measure.ts";
+export {
   type MeasureShiftOptions,
   type ModelShift,
+  type ShiftConditions,
   type ShiftedImage,
-  shiftFigure,
   type ShiftMeasurement,
   type ShiftModel,
   type ShiftProgress,
-} from "./measure_shift.ts";
+  type ShiftStage,
+} from "./shift/measurement.ts";
+export {
+  type ShiftedRun,
+  shiftFile,
+  type ShiftReady,
+  shiftRuns,
+  type ShiftRunsOptions,
+  type ShiftRunsResult,
+} from "./shift/runs.ts";
+export { shiftSections, type ShiftSectionsOptions } from "./shift/sections.ts";
+export { type ShiftFigure, shiftFigure, type ShiftSeries, shiftSvg } from "./shift/svg.ts";
+export { type WindowOptions } from "./shift/windows.ts";
 export {
   type Datum,
   type Figure,
@@ -24,22 +53,6 @@ export {
   type Table,
 } from "./report/page.ts";
 export { writePage, type WrittenFigure, type WrittenPage } from "./report/write_page.ts";
-export {
-  type Consistency,
-  type CurveOptions,
-  shiftConsistency,
-  shiftCurve,
-  type ShiftOptions,
-  type WindowOptions,
-} from "./shift.ts";
-export {
-  type ShiftedRun,
-  shiftFile,
-  type ShiftReady,
-  shiftRuns,
-  type ShiftRunsOptions,
-  type ShiftRunsResult,
-} from "./shift_runs.ts";
 export { type McNemar, mcnemar, type Proportion, proportion } from "./statistics/counts.ts";
 export { holm } from "./statistics/holm.ts";
 export { type Interval } from "./statistics/intervals.ts";
@@ -68,7 +81,6 @@ export {
 export { armColumns, armRows, comparisonText, countText, csvOf, markdownOf, noteLines } from "./sweep/texts.ts";
 export { type Cell } from "./sweep/cells.ts";
 export { type CellName, type WorkEvent } from "./sweep/work.ts";
-export { type ShiftFigure, type ShiftSeries, shiftSvg } from "./shift_figure.ts";
 // What the above speak of: whoever reads of this module alone has it whole.
 export type {
   Batch,

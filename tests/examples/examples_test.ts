@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { loadCheckpoint, type SafeTensor } from "../../mod.ts";
 import { exampleNames } from "../../tasks/example.ts";
@@ -96,8 +96,11 @@ Deno.test("example antialiasing: xresnet50 loses its max pools, and answers stay
   assert(shown.some((line) => /^total +23,547,754 +1,412,845,568$/.test(line)), "no line of totals");
   const accuracies = numbers(shown, /^max(?:blur)?: top-1 ([\d.]+) %/);
   assert(accuracies.length === 2 && accuracies.every((top1) => top1 > 35), `top-1 ${accuracies} %`);
-  const [plain = 100, blurred = 0] = numbers(shown, /same answer when moved ([\d.]+) %$/);
+  const [plain = 100, blurred = 0] = numbers(shown, /same answer when moved ([\d.]+) % \(/);
   assert(blurred > plain, `same answer: ${blurred} % blurred, ${plain} % plain`);
+  const [far = 0, near = 1] = numbers(shown, /distance of the pool's features ([\d.]+)$/);
+  assert(near < far, `features: ${near} from moving along with blur, ${far} without`);
+  assertMatch(shown.at(-1)!, /^maxblur is (better|not decided)/);
 });
 
 Deno.test("example transformer: it learns to write, the same op by op, captured, and gone on with", async () => {

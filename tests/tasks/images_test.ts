@@ -95,6 +95,16 @@ Deno.test("tasks on images: train, resume, evaluate, shift, export and import ta
   const moved = await study.shiftRuns([run], { open: valid, threads: 2, images: 1, shifts: 4 });
   assertEquals([moved.runs[0]!.n, moved.shifts, moved.images[0]?.class], [9, [-2, -1, 0, 1, 2], "red"]);
   assertEquals(sizes.at(-1), 36, "real pixels come into view: images are opened larger by the shifts");
+  assertEquals([moved.kind, moved.size, moved.runs[0]!.map!.shifts], ["cropped", 32, [-2, -1, 0, 1, 2]]);
+  const short = { threads: 2, images: 1, meanImages: 1, square: 0, shifts: 31 };
+  const round = await study.shiftRuns([run], { ...short, open: valid, kind: "circular" });
+  assertEquals([round.kind, round.shifts.length, sizes.at(-1)], ["circular", 32, 32], "those of the model's own size");
+  const strange = validOf(opener(["red", "green", "pink", "lime"]));
+  await assertRejects(
+    () => study.shiftRuns([run], { ...short, open: strange }),
+    StateError,
+    "Expected data of 3 classes",
+  );
 
   const weights = join(folder.path, "w.safetensors");
   await recipe.exportWeights(run, { out: weights });

@@ -88,8 +88,13 @@ export function proportion(right: number, n: number, options: AlphaOptions = {})
   requirePart("proportion", right, n);
   const { alpha } = filledOptions("proportion", options, ["alpha"]);
   const share = right / n;
+  return { right, n, share, ...wilson(share, n, alpha) };
+}
+
+/** Wilson's interval for a share of `n` independent answers, which need be no whole number. */
+export function wilson(share: number, n: number, alpha: number): Interval {
   const z = normalCritical(alpha / 2);
   const middle = (share + z * z / (2 * n)) / (1 + z * z / n);
   const half = z / (1 + z * z / n) * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-  return { right, n, share, low: Math.max(0, middle - half), high: Math.min(1, middle + half) };
+  return { low: Math.max(0, middle - half), high: Math.min(1, middle + half) };
 }

@@ -312,11 +312,25 @@ export const runRows: Readonly<Record<string, Row>> = {
   ]),
   "study.holm": () => [study.holm, [0.1, 0.2]],
   "study.mcnemar": () => [study.mcnemar, [true, false], [true, true]],
-  "study.measureShift": refusing((parts) => [
+  "study.interactionSections": { none: "takes what study.shiftInteraction gives" },
+  "study.measureShift": loosely((parts) => [
     study.measureShift,
-    [{ name: "a", model: modelOf(parts) }],
+    [{ label: "a", model: modelOf(parts) }],
     whole(setOf(parts)),
-    { size: 1, shifts: 1, images: 1, seed: 0, limit: 2, bs: 2 },
+    {
+      ...{
+        kind: "circular",
+        shifts: 1,
+        images: 1,
+        meanImages: 1,
+        square: 0,
+        mapImages: 1,
+        pairs: 1,
+        seed: 0,
+        alpha: 0.1,
+      },
+      ...{ limit: 2, bs: 2 },
+    },
   ]),
   "study.paired": loosely(() => [study.paired, { 1: 0.5, 2: 0.5 }, { 1: 0.5, 2: 0.75 }, {
     alpha: 0.05,
@@ -324,13 +338,22 @@ export const runRows: Readonly<Record<string, Row>> = {
     resamples: 100,
     higherIsBetter: true,
   }]),
+  "study.readShift": loosely((parts) => [study.readShift, missing(parts)]),
   "study.proportion": () => [study.proportion, 1, 2, { alpha: 0.05 }],
   "study.shiftConsistency": { none: "as study.measureShift, which calls it" },
   "study.shiftCurve": { none: "as study.measureShift, which calls it" },
   "study.shiftFigure": { none: "takes what study.measureShift gives" },
   "study.shiftFile": refusing((parts) => [study.shiftFile, missing(parts)]),
+  "study.shiftInteraction": loosely(() => [
+    study.shiftInteraction,
+    ["a", "b"].flatMap((model) =>
+      ["max", "maxblur"].map((pool) => ({ model, pool, seed: 0, agreement: [1, 0], agreementDiagonal: [1, 0] }))
+    ),
+    { model: "a", pools: ["max", "maxblur"], measure: "consistency", alpha: 0.05, seed: 0 },
+  ]),
   "study.shiftMargin": loosely(() => [study.shiftMargin, 128]),
   "study.shiftRuns": refusing((parts) => [calling(study, "shiftRuns"), [missing(parts)], {}]),
+  "study.shiftSections": { none: "takes what study.measureShift and study.shiftRuns give" },
   "study.shiftSvg": { none: "takes what study.shiftFigure gives" },
   "study.summary": () => [study.summary, [0.5, 0.75], { alpha: 0.05, seed: 0, resamples: 100 }],
   // A cell is a number, text, true or false.

@@ -1,5 +1,7 @@
 /** The probability of the right class while the image moves sideways, as a figure in SVG. */
 
+import type { ShiftMeasurement } from "./measurement.ts";
+
 /** One model's line in every panel. */
 export interface ShiftSeries {
   /** What the legend says. */
@@ -105,4 +107,20 @@ export function shiftSvg({ title, panels, shifts, series }: ShiftFigure): string
     "</svg>",
     "",
   ].join("\n");
+}
+
+/** The figure of a measurement: a panel an image, a line a model. */
+export function shiftFigure(
+  { shifts, images, models }: Pick<ShiftMeasurement, "shifts" | "images" | "models">,
+  { title }: { title: string },
+): ShiftFigure {
+  return {
+    title,
+    panels: images.map(({ sample, class: name }) => `image ${sample}: ${name}`),
+    shifts,
+    series: models.map(({ label, consistency, curves }) => ({
+      label: `${label}: consistency ${(100 * consistency).toFixed(2)} %`,
+      curves,
+    })),
+  };
 }

@@ -1,6 +1,6 @@
 /** The figure of moving images. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { shiftSvg, ticks } from "../../../lib/study/shift_figure.ts";
+import { shiftSvg, ticks } from "../../../../lib/study/shift/svg.ts";
 
 Deno.test("shiftSvg: axes, a panel an image, a line a model; text is escaped", () => {
   const svg = shiftSvg({

@@ -1,4 +1,4 @@
-import { data, type Device, nn, type Tensor, tensor } from "../../../mod.ts";
+import { data, type Device, nn, type Tensor, tensor } from "../../../../mod.ts";
 
 /** Two classes by a column of the window: the second where its pixel in the middle row is bright. */
 export class Column extends nn.Module {

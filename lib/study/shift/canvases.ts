@@ -1,11 +1,21 @@
 /** Images that are larger than what a model gets, so that windows can move in them. */
-import { requireWhole } from "../tensor/ops/checks.ts";
-import { Batch, type Dataset, type ImageDtype } from "../data/dataset.ts";
-import { type Normalization, normalize } from "../data/normalize.ts";
-import { noGrad } from "../tensor/graph.ts";
-import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { widen, type WindowOptions } from "./shift.ts";
+import { Batch, type Dataset, type ImageDtype } from "../../data/dataset.ts";
+import { type Normalization, normalize } from "../../data/normalize.ts";
+import { noGrad } from "../../tensor/graph.ts";
+import { requireWhole } from "../../tensor/ops/checks.ts";
+import { concat } from "../../tensor/ops/shape.ts";
+import { scope } from "../../tensor/scope.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { widen, type WindowOptions, wrap } from "./windows.ts";
+
+/**
+ * What comes into view as an image moves: `cropped` is a window in a larger image, `circular` is what left the view on the
+ * other side, `padded` is black.
+ */
+export type ShiftKind = "cropped" | "circular" | "padded";
+
+/** Their names. */
+export const shiftKinds = ["cropped", "circular", "padded"] as const satisfies readonly ShiftKind[];
 
 /** What a model gets of them. */
 export interface CanvasOptions {
@@ -21,21 +31,21 @@ export function shiftMargin(size: number): number {
   return 2 * Math.round(size / 8);
 }
 
-/** The images of a data set with `margin` more pixels than the model gets: their own, or black where they have none. */
+/** The images of a data set with `margin` more pixels than the model gets: their own, themselves again, or black. */
 export class Canvases implements WindowOptions {
   readonly set: Dataset;
+  readonly kind: ShiftKind;
   readonly size: number;
   readonly margin: number;
-  readonly #pad: boolean;
 
-  /** Of images that are larger than `size`, or, where no size is given, of black around images of the model's size. */
-  constructor(set: Dataset, { size, shifts }: { size?: number; shifts?: number }) {
+  /** Of images that are larger than `size`, which is for `cropped`, or of what surrounds images of the model's size. */
+  constructor(set: Dataset, { kind, size, shifts }: { kind?: ShiftKind; size?: number; shifts?: number }) {
     const [height, width] = set.imageShape;
     if (height !== width) throw new RangeError(`Expected square images to move, got ${height} x ${width}`);
     this.set = set;
+    this.kind = kind ?? (size === undefined ? "padded" : "cropped");
     this.size = size ?? height;
     this.margin = size === undefined ? shifts ?? shiftMargin(height) : height - size;
-    this.#pad = size === undefined;
   }
 
   /** Batches of them, the first `limit`. */
@@ -59,11 +69,25 @@ export class Canvases implements WindowOptions {
     throw new RangeError(`Expected a sample from 0 to ${this.set.length - 1}, got ${sample}`);
   }
 
-  /** What comes into view is black, as the model knows black: it is brought to mean and deviation with the rest. */
+  /** Some of them in one tensor [n, h, w, c], which belongs to the caller, and their classes. */
+  async some(samples: readonly number[], options: CanvasOptions): Promise<{ images: Tensor; labels: number[] }> {
+    const found: { image: Tensor; label: number }[] = [];
+    try {
+      for (const sample of samples) found.push(await this.one(sample, options));
+      const images = noGrad(() => scope(() => concat(found.map(({ image }) => image)))).detachFromScope();
+      return { images, labels: found.map(({ label }) => label) };
+    } finally {
+      for (const { image } of found) image.dispose();
+    }
+  }
+
+  /** Black that comes into view is black as the model knows it: it is brought to mean and deviation with the rest. */
   #canvas(images: Tensor, n: number, { normalize: stats }: CanvasOptions): Tensor {
+    const { kind, margin } = this;
     return noGrad(() =>
       scope(() => {
-        const canvas = this.#pad ? widen(images.narrow(0, n), this.margin) : images.narrow(0, n);
+        const own = images.narrow(0, n);
+        const canvas = kind === "padded" ? widen(own, margin) : kind === "circular" ? wrap(own, margin) : own;
         return stats === undefined ? canvas : normalize(canvas, stats);
       })
     ).detachFromScope();

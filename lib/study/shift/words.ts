@@ -1,0 +1,35 @@
+/** Numbers of moving images in words. */
+import type { Interval } from "../statistics/intervals.ts";
+import type { ShiftKind } from "./canvases.ts";
+
+/** What comes into view. */
+export const views: Readonly<Record<ShiftKind, string>> = {
+  cropped: "windows move in images that are larger",
+  circular: "what leaves the view on one side comes in on the other",
+  padded: "what comes into view is black",
+};
+
+/** A share as a percentage: with so many digits behind the point, else with as many as it has, up to four. */
+export function percent(share: number, digits?: number): string {
+  return `${digits === undefined ? Number((100 * share).toFixed(4)) : (100 * share).toFixed(digits)} %`;
+}
+
+/** A number of a few digits. */
+export function short(value: number, digits = 3): string {
+  return `${Number(value.toPrecision(digits))}`;
+}
+
+/** Where a share lies. */
+export function shares({ low, high }: Interval): string {
+  return `${(100 * low).toFixed(2)} to ${percent(high, 2)}`;
+}
+
+/** A difference of shares in percentage points. */
+export function points(difference: number): string {
+  return `${difference > 0 ? "+" : ""}${(100 * difference).toFixed(2)}`;
+}
+
+/** Where such a difference lies; null where that is not known. */
+export function pointsInterval(interval: Interval | null): string | null {
+  return interval === null ? null : `${points(interval.low)} to ${points(interval.high)}`;
+}
