@@ -112,7 +112,9 @@ impl Taps {
         self.of.set(input, output);
         self.pixels.clear();
         self.weights.clear();
-        for tap in 0..self.of.most {
+        // Of more taps than output pixels these are not used.
+        let most = if self.of.most > output { 0 } else { self.of.most };
+        for tap in 0..most {
             for x in 0..output {
                 let (start, weights) = self.of.of(x);
                 let weight = weights.get(tap).copied();
@@ -153,6 +155,10 @@ impl Resizer {
     fn resize_across(&mut self, isa: Isa, from: Window, out: &mut [u8], width: usize) {
         let row = width * CHANNELS;
         self.taps.set(from.width, width);
+        if self.taps.of.most > width {
+            return (out.chunks_exact_mut(row).enumerate())
+                .for_each(|(y, out)| few_pixels(isa, from.row(y), &self.taps.of, out));
+        }
         self.sums.resize(row, 0);
         self.gathered.resize(row, 0);
         for (y, out) in out.chunks_exact_mut(row).enumerate() {
@@ -175,6 +181,23 @@ impl Resizer {
                 add_row(isa, from.row(start + i), weight, &mut self.sums);
             }
             cut_off(isa, &self.sums, out);
+        }
+    }
+}
+
+multiversion! {
+    /// A row of fewer pixels than there are taps, pixel by pixel.
+    fn few_pixels<A>(from: &[u8], weights: &Weights, out: &mut [u8]) {
+        let from = from.as_chunks::<CHANNELS>().0;
+        for (x, out) in out.as_chunks_mut::<CHANNELS>().0.iter_mut().enumerate() {
+            let (start, weights) = weights.of(x);
+            let mut sums = [HALF; CHANNELS];
+            for (pixel, &weight) in from[start..start + weights.len()].iter().zip(weights) {
+                for (sum, &value) in sums.iter_mut().zip(pixel) {
+                    *sum += i32::from(value) * weight;
+                }
+            }
+            *out = sums.map(|sum| (sum >> FRACTION).clamp(0, 255) as u8);
         }
     }
 }
