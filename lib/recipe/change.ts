@@ -4,7 +4,7 @@ import type { Json, JsonOptions } from "../registry/registry.ts";
 import { dataSetRegistry } from "../data/registry.ts";
 import { checkRecipe, checkSetting, fileOptions, isObject, namedSections, shown } from "./check.ts";
 import { SettingError } from "./errors.ts";
-import { presetNames, presetOf } from "./presets.ts";
+import { presetFamilies, presetOf } from "./presets.ts";
 import type { Named, Recipe, RecipeChanges } from "./recipe.ts";
 import { settingAt } from "./settings.ts";
 
@@ -79,7 +79,7 @@ export function preset(name: string, changes: RecipeChanges = {}): Recipe {
   requireText("preset", "name", name);
   const found = presetOf(name);
   if (found === undefined) {
-    throw new SettingError("preset", `Expected \`preset\` to be one of ${presetNames().join(", ")}, got "${name}"`);
+    throw new SettingError("preset", `Expected \`preset\` to be one of ${presetFamilies().join(", ")}, got "${name}"`);
   }
   return change(define({ ...found, preset: name }), changes);
 }

@@ -45,7 +45,7 @@ export {
   type PredictResult,
 } from "./predict.ts";
 export { rehearse, type RehearseOptions } from "./prepare.ts";
-export { type Preset, presetNames, presetOf } from "./presets.ts";
+export { type Preset, presetFamilies, presetNames, presetOf } from "./presets.ts";
 export type {
   ComputeDtype,
   DataRecipe,

@@ -239,6 +239,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   ) => [recipe.openValidData, whole({ data: { name: missing(parts) }, size: 8 }), parts.device, {}]),
   "recipe.parseSetting": loosely(() => [recipe.parseSetting, recipe.settings()[0], "mnist"]),
   "recipe.preset": loosely(() => [recipe.preset, "mnist", { epochs: 2 }]),
+  "recipe.presetFamilies": alone,
   "recipe.presetNames": alone,
   "recipe.presetOf": loosely(() => [recipe.presetOf, "mnist"]),
   "recipe.register": loosely(() => [recipe.register, {}]),
