@@ -1,26 +1,26 @@
 /** The presets of Imagenette and Imagewoof: one for every row of their leaderboards, made by a rule. */
 import type { Preset } from "./presets.ts";
 
-/** The data sets that have leaderboards, by the names that presets begin with. */
-export const leaderboardSets = ["imagenette", "imagewoof"] as const;
-/** Height and width of the images in training and measuring, pixels. */
-export const leaderboardSizes = [128, 192, 256] as const;
-/** Times through the training data. */
-export const leaderboardEpochs = [5, 20, 80, 200] as const;
-/** Percent of wrong labels among those that are trained on, 0 for none: what `noisy_….csv` has. */
-export const leaderboardNoises = [0, 1, 5, 25, 50] as const;
-
 /** What a row of a leaderboard asks for. */
 export interface LeaderboardTask {
   /** The data set. */
-  readonly set: typeof leaderboardSets[number];
+  readonly set: "imagenette" | "imagewoof";
   /** Height and width of the images, pixels. */
-  readonly size: typeof leaderboardSizes[number];
+  readonly size: 128 | 192 | 256;
   /** Times through the training data. */
-  readonly epochs: typeof leaderboardEpochs[number];
+  readonly epochs: 5 | 20 | 80 | 200;
   /** Percent of wrong labels among those that are trained on; 0 for none. */
-  readonly noise: typeof leaderboardNoises[number];
+  readonly noise: 0 | 1 | 5 | 25 | 50;
 }
+
+/** The data sets that have leaderboards, by the names that presets begin with. */
+export const leaderboardSets: readonly LeaderboardTask["set"][] = ["imagenette", "imagewoof"];
+/** Height and width of the images in training and measuring, pixels. */
+export const leaderboardSizes: readonly LeaderboardTask["size"][] = [128, 192, 256];
+/** Times through the training data. */
+export const leaderboardEpochs: readonly LeaderboardTask["epochs"][] = [5, 20, 80, 200];
+/** Percent of wrong labels among those that are trained on, 0 for none: what `noisy_….csv` has. */
+export const leaderboardNoises: readonly LeaderboardTask["noise"][] = [0, 1, 5, 25, 50];
 
 /** The name of a row's preset: `imagewoof-192-20`, with wrong labels `imagewoof-192-20-noise25`. */
 export function taskName({ set, size, epochs, noise }: LeaderboardTask): string {

@@ -35,6 +35,7 @@ export {
   SettingError,
 } from "./errors.ts";
 export { type Ready, type TrainingEvent } from "./events.ts";
+export { type LeaderboardTask } from "./image_presets.ts";
 export { cpuFacts } from "./machine.ts";
 export { type ModelBuilder, type ModelContext } from "../models/registry.ts";
 export {

@@ -3,6 +3,11 @@
  *
  * @module
  */
+export { type EntryRun, type LeaderboardEntry } from "./leaderboard/entries.ts";
+export { type RunData } from "./leaderboard/found_run.ts";
+export { type Leaderboard, leaderboard, type LeaderboardRow } from "./leaderboard/leaderboard.ts";
+export { type PublishedEntry, type PublishedRow, publishedRows } from "./leaderboard/published.ts";
+export { type Refused, type RuleName } from "./leaderboard/rules.ts";
 export { type ShiftKind, shiftKinds, shiftMargin } from "./shift/canvases.ts";
 export { type Agreeing, type ShiftComparison, type ShiftDifference, type ShiftMeasure } from "./shift/compare.ts";
 export { type Consistency, shiftConsistency, type ShiftOptions } from "./shift/consistency.ts";
@@ -136,6 +141,7 @@ export type {
   FitBegin,
   FitResult,
   JsonOptions,
+  LeaderboardTask,
   LibtrainError,
   Named,
   NormalizeRecipe,

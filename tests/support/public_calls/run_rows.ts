@@ -312,6 +312,7 @@ export const runRows: Readonly<Record<string, Row>> = {
     { folder: `${parts.folder}/sweep`, runs: 1 },
   ]),
   "study.holm": () => [study.holm, [0.1, 0.2]],
+  "study.leaderboard": refusing((parts) => [calling(study, "leaderboard"), [missing(parts)]]),
   "study.mcnemar": () => [study.mcnemar, [true, false], [true, true]],
   "study.interactionSections": { none: "takes what study.shiftInteraction gives" },
   "study.measureShift": loosely((parts) => [
@@ -341,6 +342,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   }]),
   "study.readShift": loosely((parts) => [study.readShift, missing(parts)]),
   "study.proportion": () => [study.proportion, 1, 2, { alpha: 0.05 }],
+  "study.publishedRows": alone,
   "study.shiftConsistency": { none: "as study.measureShift, which calls it" },
   "study.shiftCurve": { none: "as study.measureShift, which calls it" },
   "study.shiftFigure": { none: "takes what study.measureShift gives" },
