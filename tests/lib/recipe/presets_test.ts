@@ -48,7 +48,7 @@ Deno.test("presets: messages tell families of them, those that a script register
   assertThrows(
     () => recipe.preset("imagenette-128-6"),
     recipe.SettingError,
-    `Expected \`preset\` to be one of ${wanted}, got "imagenette-128-6"`,
+    `Expected \`preset\` to be one of ${wanted}, got "imagenette-128-6": it may be imagenette-128-5 that is meant`,
   );
   const { preset: _, ...own } = recipe.preset("mnist", { epochs: 1 });
   recipe.register({ presets: { digits: own } });
