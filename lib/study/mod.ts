@@ -3,6 +3,19 @@
  *
  * @module
  */
+export { answersOf, type ClassProbabilities, type ImageAnswers, type PerImage } from "./answers/answers.ts";
+export { type ClassAnswers, type Mistake } from "./answers/by_class.ts";
+export { type Calibration, type CalibrationBin, type Reliability } from "./answers/calibration.ts";
+export { type AnswerReport, answerReport, type AnswerReportOptions, type LostImage } from "./answers/report.ts";
+export { answerSections } from "./answers/sections.ts";
+export {
+  answersFolder,
+  type StudiedAnswers,
+  studyAnswers,
+  type StudyAnswersOptions,
+  writeAnswers,
+  type WrittenAnswers,
+} from "./answers/study_run.ts";
 export { type EntryRun, type LeaderboardEntry } from "./leaderboard/entries.ts";
 export { type RunData } from "./leaderboard/found_run.ts";
 export { type Leaderboard, leaderboard, type LeaderboardRow } from "./leaderboard/leaderboard.ts";
@@ -137,12 +150,15 @@ export type {
   EpochBegin,
   EpochEnd,
   EvaluateBatch,
+  EvaluateRunOptions,
   Evaluation,
   FitBegin,
   FitResult,
+  Guess,
   JsonOptions,
   LeaderboardTask,
   LibtrainError,
+  ModelChoice,
   Named,
   NormalizeRecipe,
   OpenData,
@@ -150,6 +166,10 @@ export type {
   OpenPartOptions,
   OpenRunOptions,
   OpenValid,
+  PredictFailure,
+  Prediction,
+  PredictOptions,
+  PredictResult,
   Ready,
   Recipe,
   RecipeChanges,
@@ -160,6 +180,8 @@ export type {
   ScheduleRecipe,
   Splits,
   StepLoss,
+  Trained,
+  TrainedConfig,
   TrainerEvents,
   TrainingEvent,
   TransformsRecipe,

@@ -35,6 +35,8 @@ const trainerOf = (parts: Parts): lib.Trainer =>
 const tensors = (): Map<string, lib.SafeTensor> =>
   new Map([["a", { dtype: "F32", shape: [1], data: new Float32Array(1) }]]);
 const missing = ({ folder }: Parts): string => `${folder}/none-${crypto.randomUUID()}`;
+const answers = (): lib.study.ImageAnswers =>
+  whole({ labels: [0, 1], predicted: [0, 0], probability: [0.5, 1], loss: [0.5, 2] });
 const small = (): lib.recipe.Recipe => whole(recipe.preset("mnist"));
 
 /** A page of one of each. */
@@ -311,6 +313,11 @@ export const runRows: Readonly<Record<string, Row>> = {
     whole(study.gridOf({ bs: [32] }, { changes: { data: { name: missing(parts) } } })),
     { folder: `${parts.folder}/sweep`, runs: 1 },
   ]),
+  "study.answerReport":
+    () => [study.answerReport, answers(), { classes: ["a", "b"], bins: 3, top: 1, alpha: 0.05, seed: 0 }],
+  "study.answerSections": { none: "takes what study.answerReport gives" },
+  "study.answersFolder": refusing((parts) => [study.answersFolder, missing(parts), { part: "test" }]),
+  "study.answersOf": () => [study.answersOf, whole({ labels: [0], probabilities: [0.5, 0.5], classes: 2 })],
   "study.holm": () => [study.holm, [0.1, 0.2]],
   "study.leaderboard": refusing((parts) => [calling(study, "leaderboard"), [missing(parts)]]),
   "study.mcnemar": () => [study.mcnemar, [true, false], [true, true]],
@@ -358,6 +365,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.shiftRuns": refusing((parts) => [calling(study, "shiftRuns"), [missing(parts)], {}]),
   "study.shiftSections": { none: "takes what study.measureShift and study.shiftRuns give" },
   "study.shiftSvg": { none: "takes what study.shiftFigure gives" },
+  "study.studyAnswers": { none: "takes a run that recipe.open opens, and refuses others by their type" },
   "study.summary": () => [study.summary, [0.5, 0.75], { alpha: 0.05, seed: 0, resamples: 100 }],
   // A cell is a number, text, true or false.
   "study.writePage": also(["string", "boolean"], (parts) => [
@@ -365,4 +373,5 @@ export const runRows: Readonly<Record<string, Row>> = {
     smallPage(),
     `${parts.folder}/page-${crypto.randomUUID()}`,
   ]),
+  "study.writeAnswers": { none: "takes what study.studyAnswers gives" },
 };
