@@ -21,6 +21,18 @@ export { type RunData } from "./leaderboard/found_run.ts";
 export { type Leaderboard, leaderboard, type LeaderboardRow } from "./leaderboard/leaderboard.ts";
 export { type PublishedEntry, type PublishedRow, publishedRows } from "./leaderboard/published.ts";
 export { type Refused, type RuleName } from "./leaderboard/rules.ts";
+export { lrFind, type LrFindOptions, type LrFound } from "./lr_find/lr_find.ts";
+export {
+  type LrFindReady,
+  lrFindRecipe,
+  type RecipeLrFindOptions,
+  type RecipeLrFound,
+  writeLrFind,
+  type WriteLrFindOptions,
+  type WrittenLrFind,
+} from "./lr_find/recipe_lr_find.ts";
+export { lrFindSections } from "./lr_find/sections.ts";
+export { type RatePoint, type RateSuggestions } from "./lr_find/suggestions.ts";
 export { type ShiftKind, shiftKinds, shiftMargin } from "./shift/canvases.ts";
 export { type Agreeing, type ShiftComparison, type ShiftDifference, type ShiftMeasure } from "./shift/compare.ts";
 export { type Consistency, shiftConsistency, type ShiftOptions } from "./shift/consistency.ts";
@@ -106,6 +118,7 @@ export type {
   BatchesConfig,
   BatchOptions,
   BatchParts,
+  BatchSource,
   CropKind,
   DataPart,
   Dataset,
@@ -120,6 +133,7 @@ export type {
   PrepareProgress,
   ReadOptions,
   TargetKind,
+  TrainingBatch,
 } from "../data/mod.ts";
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
@@ -139,7 +153,15 @@ export type {
   TypedArrayOf,
   VarianceOptions,
 } from "../tensor/mod.ts";
-export type { Predictions } from "../train/mod.ts";
+export type {
+  FitOptions,
+  Listener,
+  Predictions,
+  Trainer,
+  TrainerConfig,
+  TriedRates,
+  TryRatesOptions,
+} from "../train/mod.ts";
 export type {
   BatchEnd,
   ComputeDtype,
@@ -187,3 +209,13 @@ export type {
   TransformsRecipe,
   WeightsRecipe,
 } from "../recipe/mod.ts";
+export type {
+  BoundOptimizer,
+  Ema,
+  GroupSettings,
+  OptimizerConfig,
+  ParameterGroup,
+  ScheduleConfig,
+} from "../optim/mod.ts";
+export type { SafeArrays, SafeDtype, SafeTensor, State } from "../checkpoint/mod.ts";
+export type { Row, RunFolder } from "../run/mod.ts";

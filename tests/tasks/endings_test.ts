@@ -11,6 +11,7 @@ import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
 import { leaderboardCommand } from "../../tasks/leaderboard.ts";
+import { lrFindCommand } from "../../tasks/lr_find.ts";
 import { predictCommand } from "../../tasks/predict.ts";
 import { shiftCommand } from "../../tasks/shift.ts";
 import { trainCommand } from "../../tasks/train.ts";
@@ -32,6 +33,7 @@ const commands: readonly [file: string, name: string, command: Command<Flags>, w
   ["tasks/evaluate.ts", "evaluateCommand", evaluateCommand, ["nowhere"]],
   ["tasks/predict.ts", "predictCommand", predictCommand, ["nowhere", "image.jpg"]],
   ["tasks/shift.ts", "shiftCommand", shiftCommand, ["nowhere"]],
+  ["tasks/lr_find.ts", "lrFindCommand", lrFindCommand, ["--limit", "256", "--threads", "1", "--out", runs]],
   ["tasks/leaderboard.ts", "leaderboardCommand", leaderboardCommand, ["nowhere"]],
   ["tasks/import.ts", "importCommand", importCommand, [
     "nowhere",

@@ -76,6 +76,10 @@ export const runRows: Readonly<Record<string, Row>> = {
   "Trainer.load": refusing(
     (parts) => [calling(trainerOf(parts), "load"), { tensors: tensors(), counters: whole({ ...startingCounters }) }],
   ),
+  "Trainer.tryRates": (parts) => [calling(trainerOf(parts), "tryRates"), batchesOf(parts), [0.1], {
+    signal: new AbortController().signal,
+    onStep: () => {},
+  }],
   "Trainer.fit": (parts) => [calling(trainerOf(parts), "fit"), batchesOf(parts), {
     epochs: 1,
     valid: batchesOf(parts),
@@ -320,6 +324,20 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.answersOf": () => [study.answersOf, whole({ labels: [0], probabilities: [0.5, 0.5], classes: 2 })],
   "study.holm": () => [study.holm, [0.1, 0.2]],
   "study.leaderboard": refusing((parts) => [calling(study, "leaderboard"), [missing(parts)]]),
+  "study.lrFind": refusing((parts) => [study.lrFind, trainerOf(parts), batchesOf(parts), {
+    startLr: 2,
+    endLr: 1,
+    steps: 20,
+    diverge: 4,
+    signal: new AbortController().signal,
+    onStep: () => {},
+  }]),
+  "study.lrFindRecipe": refusing((parts) => [
+    study.lrFindRecipe,
+    whole(recipe.preset("mnist", { data: { name: missing(parts) } })),
+    { startLr: 1e-7, endLr: 1, steps: 20, diverge: 4 },
+  ]),
+  "study.lrFindSections": { none: "takes what study.lrFind gives" },
   "study.mcnemar": () => [study.mcnemar, [true, false], [true, true]],
   "study.interactionSections": { none: "takes what study.shiftInteraction gives" },
   "study.measureShift": loosely((parts) => [
@@ -373,5 +391,6 @@ export const runRows: Readonly<Record<string, Row>> = {
     smallPage(),
     `${parts.folder}/page-${crypto.randomUUID()}`,
   ]),
+  "study.writeLrFind": { none: "takes what study.lrFindRecipe gives" },
   "study.writeAnswers": { none: "takes what study.studyAnswers gives" },
 };
