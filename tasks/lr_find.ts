@@ -95,7 +95,7 @@ async function run({ flags, report }: CommandContext<typeof own>): Promise<numbe
   const why = notFinite === null ? endings[ended] : `${notFinite} was not finite`;
   report.line(`steps       ${formatNumber(points.length)} of ${formatNumber(steps)}: ${why}`);
   const { folder, ...written } = await study.writeLrFind(found, { folder: out, root });
-  for (const [kind, file] of Object.entries(written)) report.line(`${kind.padEnd(11)} ${file}`);
+  for (const [kind, file] of Object.entries(written)) if (file !== null) report.line(`${kind.padEnd(11)} ${file}`);
   const { page: _, ...rest } = found;
   report.result({ ...rest, folder, ...written });
   return exitCodes.done;

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
@@ -25,7 +25,15 @@ Deno.test("evaluate --report: every answer as lines, as JSON and as files in the
   assertMatch(text.out, /\nworst {7}\d \d+\.\d % · /);
   assertMatch(text.out, /\nmistakes {4}\d for \d \d+ · /);
   const json = join(run, "evaluation", "answers.json");
-  assertStringIncludes(text.out, `\njson        ${json}\n`);
+  const html = join(run, "evaluation", "report.html");
+  assertStringIncludes(text.out, `\njson        ${json}\nhtml        ${html}\n`);
+  const page = await Deno.readTextFile(html);
+  for (
+    const title of ["Confusion", "Accuracy by class", "Calibration", "Images with the largest losses", "taken for"]
+  ) {
+    assertStringIncludes(page, title);
+  }
+  assert(Deno.statSync(join(run, "evaluation", "figures", "confusion.svg")).size > 1000);
 
   const csv = join(folder.path, "predictions.csv");
   const own = join(folder.path, "own");

@@ -24,7 +24,10 @@ Deno.test("lr-find: a suggestion as lines and as JSON, with the curve in a folde
     /\nrate {8}\S+ is suggested: valley \S+ · steep \S+ · minimum \S+ · slide \S+\nsteps {7}\d+ of 30: /,
   );
   const json = join(out, "lr_find.json");
-  assertStringIncludes(text, `\njson        ${json}\n`);
+  const [html, svg] = [join(out, "report.html"), join(out, "figures", "lr-find.svg")];
+  assertStringIncludes(text, `\njson        ${json}\nhtml        ${html}\nsvg         ${svg}\n`);
+  assertStringIncludes(await Deno.readTextFile(html), "A learning rate for mnist");
+  assertStringIncludes(await Deno.readTextFile(svg), "Learning rate");
   const kept = JSON.parse(await Deno.readTextFile(json));
 
   const other = join(folder.path, "other");

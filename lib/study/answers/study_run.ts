@@ -8,6 +8,7 @@ import { type EvaluateRunOptions, Trained } from "../../recipe/trained.ts";
 import { codeVersion } from "../../run/code_version.ts";
 import type { Evaluation } from "../../train/evaluate.ts";
 import type { Page, Picture } from "../report/page.ts";
+import { writePage } from "../report/write_page.ts";
 import { folderOfRun } from "../run_place.ts";
 import { picturesOf } from "./pictures.ts";
 import { type AnswerReport, answerReport, type AnswerReportOptions } from "./report.ts";
@@ -104,15 +105,22 @@ export async function studyAnswers(trained: Trained, options: StudyAnswersOption
 
 /** What {@linkcode writeAnswers} wrote. */
 export interface WrittenAnswers {
-  /** The path of the report as JSON. */
+  /** The path of the evaluation and the report as JSON. */
   readonly json: string;
+  /** The path of the page. */
+  readonly html: string;
 }
 
-/** Writes what a run's answers come to into a folder: `answers.json`, the evaluation and the report. */
-export async function writeAnswers({ evaluation, report }: StudiedAnswers, folder: string): Promise<WrittenAnswers> {
+/**
+ * Writes what a run's answers come to into a folder: `answers.json`, the evaluation and the report, and the page
+ * `report.html` with its figures ({@linkcode writePage}).
+ */
+export async function writeAnswers(studied: StudiedAnswers, folder: string): Promise<WrittenAnswers> {
   requireText("writeAnswers", "folder", folder);
+  const { evaluation, report, page } = studied;
   const json = join(folder, "answers.json");
   await makeFolderOf(json);
   await writeJson(json, { evaluation, report });
-  return { json };
+  const { html } = await writePage(page, folder);
+  return { json, html };
 }

@@ -14,6 +14,7 @@ import { recipeOf } from "../../recipe/saved_config.ts";
 import { codeVersion } from "../../run/code_version.ts";
 import { makeRunFolder } from "../../run/folder_name.ts";
 import type { Page } from "../report/page.ts";
+import { writePage } from "../report/write_page.ts";
 import { filledSweep, lrFind, type LrFindOptions, type LrFound } from "./lr_find.ts";
 import { lrFindSections } from "./sections.ts";
 
@@ -119,11 +120,18 @@ export interface WrittenLrFind {
   readonly folder: string;
   /** The path of the curve and the suggestions as JSON. */
   readonly json: string;
+  /** The path of the page. */
+  readonly html: string;
+  /** The path of the figure; null where no step was taken. */
+  readonly svg: string | null;
 }
 
-/** Writes what was found for a recipe: `lr_find.json`, the curve with its suggestions, and the recipe. */
+/**
+ * Writes what was found for a recipe: `lr_find.json`, the curve with its suggestions, and the recipe; the page `report.html`,
+ * and the figure ({@linkcode writePage}).
+ */
 export async function writeLrFind(
-  { page: _, ...found }: RecipeLrFound,
+  { page, ...found }: RecipeLrFound,
   options: WriteLrFindOptions = {},
 ): Promise<WrittenLrFind> {
   requireOptionsOf("writeLrFind", options, { example: "writeLrFind(found, { folder })", known: ["folder", "root"] });
@@ -133,5 +141,6 @@ export async function writeLrFind(
   const json = join(folder, "lr_find.json");
   await makeFolderOf(json);
   await writeJson(json, found);
-  return { folder, json };
+  const { html, figures } = await writePage(page, folder);
+  return { folder, json, html, svg: figures[0]?.svg ?? null };
 }

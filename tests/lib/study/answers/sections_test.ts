@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { study } from "../../../../mod.ts";
+import { tempFolder } from "../../../temp_folder.ts";
 
 /** Answers among some classes: every seventh is wrong, by one class more. */
 function reportFor(classes: number, n = 10 * classes): study.AnswerReport {
@@ -93,4 +94,28 @@ Deno.test("answerSections: a class without images, and pictures where they are g
   assertEquals(figuresOf(sections).get("accuracy-by-class")!.rows.map((row) => row["class"]), ["cat"]);
   assertEquals(sections[1]!.tables![0]!.rows[1], ["dog", 0, 0, null, null, null, 1, "0.00 %", null]);
   assertEquals(sections[3]!.pictures![0]!.pictures, [picture]);
+});
+
+Deno.test("answerSections: every figure is drawn with a mark for each of its rows, and nothing is found odd", async () => {
+  using folder = tempFolder();
+  for (const classes of [10, 60]) {
+    const report = reportFor(classes, 1000);
+    const page = { title: "Answers", about: `${classes} classes`, sections: study.answerSections(report) };
+    const { figures, warnings } = await study.writePage(page, folder.path);
+    assertEquals(warnings, []);
+    const marks = Object.fromEntries(figures.map(({ name, marks }) => [name, marks]));
+    const rows = figuresOf(page.sections);
+    const counted = rows.get("confusion")!.rows.filter(({ n }) => Number(n) > 0).length;
+    const filled = (kind: "equalWidth" | "equalMass"): number =>
+      report.calibration[kind].bins.filter(({ n }) => n > 0).length;
+    assertEquals(marks, {
+      // A cell each, and the number in those that are not empty.
+      "confusion": rows.get("confusion")!.rows.length + counted,
+      "accuracy-by-class": 2 * Math.min(classes, 40),
+      // The diagonal, and a point with its interval a bin.
+      "reliability": 1 + 2 * filled("equalWidth"),
+      "reliability-mass": 1 + 2 * filled("equalMass"),
+      "confidence": 15,
+    });
+  }
 });

@@ -111,6 +111,10 @@ Deno.test("lrFindRecipe: a preset's rate, the same again, recorded or not, as JS
   assertEquals([kept.points, kept.suggestion, kept.recipe], [points, found.suggestion, { ...mine, device: "cpu" }]);
   const named = await study.writeLrFind(found, { root: folder.path });
   assertMatch(named.folder, /\d{8}-\d{6}-lr-find-mnist$/);
+  const { figures, warnings } = await study.writePage(page, join(folder.path, "page"));
+  const highest = 1.5 * Math.max(...points.slice(0, 20).map(({ smooth }) => smooth));
+  const seen = points.filter(({ loss }) => loss <= highest).length;
+  assertEquals([figures[0]!.marks, warnings], [points.length + seen + counted("suggestion"), []]);
 });
 
 Deno.test("lrFindRecipe: what a training would refuse is refused, and a signal ends it", async () => {
