@@ -53,6 +53,7 @@ async function run({ flags, report }: CommandContext<typeof own>): Promise<numbe
   if (cache !== undefined) checkOut("lr-find", cache, { flag: "cache", paths });
   const { preset, ...changes } = changesOf(flags);
   const made = recipe.preset(preset ?? usual.preset, changes);
+  const images = made.bs * made.accumulate;
   using progress = new Progress(report);
   using stop = stopSignals(report, "stopping");
   const { onWarning, onNote, onProgress, onDownload } = watchData(progress, report, stop.signal);
@@ -74,13 +75,10 @@ async function run({ flags, report }: CommandContext<typeof own>): Promise<numbe
       );
       progress.start();
     },
-    onStep: ({ lr, smooth }, step) =>
-      progress.update({
-        label: "steps",
-        done: step + 1,
-        total: steps,
-        facts: [`rate ${short(lr)}`, `loss ${smooth.toFixed(4)}`],
-      }),
+    onStep: ({ lr, smooth }, step) => {
+      const facts = [`rate ${short(lr)}`, `loss ${smooth.toFixed(4)}`];
+      progress.update({ label: "steps", done: (step + 1) * images, total: steps * images, facts });
+    },
   });
   const found = await unlessAborted(looking, stop.signal);
   if (found === null) {

@@ -109,6 +109,8 @@ export type {
   Trainer,
   TrainerConfig,
   TrainerEvents,
+  TriedRates,
+  TryRatesOptions,
 } from "../train/mod.ts";
 export type {
   Batch,

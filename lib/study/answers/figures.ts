@@ -54,7 +54,7 @@ export function confusionFigure(report: AnswerReport): Figure {
         {
           mark: { type: "rect", tooltip: true },
           encoding: {
-            color: { field: "share", ...share, title: "Share of the row", legend: { format: ".0%" } },
+            color: { field: "share", ...share, title: "Share of the row", legend: { format: ".0%", tickCount: 3 } },
           },
         },
         {

@@ -4,8 +4,8 @@ import { requireOptions } from "../../tensor/ops/checks.ts";
 import { classFigure, confidenceFigure, confusionFigure, percentOf, reliabilityFigure } from "./figures.ts";
 import type { AnswerReport, LostImage } from "./report.ts";
 
-/** Mistakes and images that a table has. */
-const mostRows = 30;
+/** Mistakes that the table has. */
+const mostRows = 12;
 
 function percent(share: number, digits = 2): string {
   return `${(100 * share).toFixed(digits)} %`;
@@ -31,18 +31,20 @@ function answersText({ n, accuracy, loss, alpha }: AnswerReport): string {
 
 function calibrationText({ calibration }: AnswerReport): string {
   const { overconfidence, equalWidth, equalMass, ifCalibrated } = calibration;
-  const points = (100 * Math.abs(overconfidence)).toFixed(2);
-  const beyond = equalWidth.ece > ifCalibrated.high;
-  return `The expected calibration error is ${percent(equalWidth.ece)} over bins of equal width and ` +
-    `${percent(equalMass.ece)} over bins of equally many answers; the largest of a bin is ${
-      percent(equalWidth.mce)
-    } and ` +
-    `${percent(equalMass.mce)}. A model that is right as often as it says would show ${
-      percent(ifCalibrated.mean)
-    } by ` +
-    `chance, and in 95 of 100 cases less than ${percent(ifCalibrated.high)}: this one is ` +
-    `${beyond ? "" : "not "}beyond that. On average it is ${points} points ` +
-    `${overconfidence < 0 ? "less sure than it may be" : "surer than it may be"}.`;
+  const [wide, even] = [equalWidth, equalMass].map(({ ece, mce }) => ({ ece: percent(ece), mce: percent(mce) }));
+  const [mean, high] = [percent(ifCalibrated.mean), percent(ifCalibrated.high)];
+  const beyond = equalWidth.ece > ifCalibrated.high ? "beyond" : "not beyond";
+  const surer = overconfidence < 0 ? "less sure than it may be" : "surer than it may be";
+  return [
+    `The expected calibration error is ${wide!.ece} over bins of equal width and ${
+      even!.ece
+    } over bins of equally many`,
+    `answers; the largest of one bin, which may have few answers, is ${wide!.mce} and ${
+      even!.mce
+    }. A model that is right as`,
+    `often as it says would show ${mean} by chance, and in 95 of 100 cases less than ${high}: this one is ${beyond} that. On`,
+    `average it is ${(100 * Math.abs(overconfidence)).toFixed(2)} points ${surer}.`,
+  ].join(" ");
 }
 
 function mistakesTable({ mistakes, classes }: AnswerReport): Table {

@@ -82,8 +82,8 @@ Deno.test("answerSections: of many classes the worst are shown, and it is said h
   assertEquals(figures.get("accuracy-by-class")!.rows.length, 40);
   const { mistakes } = reportFor(100, 1000);
   const [section] = study.answerSections(reportFor(100, 1000));
-  assertEquals(section!.tables![0]!.rows.length, 30);
-  assertEquals(section!.tables![0]!.note, `${mistakes.length - 30} more are left out.`);
+  assertEquals(section!.tables![0]!.rows.length, 12);
+  assertEquals(section!.tables![0]!.note, `${mistakes.length - 12} more are left out.`);
 });
 
 Deno.test("answerSections: a class without images, and pictures where they are given", () => {
