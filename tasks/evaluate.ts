@@ -124,7 +124,8 @@ async function run({ flags: given, words: [path], report }: CommandContext<typeo
   }
   for (const line of answerLines(measured.report)) report.line(line);
   const written = await study.writeAnswers(measured, folder);
-  for (const [kind, file] of Object.entries(written)) report.line(`${kind.padEnd(11)} ${file}`);
+  report.line(`numbers     ${written.json}`);
+  report.line(`page        ${written.page}`);
   report.result({ ...evaluation, part, ...written, report: measured.report });
   return exitCodes.done;
 }

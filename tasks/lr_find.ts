@@ -93,7 +93,9 @@ async function run({ flags, report }: CommandContext<typeof own>): Promise<numbe
   const why = notFinite === null ? endings[ended] : `${notFinite} was not finite`;
   report.line(`steps       ${formatNumber(points.length)} of ${formatNumber(steps)}: ${why}`);
   const { folder, ...written } = await study.writeLrFind(found, { folder: out, root });
-  for (const [kind, file] of Object.entries(written)) if (file !== null) report.line(`${kind.padEnd(11)} ${file}`);
+  if (written.svg !== null) report.line(`figure      ${written.svg}`);
+  report.line(`numbers     ${written.json}`);
+  report.line(`page        ${written.page}`);
   const { page: _, ...rest } = found;
   report.result({ ...rest, folder, ...written });
   return exitCodes.done;

@@ -26,7 +26,7 @@ Deno.test("evaluate --report: every answer as lines, as JSON and as files in the
   assertMatch(text.out, /\nmistakes {4}\d for \d \d+ · /);
   const json = join(run, "evaluation", "answers.json");
   const html = join(run, "evaluation", "report.html");
-  assertStringIncludes(text.out, `\njson        ${json}\nhtml        ${html}\n`);
+  assertStringIncludes(text.out, `\nnumbers     ${json}\npage        ${html}\n`);
   const page = await Deno.readTextFile(html);
   for (
     const title of ["Confusion", "Accuracy by class", "Calibration", "Images with the largest losses", "taken for"]

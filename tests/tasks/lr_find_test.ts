@@ -25,7 +25,7 @@ Deno.test("lr-find: a suggestion as lines and as JSON, with the curve in a folde
   );
   const json = join(out, "lr_find.json");
   const [html, svg] = [join(out, "report.html"), join(out, "figures", "lr-find.svg")];
-  assertStringIncludes(text, `\njson        ${json}\nhtml        ${html}\nsvg         ${svg}\n`);
+  assertStringIncludes(text, `\nfigure      ${svg}\nnumbers     ${json}\npage        ${html}\n`);
   assertStringIncludes(await Deno.readTextFile(html), "A learning rate for mnist");
   assertStringIncludes(await Deno.readTextFile(svg), "Learning rate");
   const kept = JSON.parse(await Deno.readTextFile(json));

@@ -108,7 +108,7 @@ export interface WrittenAnswers {
   /** The path of the evaluation and the report as JSON. */
   readonly json: string;
   /** The path of the page. */
-  readonly html: string;
+  readonly page: string;
 }
 
 /**
@@ -121,6 +121,5 @@ export async function writeAnswers(studied: StudiedAnswers, folder: string): Pro
   const json = join(folder, "answers.json");
   await makeFolderOf(json);
   await writeJson(json, { evaluation, report });
-  const { html } = await writePage(page, folder);
-  return { json, html };
+  return { json, page: (await writePage(page, folder)).html };
 }

@@ -121,7 +121,7 @@ export interface WrittenLrFind {
   /** The path of the curve and the suggestions as JSON. */
   readonly json: string;
   /** The path of the page. */
-  readonly html: string;
+  readonly page: string;
   /** The path of the figure; null where no step was taken. */
   readonly svg: string | null;
 }
@@ -142,5 +142,5 @@ export async function writeLrFind(
   await makeFolderOf(json);
   await writeJson(json, found);
   const { html, figures } = await writePage(page, folder);
-  return { folder, json, html, svg: figures[0]?.svg ?? null };
+  return { folder, json, page: html, svg: figures[0]?.svg ?? null };
 }
