@@ -30,7 +30,7 @@ import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
 import { columnsOf, requireMetrics } from "./measures.ts";
 import { during } from "./memory_stage.ts";
-import { metricsRow, resultOf, speedOf } from "./result.ts";
+import { failureOf, metricsRow, resultOf, speedOf } from "./result.ts";
 import { startingPoint } from "./start.ts";
 import { TrainingStep } from "./step.ts";
 import { requireRates, type TriedRates, tryRates, type TryRatesOptions } from "./try_rates.ts";
@@ -286,13 +286,18 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     // A state that was saved has the sums of rows as they were.
     if (await runFolder?.nameMetrics(columnsOf(metrics)) && this.#at.step > 0) await this.#save(runFolder!);
     await runFolder?.event("fitBegin", { epochs, step: this.#at.step });
-    let end: EpochEnd | undefined;
-    while (this.#at.epoch < epochs && !signal?.aborted) {
-      const ended = await this.#epoch(train, options);
-      if (ended === undefined) break;
-      end = ended;
+    try {
+      let end: EpochEnd | undefined;
+      while (this.#at.epoch < epochs && !signal?.aborted) {
+        const ended = await this.#epoch(train, options);
+        if (ended === undefined) break;
+        end = ended;
+      }
+      return await this.#finish(end, options);
+    } catch (error) {
+      await runFolder?.event(...failureOf(error));
+      throw error;
     }
-    return await this.#finish(end, options);
   }
 
   async #finish(last: EpochEnd | undefined, options: FitOptions<In, Targets>): Promise<FitResult> {
