@@ -83,6 +83,20 @@ export {
   type Table,
 } from "./report/page.ts";
 export { writePage, type WrittenFigure, type WrittenPage } from "./report/write_page.ts";
+export { type AugmentedOptions, augmentedPictures, type AugmentingRecipe } from "./runs/augmented.ts";
+export { compareRuns, type RunComparison } from "./runs/compare_runs.ts";
+export {
+  type RemovableRun,
+  removableRuns,
+  removeRuns,
+  type RemoveRunsOptions,
+  type TagChanges,
+  tagRun,
+} from "./runs/keep_runs.ts";
+export { listRuns, type ListRunsOptions } from "./runs/list_runs.ts";
+export { readRun, type RunState, type RunSummary, type StudiedRun } from "./runs/read_run.ts";
+export { type ReportedRuns, reportFolder, reportRuns, type ReportRunsOptions } from "./runs/report.ts";
+export { runSections } from "./runs/sections.ts";
 export { type McNemar, mcnemar, type Proportion, proportion } from "./statistics/counts.ts";
 export { holm } from "./statistics/holm.ts";
 export { type Interval } from "./statistics/intervals.ts";

@@ -4,7 +4,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { Picture } from "../report/page.ts";
 
 /** Grey values three times, or colours as they are; of more channels the first three. */
-function rgb(values: ArrayLike<number>, channels: number): Uint8Array<ArrayBuffer> {
+export function rgb(values: ArrayLike<number>, channels: number): Uint8Array<ArrayBuffer> {
   const pixels = new Uint8Array(values.length / channels * 3);
   for (let at = 0; at < pixels.length; at++) {
     const [pixel, colour] = [Math.floor(at / 3), at % 3];
