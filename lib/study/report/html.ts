@@ -59,7 +59,8 @@ function tableHtml({ title, columns, rows, note }: Table, captioned = true): str
 function chartHtml({ name, title, caption }: Figure, chart: Chart): string {
   const { compiled, columns, rows, inPage, marks } = chart;
   const picture = inPage.length <= mostDrawn
-    ? inPage
+    // What holds it says what it shows; a drawing by itself would be told as an image without words.
+    ? inPage.replace("<svg ", '<svg aria-hidden="true" ')
     : `<noscript>A script draws this chart of ${marks} marks; figures/${name}.svg shows it without.</noscript>`;
   const told = rows.length > mostRows ? `The first ${mostRows} of ${rows.length} rows` : `The ${rows.length} rows`;
   const values: Table = { title: `Values of ${title}`, columns, rows: rows.slice(0, mostRows) };
