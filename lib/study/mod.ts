@@ -149,6 +149,7 @@ export type {
   TargetKind,
   TrainingBatch,
 } from "../data/mod.ts";
+export type { NumberRow, NumberTable } from "../run/mod.ts";
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   BudgetSource,

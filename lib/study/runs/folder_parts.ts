@@ -6,7 +6,8 @@ import { isObject } from "../../recipe/check.ts";
 import { type AnswerReport } from "../answers/report.ts";
 import { answerSections } from "../answers/sections.ts";
 import type { Section } from "../report/page.ts";
-import type { StudiedRun } from "./read_run.ts";
+import { readSweep } from "../sweep/sweep.ts";
+import { armColumns, armRows, comparisonText, noteLines } from "../sweep/texts.ts";
 
 /** A kind of thing that is found in folders by its file. */
 export interface FolderPart {
@@ -16,9 +17,29 @@ export interface FolderPart {
   readonly place: "first" | "last";
   /** Its sections; rejects with a LibtrainError where they cannot be made, which the page tells. */
   sections(folder: string): Promise<readonly Section[]>;
-  /** The runs that it is of; without it those whose folders lie below. */
-  runs?(folder: string): Promise<readonly StudiedRun[]>;
+  /** Whether its sections tell of the runs below the folder all that those of runs would; by default false. */
+  readonly tellsRuns?: boolean;
 }
+
+/** What a sweep came to. */
+const sweep: FolderPart = {
+  file: "journal.jsonl",
+  place: "first",
+  sections: async (folder) => {
+    const result = await readSweep(folder);
+    const { name, claim, source, baseline, comparisons } = result;
+    const told = [
+      ...(claim === null ? [] : [`Claim: ${claim}.`]),
+      ...(source === null ? [] : [`Its source: ${source}.`]),
+      `Arms are compared with ${baseline}.`,
+      ...comparisons.map((each) => `${comparisonText(each)}.`),
+      ...noteLines(result).map((line) => `${line}.`),
+    ];
+    const note = result.measure === "top1" ? "Top-1 in per cent." : "Validation loss: less is better.";
+    const table = { title: "What each arm came to", columns: armColumns, rows: armRows(result), note };
+    return [{ title: `Sweep ${name}`, text: told, tables: [table] }];
+  },
+};
 
 /** What `evaluate --report` has left in a run's folder. */
 const answers: FolderPart = {
@@ -37,7 +58,7 @@ const answers: FolderPart = {
 };
 
 /** All kinds, in the order of a page. */
-export const folderParts: readonly FolderPart[] = [answers];
+export const folderParts: readonly FolderPart[] = [sweep, answers];
 
 /** The kinds that a folder has. */
 export async function partsIn(folder: string): Promise<FolderPart[]> {

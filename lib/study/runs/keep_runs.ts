@@ -8,6 +8,7 @@ import { RunFolderError } from "../../run/folder_name.ts";
 import { lockFolder, lockState } from "../../run/run_lock.ts";
 import { isRun } from "../../run/saved_run.ts";
 import { requireTag, tagsIn, writeTags } from "../../run/tags.ts";
+import { isSweep } from "../sweep/journal.ts";
 import { bytesBelow } from "./bytes.ts";
 import { runFoldersIn } from "./list_runs.ts";
 
@@ -92,18 +93,26 @@ async function requireBelow(folder: string, root: string): Promise<void> {
   }
 }
 
+/** The locks of a sweep's cells: one that is held is being trained, or about to be. */
+async function claimsIn(folder: string): Promise<string[]> {
+  const claims = join(folder, "claims");
+  if (!await isThere(claims)) return [];
+  return await Array.fromAsync(Deno.readDir(claims), ({ name }) => join(claims, name));
+}
+
 /** What would be removed; rejects as {@linkcode removeRuns} does. */
 async function removable(folder: string, root: string): Promise<RemovableRun> {
   await requireBelow(folder, root);
   const own = await isRun(folder);
-  if (!own && !await isSeeds(folder)) {
+  const sweep = !own && await isSweep(folder);
+  if (!own && !sweep && !await isSeeds(folder)) {
     throw new RunNotFoundError(
       folder,
-      `Cannot find a run in "${folder}": give the folder of a run, or of several seeds`,
+      `Cannot find a run in "${folder}": give the folder of a run, of several seeds or of a sweep`,
     );
   }
   const runs = await runFoldersIn(folder);
-  for (const path of new Set([folder, ...runs])) {
+  for (const path of new Set([folder, ...runs, ...(sweep ? await claimsIn(folder) : [])])) {
     if (await lockState(path) !== "held") continue;
     throw new RunFolderError(`Cannot remove "${folder}": a process trains in "${path}": stop it first`);
   }
@@ -133,7 +142,7 @@ function requireFolders(op: string, folders: unknown): asserts folders is readon
 }
 
 /**
- * Removes folders of runs, and of several seeds, with everything in them; gives what is gone. All are looked at before the
+ * Removes folders of runs, of several seeds and of sweeps, with everything in them; gives what is gone. All are looked at before the
  * first is removed. Links in a folder go, and what they lead to stays.
  *
  * Rejects with a RunFolderError for a folder that a process trains in, that lies outside `root`, or on the way to which is a

@@ -49,27 +49,28 @@ const known: readonly string[] = [
 /** What was found at the paths. */
 interface Found {
   readonly runs: StudiedRun[];
+  /** Folders of runs that a part tells of by itself. */
+  readonly told: Set<string>;
   readonly parts: { readonly folder: string; readonly part: FolderPart }[];
 }
 
 async function look(folder: string, found: Found): Promise<void> {
   const parts = await partsIn(folder);
   found.parts.push(...parts.map((part) => ({ folder, part })));
-  const own = parts.find(({ runs }) => runs !== undefined);
-  if (own !== undefined) return void found.runs.push(...await own.runs!(folder));
   const folders = await runFoldersIn(folder);
   if (folders.length === 0 && parts.length === 0) {
     throw new RunNotFoundError(folder, `Cannot find a run in "${folder}": give a run's folder, or a folder with runs`);
   }
   for (const path of folders) {
     found.runs.push(await readRun(path));
+    if (parts.some(({ tellsRuns }) => tellsRuns)) found.told.add(path);
     if (path === folder) continue;
     for (const part of await partsIn(path)) found.parts.push({ folder: path, part });
   }
 }
 
 async function find(paths: readonly string[]): Promise<Found> {
-  const found: Found = { runs: [], parts: [] };
+  const found: Found = { runs: [], told: new Set(), parts: [] };
   for (const path of paths) {
     const about = await Deno.stat(path).catch((error) => {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
@@ -84,7 +85,7 @@ async function find(paths: readonly string[]): Promise<Found> {
   // A run that is given twice, say alone and with others of its folder, is one run.
   const once = [...new Map(found.runs.map((run) => [run.folder, run])).values()];
   const parts = new Map(found.parts.map((each) => [`${each.folder}\n${each.part.file}`, each]));
-  return { runs: once, parts: [...parts.values()] };
+  return { runs: once, told: found.told, parts: [...parts.values()] };
 }
 
 /** Sections whose figures have names of their own: those of several runs would have the same. */
@@ -105,7 +106,7 @@ async function partSections({ parts, runs }: Found, place: FolderPart["place"], 
   const sections: Section[] = [];
   for (const { folder, part } of parts.filter(({ part }) => part.place === place)) {
     try {
-      const of = runs.length > 1 ? ` of ${basename(folder)}` : "";
+      const of = place === "last" && runs.length > 1 ? ` of ${basename(folder)}` : "";
       sections.push(
         ...(await part.sections(folder)).map((section) => ({ ...section, title: `${section.title}${of}` })),
       );
@@ -162,7 +163,8 @@ export async function reportRuns(paths: readonly string[], options: ReportRunsOp
   signal?.throwIfAborted();
   const missing: string[] = [];
   const first = await partSections(found, "first", missing);
-  const own = runs.length === 0 ? [] : await runSections(runs);
+  const untold = runs.filter(({ folder }) => !found.told.has(folder));
+  const own = untold.length === 0 ? [] : await runSections(untold);
   const shown = pictures && runs.length > 0 ? await pictureSections(groupRuns(runs), { ...options, missing }) : [];
   const last = await partSections(found, "last", missing);
   const told: Section[] = missing.length === 0 ? [] : [{ title: "What is missing", text: missing }];

@@ -322,6 +322,30 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.answerSections": { none: "takes what study.answerReport gives" },
   "study.answersFolder": refusing((parts) => [study.answersFolder, missing(parts), { part: "test" }]),
   "study.answersOf": () => [study.answersOf, whole({ labels: [0], probabilities: [0.5, 0.5], classes: 2 })],
+  "study.augmentedPictures": loosely((parts) => [
+    study.augmentedPictures,
+    whole({ ...small(), bs: 2, dtype: "f32" as const, transforms: whole({}) }),
+    whole(setOf(parts)),
+    { count: 2, epoch: 0 },
+  ]),
+  "study.compareRuns": refusing((parts) => [calling(study, "compareRuns"), [missing(parts), missing(parts)]]),
+  "study.listRuns": refusing((parts) => [study.listRuns, missing(parts), { find: "a", state: "over", tag: "b" }]),
+  "study.readRun": refusing((parts) => [study.readRun, missing(parts)]),
+  // Never without a root of its own: it would remove the project's.
+  "study.removableRuns": refusing((parts) => [
+    calling(study, "removableRuns"),
+    [missing(parts)],
+    { root: `${parts.folder}/none` },
+  ]),
+  "study.removeRuns": refusing((parts) => [
+    calling(study, "removeRuns"),
+    [missing(parts)],
+    { root: `${parts.folder}/none` },
+  ]),
+  "study.reportFolder": loosely((parts) => [calling(study, "reportFolder"), [missing(parts)], { root: parts.folder }]),
+  "study.reportRuns": refusing((parts) => [calling(study, "reportRuns"), [missing(parts)], { count: 2, threads: 1 }]),
+  "study.runSections": { none: "takes what study.readRun gives" },
+  "study.tagRun": refusing((parts) => [study.tagRun, missing(parts), { add: ["a"], remove: ["b"] }]),
   "study.holm": () => [study.holm, [0.1, 0.2]],
   "study.leaderboard": refusing((parts) => [calling(study, "leaderboard"), [missing(parts)]]),
   "study.lrFind": refusing((parts) => [study.lrFind, trainerOf(parts), batchesOf(parts), {
