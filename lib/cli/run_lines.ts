@@ -41,7 +41,7 @@ export function runLines(runs: readonly study.RunSummary[]): string[] {
     megabytes(run.bytes),
     run.tags.map(shown).join(" "),
   ]);
-  const [top, ...lines] = tableLines([head, ...rows], [3, 5, 6, 7, 9]);
+  const [top, ...lines] = tableLines([head, ...rows], [0, 1, 2, 4, 8, 10]);
   return [
     top!,
     ...lines.flatMap((line, at) => runs[at]!.why === null ? [line] : [line, `    ${shown(runs[at]!.why!)}`]),
@@ -64,12 +64,13 @@ export function comparisonLines({ runs, settings }: study.RunComparison): string
     ["tags", ({ tags }) => tags.join(" ")],
   ];
   const names = runs.map(({ folder }) => shown(folder));
+  const left = [0, ...names.map((_, at) => at + 1)];
   const told = settings.length === 0
     ? ["settings are the same"]
-    : tableLines([["setting", ...names], ...settings.map(({ path, values }) => [path, ...values.map(shown)])]);
+    : tableLines([["setting", ...names], ...settings.map(({ path, values }) => [path, ...values.map(shown)])], left);
   return [
     ...told,
     "",
-    ...tableLines([["result", ...names], ...results.map(([name, of]) => [name, ...runs.map(of)])]),
+    ...tableLines([["result", ...names], ...results.map(([name, of]) => [name, ...runs.map(of)])], left),
   ];
 }

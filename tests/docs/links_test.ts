@@ -7,6 +7,8 @@ import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
 import { predictCommand } from "../../tasks/predict.ts";
+import { reportCommand } from "../../tasks/report.ts";
+import { runsCommand } from "../../tasks/runs.ts";
 import { shiftCommand } from "../../tasks/shift.ts";
 import { trainCommand } from "../../tasks/train.ts";
 
@@ -74,6 +76,8 @@ Deno.test("docs: command lines have tasks and flags that there are", async () =>
     export: exportCommand,
     import: importCommand,
     predict: predictCommand,
+    report: reportCommand,
+    runs: runsCommand,
     shift: shiftCommand,
     train: trainCommand,
   };
