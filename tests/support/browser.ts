@@ -9,8 +9,8 @@ const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-s
 
 /** What `sh` says of where a browser is; the tests' permissions know no PATH. */
 async function onPath(): Promise<string | undefined> {
-  const { stdout } = await new Deno.Command("sh", { args: ["-c", `command -v ${names.join(" ")}`], stderr: "null" })
-    .output();
+  const look = `for name in ${names.join(" ")}; do command -v $name; done`;
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", look], stderr: "null" }).output();
   return new TextDecoder().decode(stdout).split("\n").find((line) => line.startsWith("/"));
 }
 
