@@ -1,5 +1,5 @@
 /** Training images as a training sees them: cut, moved, mirrored, erased and mixed, each with its label. */
-import { kindOf, requireOptionsOf, requireWhole } from "../../tensor/ops/checks.ts";
+import { kindOf, requireOptions, requireOptionsOf, requireWhole } from "../../tensor/ops/checks.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Normalization } from "../../data/normalize.ts";
 import { transformed } from "../../data/transform.ts";
@@ -105,6 +105,7 @@ export async function augmentedPictures(
   set: Dataset,
   options: AugmentedOptions = {},
 ): Promise<Picture[]> {
+  requireOptions("augmentedPictures", recipe, "augmentedPictures(recipe, set, { count: 24 })");
   requireOptionsOf("augmentedPictures", options, {
     example: "augmentedPictures(recipe, set, { count: 24 })",
     known: ["count", "epoch"],

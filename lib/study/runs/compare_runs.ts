@@ -1,8 +1,8 @@
 /** Runs beside each other: what differs in their settings. */
-import { kindOf } from "../../tensor/ops/checks.ts";
 import { differences } from "../../recipe/differences.ts";
 import { RecipeError } from "../../recipe/errors.ts";
 import { summaryOfRun } from "./list_runs.ts";
+import { requirePaths } from "./paths.ts";
 import { readRun, type RunSummary } from "./read_run.ts";
 
 /** What runs have in common, and what not. */
@@ -28,10 +28,7 @@ export interface RunComparison {
  * ```
  */
 export async function compareRuns(folders: readonly string[]): Promise<RunComparison> {
-  if (!Array.isArray(folders)) {
-    throw new TypeError(`compareRuns(): Expected \`folders\` as an array, got ${kindOf(folders)}`);
-  }
-  if (folders.length < 2) throw new RangeError(`compareRuns(): Expected at least two runs, got ${folders.length}`);
+  requirePaths("compareRuns", "folders", folders, 2);
   const runs = await Promise.all(folders.map(readRun));
   const [first, ...others] = runs.map(({ folder, config, why }) => {
     if (config !== null) return config;

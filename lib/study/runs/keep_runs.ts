@@ -10,6 +10,7 @@ import { isRun } from "../../run/saved_run.ts";
 import { requireTag, tagsIn, writeTags } from "../../run/tags.ts";
 import { isSweep } from "../sweep/journal.ts";
 import { bytesBelow } from "./bytes.ts";
+import { requirePaths } from "./paths.ts";
 import { runFoldersIn } from "./list_runs.ts";
 
 /** What to change of a run's tags. */
@@ -128,17 +129,13 @@ export async function removableRuns(
   folders: readonly string[],
   options: RemoveRunsOptions = {},
 ): Promise<RemovableRun[]> {
-  requireFolders("removableRuns", folders);
+  requirePaths("removableRuns", "folders", folders);
   requireOptionsOf("removableRuns", options, { example: "removableRuns([folder])", known: ["root"] });
   const { root = "runs" } = options;
+  requireText("removableRuns", "root", root);
   const found: RemovableRun[] = [];
   for (const folder of new Set(folders)) found.push(await removable(folder, root));
   return found;
-}
-
-function requireFolders(op: string, folders: unknown): asserts folders is readonly string[] {
-  if (!Array.isArray(folders)) throw new TypeError(`${op}(): Expected \`folders\` as an array, got ${kindOf(folders)}`);
-  folders.forEach((folder, at) => requireText(op, `folders[${at}]`, folder));
 }
 
 /**

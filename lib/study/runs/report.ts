@@ -1,6 +1,6 @@
 /** Runs, and folders of runs, as one page. */
 import { basename, join } from "node:path";
-import { kindOf, requireOptionsOf, requireText, requireWhole } from "../../tensor/ops/checks.ts";
+import { requireOptionsOf, requireText, requireWhole } from "../../tensor/ops/checks.ts";
 import { LibtrainError } from "../../ffi/errors.ts";
 import { RunNotFoundError } from "../../recipe/errors.ts";
 import type { OpenDataOptions } from "../../recipe/data.ts";
@@ -11,6 +11,7 @@ import type { Figure, Page, Section } from "../report/page.ts";
 import { groupRuns } from "./groups.ts";
 import { type FolderPart, partsIn } from "./folder_parts.ts";
 import { runFoldersIn } from "./list_runs.ts";
+import { requirePaths } from "./paths.ts";
 import { pictureSections } from "./picture_sections.ts";
 import { readRun, type StudiedRun } from "./read_run.ts";
 import { runSections } from "./sections.ts";
@@ -151,10 +152,7 @@ async function about(runs: readonly StudiedRun[]): Promise<string> {
  * ```
  */
 export async function reportRuns(paths: readonly string[], options: ReportRunsOptions = {}): Promise<ReportedRuns> {
-  if (!Array.isArray(paths) || paths.length === 0) {
-    throw new TypeError(`reportRuns(): Expected \`paths\` as an array of folders, got ${kindOf(paths)}`);
-  }
-  paths.forEach((path, at) => requireText("reportRuns", `paths[${at}]`, path));
+  requirePaths("reportRuns", "paths", paths, 1);
   requireOptionsOf("reportRuns", options, { example: 'reportRuns(["runs/mine"], { pictures: false })', known });
   if (options.count !== undefined) requireWhole("reportRuns", "count", options.count, 1);
   const { title, pictures = true, signal } = options;
@@ -178,13 +176,10 @@ export async function reportRuns(paths: readonly string[], options: ReportRunsOp
 }
 
 /** Where a page of runs goes unless a folder is given: `report` in the folder, of several a new one below `root`. */
-export async function reportFolder(
-  paths: readonly string[],
-  { root = "runs" }: { root?: string } = {},
-): Promise<string> {
-  if (!Array.isArray(paths) || paths.length === 0) {
-    throw new TypeError(`reportFolder(): Expected \`paths\` as an array of folders, got ${kindOf(paths)}`);
-  }
-  const [first] = paths;
-  return paths.length === 1 ? join(first!, "report") : await makeRunFolder({ root, name: "report" });
+export async function reportFolder(paths: readonly string[], options: { root?: string } = {}): Promise<string> {
+  requirePaths("reportFolder", "paths", paths, 1);
+  requireOptionsOf("reportFolder", options, { example: 'reportFolder(["runs/mine"])', known: ["root"] });
+  const { root = "runs" } = options;
+  requireText("reportFolder", "root", root);
+  return paths.length === 1 ? join(paths[0]!, "report") : await makeRunFolder({ root, name: "report" });
 }

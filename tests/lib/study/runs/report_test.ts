@@ -109,5 +109,5 @@ Deno.test("reportRuns: a path without runs is refused", async () => {
   for (const path of [folder.path, join(folder.path, "none"), join(folder.path, "file")]) {
     await assertRejects(() => study.reportRuns([path]), recipe.RunNotFoundError, "give a run's folder");
   }
-  await assertRejects(() => study.reportRuns([]), TypeError, "`paths`");
+  await assertRejects(() => study.reportRuns([]), RangeError, "`paths` with at least 1, got 0");
 });
