@@ -8,7 +8,10 @@ import { comparisonLines, megabytes, runLines } from "../lib/cli/run_lines.ts";
 const states = ["running", "over", "stopped", "diverged", "broken"] as const;
 
 const flags = {
-  find: { kind: "string", help: "Those with these words in folder, preset, data, network, state or tags" },
+  find: {
+    kind: "string",
+    help: "Those with these words in folder, preset, data, network, state, tags or seed, as seed-1",
+  },
   state: { kind: "choice", choices: states, help: "Those of which this became" },
   tagged: { kind: "string", placeholder: "tag", help: "Those with a tag" },
   sort: {

@@ -41,7 +41,7 @@ Deno.test("runs: lists, compares, tags and removes, in lines and as JSON", async
   assertMatch(first!, /\/runs\/a +mnist +mnistNet +0 +over +1\/1 +\d+\.\d\d % +/);
   assert(second!.includes("/runs/b"));
   assertMatch(total!, /^2 runs · \d+\.\d MB$/);
-  const json = JSON.parse((await run(runsCommand, [root, "--json", "--find", "seed 1"])).out);
+  const json = JSON.parse((await run(runsCommand, [root, "--json", "--find", "MNIST seed-1"])).out);
   assertEquals(json.runs.map(({ folder, state }: study.RunSummary) => [folder, state]), [[b, "over"]]);
   assertEquals(Object.keys(json.runs[0]).includes("metrics"), false);
 

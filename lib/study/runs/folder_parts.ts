@@ -6,6 +6,8 @@ import { isObject } from "../../recipe/check.ts";
 import { type AnswerReport } from "../answers/report.ts";
 import { answerSections } from "../answers/sections.ts";
 import type { Section } from "../report/page.ts";
+import { readShift } from "../shift/file.ts";
+import { shiftSections } from "../shift/sections.ts";
 import { readSweep } from "../sweep/sweep.ts";
 import { armColumns, armRows, comparisonText, noteLines } from "../sweep/texts.ts";
 
@@ -57,8 +59,18 @@ const answers: FolderPart = {
   },
 };
 
+/** What `shift` has left in a run's folder. */
+const shift: FolderPart = {
+  file: "shift.json",
+  place: "last",
+  sections: async (folder) => {
+    const found = await readShift(join(folder, "shift.json"));
+    return found === undefined ? [] : shiftSections(found);
+  },
+};
+
 /** All kinds, in the order of a page. */
-export const folderParts: readonly FolderPart[] = [sweep, answers];
+export const folderParts: readonly FolderPart[] = [sweep, answers, shift];
 
 /** The kinds that a folder has. */
 export async function partsIn(folder: string): Promise<FolderPart[]> {

@@ -7,7 +7,7 @@ import { readRun, type RunState, type RunSummary, type StudiedRun } from "./read
 
 /** Which runs to list; one that is left out takes all. */
 export interface ListRunsOptions {
-  /** Those with every word of it in folder, preset, data, network, state or tags, whatever the case. */
+  /** Those with every word of it in folder, preset, data, network, state, tags or seed (`seed-1`), whatever the case. */
   find?: string;
   /** Those of one state. */
   state?: RunState;
@@ -36,7 +36,7 @@ function fits(run: RunSummary, { find = "", state, tag }: ListRunsOptions): bool
   if (state !== undefined && run.state !== state) return false;
   if (tag !== undefined && !run.tags.includes(tag)) return false;
   const { folder, preset, data, model, seed, tags } = run;
-  const text = [folder, preset, data, model, run.state, seed === null ? null : `seed ${seed}`, ...tags].join("\n")
+  const text = [folder, preset, data, model, run.state, seed === null ? null : `seed-${seed}`, ...tags].join("\n")
     .toLowerCase();
   return find.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }

@@ -112,7 +112,8 @@ async function partSections({ parts, runs }: Found, place: FolderPart["place"], 
         ...(await part.sections(folder)).map((section) => ({ ...section, title: `${section.title}${of}` })),
       );
     } catch (error) {
-      if (!(error instanceof LibtrainError)) throw error;
+      // A file that was edited may lack anything: the page tells it, and shows the rest.
+      if (!(error instanceof LibtrainError || error instanceof TypeError || error instanceof RangeError)) throw error;
       missing.push(`${join(folder, part.file)}: ${error.message}`);
     }
   }

@@ -34,8 +34,8 @@ Deno.test("listRuns: runs at any depth, by words, state and tag; links lead nowh
   const list = async (options?: study.ListRunsOptions): Promise<string[]> =>
     (await study.listRuns(join(folder.path, "runs"), options)).map(({ folder }) => folder);
   assertEquals(await list(), [a, b]);
-  assertEquals([await list({ find: "MNIST  seed 1" }), await list({ find: "dogs" })], [[a], [b]]);
-  assertEquals([await list({ find: "mnist dogs" }), await list({ state: "over" })], [[], []]);
+  assertEquals([await list({ find: "MNIST  seed-1" }), await list({ find: "dogs.tgz" })], [[a], [b]]);
+  assertEquals([await list({ find: "mnist dogs.tgz" }), await list({ state: "over" })], [[], []]);
   await study.tagRun(b, { add: ["good", "old"] });
   assertEquals([await list({ tag: "good" }), await list({ tag: "goo" }), await list({ find: "goo" })], [[b], [], [b]]);
   await assertRejects(() => study.listRuns(join(folder.path, "none")), recipe.RunNotFoundError, "Cannot find ");

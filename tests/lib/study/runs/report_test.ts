@@ -16,6 +16,7 @@ Deno.test("reportRuns: several seeds with answers, training images, and what eva
     const measured = await study.studyAnswers(trained, { top: 2 });
     await study.writeAnswers(measured, await study.answersFolder(join(run, "seed-0")));
   }
+  await study.shiftRuns([join(run, "seed-1")], { limit: 8, shifts: 2, images: 1, threads: 1 });
   const told: number[] = [];
   const { page, runs, missing } = await study.reportRuns([run, join(run, "seed-1")], {
     threads: 1,
@@ -34,9 +35,10 @@ Deno.test("reportRuns: several seeds with answers, training images, and what eva
     "Training images",
   ]);
   assertEquals(
-    titles.slice(5),
+    titles.slice(5, 9),
     ["Answers", "Classes", "Calibration", "Largest losses"].map((each) => `${each} of seed-0`),
   );
+  assert(titles.length > 9 && titles.slice(9).every((title) => title.endsWith(" of seed-1")), titles.join(", "));
   const pictures = page.sections.flatMap(({ pictures = [] }) => pictures);
   assertEquals(pictures.map(({ pictures }) => pictures.length), [3, 3, 3]);
   assert(pictures[0]!.pictures.every(({ wrong, label }) => !wrong === label.includes("rightly")));
