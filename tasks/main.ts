@@ -12,9 +12,11 @@ const [name = "", ...args] = Deno.args;
 const endings = new Endings(args).watch();
 
 if (import.meta.main) {
+  // lr-find is lrFindCommand of lr_find.ts.
+  const [file, command] = [name.replaceAll("-", "_"), name.replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())];
   const [{ main }, commands] = await Promise.all([
     import("../lib/cli/command.ts"),
-    import(`./${name}.ts`) as Promise<Record<string, Command<Flags>>>,
+    import(`./${file}.ts`) as Promise<Record<string, Command<Flags>>>,
   ]);
-  await main(commands[`${name}Command`]!, args, endings);
+  await main(commands[`${command}Command`]!, args, endings);
 }

@@ -94,6 +94,9 @@ function named<Result extends { folder: string }>({ folder, ...rest }: Result): 
   return { ...rest, run: folder };
 }
 
+/** The preset that stands for its family in the help text. */
+const entry = "imagenette-128-5";
+
 /** A preset's own values, as flags. */
 function settingsOf(name: string): string {
   const { epochs, bs, schedule: { lr }, optimizer: { mom, sqrMom, eps, wd } } = recipe.presetOf(name)!;
@@ -106,8 +109,15 @@ function settingsOf(name: string): string {
 export const trainCommand: Command<typeof own> = {
   name: "deno task train",
   get about() {
-    const presets = recipe.presetNames().map(settingsOf).join("\n");
-    return `Trains a preset into a new folder below runs. What is not given is the preset's:\n${presets}`;
+    const families = recipe.presetFamilies();
+    const presets = families.filter((name) => recipe.presetOf(name) !== undefined);
+    const others = families.filter((name) => !presets.includes(name));
+    return [
+      "Trains a preset into a new folder below runs. What is not given is the preset's:",
+      ...[...presets, entry].map(settingsOf),
+      `The others differ from ${entry} as their names say; those of 80 and 200 epochs have mixup:`,
+      ...others.map((family) => `  ${family}`),
+    ].join("\n");
   },
   get flags() {
     return settingFlags(own, usual);

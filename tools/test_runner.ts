@@ -65,7 +65,8 @@ function deno({ title, files, filter, docs }: Job, args: readonly string[], more
   // deno.json, and a flag takes the place of the set's own list.
   // A Python with torch, where one is named, checks what is exported to it.
   const python = Deno.env.get("LIBTRAIN_PYTHON") ?? "";
-  const programs = ["cargo", program, ...more, ...(python === "" ? [] : [python])];
+  // `sh` starts the browser that pages are opened in.
+  const programs = ["cargo", "sh", program, ...more, ...(python === "" ? [] : [python])];
   const permissions = ["-P=test", "--no-prompt", `--allow-run=${programs}`];
   // Opened before the first test: the library stays open, and a test that opens it would count as leaking.
   const preload = "--preload=./tests/support/library.ts";

@@ -76,7 +76,7 @@ function requireGranted(task: string, out: string, folder: string, { flag = "out
   const typed = paths?.line ?? [];
   const rest = typed.length > 0 ? typed : [`--${flag}`, out];
   const place = paths?.elsewhere ? resolve(folder) : folder;
-  const line = `deno run -P=${task} --allow-write="${place},runs,.cache" tasks/${task}.ts ${
+  const line = `deno run -P=${task} --allow-write="${place},runs,.cache" tasks/${task.replaceAll("-", "_")}.ts ${
     rest.map(quoted).join(" ")
   }`;
   throw new UsageError(

@@ -6,18 +6,10 @@ import { LiveLines } from "./live_lines.ts";
 import { bar, Progress } from "./progress.ts";
 import type { Report } from "./report.ts";
 import { flagName, inFlags } from "./settings_flags.ts";
+import { tableLines } from "./table.ts";
 
 /** Milliseconds between two lines off a terminal. */
 const plainEvery = 60_000;
-
-/** Columns of one width each, those after the first to the right. */
-export function tableLines(rows: readonly (readonly string[])[], left: readonly number[] = [0]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => [...row[column] ?? ""].length)));
-  return rows.map((row) =>
-    row.map((cell, column) => left.includes(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))
-      .join("  ").trimEnd()
-  );
-}
 
 /** Prints a sweep's events and results. */
 export class SweepReport implements Disposable {

@@ -33,8 +33,8 @@ export function knownSet(name: string): KnownSet | undefined {
   return knownSets.find((set) => set.name === name);
 }
 
-/** What WordNet's numbers stand for, for the classes of Imagenette and Imagewoof. */
-const wordNet: Readonly<Record<string, string>> = {
+/** What WordNet's numbers stand for, for the classes of Imagenette. */
+const imagenette: Readonly<Record<string, string>> = {
   n01440764: "tench",
   n02102040: "English springer",
   n02979186: "cassette player",
@@ -45,6 +45,10 @@ const wordNet: Readonly<Record<string, string>> = {
   n03425413: "gas pump",
   n03445777: "golf ball",
   n03888257: "parachute",
+};
+
+/** The same for Imagewoof. */
+const imagewoof: Readonly<Record<string, string>> = {
   n02086240: "Shih-Tzu",
   n02087394: "Rhodesian ridgeback",
   n02088364: "beagle",
@@ -56,6 +60,16 @@ const wordNet: Readonly<Record<string, string>> = {
   n02111889: "Samoyed",
   n02115641: "dingo",
 };
+
+const wordNet: Readonly<Record<string, string>> = { ...imagenette, ...imagewoof };
+
+/** Which of the two sets has these classes, by their names or folders in any order; undefined for others. */
+export function setOfClasses(classes: readonly string[]): "imagenette" | "imagewoof" | undefined {
+  const given = classNames(classes).toSorted().join();
+  const has = (set: typeof wordNet): boolean => Object.values(set).toSorted().join() === given;
+  if (has(imagenette)) return "imagenette";
+  return has(imagewoof) ? "imagewoof" : undefined;
+}
 
 /** Class names for people: those of WordNet's numbers where every folder is called by one that is known here. */
 export function classNames(folders: readonly string[]): readonly string[] {

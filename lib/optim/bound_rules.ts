@@ -181,9 +181,10 @@ export class BoundRules implements BoundOptimizer {
     this.#current();
   }
 
-  resumeAt(steps: number): void {
+  resumeAt(steps: number, { begun = true }: { readonly begun?: boolean } = {}): void {
     this.#steps = steps;
-    this.#loaded = true;
+    this.#loaded = begun;
+    if (!begun) this.#copiedAt = copyVersions(this.#alive());
   }
 
   /** A late error may have skipped the last change of the rate, and steps. */

@@ -68,8 +68,11 @@ export interface BoundOptimizer {
    * weights follows them until that step.
    */
   prepare(): void;
-  /** Goes on from a count of steps, after the state was written: for resuming. */
-  resumeAt(steps: number): void;
+  /**
+   * Goes on from a count of steps, after the state was written: for resuming. With `begun` false it is as one that nobody has
+   * used yet: what begins as a copy of the weights follows them again.
+   */
+  resumeAt(steps: number, options?: { readonly begun?: boolean }): void;
   /** @internal Has steps enqueued that find a rate of their own in the scalar on the device, which `enqueue` gets. */
   atRates<Result>(rates: readonly number[], enqueue: (scalar: Tensor) => Result): Result;
   /** Disposes of the state; the model's parameters stay, and those that were frozen get gradients again. */

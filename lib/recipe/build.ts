@@ -254,7 +254,7 @@ export function buildTrainer(recipe: Recipe & { readonly dtype: ComputeDtype }, 
 }
 
 /** The registered transforms of a recipe, one after the other; undefined for none. */
-function batchTransform(transforms: Recipe["transforms"]): BatchTransform | undefined {
+export function batchTransform(transforms: Recipe["transforms"]): BatchTransform | undefined {
   const steps = ownTransforms(transforms).flatMap(([name, options]) => {
     const made = transformRegistry.get(name).build(options as JsonOptions);
     return made === undefined ? [] : [requireBuilt("transform", name, made)];

@@ -1,10 +1,10 @@
 /** Recipes from presets, and recipes from others. */
-import { requireOptions, requireText } from "../tensor/ops/checks.ts";
+import { nearest, requireOptions, requireText } from "../tensor/ops/checks.ts";
 import type { Json, JsonOptions } from "../registry/registry.ts";
 import { dataSetRegistry } from "../data/registry.ts";
 import { checkRecipe, checkSetting, fileOptions, isObject, namedSections, shown } from "./check.ts";
 import { SettingError } from "./errors.ts";
-import { presetNames, presetOf } from "./presets.ts";
+import { presetFamilies, presetNames, presetOf } from "./presets.ts";
 import type { Named, Recipe, RecipeChanges } from "./recipe.ts";
 import { settingAt } from "./settings.ts";
 
@@ -79,7 +79,12 @@ export function preset(name: string, changes: RecipeChanges = {}): Recipe {
   requireText("preset", "name", name);
   const found = presetOf(name);
   if (found === undefined) {
-    throw new SettingError("preset", `Expected \`preset\` to be one of ${presetNames().join(", ")}, got "${name}"`);
+    const near = nearest(name, presetNames());
+    throw new SettingError(
+      "preset",
+      `Expected \`preset\` to be one of ${presetFamilies().join(", ")}, got "${name}"` +
+        (near === undefined ? "" : `: it may be ${near} that is meant`),
+    );
   }
   return change(define({ ...found, preset: name }), changes);
 }

@@ -35,6 +35,7 @@ export {
   SettingError,
 } from "./errors.ts";
 export { type Ready, type TrainingEvent } from "./events.ts";
+export { type LeaderboardTask } from "./image_presets.ts";
 export { cpuFacts } from "./machine.ts";
 export { type ModelBuilder, type ModelContext } from "../models/registry.ts";
 export {
@@ -45,7 +46,7 @@ export {
   type PredictResult,
 } from "./predict.ts";
 export { rehearse, type RehearseOptions } from "./prepare.ts";
-export { type Preset, presetNames, presetOf } from "./presets.ts";
+export { type Preset, presetFamilies, presetNames, presetOf } from "./presets.ts";
 export type {
   ComputeDtype,
   DataRecipe,
@@ -108,6 +109,8 @@ export type {
   Trainer,
   TrainerConfig,
   TrainerEvents,
+  TriedRates,
+  TryRatesOptions,
 } from "../train/mod.ts";
 export type {
   Batch,

@@ -1,4 +1,5 @@
-/** The presets: every hyper-parameter of each, in one place. */
+/** The presets: every hyper-parameter of each. */
+import { leaderboardTasks, taskFamilies, taskName, taskPreset } from "./image_presets.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** A recipe without what a machine or a caller decides. */
@@ -23,30 +24,29 @@ const own: Readonly<Record<string, Preset>> = {
     bs: 64,
     validBs: 256,
   },
-  /**
-   * The leaderboard's entry for Imagenette at 128 pixels and 5 epochs, without test-time augmentation (Osmulski, "How to
-   * reach the top of the imagenette leaderboard?"). Images are resized to 128 along their shorter side, then a random square
-   * is cut out for training and the centre for measuring; pixels are 0 to 1, without normalisation.
-   */
-  "imagenette-128-5": {
-    data: { name: "imagenette2-320", limit: null, keep: null },
-    size: 128,
-    model: { name: "xse_resnext50", act: "mish", sa: true, sym: false, pool: "maxblur" },
-    optimizer: { name: "ranger", mom: 0.95, sqrMom: 0.99, eps: 1e-6, wd: 1e-2 },
-    schedule: { name: "flatCos", lr: 8e-3, start: 0.75 },
-    loss: { name: "crossEntropy", labelSmoothing: 0.1 },
-    transforms: { flip: 0.5 },
-    epochs: 5,
-    bs: 32,
-    validBs: 64,
-  },
 };
 
-const presets = new Map<string, Preset>(Object.entries(own));
+const presets = new Map<string, Preset>([
+  ...Object.entries(own),
+  ...leaderboardTasks.map((task): [string, Preset] => [taskName(task), taskPreset(task)]),
+]);
+
+/** The names of those that were made by a rule. */
+const ruled: ReadonlySet<string> = new Set(leaderboardTasks.map(taskName));
 
 /** The names of all presets. */
 export function presetNames(): readonly string[] {
   return [...presets.keys()];
+}
+
+/**
+ * The names of all presets as a person reads them: those of a family in one word, as a shell expands it, say
+ * `{imagenette,imagewoof}-{128,192,256}-{5,20,80,200}`.
+ */
+export function presetFamilies(): readonly string[] {
+  const single = presetNames().filter((name) => !ruled.has(name));
+  const ours = single.filter((name) => Object.hasOwn(own, name));
+  return [...ours, ...taskFamilies, ...single.slice(ours.length)];
 }
 
 /** A copy of a preset by its name; undefined where there is none. */

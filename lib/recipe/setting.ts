@@ -35,6 +35,8 @@ export interface Setting {
   readonly below?: number;
   /** What a choice or name may be, as it is now. */
   readonly choices?: () => readonly string[];
+  /** What stands for the choices in a text, where they are too many to be read: families of them. */
+  readonly families?: () => readonly string[];
   /** What stands for the value in a help text. */
   readonly placeholder?: string;
   /** Whether null is a value too: none, or what the data or the machine say. */
@@ -49,13 +51,13 @@ export interface Setting {
 export function wantedOf(setting: Setting): string {
   requireOptions("wantedOf", setting, "wantedOf(settings()[0])");
   if (setting.choices !== undefined) requireFunction("wantedOf", "choices", setting.choices);
-  const { kind, min, max, above, below, choices } = setting;
+  const { kind, min, max, above, below, choices, families = choices } = setting;
   if (kind === "boolean") return "true or false";
   if (kind === "text") return "a text";
   if (kind === "amount") return "a whole number or a percentage, say 10 or 2%";
   if (kind === "normalize") return "imagenet, mnist, or mean and std, one number a channel, each std above 0";
   if (kind === "names") return `some of ${choices!().join(", ")}`;
-  if (choices !== undefined) return `one of ${choices().join(", ")}`;
+  if (families !== undefined) return `one of ${families().join(", ")}`;
   const noun = kind === "integer" ? "a whole number" : kind === "numbers" ? "numbers, each" : "a number";
   const low = above !== undefined ? `above ${above}` : min;
   if (below !== undefined) return `${noun} from ${low ?? "any"} to below ${below}`;

@@ -4,11 +4,20 @@ import { metricRegistry } from "../nn/metrics.ts";
 import { modelRegistry } from "../models/registry.ts";
 import { actNames, blurNames, poolKinds } from "../models/options.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
-import { presetNames } from "./presets.ts";
+import { presetFamilies, presetNames } from "./presets.ts";
 import type { Setting } from "./setting.ts";
 
 const rows: Setting[] = [
-  { path: "preset", flag: "preset", kind: "name", choices: presetNames, nullable: true, help: "What to train" },
+  {
+    path: "preset",
+    flag: "preset",
+    kind: "name",
+    choices: presetNames,
+    families: presetFamilies,
+    placeholder: "name",
+    nullable: true,
+    help: "What to train",
+  },
   {
     path: "data.name",
     flag: "data",

@@ -64,8 +64,8 @@ export interface EvaluateRunOptions extends OpenPartOptions {
   onReady?(ready: { readonly samples: number }): void;
   /** Told how many of how many images are measured. */
   onMeasured?(done: number, total: number): void | Promise<void>;
-  /** Told every single answer, at the end. */
-  onPredictions?(predictions: Predictions): void;
+  /** Told every single answer, at the end, with the data, which are open until it is done. */
+  onPredictions?(predictions: Predictions, set: Dataset): void | Promise<void>;
 }
 
 /** The averages in a state, under the names of the weights. */
@@ -336,7 +336,7 @@ export class Trained implements Disposable, AsyncDisposable {
       throw adviseMeasuring(error, { bs, size: this.dataChoice(options).size });
     });
     if (csv !== undefined) await writePredictions(csv, predictions!, set);
-    if (predictions !== undefined) onPredictions?.(predictions);
+    if (predictions !== undefined) await onPredictions?.(predictions, set);
     return result;
   }
 

@@ -6,6 +6,7 @@
 export { RunFolderError } from "./folder_name.ts";
 export { type CodeVersion } from "./code_version.ts";
 export { type Row, RunFolder, type RunFolderOptions, type RunRecord } from "./run_folder.ts";
+export { type NumberRow, type NumberTable } from "./run_logs.ts";
 export { type Rows, type SavedRun } from "./saved_run.ts";
 export { type Session } from "./session.ts";
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.

@@ -3,6 +3,36 @@
  *
  * @module
  */
+export { answersOf, type ClassProbabilities, type ImageAnswers, type PerImage } from "./answers/answers.ts";
+export { type ClassAnswers, type Mistake } from "./answers/by_class.ts";
+export { type Calibration, type CalibrationBin, type Reliability } from "./answers/calibration.ts";
+export { type AnswerReport, answerReport, type AnswerReportOptions, type LostImage } from "./answers/report.ts";
+export { answerSections } from "./answers/sections.ts";
+export {
+  answersFolder,
+  type StudiedAnswers,
+  studyAnswers,
+  type StudyAnswersOptions,
+  writeAnswers,
+  type WrittenAnswers,
+} from "./answers/study_run.ts";
+export { type EntryRun, type LeaderboardEntry } from "./leaderboard/entries.ts";
+export { type RunData } from "./leaderboard/found_run.ts";
+export { type Leaderboard, leaderboard, type LeaderboardRow } from "./leaderboard/leaderboard.ts";
+export { type PublishedEntry, type PublishedRow, publishedRows } from "./leaderboard/published.ts";
+export { type Refused, type RuleName } from "./leaderboard/rules.ts";
+export { lrFind, type LrFindOptions, type LrFound } from "./lr_find/lr_find.ts";
+export {
+  type LrFindReady,
+  lrFindRecipe,
+  type RecipeLrFindOptions,
+  type RecipeLrFound,
+  writeLrFind,
+  type WriteLrFindOptions,
+  type WrittenLrFind,
+} from "./lr_find/recipe_lr_find.ts";
+export { lrFindSections } from "./lr_find/sections.ts";
+export { type RatePoint, type RateSuggestions } from "./lr_find/suggestions.ts";
 export { type ShiftKind, shiftKinds, shiftMargin } from "./shift/canvases.ts";
 export { type Agreeing, type ShiftComparison, type ShiftDifference, type ShiftMeasure } from "./shift/compare.ts";
 export { type Consistency, shiftConsistency, type ShiftOptions } from "./shift/consistency.ts";
@@ -53,6 +83,20 @@ export {
   type Table,
 } from "./report/page.ts";
 export { writePage, type WrittenFigure, type WrittenPage } from "./report/write_page.ts";
+export { type AugmentedOptions, augmentedPictures, type AugmentingRecipe } from "./runs/augmented.ts";
+export { compareRuns, type RunComparison } from "./runs/compare_runs.ts";
+export {
+  type RemovableRun,
+  removableRuns,
+  removeRuns,
+  type RemoveRunsOptions,
+  type TagChanges,
+  tagRun,
+} from "./runs/keep_runs.ts";
+export { listRuns, type ListRunsOptions } from "./runs/list_runs.ts";
+export { readRun, type RunState, type RunSummary, type StudiedRun } from "./runs/read_run.ts";
+export { type ReportedRuns, reportFolder, reportRuns, type ReportRunsOptions } from "./runs/report.ts";
+export { runSections } from "./runs/sections.ts";
 export { type McNemar, mcnemar, type Proportion, proportion } from "./statistics/counts.ts";
 export { holm } from "./statistics/holm.ts";
 export { type Interval } from "./statistics/intervals.ts";
@@ -88,6 +132,7 @@ export type {
   BatchesConfig,
   BatchOptions,
   BatchParts,
+  BatchSource,
   CropKind,
   DataPart,
   Dataset,
@@ -102,7 +147,9 @@ export type {
   PrepareProgress,
   ReadOptions,
   TargetKind,
+  TrainingBatch,
 } from "../data/mod.ts";
+export type { NumberRow, NumberTable } from "../run/mod.ts";
 export type { AnyModule, Buffer, Module, NamedTensors, Parameter } from "../nn/mod.ts";
 export type {
   BudgetSource,
@@ -121,7 +168,15 @@ export type {
   TypedArrayOf,
   VarianceOptions,
 } from "../tensor/mod.ts";
-export type { Predictions } from "../train/mod.ts";
+export type {
+  FitOptions,
+  Listener,
+  Predictions,
+  Trainer,
+  TrainerConfig,
+  TriedRates,
+  TryRatesOptions,
+} from "../train/mod.ts";
 export type {
   BatchEnd,
   ComputeDtype,
@@ -132,11 +187,15 @@ export type {
   EpochBegin,
   EpochEnd,
   EvaluateBatch,
+  EvaluateRunOptions,
   Evaluation,
   FitBegin,
   FitResult,
+  Guess,
   JsonOptions,
+  LeaderboardTask,
   LibtrainError,
+  ModelChoice,
   Named,
   NormalizeRecipe,
   OpenData,
@@ -144,6 +203,10 @@ export type {
   OpenPartOptions,
   OpenRunOptions,
   OpenValid,
+  PredictFailure,
+  Prediction,
+  PredictOptions,
+  PredictResult,
   Ready,
   Recipe,
   RecipeChanges,
@@ -154,8 +217,20 @@ export type {
   ScheduleRecipe,
   Splits,
   StepLoss,
+  Trained,
+  TrainedConfig,
   TrainerEvents,
   TrainingEvent,
   TransformsRecipe,
   WeightsRecipe,
 } from "../recipe/mod.ts";
+export type {
+  BoundOptimizer,
+  Ema,
+  GroupSettings,
+  OptimizerConfig,
+  ParameterGroup,
+  ScheduleConfig,
+} from "../optim/mod.ts";
+export type { SafeArrays, SafeDtype, SafeTensor, State } from "../checkpoint/mod.ts";
+export type { Row, RunFolder } from "../run/mod.ts";

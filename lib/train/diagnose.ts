@@ -74,6 +74,14 @@ export function isWeight(what: string): boolean {
   return what.startsWith(parameterText);
 }
 
+/** What a tensor of a state is, in words. */
+export function whereOf(name: string): string {
+  const [kind = "", ...path] = name.split(".");
+  const own = path.join(".");
+  if (kind === "model") return `"${own}" of the model`;
+  return kind === "ema" ? `the average of "${own.replace(/^model\./, "")}"` : `the optimizer's state "${own}"`;
+}
+
 /** Takes the values of a batch, as they come. */
 type Note = (what: string, tensors: Tensors) => void;
 

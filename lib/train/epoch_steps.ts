@@ -79,7 +79,7 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
       started = now;
     };
     const epoch = at.firstEpoch + at.epoch;
-    this.#begin(train, epoch);
+    this.begin(train, epoch);
     let done = at.seen;
     try {
       for await (const group of batchGroups(train, { epoch, batch: at.batch, done, accumulate })) {
@@ -116,7 +116,8 @@ export class EpochSteps<In extends Tensors, Out extends Tensors, Targets extends
     await this.#parts.listeners.emit("losses", losses);
   }
 
-  #begin(train: BatchSource<In, Targets>, epoch: number): void {
+  /** Readies the step for the draws of an epoch, from 0. */
+  begin(train: BatchSource<In, Targets>, epoch: number): void {
     const { step, device } = this.#parts;
     const { seed = 0 }: SamplerConfig = train.config ?? {};
     const classes = train.dataset?.classes.length;

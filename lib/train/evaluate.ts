@@ -18,8 +18,6 @@ import { tensor } from "../tensor/create.ts";
 import type { Device } from "../tensor/device.ts";
 import { noGrad } from "../tensor/graph.ts";
 import { kindOf, requireChoice, requireFunction, requireOptionsOf, requireSignal } from "../tensor/ops/checks.ts";
-import { softmax } from "../tensor/ops/softmax.ts";
-import { sigmoid } from "../tensor/ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
@@ -151,7 +149,7 @@ export async function evaluate<In extends Tensors, Out extends Tensors, Targets 
   requireMetrics("evaluate", metrics);
   let device: Device | undefined;
   const body = async (): Promise<Evaluation> => {
-    using kept = onPredictions === undefined ? undefined : new PredictionCollector(isBinary(loss) ? sigmoid : softmax);
+    using kept = onPredictions === undefined ? undefined : new PredictionCollector({ eachByItself: isBinary(loss) });
     let sums: { names: readonly string[]; meter: Meter } | undefined;
     let backpressure: Backpressure | undefined;
     let done = 0;

@@ -25,6 +25,7 @@ export type {
 } from "./events.ts";
 export { Trainer } from "./trainer.ts";
 export { type FitOptions, type TrainerConfig, type TrainerOptions } from "./trainer_options.ts";
+export { type TriedRates, type TryRatesOptions } from "./try_rates.ts";
 export { logitsOf } from "./precision.ts";
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type {

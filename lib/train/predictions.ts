@@ -1,5 +1,8 @@
 /** Every single answer of a model. */
-import { concat } from "../tensor/ops/shape.ts";
+import { where } from "../tensor/ops/select.ts";
+import { concat, oneHot } from "../tensor/ops/shape.ts";
+import { logSoftmax, softmax } from "../tensor/ops/softmax.ts";
+import { sigmoid, softplus } from "../tensor/ops/unary.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -13,27 +16,39 @@ export interface Predictions {
   readonly predicted: Int32Array;
   /** Probabilities of those classes, 0 to 1; each by itself where the loss is the registered `bceWithLogits`. */
   readonly probability: Float32Array;
+  /** Cross entropy of each sample, in nats: minus the logarithm of its right class's probability, from 0. */
+  readonly loss: Float32Array;
 }
 
 /** The answers of some batches, kept on the device until they are read together. */
 export class PredictionCollector implements Disposable {
   readonly #batches: Tensor[] = [];
   readonly #index: number[] = [];
-  readonly #probabilities: (logits: Tensor) => Tensor;
+  readonly #eachByItself: boolean;
 
-  /** Takes what makes probabilities of logits [n, classes]. */
-  constructor(probabilities: (logits: Tensor) => Tensor) {
-    this.#probabilities = probabilities;
+  /** Whether each class has a probability of its own; else those of all classes add up to 1. */
+  constructor({ eachByItself }: { eachByItself: boolean }) {
+    this.#eachByItself = eachByItself;
   }
 
   /** Takes those of a batch: logits [n, classes], labels i32 [n], and the samples' numbers. */
   add(logits: Tensor, labels: Tensor, index: Int32Array): void {
     const n = index.length;
     const row = (values: Tensor): Tensor => values.to("f32").reshape([1, n]);
-    const kept = scope(() => concat([row(labels), row(logits.argmax()), row(this.#probabilities(logits).max(1))], 0));
+    const probabilities = this.#eachByItself ? sigmoid : softmax;
+    const kept = scope(() =>
+      concat([row(labels), row(logits.argmax()), row(probabilities(logits).max(1)), row(this.#losses(logits, labels))])
+    );
     this.#batches.push(kept.detachFromScope().claimed());
     // One by one: a batch may have more samples than a call takes arguments.
     for (const sample of index) this.#index.push(sample);
+  }
+
+  /** From the logits, as a probability may be too near 0 for a number of its own. */
+  #losses(logits: Tensor, labels: Tensor): Tensor {
+    const all = this.#eachByItself ? softplus(logits.neg()) : logSoftmax(logits).neg();
+    const isRight = oneHot(labels, { classes: logits.shape[1]!, dtype: all.dtype });
+    return where(isRight, all, 0).sum(1);
   }
 
   /** Waits for all of them. */
@@ -44,12 +59,13 @@ export class PredictionCollector implements Disposable {
       labels: new Int32Array(count),
       predicted: new Int32Array(count),
       probability: new Float32Array(count),
+      loss: new Float32Array(count),
     };
     let at = 0;
     for (const batch of this.#batches) {
       const values = await batch.data();
       const n = batch.shape[1]!;
-      [answers.labels, answers.predicted, answers.probability].forEach((target, row) =>
+      [answers.labels, answers.predicted, answers.probability, answers.loss].forEach((target, row) =>
         target.set(values.subarray(row * n, (row + 1) * n) as Float32Array, at)
       );
       at += n;

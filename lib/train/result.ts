@@ -1,5 +1,6 @@
 /** What a training came to, as its files have it. */
 import type { Row } from "../run/run_folder.ts";
+import { NonFiniteError } from "./diagnose.ts";
 import type { EpochEnd, FitResult } from "./events.ts";
 import type { Counters } from "../checkpoint/state.ts";
 import { emaColumn, trainColumn } from "./measures.ts";
@@ -54,4 +55,12 @@ export function metricsRow({ evaluation, ema, trainMetrics, ...rest }: EpochEnd)
 /** How long an epoch's steps took, and how many samples a second that is. */
 export function speedOf(trainSeconds: number, samples: number): Pick<EpochEnd, "trainSeconds" | "imagesPerSecond"> {
   return { trainSeconds, imagesPerSecond: trainSeconds > 0 ? samples / trainSeconds : 0 };
+}
+
+/** What ended a training before its end, as an event of its folder: who finds the folder later is told. */
+export function failureOf(error: unknown): [event: string, values: Readonly<Record<string, unknown>>] {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof NonFiniteError)) return ["failed", { message }];
+  const { epoch, step, where } = error;
+  return ["diverged", { epoch, step, where, message }];
 }

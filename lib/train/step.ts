@@ -73,7 +73,7 @@ export interface Enqueued {
 /** One step of training: forward, loss and backward of one batch or of several, new weights. */
 export class TrainingStep<In extends Tensors, Out extends Tensors, Targets extends Tensors> {
   readonly #options: StepOptions<In, Out, Targets>;
-  readonly #captured: Captured<StepBatch<In, Targets>[], Tensor> | undefined;
+  #captured: Captured<StepBatch<In, Targets>[], Tensor> | undefined;
   /** Whether something of the script may ask for the samples' numbers. */
   readonly #usesIndex: boolean;
   #draws: Draws = { seed: 0, epoch: 0, classes: undefined };
@@ -86,7 +86,12 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
     this.#options = options;
     const { loss, metrics, transformBatch } = options;
     this.#usesIndex = transformBatch !== undefined || !isCrossEntropy(loss) || Object.keys(metrics).length > 0;
-    if (options.capture) this.#captured = capture((...batches) => this.#whole(batches));
+    this.#captured = this.#uncaptured();
+  }
+
+  /** Nothing is recorded in it yet; undefined where nothing is to be. */
+  #uncaptured(): Captured<StepBatch<In, Targets>[], Tensor> | undefined {
+    return this.#options.capture ? capture((...batches) => this.#whole(batches)) : undefined;
   }
 
   /** The names of the values that `enqueue` gives: `loss`, `correct` where the targets are classes, and the metrics. */
@@ -139,6 +144,13 @@ export class TrainingStep<In extends Tensors, Out extends Tensors, Targets exten
     } finally {
       given.index?.dispose();
     }
+  }
+
+  /** As if there had been no step yet: the next one is the first, and is not a replay. */
+  forget(): void {
+    this.#captured?.dispose();
+    this.#captured = this.#uncaptured();
+    this.#warm = false;
   }
 
   /** Lets go of what was recorded. */

@@ -22,16 +22,18 @@ import type { RunFolder } from "../run/run_folder.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tensors } from "../tensor/tensors.ts";
-import { NonFiniteError } from "./diagnose.ts";
+import { boundTo } from "./bound_to.ts";
+import { NonFiniteError, whereOf } from "./diagnose.ts";
 import { EpochSteps, type Position } from "./epoch_steps.ts";
 import { EpochSums } from "./epoch_sums.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
 import { columnsOf, requireMetrics } from "./measures.ts";
 import { during } from "./memory_stage.ts";
-import { metricsRow, resultOf, speedOf } from "./result.ts";
+import { failureOf, metricsRow, resultOf, speedOf } from "./result.ts";
 import { startingPoint } from "./start.ts";
 import { TrainingStep } from "./step.ts";
+import { requireRates, type TriedRates, tryRates, type TryRatesOptions } from "./try_rates.ts";
 import {
   type FitOptions,
   lossOf,
@@ -204,6 +206,45 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     }
   }
 
+  /**
+   * Takes a step at each of some learning rates, whatever the schedule says, and puts everything back as it was, bit for bit:
+   * weights, buffers with their random counters, the optimizer's state, the average. It goes through the batches that a
+   * training would have next, from the beginning of an epoch, as often as need be. A step whose loss or gradient is not finite
+   * ends it. `study.lrFind` looks for a rate by it.
+   *
+   * @example
+   * ```ts
+   * import { data, models, optim, Trainer } from "@libtrain/libtrain";
+   *
+   * const { train } = await data.mnist({ limit: 256 });
+   * using model = models.mnistNet({ seed: 0 });
+   * using trainer = new Trainer(model, { optimizer: optim.sgd(), schedule: optim.cosine({ lr: 0.1 }) });
+   * const { losses } = await trainer.tryRates(train.batches(64, { seed: 0 }), [0.001, 0.01, 0.1]);
+   * console.log(losses.length, trainer.optimizer.steps); // 3 0
+   * ```
+   */
+  async tryRates(
+    train: BatchSource<In, Targets>,
+    rates: readonly number[],
+    options: TryRatesOptions = {},
+  ): Promise<TriedRates> {
+    requireBatches("tryRates", "train", train);
+    requireRates(rates, options);
+    if (this.#fitting) {
+      throw new StateError("tryRates(): Expected no training beside it, got one under way: await it first");
+    }
+    this.#fitting = true;
+    try {
+      const epoch = this.#at.firstEpoch + this.#at.epoch;
+      const parts = { model: this.model, optimizer: this.optimizer, ema: this.ema, step: this.#step };
+      const begin = this.#steps.begin.bind(this.#steps);
+      const how = { device: this.#device, accumulate: this.#accumulate, epoch, begin };
+      return await tryRates({ ...parts, ...how }, train, rates, options);
+    } finally {
+      this.#fitting = false;
+    }
+  }
+
   /** Disposes of the optimizer's state, the average and the recorded step; the model stays. */
   dispose(): void {
     this.#step.dispose();
@@ -245,13 +286,18 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     // A state that was saved has the sums of rows as they were.
     if (await runFolder?.nameMetrics(columnsOf(metrics)) && this.#at.step > 0) await this.#save(runFolder!);
     await runFolder?.event("fitBegin", { epochs, step: this.#at.step });
-    let end: EpochEnd | undefined;
-    while (this.#at.epoch < epochs && !signal?.aborted) {
-      const ended = await this.#epoch(train, options);
-      if (ended === undefined) break;
-      end = ended;
+    try {
+      let end: EpochEnd | undefined;
+      while (this.#at.epoch < epochs && !signal?.aborted) {
+        const ended = await this.#epoch(train, options);
+        if (ended === undefined) break;
+        end = ended;
+      }
+      return await this.#finish(end, options);
+    } catch (error) {
+      await runFolder?.event(...failureOf(error));
+      throw error;
     }
-    return await this.#finish(end, options);
   }
 
   async #finish(last: EpochEnd | undefined, options: FitOptions<In, Targets>): Promise<FitResult> {
@@ -359,28 +405,5 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
       if (signal?.aborted && error === signal.reason) return undefined;
       throw error;
     }
-  }
-}
-
-/** What a tensor of a state is, in words. */
-function whereOf(name: string): string {
-  const [kind = "", ...path] = name.split(".");
-  const own = path.join(".");
-  if (kind === "model") return `"${own}" of the model`;
-  return kind === "ema" ? `the average of "${own.replace(/^model\./, "")}"` : `the optimizer's state "${own}"`;
-}
-
-/** Optimizer and average of a model; where one cannot be made, neither is left. */
-function boundTo<In extends Tensors, Out extends Tensors, Targets extends Tensors>(
-  model: Module<In, Out>,
-  { optimizer, groups, ema }: TrainerOptions<In, Out, Targets>,
-): { optimizer: BoundOptimizer; ema: Ema | undefined } {
-  const bound = optimizer.bind(model, { groups });
-  try {
-    bound.prepare();
-    return { optimizer: bound, ema: ema === undefined ? undefined : new Ema(model, { decay: ema }) };
-  } catch (error) {
-    bound.dispose();
-    throw error;
   }
 }

@@ -249,7 +249,7 @@ Deno.test("how to add a task: the file runs beside tasks/, with help, text, JSON
   assertEquals([json.code, JSON.parse(json.out)], [0, { preset: "mnist", parameters }]);
   const wrong = await run(permissions, script, "--preset", "digits");
   assertEquals([wrong.code, wrong.out], [2, ""]);
-  assertStringIncludes(wrong.err, 'error: Expected --preset to be one of mnist, imagenette-128-5, got "digits"\n');
+  assertMatch(wrong.err, /error: Expected --preset to be one of mnist, .*, got "digits"\n/);
 });
 
 Deno.test("how to add: every file in the text is one that is tried here", () => {

@@ -7,6 +7,8 @@ import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
 import { predictCommand } from "../../tasks/predict.ts";
+import { reportCommand } from "../../tasks/report.ts";
+import { runsCommand } from "../../tasks/runs.ts";
 import { shiftCommand } from "../../tasks/shift.ts";
 import { trainCommand } from "../../tasks/train.ts";
 
@@ -58,7 +60,7 @@ Deno.test("docs: every file of the repository that a text names is there", () =>
 
 Deno.test("docs: docs/commands.md lists every task of deno.json, and README.md every page of docs/", () => {
   const { tasks } = JSON.parse(textOf("deno.json"));
-  const listed = [...textOf("docs/commands.md").matchAll(/^\| `deno task ([\w:]+)/gm)].map(([, name]) => name);
+  const listed = [...textOf("docs/commands.md").matchAll(/^\| `deno task ([\w:-]+)/gm)].map(([, name]) => name);
   assertEquals(listed.sort(), Object.keys(tasks).sort());
   const linked = [...textOf("README.md").matchAll(/^- \[(docs\/\w+\.md)\]/gm)].map(([, page]) => page);
   assertEquals(linked.sort(), pages.slice(1));
@@ -74,11 +76,13 @@ Deno.test("docs: command lines have tasks and flags that there are", async () =>
     export: exportCommand,
     import: importCommand,
     predict: predictCommand,
+    report: reportCommand,
+    runs: runsCommand,
     shift: shiftCommand,
     train: trainCommand,
   };
   const lines = pages.flatMap((page) =>
-    [...textOf(page).matchAll(/deno(?:@[\d.]+)? task ([\w:]+)([^\n`#]*)/g)].map(([line, name = "", rest = ""]) => ({
+    [...textOf(page).matchAll(/deno(?:@[\d.]+)? task (\w[\w:-]*)([^\n`#]*)/g)].map(([line, name = "", rest = ""]) => ({
       line: `${page}: ${line}`,
       name,
       flags: [...rest.matchAll(/ --(?:no-)?([\w-]+)/g)].map(([, flag = ""]) => flag),

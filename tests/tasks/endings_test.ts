@@ -10,7 +10,11 @@ import { doctorCommand } from "../../tasks/doctor.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
+import { leaderboardCommand } from "../../tasks/leaderboard.ts";
+import { lrFindCommand } from "../../tasks/lr_find.ts";
 import { predictCommand } from "../../tasks/predict.ts";
+import { reportCommand } from "../../tasks/report.ts";
+import { runsCommand } from "../../tasks/runs.ts";
 import { shiftCommand } from "../../tasks/shift.ts";
 import { trainCommand } from "../../tasks/train.ts";
 import { buildCommand } from "../../tools/build.ts";
@@ -31,6 +35,10 @@ const commands: readonly [file: string, name: string, command: Command<Flags>, w
   ["tasks/evaluate.ts", "evaluateCommand", evaluateCommand, ["nowhere"]],
   ["tasks/predict.ts", "predictCommand", predictCommand, ["nowhere", "image.jpg"]],
   ["tasks/shift.ts", "shiftCommand", shiftCommand, ["nowhere"]],
+  ["tasks/lr_find.ts", "lrFindCommand", lrFindCommand, ["--limit", "256", "--threads", "1", "--out", runs]],
+  ["tasks/report.ts", "reportCommand", reportCommand, ["nowhere"]],
+  ["tasks/runs.ts", "runsCommand", runsCommand, ["nowhere"]],
+  ["tasks/leaderboard.ts", "leaderboardCommand", leaderboardCommand, ["nowhere"]],
   ["tasks/import.ts", "importCommand", importCommand, [
     "nowhere",
     "--arch",

@@ -18,15 +18,21 @@ export function escaped(text: string): string {
     .replaceAll("'", "&#39;");
 }
 
+/** Text that begins with a number by itself, as in `4 of 5`: a folder's name with a date in front does not. */
+const numberFirst = /^[-−+±<]?\s?\d+(?:[.,:]\d+)*(?:\s|%|$)/;
+/** Characters of a row's head, and of another cell, that are kept on one line. */
+const shortText = { head: 32, cell: 16 };
+
 /** Whether a column reads as numbers, which stand below each other by their last digit. */
 function isNumeric(cells: readonly Datum[]): boolean {
   const given = cells.filter((cell) => cell !== null);
   return given.length > 0 &&
-    given.every((cell) => typeof cell === "number" || typeof cell === "string" && /^[-−+±<]?\s?\d/.test(cell));
+    given.every((cell) => typeof cell === "number" || typeof cell === "string" && numberFirst.test(cell));
 }
 
 function cellHtml(cell: Datum, numeric: boolean, head: boolean): string {
-  const kind = numeric ? ' class="number"' : "";
+  const short = typeof cell === "string" && cell.length <= shortText[head ? "head" : "cell"];
+  const kind = numeric ? ' class="number"' : short ? ' class="short"' : "";
   const value = typeof cell === "number" && Number.isFinite(cell) ? ` data-value="${cell}"` : "";
   return head
     ? `<th scope="row"${kind}${value}>${escaped(cellText(cell))}</th>`
@@ -53,7 +59,8 @@ function tableHtml({ title, columns, rows, note }: Table, captioned = true): str
 function chartHtml({ name, title, caption }: Figure, chart: Chart): string {
   const { compiled, columns, rows, inPage, marks } = chart;
   const picture = inPage.length <= mostDrawn
-    ? inPage
+    // What holds it says what it shows; a drawing by itself would be told as an image without words.
+    ? inPage.replace("<svg ", '<svg aria-hidden="true" ')
     : `<noscript>A script draws this chart of ${marks} marks; figures/${name}.svg shows it without.</noscript>`;
   const told = rows.length > mostRows ? `The first ${mostRows} of ${rows.length} rows` : `The ${rows.length} rows`;
   const values: Table = { title: `Values of ${title}`, columns, rows: rows.slice(0, mostRows) };

@@ -51,6 +51,7 @@
       for (const name of ["tabindex", "role", "aria-roledescription", "aria-label"]) inner.removeAttribute(name);
     }
     for (const name of ["role", "aria-roledescription", "aria-label", "tabindex"]) live.removeAttribute(name);
+    live.setAttribute("aria-hidden", "true");
     holder.replaceChildren(live);
     holder.dataset.drawn = "live";
   }

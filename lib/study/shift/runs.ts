@@ -4,11 +4,12 @@ import { basename, dirname, extname, join, sep } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { makeFolderOf, writeFileAtomic } from "../../io/atomic_file.ts";
 import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "../../recipe/data.ts";
-import { RecipeError, RunNotFoundError } from "../../recipe/errors.ts";
+import { RecipeError } from "../../recipe/errors.ts";
 import { normalizeOf } from "../../recipe/normalize.ts";
 import type { ComputeDtype } from "../../recipe/recipe.ts";
 import { open, type OpenRunOptions, type Trained } from "../../recipe/trained.ts";
 import { Device } from "../../tensor/device.ts";
+import { folderOfRun } from "../run_place.ts";
 import { type ShiftKind, shiftMargin } from "./canvases.ts";
 import { writeShift } from "./file.ts";
 import { measureShift } from "./measure.ts";
@@ -95,16 +96,7 @@ export interface ShiftRunsResult extends ShiftConditions {
 
 /** The figure's file unless one is given: in the folder of the run that a path stands for. */
 export async function shiftFile(path: string): Promise<string> {
-  requireText("shiftFile", "path", path);
-  const found = await Deno.stat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw error;
-  });
-  if (found === undefined) {
-    throw new RunNotFoundError(path, `Cannot find "${path}": give a run's folder or a checkpoint`);
-  }
-  const folder = found.isDirectory ? path : dirname(path);
-  return join(basename(folder) === "checkpoint" ? dirname(folder) : folder, "shift.svg");
+  return join(await folderOfRun("shiftFile", path), "shift.svg");
 }
 
 /**

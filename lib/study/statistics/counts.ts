@@ -96,5 +96,6 @@ export function wilson(share: number, n: number, alpha: number): Interval {
   const z = normalCritical(alpha / 2);
   const middle = (share + z * z / (2 * n)) / (1 + z * z / n);
   const half = z / (1 + z * z / n) * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-  return { low: Math.max(0, middle - half), high: Math.min(1, middle + half) };
+  // The share is in it; of none and of all rounding alone says otherwise.
+  return { low: Math.max(0, Math.min(share, middle - half)), high: Math.min(1, Math.max(share, middle + half)) };
 }

@@ -1,8 +1,8 @@
 /** Random numbers of statistics, which follow from a seed: the same figures are told again. */
 import { philox, type PhiloxBlock } from "../../data/philox.ts";
 
-/** What draws are for, so that two purposes share none under one seed; the texts "boot" and "flip". */
-const purposes = { bootstrap: 0x626f6f74, signFlip: 0x666c6970 } as const;
+/** What draws are for, so that two purposes share none under one seed; the texts "boot", "flip" and "cali". */
+const purposes = { bootstrap: 0x626f6f74, signFlip: 0x666c6970, calibration: 0x63616c69 } as const;
 
 /** Whole numbers below 2^32, one after the other. */
 export class Draws {

@@ -1,6 +1,7 @@
 /** Downloads that go on where they broke off, from a server on 127.0.0.1 that misbehaves in every way. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { link } from "../../support/links.ts";
 import { type Came, md5Of, url, type Visit, type Visited } from "../../support/download_server.ts";
 import { skip } from "../../skip.ts";
 import { tempFolder } from "../../temp_folder.ts";
@@ -273,9 +274,7 @@ Deno.test(full, async () => {
   if (Deno.build.os !== "linux") return skip(full, "only Linux has /dev/full");
   using folder = tempFolder();
   const partial = join(folder.path, "set.tgz.partial");
-  // Tests may not make links: a process that may all can.
-  const link = `Deno.symlinkSync("/dev/full", ${JSON.stringify(partial)})`;
-  assert((await new Deno.Command(Deno.execPath(), { args: ["eval", "-q", link] }).output()).success);
+  await link("/dev/full", partial);
   const { calls: [came], requests } = await visit(folder, { answers: [{}] }, ["-A"]);
   assertEquals([came!.kind, came!.states, requests.length], ["DataError", [], 1]);
   assertStringIncludes(came!.error!, "No space left on device");

@@ -1,6 +1,6 @@
 /** Every single answer of a model, and how far measuring is. */
 import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { data, Device, evaluate, nn, type Predictions, type Tensor, tensor } from "../../../mod.ts";
+import { data, Device, evaluate, nn, type Predictions, recipe, type Tensor, tensor } from "../../../mod.ts";
 
 const classes = 4;
 
@@ -26,12 +26,13 @@ function open(device: Device): data.Dataset {
   return data.fromArrays({ images: bytes, labels, imageShape: [1, classes, 1], classes }, { device });
 }
 
-/** The class and the probability of a sample's largest logit. */
-function wanted(sample: number, scale: number): { predicted: number; probability: number } {
+/** The class and the probability of a sample's largest logit, and the cross entropy of its label. */
+function wanted(sample: number, scale: number): { predicted: number; probability: number; loss: number } {
   const logits = Array.from(bytes.subarray(sample * classes, (sample + 1) * classes), (byte) => byte / 255 * scale);
   const most = Math.max(...logits);
   const sum = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
-  return { predicted: logits.indexOf(most), probability: 1 / sum };
+  const loss = Math.log(sum) - (logits[labels[sample]!]! - most);
+  return { predicted: logits.indexOf(most), probability: 1 / sum, loss };
 }
 
 async function predictionsOf(model: nn.Module, batches: data.Batches): Promise<Predictions> {
@@ -49,10 +50,13 @@ Deno.test("evaluate: predictions are the largest logit's class and its probabili
   using model = new Scaled(5, device);
   const before = device.stats().handles;
   for (const size of [3, 7, 1]) {
-    const { index, labels: found, predicted, probability } = await predictionsOf(model, set.batches(size));
+    const { index, labels: found, predicted, probability, loss } = await predictionsOf(model, set.batches(size));
     assertEquals([[...index], [...found]], [[0, 1, 2, 3, 4, 5, 6], labels]);
     assertEquals(index.map((sample) => wanted(sample, 5).predicted), predicted);
-    for (const sample of index) assertAlmostEquals(probability[sample]!, wanted(sample, 5).probability, 1e-6);
+    for (const sample of index) {
+      assertAlmostEquals(probability[sample]!, wanted(sample, 5).probability, 1e-6);
+      assertAlmostEquals(loss[sample]!, wanted(sample, 5).loss, 1e-5);
+    }
   }
   assertEquals(device.stats().handles, before);
 });
@@ -69,6 +73,27 @@ Deno.test("evaluate: shuffled batches give each answer under its sample's number
   assertEquals([...index].some((sample, at) => sample !== at), true);
   assertEquals([...found], [...index].map((sample) => labels[sample]!));
   assertEquals([...predicted], [...index].map((sample) => wanted(sample, 5).predicted));
+});
+
+Deno.test("evaluate: losses are finite where a probability is too small for a number, and each class's own for bceWithLogits", async () => {
+  using device = new Device("cpu", { threads: 1 });
+  using set = open(device);
+  using sure = new Scaled(1000, device);
+  const { loss } = await predictionsOf(sure, set.batches(4));
+  const largest = Math.max(...Array.from(labels, (_, sample) => wanted(sample, 1000).loss));
+  assertEquals(largest > 200, true);
+  assertAlmostEquals(Math.max(...loss), largest, 1e-3);
+
+  using model = new Scaled(5, device);
+  const told: Predictions[] = [];
+  const each = recipe.buildLoss({ loss: { name: "bceWithLogits" } });
+  await evaluate(model, set.batches(3), { loss: each, onPredictions: (predictions) => void told.push(predictions) });
+  for (const sample of told[0]!.index) {
+    const logit = (place: number): number => bytes[sample * classes + place]! / 255 * 5;
+    const chance = (place: number): number => 1 / (1 + Math.exp(-logit(place)));
+    assertAlmostEquals(told[0]!.loss[sample]!, -Math.log(chance(labels[sample]!)), 1e-6);
+    assertAlmostEquals(told[0]!.probability[sample]!, Math.max(...[0, 1, 2, 3].map(chance)), 1e-6);
+  }
 });
 
 Deno.test("evaluate: progress is told after each batch, and waited for", async () => {

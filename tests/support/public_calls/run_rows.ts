@@ -35,6 +35,8 @@ const trainerOf = (parts: Parts): lib.Trainer =>
 const tensors = (): Map<string, lib.SafeTensor> =>
   new Map([["a", { dtype: "F32", shape: [1], data: new Float32Array(1) }]]);
 const missing = ({ folder }: Parts): string => `${folder}/none-${crypto.randomUUID()}`;
+const answers = (): lib.study.ImageAnswers =>
+  whole({ labels: [0, 1], predicted: [0, 0], probability: [0.5, 1], loss: [0.5, 2] });
 const small = (): lib.recipe.Recipe => whole(recipe.preset("mnist"));
 
 /** A page of one of each. */
@@ -74,6 +76,10 @@ export const runRows: Readonly<Record<string, Row>> = {
   "Trainer.load": refusing(
     (parts) => [calling(trainerOf(parts), "load"), { tensors: tensors(), counters: whole({ ...startingCounters }) }],
   ),
+  "Trainer.tryRates": (parts) => [calling(trainerOf(parts), "tryRates"), batchesOf(parts), [0.1], {
+    signal: new AbortController().signal,
+    onStep: () => {},
+  }],
   "Trainer.fit": (parts) => [calling(trainerOf(parts), "fit"), batchesOf(parts), {
     epochs: 1,
     valid: batchesOf(parts),
@@ -239,6 +245,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   ) => [recipe.openValidData, whole({ data: { name: missing(parts) }, size: 8 }), parts.device, {}]),
   "recipe.parseSetting": loosely(() => [recipe.parseSetting, recipe.settings()[0], "mnist"]),
   "recipe.preset": loosely(() => [recipe.preset, "mnist", { epochs: 2 }]),
+  "recipe.presetFamilies": alone,
   "recipe.presetNames": alone,
   "recipe.presetOf": loosely(() => [recipe.presetOf, "mnist"]),
   "recipe.register": loosely(() => [recipe.register, {}]),
@@ -310,7 +317,51 @@ export const runRows: Readonly<Record<string, Row>> = {
     whole(study.gridOf({ bs: [32] }, { changes: { data: { name: missing(parts) } } })),
     { folder: `${parts.folder}/sweep`, runs: 1 },
   ]),
+  "study.answerReport":
+    () => [study.answerReport, answers(), { classes: ["a", "b"], bins: 3, top: 1, alpha: 0.05, seed: 0 }],
+  "study.answerSections": { none: "takes what study.answerReport gives" },
+  "study.answersFolder": refusing((parts) => [study.answersFolder, missing(parts), { part: "test" }]),
+  "study.answersOf": () => [study.answersOf, whole({ labels: [0], probabilities: [0.5, 0.5], classes: 2 })],
+  "study.augmentedPictures": loosely((parts) => [
+    study.augmentedPictures,
+    whole({ ...small(), bs: 2, dtype: "f32" as const, transforms: whole({}) }),
+    whole(setOf(parts)),
+    { count: 2, epoch: 0 },
+  ]),
+  "study.compareRuns": refusing((parts) => [calling(study, "compareRuns"), [missing(parts), missing(parts)]]),
+  "study.listRuns": refusing((parts) => [study.listRuns, missing(parts), { find: "a", state: "over", tag: "b" }]),
+  "study.readRun": refusing((parts) => [study.readRun, missing(parts)]),
+  // Never without a root of its own: it would remove the project's.
+  "study.removableRuns": refusing((parts) => [
+    calling(study, "removableRuns"),
+    [missing(parts)],
+    { root: `${parts.folder}/none` },
+  ]),
+  "study.removeRuns": refusing((parts) => [
+    calling(study, "removeRuns"),
+    [missing(parts)],
+    { root: `${parts.folder}/none` },
+  ]),
+  "study.reportFolder": loosely((parts) => [calling(study, "reportFolder"), [missing(parts)], { root: parts.folder }]),
+  "study.reportRuns": refusing((parts) => [calling(study, "reportRuns"), [missing(parts)], { count: 2, threads: 1 }]),
+  "study.runSections": { none: "takes what study.readRun gives" },
+  "study.tagRun": refusing((parts) => [study.tagRun, missing(parts), { add: ["a"], remove: ["b"] }]),
   "study.holm": () => [study.holm, [0.1, 0.2]],
+  "study.leaderboard": refusing((parts) => [calling(study, "leaderboard"), [missing(parts)]]),
+  "study.lrFind": refusing((parts) => [study.lrFind, trainerOf(parts), batchesOf(parts), {
+    startLr: 2,
+    endLr: 1,
+    steps: 20,
+    diverge: 4,
+    signal: new AbortController().signal,
+    onStep: () => {},
+  }]),
+  "study.lrFindRecipe": refusing((parts) => [
+    study.lrFindRecipe,
+    whole(recipe.preset("mnist", { data: { name: missing(parts) } })),
+    { startLr: 1e-7, endLr: 1, steps: 20, diverge: 4 },
+  ]),
+  "study.lrFindSections": { none: "takes what study.lrFind gives" },
   "study.mcnemar": () => [study.mcnemar, [true, false], [true, true]],
   "study.interactionSections": { none: "takes what study.shiftInteraction gives" },
   "study.measureShift": loosely((parts) => [
@@ -340,6 +391,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   }]),
   "study.readShift": loosely((parts) => [study.readShift, missing(parts)]),
   "study.proportion": () => [study.proportion, 1, 2, { alpha: 0.05 }],
+  "study.publishedRows": alone,
   "study.shiftConsistency": { none: "as study.measureShift, which calls it" },
   "study.shiftCurve": { none: "as study.measureShift, which calls it" },
   "study.shiftFigure": { none: "takes what study.measureShift gives" },
@@ -355,6 +407,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.shiftRuns": refusing((parts) => [calling(study, "shiftRuns"), [missing(parts)], {}]),
   "study.shiftSections": { none: "takes what study.measureShift and study.shiftRuns give" },
   "study.shiftSvg": { none: "takes what study.shiftFigure gives" },
+  "study.studyAnswers": { none: "takes a run that recipe.open opens, and refuses others by their type" },
   "study.summary": () => [study.summary, [0.5, 0.75], { alpha: 0.05, seed: 0, resamples: 100 }],
   // A cell is a number, text, true or false.
   "study.writePage": also(["string", "boolean"], (parts) => [
@@ -362,4 +415,6 @@ export const runRows: Readonly<Record<string, Row>> = {
     smallPage(),
     `${parts.folder}/page-${crypto.randomUUID()}`,
   ]),
+  "study.writeLrFind": { none: "takes what study.lrFindRecipe gives" },
+  "study.writeAnswers": { none: "takes what study.studyAnswers gives" },
 };
