@@ -86,7 +86,7 @@ export class SweepReport implements Disposable {
   event(event: study.WorkEvent): void {
     switch (event.type) {
       case "note":
-        return this.note(event.message);
+        return this.#noteOnce(event.message);
       case "failed":
         return this.note(
           `warning: ${event.cell.arm}, seed ${event.cell.seed}, failed: ${inFlags(event.message)}` +

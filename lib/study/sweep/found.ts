@@ -35,7 +35,7 @@ async function recordsBelow(folder: string, found: Map<string, Found>): Promise<
 }
 
 /** Folders of a run that are none of further runs. */
-const ofRun: readonly string[] = ["checkpoint", "claims"];
+const ofRun: readonly string[] = ["checkpoint", ".claims"];
 
 /** How deep below `runs` a run lies: `runs/SWEEP/cells/HASH`, and one more for what people sort them into. */
 const deepest = 4;
@@ -53,7 +53,10 @@ async function runsBelow(folder: string, found: Map<string, Found>, depth = 1): 
         if (error instanceof JsonFileError) return undefined;
         throw error;
       });
-      if (record !== undefined && !found.has(record.hash)) found.set(record.hash, { kind: "record", path, record });
+      // It takes the place of its own run, which need not be measured again then.
+      if (record !== undefined && found.get(record.hash)?.kind !== "record") {
+        found.set(record.hash, { kind: "record", path, record });
+      }
     }
     if (name !== "result.json" || !await isThere(join(folder, "config.json"))) continue;
     const config = await runConfigIn(folder);

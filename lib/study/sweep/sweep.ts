@@ -14,7 +14,7 @@ import type { Plan } from "./plan.ts";
 import { resultOf, type SweepResult } from "./results.ts";
 import { StatusKeeper, type SweepStatus } from "./status.ts";
 import { csvOf, markdownOf } from "./texts.ts";
-import { attempts, failuresSince, openCells, ownRecord, takeOver, type WorkEvent, type WorkOrder } from "./work.ts";
+import { attempts, claimsIn, failuresSince, openCells, ownRecord, takeOver, type WorkEvent, type WorkOrder } from "./work.ts";
 import { workAll } from "./workers.ts";
 
 /** What is about to be run. */
@@ -165,7 +165,7 @@ export async function sweep(plan: Plan, options: SweepOptions = {}): Promise<Swe
   const by = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
   const journal = new Journal(folder, by);
   await journal.begin(ready.definition, seeds);
-  await Deno.mkdir(join(folder, "claims"), { recursive: true });
+  await Deno.mkdir(claimsIn(runsOf(folder)), { recursive: true });
   const entries = await journal.entries();
   // Whoever has joined for others works on them, or has done so: the table is of all.
   const all = cellsOf(plan, ready, seedsOf(entries));
