@@ -205,7 +205,10 @@ export class Work {
       const looks = (this.#awaited.get(hash) ?? 0) + 1;
       this.#awaited.set(hash, looks);
       if (looks !== 2) continue;
-      this.#tell({ type: "note", message: `${arm}, seed ${seed}, is under way in another sweep: its result is awaited` });
+      this.#tell({
+        type: "note",
+        message: `${arm}, seed ${seed}, is under way in another sweep: its result is awaited`,
+      });
     }
   }
 
