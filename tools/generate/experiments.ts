@@ -70,7 +70,7 @@ async function studyText(results: string, name: string): Promise<string> {
     `**The comparison that decides**: ${plan.primary?.arm} against ${plan.primary?.against}.`,
     armLines(plan),
     ...(found === undefined
-      ? [`Not measured yet: there is no \`${folder}\`.`]
+      ? ["Not measured yet."]
       : [madeLine(found), study.markdownTables(found), figureLines(results, name)]),
   ].filter((part) => part !== "").join("\n\n");
 }

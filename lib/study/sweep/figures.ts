@@ -39,7 +39,7 @@ function lineRows(
 function lineSpec(
   { labels, axis, format, zero }: { labels: readonly string[]; axis: string; format: string; zero: boolean },
 ): Figure["spec"] {
-  const x = { type: "quantitative", title: axis, axis: { format }, scale: { zero: false } } as const;
+  const x = { type: "quantitative", title: axis, axis: { format, grid: true }, scale: { zero: false } } as const;
   const y = { field: "line", type: "nominal", sort: labels, title: null, axis: { labelLimit: 320 } } as const;
   const none: Json[] = zero
     ? [{

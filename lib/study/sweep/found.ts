@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { JsonFileError } from "../../io/json_file.ts";
 import { RecipeError } from "../../recipe/errors.ts";
 import { isThere } from "../../io/atomic_file.ts";
+import { requireText } from "../../tensor/ops/checks.ts";
 import { hashOf, identityOf } from "./identity.ts";
 import { readRecord, runConfigIn, type SweepRun } from "./record.ts";
 
@@ -52,7 +53,8 @@ export async function recordsIn(folders: readonly string[]): Promise<RecordFile[
 
 /** Refuses folders of results that are not there. */
 export async function requireFolders(folders: readonly string[]): Promise<void> {
-  for (const folder of folders) {
+  for (const [at, folder] of folders.entries()) {
+    requireText("sweep", `results[${at}]`, folder);
     if (await isThere(folder)) continue;
     throw new RecipeError(
       `Expected \`results\` as folders with results of sweeps, got "${folder}", which is not there`,

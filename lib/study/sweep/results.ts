@@ -55,6 +55,11 @@ export interface ComparisonResult extends Comparison {
   readonly claim: "holds here" | "refuted here" | "not decided" | null;
   /** The verdict with its reasons; accuracies in points. */
   readonly words: string;
+  /**
+   * About how many seeds would decide at this difference and spread, exploratory ones after their correction; null where it
+   * is decided, and where that cannot be told.
+   */
+  readonly seedsToDecide: number | null;
   /** Seeds that one of the two lacks. */
   readonly unpaired: readonly string[];
   /** McNemar's test for each seed whose runs have both kept their answers. */
@@ -159,16 +164,28 @@ function compare(
   return { arm, against, found, before, after, unpaired, answers: answersOf({ arm, against }, records) };
 }
 
-/** The words of a comparison, its numbers in points; `alpha` is what one of several tests may take. */
-function wordsOf({ before, after }: Compared, measure: Measure, alpha: number): string {
+/** The words of a comparison, its numbers in points, and how many seeds would decide; `alpha` is what one of several tests may take. */
+function wordsOf(
+  { before, after }: Compared,
+  measure: Measure,
+  alpha: number,
+): Pick<ComparisonResult, "words" | "seedsToDecide"> {
   // Rounded down, to be readable and never laxer.
   const options = { alpha: Math.max(Math.floor(alpha * 1e4) / 1e4, 1e-4), higherIsBetter: measure === "top1" };
-  const { words, verdict, mean, t } = paired(inPoints(before, measure), inPoints(after, measure), options);
-  if (verdict !== "not decided") return words;
+  const { n, words, verdict, mean, t, pairsToReach, pairsToDecide: seedsToDecide } = paired(
+    inPoints(before, measure),
+    inPoints(after, measure),
+    options,
+  );
+  if (verdict !== "not decided") return { words, seedsToDecide };
   const interval = t === null
     ? ""
     : ` (${short(100 * (1 - options.alpha))} % interval ${short(t.low)} to ${short(t.high)})`;
-  return `${words}; mean difference ${short(mean)}${interval}`;
+  // Otherwise the words have it already.
+  const enough = n < pairsToReach && seedsToDecide !== null
+    ? `, and about ${seedsToDecide} at this difference and spread`
+    : "";
+  return { words: `${words}${enough}; mean difference ${short(mean)}${interval}`, seedsToDecide };
 }
 
 /** A number of a few digits. */
@@ -176,12 +193,15 @@ function short(value: number): string {
   return `${Number(value.toPrecision(3))}`;
 }
 
+/** What is said where there is no pair. */
+const unpairedWords = { words: "not decided: no seed is over in both", seedsToDecide: null };
+
 function primaryResult(compared: Compared, measure: Measure): ComparisonResult {
   const { arm, against, found, unpaired, answers } = compared;
   const verdict = found?.verdict ?? "not decided";
   const claim = verdict === "better" ? "holds here" : verdict === "worse" ? "refuted here" : "not decided";
-  const words = found === null ? "not decided: no seed is over in both" : wordsOf(compared, measure, ALPHA);
-  return { arm, against, kind: "primary", paired: found, holm: null, verdict, claim, words, unpaired, answers };
+  const told = found === null ? unpairedWords : wordsOf(compared, measure, ALPHA);
+  return { arm, against, kind: "primary", paired: found, holm: null, verdict, claim, ...told, unpaired, answers };
 }
 
 /** The exploratory comparisons, by Holm's correction for as many as there are. */
@@ -193,8 +213,8 @@ function exploratoryResults(all: readonly Compared[], measure: Measure): Compari
     const at = tested.indexOf(compared);
     const p = corrected[at] ?? null;
     const decided = p !== null && p < ALPHA;
-    const own = found === null
-      ? "not decided: no seed is over in both"
+    const { words: own, seedsToDecide } = found === null
+      ? unpairedWords
       : wordsOf(compared, measure, decided ? ALPHA : ALPHA / tested.length);
     const many = tested.length === 1 ? "1 exploratory comparison" : `${tested.length} exploratory comparisons`;
     const words = p === null ? own : `${own}; Holm-corrected for ${many}: p = ${Number(p.toPrecision(2))}`;
@@ -208,6 +228,7 @@ function exploratoryResults(all: readonly Compared[], measure: Measure): Compari
       verdict,
       claim: null,
       words,
+      seedsToDecide,
       unpaired,
       answers,
     };

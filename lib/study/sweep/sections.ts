@@ -30,13 +30,14 @@ function seedsTable({ comparisons }: SweepResult): Table {
   return {
     title: "What is said, and what would decide",
     columns: ["comparison", "in words", "seeds that would decide"],
-    rows: comparisons.map(({ arm, against, kind, verdict, words, paired }) => [
+    rows: comparisons.map(({ arm, against, kind, verdict, words, seedsToDecide }) => [
       `${arm} against ${against} (${kind})`,
       words,
-      verdict !== "not decided" || paired === null ? null : paired.pairsToDecide ?? "cannot be told",
+      verdict === "not decided" ? seedsToDecide ?? "cannot be told" : null,
     ]),
     note:
-      "The number of seeds is an estimate for this difference and spread, at a power of 80 %, of a comparison by itself; after a correction for several it takes more.",
+      "Seeds are an estimate for the difference and spread that were seen, at a power of 80 %; of exploratory comparisons " +
+      "after the correction for their number.",
   };
 }
 

@@ -152,7 +152,7 @@ Deno.test("sections: verdict in words with interval and seeds, figures of which 
   const [verdict, , , same, runs] = sections;
   assertEquals(verdict!.text!.slice(0, 1), ["Claim: Max pools with a blur are better."]);
   assertStringIncludes(verdict!.text!.at(-1)!, "Holds here: entry against max: better by 5.42");
-  assertEquals(verdict!.tables![1]!.rows.map((row) => row[2]), [null, "cannot be told", 6]);
+  assertEquals(verdict!.tables![1]!.rows.map((row) => row[2]), [null, "cannot be told", 7]);
   assertEquals(same!.tables![0]!.rows.length, 6 + 6 + 2);
   assertEquals(runs!.tables![0]!.rows.length, 4 * 6);
   assertStringIncludes(runs!.text!.join(), "odd, seed 1, diverged");
