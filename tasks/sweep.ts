@@ -24,6 +24,8 @@ const own = {
   results: { kind: "strings", placeholder: "folder", path: true, help: "A folder of results that count as run" },
   "keep-state": { kind: "boolean", help: "Keep all that trainings saved, not their weights alone" },
   list: { kind: "boolean", help: "List the named studies, or the arms of one, and run nothing" },
+  arms: { kind: "strings", placeholder: "arm", help: "An arm to run, or several; the others wait for another time" },
+  "report-only": { kind: "boolean", help: "Tell what --results come to, without data or weights, and run nothing" },
   "dry-run": { kind: "boolean", help: "Try every arm, say what would run, and run nothing" },
   csv: { kind: "boolean", help: "Print every run as CSV on stdout" },
   cache: { kind: "string", placeholder: "folder", path: true, help: cacheHelp },
@@ -75,6 +77,7 @@ async function run(context: Context): Promise<number> {
     report.result({ ...plan });
     return exitCodes.done;
   }
+  if (flags["report-only"]) return await reportOnly(context, plan, shown);
   const { paths } = report;
   const cache = flags.cache ?? paths.ofProject(data.defaultCache);
   if (flags.cache !== undefined) checkOut("sweep", cache, { flag: "cache", paths });
@@ -84,6 +87,7 @@ async function run(context: Context): Promise<number> {
     firstSeed: flags["first-seed"],
     folder: `${paths.ofProject("runs")}/${plan.name}`,
     results: flags.results,
+    ...(flags.arms.length === 0 ? {} : { arms: flags.arms }),
     jobs: flags.jobs,
     modules: registeredModules(paths.line, paths),
     keepState: flags["keep-state"],
@@ -104,12 +108,27 @@ async function run(context: Context): Promise<number> {
   }
   const result = await unlessAborted(study.sweep(plan, options), stop.signal);
   if (result === null) return interrupted(context, stop.exitCode);
-  shown.end(result);
+  shown.end(result, { written: true });
   const failed = result.arms.some(({ failed }) => failed.length > 0);
   const exitCode = result.stopped ? stop.exitCode ?? exitCodes.interrupted : failed ? exitCodes.failed : exitCodes.done;
   if (csv) report.streams.out(study.csvOf(result));
   report.result({ ...result, ...(exitCode === exitCodes.done ? {} : { exitCode }) });
   return exitCode;
+}
+
+/** What results come to that were made before. */
+async function reportOnly({ flags, report }: Context, plan: study.Plan, shown: SweepReport): Promise<number> {
+  const { results, runs, "first-seed": firstSeed, csv } = flags;
+  if (results.length === 0) {
+    throw new UsageError(
+      "Expected --results with a folder beside --report-only, got none: give one, say benchmarks/results",
+    );
+  }
+  const result = await study.readResults(plan, { results, runs, firstSeed });
+  shown.end(result, { written: false });
+  if (csv) report.streams.out(study.csvOf(result));
+  report.result({ ...result });
+  return exitCodes.done;
 }
 
 /** A signal came before anything ran. */
@@ -140,6 +159,7 @@ export const sweepCommand: Command<typeof own> = {
     "deno task sweep --list",
     "deno task sweep blurpool --data imagenette2-320.tgz --jobs 2",
     "deno task sweep blurpool --arch xresnet18 --size 64 --name blurpool-small --results benchmarks/results",
+    "deno task sweep blurpool --arch xresnet18 --size 64 --results benchmarks/results/sweeps --report-only",
     "deno task sweep --grid model.pool=max,maxblur --grid bs=32,64 --grid scale-lr=false,true --runs 6",
   ],
   run,

@@ -1,11 +1,12 @@
 /**
- * Writes the files that follow from the op table `core-rs/ops.toml` and from the table of settings; with `--check` it only
- * compares them and exits with 1 when one is stale.
+ * Writes the files that follow from the op table `core-rs/ops.toml`, from the table of settings, and from the results of
+ * sweeps; with `--check` it only compares them and exits with 1 when one is stale.
  *
  * @module
  */
 import { readTable } from "./generate/table.ts";
 import { rustExports, rustSignatures } from "./generate/rust.ts";
+import { experimentsPage } from "./generate/experiments.ts";
 import { cHeader } from "./generate/header.ts";
 import { settingsPage } from "./generate/settings.ts";
 import { symbols } from "./generate/symbols.ts";
@@ -13,7 +14,7 @@ import { symbols } from "./generate/symbols.ts";
 const root = new URL("../", import.meta.url);
 
 /** The generated files: path from the repository's root, and text. */
-export function generatedFiles(): Map<string, string> {
+export async function generatedFiles(): Promise<Map<string, string>> {
   const table = readTable(Deno.readTextFileSync(new URL("core-rs/ops.toml", root)));
   return new Map([
     ["core-rs/generated/exports.rs", rustExports(table)],
@@ -22,13 +23,14 @@ export function generatedFiles(): Map<string, string> {
     ["lib/ffi/generated/symbols.ts", symbols(table)],
     ["tests/generated/ops.json", JSON.stringify({ ops: table.ops, functions: table.functions }, null, 1) + "\n"],
     ["docs/settings.md", settingsPage()],
+    ["docs/experiments.md", await experimentsPage(Deno.readTextFileSync(new URL("docs/experiments.md", root)))],
   ]);
 }
 
 /** The generated files that differ from the committed ones. */
-export function staleFiles(): string[] {
+export async function staleFiles(): Promise<string[]> {
   const stale: string[] = [];
-  for (const [path, text] of generatedFiles()) {
+  for (const [path, text] of await generatedFiles()) {
     let current = "";
     try {
       current = Deno.readTextFileSync(new URL(path, root));
@@ -41,12 +43,12 @@ export function staleFiles(): string[] {
 }
 
 if (import.meta.main) {
-  const stale = staleFiles();
+  const stale = await staleFiles();
   if (Deno.args.includes("--check")) {
     for (const path of stale) console.error(`${path} is stale: run deno task generate`);
     Deno.exit(stale.length > 0 ? 1 : 0);
   }
-  const files = generatedFiles();
+  const files = await generatedFiles();
   for (const path of stale) {
     Deno.writeTextFileSync(new URL(path, root), files.get(path) ?? "");
     console.error(`wrote ${path}`);

@@ -78,7 +78,7 @@ export class SweepReport implements Disposable {
   event(event: study.WorkEvent): void {
     switch (event.type) {
       case "note":
-        return this.note(event.message);
+        return this.#noteOnce(event.message);
       case "failed":
         return this.note(
           `warning: ${event.cell.arm}, seed ${event.cell.seed}, failed: ${inFlags(event.message)}` +
@@ -124,19 +124,22 @@ export class SweepReport implements Disposable {
     return `${over} of ${total} runs${left}`;
   }
 
-  /** What it came to: the primary comparison first. */
-  end(result: study.SweepResult): void {
+  /** What it came to, the primary comparison first; \`written\` says whether it is in files too. */
+  end(result: study.SweepResult, { written }: { written: boolean }): void {
     const { claim, source, measure, comparisons, folder, stopped } = result;
     if (claim !== null) this.line(`claim     ${claim}`);
     if (source !== null) this.line(`source    ${source}`);
     this.line("");
-    const unit = measure === "top1" ? "top-1 in %, differences in points" : "validation loss";
     for (const line of tableLines([[...study.armColumns], ...study.armRows(result)], [0, 1, 6])) this.line(line);
     this.line("");
-    if (comparisons.length > 0) this.line(unit);
-    for (const comparison of comparisons) this.line(study.comparisonText(comparison));
+    this.line(study.unitOf(measure));
+    for (const comparison of comparisons) {
+      this.line(study.comparisonText(comparison));
+      const answers = comparison.kind === "primary" ? study.answersText(comparison) : undefined;
+      if (answers !== undefined) this.line(`          ${answers}`);
+    }
     for (const line of study.noteLines(result)) this.line(`note      ${inFlags(line)}`);
-    this.line(`results   ${folder}/results.json, .csv, .md`);
+    if (written) this.line(`results   ${folder}/results.json, .csv, .md`);
     if (stopped) {
       const { over = 0, total = 0 } = this.#status ?? {};
       this.line(`stopped   ${total === 0 ? "" : `after ${over} of ${total} runs; `}the same command goes on`);

@@ -106,12 +106,20 @@ export { type SignFlip } from "./statistics/sign_flip.ts";
 export { type Summary, summary } from "./statistics/summary.ts";
 export { type Decision } from "./statistics/verdict.ts";
 export { type Answers, packAnswers, rightAnswers } from "./sweep/answers.ts";
+export { type AnswersRecord, compareAnswers, type CompareAnswersOptions } from "./sweep/compare_answers.ts";
 export { armsOf, type Grid, parseAxis } from "./sweep/grid.ts";
 export { hashOf, type Identity, identityOf } from "./sweep/identity.ts";
 export { isSweep, SweepError } from "./sweep/journal.ts";
 export { type Arm, gridOf, type GridOptions, type Plan, planOf, type PlanOptions } from "./sweep/plan.ts";
+export { readResults, type ReadResultsOptions } from "./sweep/read_results.ts";
 export { type Divergence, type EpochRecord, readRecord, type SweepRun } from "./sweep/record.ts";
-export { type ArmResult, type ComparisonResult, type RunResult, type SweepResult } from "./sweep/results.ts";
+export {
+  type ArmResult,
+  type ComparisonResult,
+  type RunResult,
+  type SeedAnswers,
+  type SweepResult,
+} from "./sweep/results.ts";
 export { type ArmStatus, type Running, type SweepStatus } from "./sweep/status.ts";
 export { type Comparison, define, type Measure, type Study } from "./sweep/study.ts";
 export {
@@ -122,7 +130,21 @@ export {
   type SweepPreview,
   type SweepReady,
 } from "./sweep/sweep.ts";
-export { armColumns, armRows, comparisonText, countText, csvOf, markdownOf, noteLines } from "./sweep/texts.ts";
+export { sweepSections } from "./sweep/sections.ts";
+export {
+  answersText,
+  armColumns,
+  armRows,
+  comparisonColumns,
+  comparisonRows,
+  comparisonText,
+  countText,
+  csvOf,
+  markdownOf,
+  markdownTables,
+  noteLines,
+  unitOf,
+} from "./sweep/texts.ts";
 export { type Cell } from "./sweep/cells.ts";
 export { type CellName, type WorkEvent } from "./sweep/work.ts";
 // What the above speak of: whoever reads of this module alone has it whole.

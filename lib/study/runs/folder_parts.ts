@@ -8,8 +8,8 @@ import { answerSections } from "../answers/sections.ts";
 import type { Section } from "../report/page.ts";
 import { readShift } from "../shift/file.ts";
 import { shiftSections } from "../shift/sections.ts";
+import { sweepSections } from "../sweep/sections.ts";
 import { readSweep } from "../sweep/sweep.ts";
-import { armColumns, armRows, comparisonText, noteLines } from "../sweep/texts.ts";
 
 /** A kind of thing that is found in folders by its file. */
 export interface FolderPart {
@@ -27,20 +27,8 @@ export interface FolderPart {
 const sweep: FolderPart = {
   file: "journal.jsonl",
   place: "first",
-  sections: async (folder) => {
-    const result = await readSweep(folder);
-    const { name, claim, source, baseline, comparisons } = result;
-    const told = [
-      ...(claim === null ? [] : [`Claim: ${claim}.`]),
-      ...(source === null ? [] : [`Its source: ${source}.`]),
-      `Arms are compared with ${baseline}.`,
-      ...comparisons.map((each) => `${comparisonText(each)}.`),
-      ...noteLines(result).map((line) => `${line}.`),
-    ];
-    const note = result.measure === "top1" ? "Top-1 in per cent." : "Validation loss: less is better.";
-    const table = { title: "What each arm came to", columns: armColumns, rows: armRows(result), note };
-    return [{ title: `Sweep ${name}`, text: told, tables: [table] }];
-  },
+  sections: async (folder) => sweepSections(await readSweep(folder)),
+  tellsRuns: true,
 };
 
 /** What `evaluate --report` has left in a run's folder. */

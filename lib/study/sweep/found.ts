@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { JsonFileError } from "../../io/json_file.ts";
 import { RecipeError } from "../../recipe/errors.ts";
 import { isThere } from "../../io/atomic_file.ts";
+import { requireText } from "../../tensor/ops/checks.ts";
 import { hashOf, identityOf } from "./identity.ts";
 import { readRecord, runConfigIn, type SweepRun } from "./record.ts";
 
 /** Where a run that is over was found. */
 export type Found =
-  | { readonly kind: "record"; readonly path: string; readonly record: SweepRun }
+  | { readonly kind: "record" } & RecordFile
   | { readonly kind: "run"; readonly path: string };
 
 /** Names in a folder, sorted; none where it is not there. */
@@ -23,19 +24,46 @@ async function namesIn(folder: string): Promise<{ name: string; isDirectory: boo
 }
 
 /** The results below a folder that somebody names, the first of each hash. */
-async function recordsBelow(folder: string, found: Map<string, Found>): Promise<void> {
+async function recordsBelow(folder: string, found: Map<string, RecordFile>): Promise<void> {
   for (const { name, isDirectory } of await namesIn(folder)) {
     const path = join(folder, name);
     if (isDirectory) await recordsBelow(path, found);
     else if (name.endsWith(".json")) {
       const record = await readRecord(path);
-      if (record !== undefined && !found.has(record.hash)) found.set(record.hash, { kind: "record", path, record });
+      if (record !== undefined && !found.has(record.hash)) found.set(record.hash, { path, record });
     }
   }
 }
 
+/** A result in a file. */
+export interface RecordFile {
+  /** The file. */
+  readonly path: string;
+  /** What it holds. */
+  readonly record: SweepRun;
+}
+
+/** The results in folders that somebody names, one of each hash. Rejects with a RecipeError where a folder is not there. */
+export async function recordsIn(folders: readonly string[]): Promise<RecordFile[]> {
+  const found = new Map<string, RecordFile>();
+  await requireFolders(folders);
+  for (const folder of folders) await recordsBelow(folder, found);
+  return [...found.values()];
+}
+
+/** Refuses folders of results that are not there. */
+export async function requireFolders(folders: readonly string[]): Promise<void> {
+  for (const [at, folder] of folders.entries()) {
+    requireText("sweep", `results[${at}]`, folder);
+    if (await isThere(folder)) continue;
+    throw new RecipeError(
+      `Expected \`results\` as folders with results of sweeps, got "${folder}", which is not there`,
+    );
+  }
+}
+
 /** Folders of a run that are none of further runs. */
-const ofRun: readonly string[] = ["checkpoint", "claims"];
+const ofRun: readonly string[] = ["checkpoint", ".claims"];
 
 /** How deep below `runs` a run lies: `runs/SWEEP/cells/HASH`, and one more for what people sort them into. */
 const deepest = 4;
@@ -53,7 +81,10 @@ async function runsBelow(folder: string, found: Map<string, Found>, depth = 1): 
         if (error instanceof JsonFileError) return undefined;
         throw error;
       });
-      if (record !== undefined && !found.has(record.hash)) found.set(record.hash, { kind: "record", path, record });
+      // It takes the place of its own run, which need not be measured again then.
+      if (record !== undefined && found.get(record.hash)?.kind !== "record") {
+        found.set(record.hash, { kind: "record", path, record });
+      }
     }
     if (name !== "result.json" || !await isThere(join(folder, "config.json"))) continue;
     const config = await runConfigIn(folder);
@@ -69,15 +100,10 @@ async function runsBelow(folder: string, found: Map<string, Found>, depth = 1): 
  * Rejects with a RecipeError for a named folder that is not there, and with a JsonFileError for a damaged result in it.
  */
 export async function findOver(results: readonly string[], runs: string): Promise<Map<string, Found>> {
-  const found = new Map<string, Found>();
-  for (const folder of results) {
-    if (!await isThere(folder)) {
-      throw new RecipeError(
-        `Expected \`results\` as folders with results of sweeps, got "${folder}", which is not there`,
-      );
-    }
-    await recordsBelow(folder, found);
-  }
+  const named = (await recordsIn(results)).map((file) =>
+    [file.record.hash, { kind: "record" as const, ...file }] as const
+  );
+  const found = new Map<string, Found>(named);
   await runsBelow(runs, found);
   return found;
 }

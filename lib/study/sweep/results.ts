@@ -1,8 +1,10 @@
 /** What a sweep came to: each arm's values with their intervals, and what was compared on the same seeds. */
 import type { Recipe } from "../../recipe/recipe.ts";
+import type { McNemar } from "../statistics/counts.ts";
 import { holm } from "../statistics/holm.ts";
 import { type Paired, paired } from "../statistics/paired.ts";
 import { type Summary, summary } from "../statistics/summary.ts";
+import { comparedAnswers } from "./compare_answers.ts";
 import { withoutPlaces } from "./identity.ts";
 import type { Divergence, SweepRun } from "./record.ts";
 import type { Plan } from "./plan.ts";
@@ -33,6 +35,12 @@ export interface ArmResult {
   readonly runs: readonly RunResult[];
 }
 
+/** The two runs of a seed on the same images, \`a\` the arm's, \`b\` that of what it is compared with. */
+export interface SeedAnswers extends McNemar {
+  /** The seed. */
+  readonly seed: number;
+}
+
 /** Two arms on the same seeds. */
 export interface ComparisonResult extends Comparison {
   /** `primary` decides the claim; `exploratory` ones only hint. */
@@ -47,8 +55,15 @@ export interface ComparisonResult extends Comparison {
   readonly claim: "holds here" | "refuted here" | "not decided" | null;
   /** The verdict with its reasons; accuracies in points. */
   readonly words: string;
+  /**
+   * About how many seeds would decide at this difference and spread, exploratory ones after their correction; null where it
+   * is decided, and where that cannot be told.
+   */
+  readonly seedsToDecide: number | null;
   /** Seeds that one of the two lacks. */
   readonly unpaired: readonly string[];
+  /** McNemar's test for each seed whose runs have both kept their answers. */
+  readonly answers: readonly SeedAnswers[];
 }
 
 /** What a sweep came to. */
@@ -121,9 +136,23 @@ interface Compared extends Comparison {
   readonly before: Readonly<Record<string, number>>;
   readonly after: Readonly<Record<string, number>>;
   readonly unpaired: readonly string[];
+  readonly answers: readonly SeedAnswers[];
 }
 
-function compare({ arm, against }: Comparison, arms: readonly ArmResult[], measure: Measure): Compared {
+/** The two arms' runs of each seed on the same images. */
+function answersOf({ arm, against }: Comparison, records: readonly SweepRun[]): SeedAnswers[] {
+  const own = records.filter((record) => record.arm === arm).sort((a, b) => a.seed - b.seed);
+  return own.flatMap((record) => {
+    const other = records.find((each) => each.arm === against && each.seed === record.seed);
+    const found = other === undefined ? null : comparedAnswers(record, other);
+    return found === null ? [] : [{ seed: record.seed, ...found }];
+  });
+}
+
+function compare(
+  { arm, against }: Comparison,
+  { arms, records, measure }: { arms: readonly ArmResult[]; records: readonly SweepRun[]; measure: Measure },
+): Compared {
   const of = (name: string): Readonly<Record<string, number>> => arms.find((each) => each.arm === name)?.values ?? {};
   const [all, others] = [of(against), of(arm)];
   const both = Object.keys(all).filter((seed) => Object.hasOwn(others, seed));
@@ -132,22 +161,47 @@ function compare({ arm, against }: Comparison, arms: readonly ArmResult[], measu
   const [before, after] = [only(all), only(others)];
   const unpaired = [...new Set([...Object.keys(all), ...Object.keys(others)])].filter((seed) => !both.includes(seed));
   const found = both.length === 0 ? null : paired(before, after, { alpha: ALPHA, higherIsBetter: measure === "top1" });
-  return { arm, against, found, before, after, unpaired };
+  return { arm, against, found, before, after, unpaired, answers: answersOf({ arm, against }, records) };
 }
 
-/** The words of a comparison, its numbers in points; `alpha` is what one of several tests may take. */
-function wordsOf({ before, after }: Compared, measure: Measure, alpha: number): string {
+/** The words of a comparison, its numbers in points, and how many seeds would decide; `alpha` is what one of several tests may take. */
+function wordsOf(
+  { before, after }: Compared,
+  measure: Measure,
+  alpha: number,
+): Pick<ComparisonResult, "words" | "seedsToDecide"> {
   // Rounded down, to be readable and never laxer.
   const options = { alpha: Math.max(Math.floor(alpha * 1e4) / 1e4, 1e-4), higherIsBetter: measure === "top1" };
-  return paired(inPoints(before, measure), inPoints(after, measure), options).words;
+  const { n, words, verdict, mean, t, pairsToReach, pairsToDecide: seedsToDecide } = paired(
+    inPoints(before, measure),
+    inPoints(after, measure),
+    options,
+  );
+  if (verdict !== "not decided") return { words, seedsToDecide };
+  const interval = t === null
+    ? ""
+    : ` (${short(100 * (1 - options.alpha))} % interval ${short(t.low)} to ${short(t.high)})`;
+  // Otherwise the words have it already.
+  const enough = n < pairsToReach && seedsToDecide !== null
+    ? `, and about ${seedsToDecide} at this difference and spread`
+    : "";
+  return { words: `${words}${enough}; mean difference ${short(mean)}${interval}`, seedsToDecide };
 }
 
+/** A number of a few digits. */
+function short(value: number): string {
+  return `${Number(value.toPrecision(3))}`;
+}
+
+/** What is said where there is no pair. */
+const unpairedWords = { words: "not decided: no seed is over in both", seedsToDecide: null };
+
 function primaryResult(compared: Compared, measure: Measure): ComparisonResult {
-  const { arm, against, found, unpaired } = compared;
+  const { arm, against, found, unpaired, answers } = compared;
   const verdict = found?.verdict ?? "not decided";
   const claim = verdict === "better" ? "holds here" : verdict === "worse" ? "refuted here" : "not decided";
-  const words = found === null ? "not decided: no seed is over in both" : wordsOf(compared, measure, ALPHA);
-  return { arm, against, kind: "primary", paired: found, holm: null, verdict, claim, words, unpaired };
+  const told = found === null ? unpairedWords : wordsOf(compared, measure, ALPHA);
+  return { arm, against, kind: "primary", paired: found, holm: null, verdict, claim, ...told, unpaired, answers };
 }
 
 /** The exploratory comparisons, by Holm's correction for as many as there are. */
@@ -155,17 +209,29 @@ function exploratoryResults(all: readonly Compared[], measure: Measure): Compari
   const tested = all.filter(({ found }) => found !== null);
   const corrected = holm(tested.map(({ found }) => found!.p));
   return all.map((compared) => {
-    const { arm, against, found, unpaired } = compared;
+    const { arm, against, found, unpaired, answers } = compared;
     const at = tested.indexOf(compared);
     const p = corrected[at] ?? null;
     const decided = p !== null && p < ALPHA;
-    const own = found === null
-      ? "not decided: no seed is over in both"
+    const { words: own, seedsToDecide } = found === null
+      ? unpairedWords
       : wordsOf(compared, measure, decided ? ALPHA : ALPHA / tested.length);
     const many = tested.length === 1 ? "1 exploratory comparison" : `${tested.length} exploratory comparisons`;
     const words = p === null ? own : `${own}; Holm-corrected for ${many}: p = ${Number(p.toPrecision(2))}`;
     const verdict = !decided ? "not decided" : found!.mean > 0 === (measure === "top1") ? "better" : "worse";
-    return { arm, against, kind: "exploratory", paired: found, holm: p, verdict, claim: null, words, unpaired };
+    return {
+      arm,
+      against,
+      kind: "exploratory",
+      paired: found,
+      holm: p,
+      verdict,
+      claim: null,
+      words,
+      seedsToDecide,
+      unpaired,
+      answers,
+    };
   });
 }
 
@@ -206,8 +272,9 @@ export function resultOf(
       failures: new Map(failed.map(({ seed, message }) => [seed, message])),
     });
   });
-  const first = primary === null ? [] : [primaryResult(compare(primary, arms, measure), measure)];
-  const others = exploratoryResults(exploratory.map((each) => compare(each, arms, measure)), measure);
+  const compared = (each: Comparison): Compared => compare(each, { arms, records, measure });
+  const first = primary === null ? [] : [primaryResult(compared(primary), measure)];
+  const others = exploratoryResults(exploratory.map(compared), measure);
   const comparisons = [...first, ...others];
   return { name, claim, source, baseline, measure, folder, seeds, stopped, arms, comparisons, notes: notesOn(records) };
 }

@@ -2,19 +2,29 @@
 import { basename, dirname, join } from "node:path";
 import { ownPartial, writeFileAtomic } from "../../io/atomic_file.ts";
 import { jsonText } from "../../io/json_file.ts";
+import { shown } from "../../io/shown.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
 import type { RunOptions } from "../../recipe/run.ts";
 import { RecipeError } from "../../recipe/errors.ts";
-import { requireOptions, requireText, requireWhole } from "../../tensor/ops/checks.ts";
+import { kindOf, nearest, requireOptions, requireText, requireWhole } from "../../tensor/ops/checks.ts";
 import { type Cell, cellsOf, type Rehearsed, rehearsePlan, seedsFrom } from "./cells.ts";
-import { findOver } from "./found.ts";
+import { findOver, requireFolders } from "./found.ts";
 import { definitionIn, Journal, seedsOf, SweepError } from "./journal.ts";
 import { waitForLock } from "./lock.ts";
 import type { Plan } from "./plan.ts";
 import { resultOf, type SweepResult } from "./results.ts";
 import { StatusKeeper, type SweepStatus } from "./status.ts";
 import { csvOf, markdownOf } from "./texts.ts";
-import { attempts, failuresSince, openCells, ownRecord, takeOver, type WorkEvent, type WorkOrder } from "./work.ts";
+import {
+  attempts,
+  claimsIn,
+  failuresSince,
+  openCells,
+  ownRecord,
+  takeOver,
+  type WorkEvent,
+  type WorkOrder,
+} from "./work.ts";
 import { workAll } from "./workers.ts";
 
 /** What is about to be run. */
@@ -41,6 +51,8 @@ export interface SweepOptions extends Pick<RunOptions, "cache" | "saveEvery" | "
   runs?: number;
   /** The first seed; by default 0. */
   firstSeed?: number;
+  /** The arms to run now; by default all. The others stay open, and are told as not run. */
+  arms?: readonly string[];
   /** The sweep's folder; by default `runs/` and the plan's name. */
   folder?: string;
   /** Folders with results of sweeps, whose runs count as over. */
@@ -87,6 +99,28 @@ function folderOf(plan: Plan, { folder }: Pick<SweepOptions, "folder">): string 
   return folder ?? join("runs", plan.name);
 }
 
+/** Refuses arms to run that the plan has not. */
+function armsOf(op: string, plan: Plan, { arms }: Pick<SweepOptions, "arms">): readonly string[] {
+  const all = plan.arms.map(({ name }) => name);
+  if (arms === undefined) return all;
+  if (!Array.isArray(arms) || arms.length === 0) {
+    throw new TypeError(`${op}(): Expected \`arms\` as an array of names, at least one, got ${kindOf(arms)}`);
+  }
+  for (const arm of arms) requireArm(plan, arm);
+  return arms;
+}
+
+function requireArm(plan: Plan, arm: unknown): void {
+  const all = plan.arms.map(({ name }) => name);
+  if (typeof arm === "string" && all.includes(arm)) return;
+  const near = typeof arm === "string" ? nearest(arm, all) : undefined;
+  throw new RecipeError(
+    `Expected \`arms\` of ${plan.name}, ${all.join(", ")}, got ${
+      typeof arm === "string" ? `"${shown(arm)}"` : kindOf(arm)
+    }` + (near === undefined ? "" : `: it may be ${near} that is meant`),
+  );
+}
+
 /** Where runs are looked for that are over: where the sweep's own folder lies. */
 function runsOf(folder: string): string {
   return dirname(folder);
@@ -107,7 +141,8 @@ export async function previewSweep(plan: Plan, options: SweepOptions = {}): Prom
   const { runs = 6, firstSeed = 0, results = [] } = options;
   const folder = folderOf(plan, options);
   const seeds = seedsFrom(firstSeed, runs);
-  const cells = cellsOf(plan, await rehearsed(plan, options), seeds);
+  const wanted = armsOf("previewSweep", plan, options);
+  const cells = cellsOf(plan, await rehearsed(plan, options), seeds).filter(({ arm }) => wanted.includes(arm));
   const open = new Set(await openCells(folder, cells));
   const found = await findOver(results, runsOf(folder));
   const state = (cell: Cell): "over" | "found elsewhere" | "to run" =>
@@ -157,29 +192,32 @@ export async function sweep(plan: Plan, options: SweepOptions = {}): Promise<Swe
   requireOptions("sweep", options, "sweep(plan, { runs: 6 })");
   const { runs = 6, firstSeed = 0, results = [], cache, saveEvery, modules = [], keepState = false } = options;
   const seeds = seedsFrom(firstSeed, runs);
+  const wanted = armsOf("sweep", plan, options);
   const { jobs, threads } = jobsOf(plan, options);
   const signal = options.signal ?? new AbortController().signal;
   const folder = folderOf(plan, options);
+  await requireFolders(results);
   const ready = await rehearsed(plan, options);
   signal.throwIfAborted();
   const by = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
   const journal = new Journal(folder, by);
   await journal.begin(ready.definition, seeds);
-  await Deno.mkdir(join(folder, "claims"), { recursive: true });
+  await Deno.mkdir(claimsIn(runsOf(folder)), { recursive: true });
   const entries = await journal.entries();
   // Whoever has joined for others works on them, or has done so: the table is of all.
   const all = cellsOf(plan, ready, seedsOf(entries));
-  const cells = all.filter(({ seed }) => seeds.includes(seed));
+  const own = all.filter(({ arm }) => wanted.includes(arm));
+  const cells = own.filter(({ seed }) => seeds.includes(seed));
   const order: WorkOrder = {
     ...{ folder, name: plan.name, cells, threads, cache, saveEvery, keepState, by, results, runs: runsOf(folder) },
     since: entries.length,
   };
-  const before = await openCells(folder, all);
+  const before = await openCells(folder, own);
   const found = before.length === 0 ? new Map() : await findOver(results, runsOf(folder));
-  const taken = await takeOver({ ...order, cells: all }, { open: before, found, signal: options.signal });
-  const over = all.length - before.length;
-  options.onReady?.({ folder, cells: all, over, taken, open: before.length - taken, jobs, threads: threads ?? null });
-  await followed(plan, { order, all, jobs, modules, signal, options });
+  const taken = await takeOver({ ...order, cells: own }, { open: before, found, signal: options.signal });
+  const over = own.length - before.length;
+  options.onReady?.({ folder, cells: own, over, taken, open: before.length - taken, jobs, threads: threads ?? null });
+  await followed(plan, { order, all: own, jobs, modules, signal, options });
   return await finish(plan, { folder, all, since: order.since, signal, journal });
 }
 

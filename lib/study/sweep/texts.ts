@@ -51,6 +51,50 @@ export function comparisonText({ arm, against, kind, claim, words, unpaired }: C
   return `${kind === "primary" ? "primary" : "exploratory"}: ${arm} against ${against}: ${verdict}${words}${without}`;
 }
 
+/** McNemar's test of a comparison's runs in one line, seed by seed; undefined where no seed has the answers of both. */
+export function answersText({ arm, against, answers }: ComparisonResult): string | undefined {
+  if (answers.length === 0) return undefined;
+  const each = answers.map(({ seed, onlyA, onlyB, p }) => `seed ${seed}: ${onlyA} to ${onlyB}, p = ${short(p)}`);
+  return `images that ${arm} alone has right to those that ${against} alone has (McNemar, of these runs): ${
+    each.join("; ")
+  }`;
+}
+
+/** A number of two digits. */
+function short(value: number): string {
+  return `${Number(value.toPrecision(2))}`;
+}
+
+/** The columns of the table of comparisons. */
+export const comparisonColumns = [
+  "comparison",
+  "kind",
+  "pairs",
+  "difference",
+  "95 % (t)",
+  "95 % (bootstrap)",
+  "p",
+  "Holm",
+  "verdict",
+] as const;
+
+/** The table of comparisons, a row a comparison; differences of accuracies in points. */
+export function comparisonRows({ comparisons, measure }: Pick<SweepResult, "comparisons" | "measure">): string[][] {
+  const unsigned = shownBy(measure);
+  const show = (value: number): string => `${value > 0 ? "+" : ""}${unsigned(value)}`;
+  return comparisons.map(({ arm, against, kind, paired, holm, verdict, claim }) => [
+    `${arm} against ${against}`,
+    kind,
+    `${paired?.n ?? 0}`,
+    paired === null ? "" : show(paired.mean),
+    interval(paired?.t ?? null, show),
+    interval(paired?.bootstrap ?? null, show),
+    paired === null ? "" : short(paired.p),
+    holm === null ? "" : short(holm),
+    claim ?? verdict,
+  ]);
+}
+
 /** What a reader should know beside the tables: each run that is in no mean, and how runs were made. */
 export function noteLines({ arms, notes }: Pick<SweepResult, "arms" | "notes">): string[] {
   return [
@@ -74,20 +118,32 @@ export function markdownTable(columns: readonly string[], rows: readonly (readon
   return [line(columns), line(columns.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
+/** What numbers of a result are. */
+export function unitOf(measure: SweepResult["measure"]): string {
+  return measure === "top1" ? "top-1 in %, differences in points" : "validation loss, less is better";
+}
+
+/** The tables of a result and what they say in words, in Markdown. */
+export function markdownTables(result: SweepResult): string {
+  const { measure, seeds, comparisons } = result;
+  const lines = comparisons.flatMap((each) => [comparisonText(each), answersText(each) ?? []].flat());
+  return [
+    `Seeds ${seeds.join(", ")}; ${unitOf(measure)}.`,
+    markdownTable(armColumns, armRows(result)),
+    ...(comparisons.length === 0 ? [] : [markdownTable(comparisonColumns, comparisonRows(result))]),
+    [...lines, ...noteLines(result)].map((line) => `- ${line}`).join("\n"),
+  ].filter((part) => part !== "").join("\n\n");
+}
+
 /** The result as a page in Markdown. */
 export function markdownOf(result: SweepResult): string {
-  const { name, claim, source, measure, baseline, seeds, comparisons } = result;
-  const unit = measure === "top1" ? "top-1 in %, differences in points" : "validation loss, less is better";
-  const notes = noteLines(result);
+  const { name, claim, source } = result;
   return [
     `# ${name}`,
     ...(claim === null ? [] : [`Claim: ${claim}.`]),
     ...(source === null ? [] : [`Its source: ${source}.`]),
-    `Seeds ${seeds.join(", ")}; ${unit}; compared with ${baseline}.`,
-    markdownTable(armColumns, armRows(result)),
-    comparisons.map((each) => `- ${comparisonText(each)}`).join("\n"),
-    ...(notes.length === 0 ? [] : [notes.map((note) => `- ${note}`).join("\n")]),
-  ].filter((part) => part !== "").join("\n\n") + "\n";
+    markdownTables(result),
+  ].join("\n\n") + "\n";
 }
 
 /** A value in CSV. */

@@ -1,6 +1,6 @@
 /** The work on a sweep in one isolate: takes cells that nobody has, trains each, writes down what it came to. */
-import { basename, join } from "node:path";
-import { isThere } from "../../io/atomic_file.ts";
+import { join } from "node:path";
+import { isThere, removeIfThere } from "../../io/atomic_file.ts";
 import { ChangedSettingsError } from "../../recipe/errors.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
 import { cpuFacts } from "../../recipe/machine.ts";
@@ -89,6 +89,16 @@ export function cellIn(folder: string, hash: string): string {
   return join(folder, "cells", hash);
 }
 
+/** What a process holds while it is at a cell: one file for all sweeps below `runs`, as several may have the same cell. */
+function claimIn(runs: string, hash: string): string {
+  return join(claimsIn(runs), `${hash}.lock`);
+}
+
+/** The folder of the claims of all sweeps below `runs`. */
+export function claimsIn(runs: string): string {
+  return join(runs, ".claims");
+}
+
 /** The cells that have no result yet. */
 export async function openCells(folder: string, cells: readonly Cell[]): Promise<Cell[]> {
   const open: Cell[] = [];
@@ -144,6 +154,8 @@ export class Work {
   readonly #signal: AbortSignal;
   readonly #tell: (event: WorkEvent) => void;
   readonly #journal: Journal;
+  /** How often nobody of this sweep was at a cell that somebody has. */
+  readonly #awaited = new Map<string, number>();
 
   /** Takes the cells, the signal that ends it, and who is told. */
   constructor(order: WorkOrder, signal: AbortSignal, tell: (event: WorkEvent) => void) {
@@ -160,25 +172,44 @@ export class Work {
       const failed = failuresSince(await this.#journal.entries(), since);
       const open = (await openCells(folder, cells)).filter(({ hash }) => (failed.get(hash) ?? 0) < attempts);
       if (open.length === 0) return;
-      if (!await this.#runFirst(open, failed)) await pause(lookEvery, this.#signal);
+      if (await this.#runFirst(open, failed)) continue;
+      this.#tellAwaited(open, await this.#journal.entries());
+      await pause(lookEvery, this.#signal);
     }
   }
 
   /** Runs the first cell that nobody else has; false where there is none. */
   async #runFirst(open: readonly Cell[], failed: ReadonlyMap<string, number>): Promise<boolean> {
-    const { folder } = this.#order;
+    const { folder, runs } = this.#order;
     const tried = new Set<string>();
     for (const cell of open) {
       if (tried.has(cell.hash)) continue;
       tried.add(cell.hash);
-      using claim = await tryLock(join(folder, "claims", `${cell.hash}.lock`));
+      const path = claimIn(runs, cell.hash);
+      using claim = await tryLock(path);
       if (claim === undefined) continue;
       // Whoever had it may have ended since.
-      if ((await openCells(folder, [cell])).length === 0) return true;
-      await this.#runCell(cell, (failed.get(cell.hash) ?? 0) + 1);
+      if ((await openCells(folder, [cell])).length > 0) await this.#runCell(cell, (failed.get(cell.hash) ?? 0) + 1);
+      // Of a cell that is over nobody needs the file any more: who waits for it finds the result.
+      if ((await openCells(folder, [cell])).length === 0) await removeIfThere(path);
       return true;
     }
     return false;
+  }
+
+  /** Tells once of each cell that another sweep has; not at the first look, as who claims a cell writes it down just after. */
+  #tellAwaited(open: readonly Cell[], entries: readonly Entry[]): void {
+    const last = new Map(entries.flatMap(({ event, hash }) => hash === undefined ? [] : [[hash, event] as const]));
+    for (const { arm, seed, hash } of open) {
+      if (["claim", "beat", "again"].includes(last.get(hash) ?? "")) continue;
+      const looks = (this.#awaited.get(hash) ?? 0) + 1;
+      this.#awaited.set(hash, looks);
+      if (looks !== 2) continue;
+      this.#tell({
+        type: "note",
+        message: `${arm}, seed ${seed}, is under way in another sweep: its result is awaited`,
+      });
+    }
   }
 
   async #runCell(cell: Cell, attempt: number): Promise<void> {
@@ -208,11 +239,11 @@ export class Work {
 
   /** The record of a cell's run that has ended elsewhere meanwhile, say in another sweep. */
   async #elsewhere({ hash }: Cell): Promise<Omit<SweepRun, "sweep" | "arm"> | undefined> {
-    const { results, runs, cache, threads } = this.#order;
+    const { folder, results, runs, cache, threads } = this.#order;
     const over = (await findOver(results, runs)).get(hash);
     if (over?.kind === "record") return over.record;
     // A run of its own is finished as one that was begun.
-    if (over === undefined || basename(over.path) === hash) return undefined;
+    if (over === undefined || over.path === cellIn(folder, hash)) return undefined;
     return await recordOf(over.path, { cache, threads, signal: this.#signal });
   }
 

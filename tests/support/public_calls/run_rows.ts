@@ -278,8 +278,11 @@ export const runRows: Readonly<Record<string, Row>> = {
   "recipe.wantedOf": loosely(() => [recipe.wantedOf, whole({ ...recipe.settings()[0]! })]),
 
   "study.SweepError": error,
+  "study.answersText": { none: "takes what study.sweep gives" },
   "study.armRows": { none: "takes what study.sweep gives" },
   "study.armsOf": loosely(() => [study.armsOf, { bs: [32] }]),
+  "study.compareAnswers": refusing((parts) => [study.compareAnswers, missing(parts), missing(parts), { threads: 1 }]),
+  "study.comparisonRows": { none: "takes what study.sweep gives" },
   "study.comparisonText": { none: "takes what study.sweep gives" },
   "study.countText": { none: "takes what study.sweep gives" },
   "study.csvOf": { none: "takes what study.sweep gives" },
@@ -296,6 +299,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.identityOf": loosely(() => [study.identityOf, whole({ ...small(), source: null })]),
   "study.isSweep": loosely((parts) => [study.isSweep, missing(parts)]),
   "study.markdownOf": { none: "takes what study.sweep gives" },
+  "study.markdownTables": { none: "takes what study.sweep gives" },
   "study.noteLines": { none: "takes what study.sweep gives" },
   "study.packAnswers": { none: "takes what evaluate() gives" },
   "study.parseAxis": loosely(() => [study.parseAxis, "bs=32"]),
@@ -310,6 +314,11 @@ export const runRows: Readonly<Record<string, Row>> = {
     { runs: 1 },
   ]),
   "study.readRecord": loosely((parts) => [study.readRecord, missing(parts)]),
+  "study.readResults": refusing((parts) => [
+    study.readResults,
+    whole(study.gridOf({ bs: [32] })),
+    { results: [missing(parts)], runs: 1, firstSeed: 0 },
+  ]),
   "study.readSweep": refusing((parts) => [study.readSweep, missing(parts)]),
   "study.rightAnswers": loosely(() => [study.rightAnswers, { total: 1, correct: 1, right: "AQ==", predicted: "AA==" }]),
   "study.sweep": refusing((parts) => [
@@ -346,6 +355,8 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.reportRuns": refusing((parts) => [calling(study, "reportRuns"), [missing(parts)], { count: 2, threads: 1 }]),
   "study.runSections": { none: "takes what study.readRun gives" },
   "study.tagRun": refusing((parts) => [study.tagRun, missing(parts), { add: ["a"], remove: ["b"] }]),
+  "study.sweepSections": { none: "takes what study.sweep gives" },
+  "study.unitOf": { none: "takes what study.sweep gives" },
   "study.holm": () => [study.holm, [0.1, 0.2]],
   "study.leaderboard": refusing((parts) => [calling(study, "leaderboard"), [missing(parts)]]),
   "study.lrFind": refusing((parts) => [study.lrFind, trainerOf(parts), batchesOf(parts), {

@@ -1,0 +1,138 @@
+/** What a sweep came to as parts of a page: the claim's verdict, the arms, epochs, the same images, and every run. */
+import { requireOptions } from "../../tensor/ops/checks.ts";
+import type { Datum, Section, Table } from "../report/page.ts";
+import { armFigure, differenceFigure, epochFigures } from "./figures.ts";
+import type { ComparisonResult, SweepResult } from "./results.ts";
+import { armColumns, armRows, comparisonColumns, comparisonRows, noteLines, unitOf } from "./texts.ts";
+
+/** A verdict as a sentence, with its interval and, where it is open, how many seeds would decide. */
+function sentence({ arm, against, claim, words }: ComparisonResult): string {
+  const verdict = claim === null || claim === "not decided" ? "" : `${claim}: `;
+  const text = `${verdict}${arm} against ${against}: ${words}.`;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+function verdictText({ claim, source, comparisons }: SweepResult): string[] {
+  const primary = comparisons.find(({ kind }) => kind === "primary");
+  return [
+    ...(claim === null ? [] : [`Claim: ${claim}.`]),
+    ...(source === null ? [] : [`Its source: ${source}.`]),
+    primary === undefined
+      ? `${
+        claim === null ? "Nothing is claimed" : "No comparison of the sweep decides this"
+      }: what is compared here only hints.`
+      : `The comparison that decides was chosen before anything ran. ${sentence(primary)}`,
+  ];
+}
+
+/** How many seeds would decide each comparison that is open. */
+function seedsTable({ comparisons }: SweepResult): Table {
+  return {
+    title: "What is said, and what would decide",
+    columns: ["comparison", "in words", "seeds that would decide"],
+    rows: comparisons.map(({ arm, against, kind, verdict, words, seedsToDecide }) => [
+      `${arm} against ${against} (${kind})`,
+      words,
+      verdict === "not decided" ? seedsToDecide ?? "cannot be told" : null,
+    ]),
+    note:
+      "Seeds are an estimate for the difference and spread that were seen, at a power of 80 %; of exploratory comparisons " +
+      "after the correction for their number.",
+  };
+}
+
+function answersTable({ comparisons }: SweepResult): Table | undefined {
+  const rows = comparisons.flatMap(({ arm, against, answers }) =>
+    answers.map(({ seed, n, both, onlyA, onlyB, neither, p }) => [
+      ...[arm, against, seed, n, both, onlyA, onlyB, neither],
+      Number(p.toPrecision(2)),
+    ])
+  );
+  if (rows.length === 0) return undefined;
+  return {
+    title: "Two runs of a seed on the same images",
+    columns: ["a", "against b", "seed", "images", "both right", "a alone", "b alone", "neither", "p (McNemar)"],
+    rows,
+    note:
+      "p is exact, of each pair of trained networks by itself: it speaks of these two, and says nothing of other seeds.",
+  };
+}
+
+function seconds(value: number | null): Datum {
+  return value === null ? null : Math.round(value);
+}
+
+function runsTable({ arms }: SweepResult): Table {
+  return {
+    title: "Every run",
+    columns: ["arm", "seed", "status", "top-1 in %", "loss", "seconds", "images/s", "commit", "instructions", "hash"],
+    rows: arms.flatMap(({ arm, runs, failed, missing }) => [
+      ...runs.map(({ seed, status, top1, loss, trainSeconds, imagesPerSecond, code, machine, hash }) => [
+        ...[arm, seed, status, top1 === null ? null : (100 * top1).toFixed(2), loss?.toFixed(4) ?? null],
+        seconds(trainSeconds),
+        seconds(imagesPerSecond),
+        code.commit === null ? null : `${code.commit.slice(0, 12)}${code.dirty === true ? ", changed" : ""}`,
+        machine.isa,
+        hash,
+      ]),
+      ...failed.map(({ seed }) => [arm, seed, "failed", null, null, null, null, null, null, null]),
+      ...missing.map((seed) => [arm, seed, "not run", null, null, null, null, null, null, null]),
+    ]),
+  };
+}
+
+/**
+ * What a sweep came to as parts of a page: the claim's verdict with its interval and how many seeds would decide it, paired
+ * differences and arms with their intervals and each seed, curves by epoch, McNemar's test of runs on the same images, and
+ * every run. Figures are called by the sweep's name, so that a page may hold several sweeps.
+ *
+ * @example
+ * ```ts
+ * import { study } from "@libtrain/libtrain";
+ *
+ * const plan = study.gridOf({ pool: ["maxblur", "max"] }, {
+ *   preset: "mnist",
+ *   changes: { epochs: 1, bs: 32, data: { limit: 64 }, threads: 1 },
+ *   name: "shown-pools",
+ * });
+ * const sections = study.sweepSections(await study.sweep(plan, { runs: 2 }));
+ * console.log(sections.map(({ title }) => title).join(", ")); // Verdict, Arms, By epoch, Same images, Runs
+ * ```
+ */
+export function sweepSections(result: SweepResult): Section[] {
+  requireOptions("sweepSections", result, 'sweepSections(await readSweep("runs/blurpool"))');
+  if (!Array.isArray(result.arms) || !Array.isArray(result.comparisons)) {
+    throw new TypeError(
+      "sweepSections(): Expected `result` as sweep() or readSweep() give it, got an object without arms",
+    );
+  }
+  const notes = noteLines(result);
+  const unit = `${unitOf(result.measure)}.`;
+  const some = <Part>(part: Part | undefined): Part[] => part === undefined ? [] : [part];
+  const curves = epochFigures(result);
+  const same = answersTable(result);
+  const compared = result.comparisons.length > 0;
+  return [
+    {
+      title: "Verdict",
+      text: verdictText(result),
+      ...(compared
+        ? {
+          figures: some(differenceFigure(result)),
+          tables: [
+            { title: "Comparisons", columns: comparisonColumns, rows: comparisonRows(result), note: unit },
+            seedsTable(result),
+          ],
+        }
+        : {}),
+    },
+    {
+      title: "Arms",
+      figures: some(armFigure(result)),
+      tables: [{ title: "What each arm came to", columns: armColumns, rows: armRows(result), note: unit }],
+    },
+    ...(curves.length === 0 ? [] : [{ title: "By epoch", figures: curves }]),
+    ...(same === undefined ? [] : [{ title: "Same images", tables: [same] }]),
+    { title: "Runs", text: notes, tables: [runsTable(result)] },
+  ];
+}
