@@ -6,6 +6,8 @@ import { dataCommand } from "../../tasks/data.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
+import { leaderboardCommand } from "../../tasks/leaderboard.ts";
+import { lrFindCommand } from "../../tasks/lr_find.ts";
 import { predictCommand } from "../../tasks/predict.ts";
 import { reportCommand } from "../../tasks/report.ts";
 import { runsCommand } from "../../tasks/runs.ts";
@@ -75,6 +77,8 @@ Deno.test("docs: command lines have tasks and flags that there are", async () =>
     evaluate: evaluateCommand,
     export: exportCommand,
     import: importCommand,
+    leaderboard: leaderboardCommand,
+    "lr-find": lrFindCommand,
     predict: predictCommand,
     report: reportCommand,
     runs: runsCommand,

@@ -30,12 +30,23 @@ interface Finds {
 /** Folders within one another, at most: a sweep's, its cell's, its seed's. */
 const deepest = 6;
 
-/** A file with `{ config, result }`, as benchmarks/results has them, or with several as `runs`; others are none of ours. */
+/** A run of a sweep as its results' file has it, in the form of a folder's two files. */
+function ofSweep({ recipe, data, code, seed, top1, total }: Readonly<Record<string, unknown>>): unknown {
+  if (!isObject(recipe) || !isObject(data) || !isObject(code)) return undefined;
+  const { epochs } = recipe;
+  return { config: { ...recipe, ...data, data: recipe["data"], seed }, result: { top1, n: total, epochs, ...code } };
+}
+
+/**
+ * A file with `{ config, result }`, as benchmarks/results has them, or with several as `runs`, or one of a sweep's runs; others
+ * are none of ours.
+ */
 async function takeFile(finds: Finds, path: string): Promise<void> {
   const found = await readJson(path);
   const several: unknown = found?.["runs"];
   const each = found === undefined ? [] : Array.isArray(several) ? several : [found];
-  for (const one of each) {
+  for (const given of each) {
+    const one = isObject(given) && given["libtrain"] === "sweep-run" ? ofSweep(given) : given;
     if (!isObject(one) || !isObject(one["config"]) || !isObject(one["result"])) continue;
     const run = foundRun(path, one["config"], one["result"]);
     if (run === undefined) finds.others++;

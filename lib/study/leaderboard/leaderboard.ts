@@ -56,7 +56,7 @@ async function mixedRecipe(run: FoundRun): Promise<Refused | undefined> {
  * size, weights that are not random, a part of the data, code that is not committed, another recipe than the seeds beside it.
  *
  * `paths` are folders of runs, folders that have such in them, and JSON files with `{ config, result }`, as those below
- * `benchmarks/results`. A result from elsewhere says what a run here cannot have: `testTimeAugmentation` and `validSize`.
+ * `benchmarks/results`, or of runs of a sweep. A result from elsewhere says what a run here cannot have: `testTimeAugmentation` and `validSize`.
  * Rejects with a RunNotFoundError where there is nothing at a path.
  *
  * @example

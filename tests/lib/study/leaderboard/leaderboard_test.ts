@@ -141,6 +141,38 @@ Deno.test("leaderboard: a seed counts once, wherever its result lies", async () 
   assertEquals(unreadable, []);
 });
 
+Deno.test("leaderboard: a sweep's runs, from their files; one that diverged is refused, as it has no top-1", async () => {
+  using folder = tempFolder();
+  const write = (seed: number, own: Values): void => {
+    const made = recipe.preset("imagenette-128-5", { seed, data: { name: "imagenette2-320.tgz" } });
+    const data = {
+      classes: classes["imagenette"],
+      imageShape: [128, 128, 3],
+      source: { name: "imagenette2-320.tgz", sha256: "ab", contents: "cd" },
+    };
+    const record = {
+      libtrain: "sweep-run",
+      format: 1,
+      sweep: "blurpool",
+      arm: "maxblur",
+      seed,
+      status: "done",
+      top1: 0.87,
+    };
+    const whole = { ...record, total: 3925, recipe: made, data, code: { commit, dirty: false }, epochs: [], ...own };
+    Deno.writeTextFileSync(join(folder.path, `${seed}.json`), JSON.stringify(whole));
+  };
+  for (let seed = 0; seed < 5; seed++) write(seed, { top1: 0.86 + seed / 100 });
+  write(5, { status: "diverged", top1: null, total: 3925 });
+  write(6, { code: { commit, dirty: true } });
+  const { rows, refused } = await study.leaderboard([folder.path]);
+  const [entry] = rows[0]!.entries;
+  assertEquals(entry!.runs.map(({ seed }) => seed), [0, 1, 2, 3, 4]);
+  assertEquals([entry!.n, entry!.rank, entry!.differences], [5, 1, []]);
+  assertEquals(entry!.data, { name: "imagenette2-320.tgz", official: false });
+  assertEquals(refused.map(({ rule }) => rule), ["top1", "code"]);
+});
+
 Deno.test("leaderboard: a run that breaks a rule is refused by it", async () => {
   using folder = tempFolder();
   const at = (name: string): string => join(folder.path, name);
