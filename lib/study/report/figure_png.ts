@@ -35,14 +35,10 @@ export async function figurePng(svg: string): Promise<Uint8Array<ArrayBuffer>> {
   const { resvg, fonts } = await (packages ??= loaded());
   const font = { fontBuffers: fonts, defaultFontFamily: "Inter", sansSerifFamily: "Inter" };
   const tree = new resvg.Resvg(svg, { font, fitTo: { mode: "zoom", value: zoom }, background: "#ffffff" });
-  try {
-    const image = tree.render();
-    try {
-      return image.asPng();
-    } finally {
-      image.free();
-    }
-  } finally {
-    tree.free();
-  }
+  // Where it panics neither object can be freed: trying to would hide why.
+  const image = tree.render();
+  const png = image.asPng();
+  image.free();
+  tree.free();
+  return png;
 }
