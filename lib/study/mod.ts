@@ -130,6 +130,7 @@ export {
   type SweepPreview,
   type SweepReady,
 } from "./sweep/sweep.ts";
+export { type SweepRunFolder, sweepRuns } from "./sweep/run_folders.ts";
 export { sweepSections } from "./sweep/sections.ts";
 export {
   answersText,

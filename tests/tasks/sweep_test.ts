@@ -151,6 +151,30 @@ Deno.test("sweep: a run that fails makes it end with 1, and a study from a file 
   assertStringIncludes(err, "warning: only, seed 0, failed: The drive is gone: tried once more\n");
 });
 
+Deno.test("sweep: Ctrl-C saves and ends with 130 and one object; the same command goes on where it stopped", async () => {
+  using own = ownName();
+  const settings = ["--preset", "mnist", "--limit", "64", "--epochs", "40", "--threads", "1"];
+  const command = ["--grid", "bs=32", ...settings, "--runs", "1", "--name", own.name, "--json"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=sweep", "tasks/main.ts", "sweep", ...command],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const journal = (): Promise<string> => Deno.readTextFile(`${own.folder}/journal.jsonl`).catch(() => "");
+  while (!(await journal()).includes('"claim"')) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill("SIGINT");
+  const { code, stdout, stderr } = await child.output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals(code, 130, err);
+  const answer = JSON.parse(out!);
+  assertEquals([answer.stopped, answer.exitCode, answer.arms[0].missing], [true, 130, [0]]);
+  assertStringIncludes(err!, "the same command goes on");
+  assertMatch(await journal(), /"event":"stop"/);
+  const rest = await ran(...command);
+  assertEquals([rest.code, JSON.parse(rest.out).arms[0].summary.n], [0, 1], rest.err);
+});
+
 const status: study.SweepStatus = {
   arms: [
     {

@@ -355,6 +355,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   "study.reportRuns": refusing((parts) => [calling(study, "reportRuns"), [missing(parts)], { count: 2, threads: 1 }]),
   "study.runSections": { none: "takes what study.readRun gives" },
   "study.tagRun": refusing((parts) => [study.tagRun, missing(parts), { add: ["a"], remove: ["b"] }]),
+  "study.sweepRuns": refusing((parts) => [study.sweepRuns, missing(parts)]),
   "study.sweepSections": { none: "takes what study.sweep gives" },
   "study.unitOf": { none: "takes what study.sweep gives" },
   "study.holm": () => [study.holm, [0.1, 0.2]],

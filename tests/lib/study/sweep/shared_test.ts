@@ -89,6 +89,12 @@ Deno.test("sweep: two sweeps that begin at one moment train the arm that both ha
   const trained = folders.flatMap((folder) => [...Deno.readDirSync(join(folder, "cells"))].map(({ name }) => name));
   assertEquals([trained.length, new Set(trained).size], [6, 6], "four arms with two seeds, of which one is shared");
   assertEquals([...Deno.readDirSync(join(root.path, ".claims"))], []);
+  for (const folder of folders) {
+    const runs = await study.sweepRuns(folder);
+    assertEquals(runs.map(({ seed }) => seed), [0, 1, 0, 1]);
+    const own = await Promise.all(runs.map(({ run }) => Deno.realPath(join(run!, "checkpoint", "state.safetensors"))));
+    assertEquals(new Set(own).size, 4, "the weights of each run, whichever sweep trained it");
+  }
 });
 
 Deno.test("sweep: arms that are asked for alone are run, and the others told as not run", async () => {
