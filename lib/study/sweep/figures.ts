@@ -135,6 +135,8 @@ const curves: readonly { of: keyof EpochRecord; name: string; title: string; axi
   { of: "top1", name: "top1", title: "Top-1 by epoch", axis: "Top-1", format: "~%" },
   { of: "loss", name: "loss", title: "Validation loss by epoch", axis: "Validation loss", format: "~g" },
   { of: "trainLoss", name: "train-loss", title: "Training loss by epoch", axis: "Training loss", format: "~g" },
+  { of: "lr", name: "rate", title: "Learning rate at the end of each epoch", axis: "Learning rate", format: "~g" },
+  { of: "trainSeconds", name: "time", title: "Time of an epoch's steps", axis: "Seconds", format: "~g" },
 ];
 
 /** The mean over the seeds of runs that went to their end, with the lowest and the highest. */

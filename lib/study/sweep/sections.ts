@@ -1,4 +1,5 @@
 /** What a sweep came to as parts of a page: the claim's verdict, the arms, epochs, the same images, and every run. */
+import { differences } from "../../recipe/differences.ts";
 import { requireOptions } from "../../tensor/ops/checks.ts";
 import type { Datum, Section, Table } from "../report/page.ts";
 import { armFigure, differenceFigure, epochFigures } from "./figures.ts";
@@ -58,6 +59,20 @@ function answersTable({ comparisons }: SweepResult): Table | undefined {
   };
 }
 
+/** What each arm changes of the baseline, and how long its runs took. */
+function changesTable({ arms, baseline }: SweepResult): Table {
+  const base = arms.find(({ arm }) => arm === baseline)?.recipe;
+  return {
+    title: "What each arm changes",
+    columns: ["arm", "settings other than the baseline's", "seconds a run"],
+    rows: arms.map(({ arm, recipe, seconds: time }) => {
+      const changed = base === undefined ? [] : differences(base, recipe);
+      const told = changed.map(({ path, now }) => `${path} ${typeof now === "string" ? now : JSON.stringify(now)}`);
+      return [arm, arm === baseline ? "the baseline" : told.join(", ") || "none", seconds(time)];
+    }),
+  };
+}
+
 function seconds(value: number | null): Datum {
   return value === null ? null : Math.round(value);
 }
@@ -96,7 +111,7 @@ function runsTable({ arms }: SweepResult): Table {
  *   name: "shown-pools",
  * });
  * const sections = study.sweepSections(await study.sweep(plan, { runs: 2 }));
- * console.log(sections.map(({ title }) => title).join(", ")); // Verdict, Arms, By epoch, Same images, Runs
+ * console.log(sections.map(({ title }) => title).join(", ")); // Sweep shown-pools, shown-pools: arms, …
  * ```
  */
 export function sweepSections(result: SweepResult): Section[] {
@@ -106,6 +121,7 @@ export function sweepSections(result: SweepResult): Section[] {
       "sweepSections(): Expected `result` as sweep() or readSweep() give it, got an object without arms",
     );
   }
+  const { name } = result;
   const notes = noteLines(result);
   const unit = `${unitOf(result.measure)}.`;
   const some = <Part>(part: Part | undefined): Part[] => part === undefined ? [] : [part];
@@ -114,7 +130,7 @@ export function sweepSections(result: SweepResult): Section[] {
   const compared = result.comparisons.length > 0;
   return [
     {
-      title: "Verdict",
+      title: `Sweep ${name}`,
       text: verdictText(result),
       ...(compared
         ? {
@@ -127,12 +143,15 @@ export function sweepSections(result: SweepResult): Section[] {
         : {}),
     },
     {
-      title: "Arms",
+      title: `${name}: arms`,
       figures: some(armFigure(result)),
-      tables: [{ title: "What each arm came to", columns: armColumns, rows: armRows(result), note: unit }],
+      tables: [
+        { title: "What each arm came to", columns: armColumns, rows: armRows(result), note: unit },
+        changesTable(result),
+      ],
     },
-    ...(curves.length === 0 ? [] : [{ title: "By epoch", figures: curves }]),
-    ...(same === undefined ? [] : [{ title: "Same images", tables: [same] }]),
-    { title: "Runs", text: notes, tables: [runsTable(result)] },
+    ...(curves.length === 0 ? [] : [{ title: `${name}: by epoch`, figures: curves }]),
+    ...(same === undefined ? [] : [{ title: `${name}: same images`, tables: [same] }]),
+    { title: `${name}: runs`, text: notes, tables: [runsTable(result)] },
   ];
 }

@@ -85,7 +85,7 @@ Deno.test("reportRuns: data that are gone, a damaged report and a run that is no
   assertEquals(page.sections[0]!.title, "Runs");
 });
 
-Deno.test("reportRuns: a sweep's folder has the sweep's verdicts before its runs", async () => {
+Deno.test("reportRuns: a sweep's folder has the sweep's verdicts, which tell of its runs too", async () => {
   using folder = tempFolder();
   const plan = study.gridOf({ pool: ["maxblur", "max"] }, {
     preset: "mnist",
@@ -96,10 +96,19 @@ Deno.test("reportRuns: a sweep's folder has the sweep's verdicts before its runs
   await study.sweep(plan, { runs: 2, folder: own });
   const { page, runs, missing } = await study.reportRuns([own], { pictures: false });
   assertEquals([runs.length, missing], [4, []]);
-  assertEquals(page.sections.map(({ title }) => title), ["Verdict", "Arms", "By epoch", "Same images", "Runs"]);
-  assertStringIncludes(JSON.stringify(page.sections[0]), "not decided");
-  const arms = page.sections[1]!.tables![0]!.rows.map(([arm]) => arm);
-  assertEquals(arms, ["pool=maxblur", "pool=max"]);
+  const [first, ...others] = page.sections;
+  assertEquals(first!.title, "Sweep pools");
+  const [said] = first!.tables![1]!.rows;
+  assertEquals(said![0], "pool=max against pool=maxblur (exploratory)");
+  assertStringIncludes(String(said![1]), "not decided: 2 pairs cannot give p < 0.05");
+  assertEquals(others.map(({ title }) => title), [
+    "pools: arms",
+    "pools: by epoch",
+    "pools: same images",
+    "pools: runs",
+  ]);
+  const [arms] = others;
+  assertEquals(arms!.tables![0]!.rows.map(([arm, n]) => [arm, n]), [["pool=maxblur", "2"], ["pool=max", "2"]]);
   const [removable] = await study.removableRuns([own], { root: folder.path });
   assertEquals(removable?.runs.length, 4);
 });

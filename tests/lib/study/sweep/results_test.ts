@@ -148,8 +148,20 @@ Deno.test("sections: verdict in words with interval and seeds, figures of which 
   using root = tempFolder();
   const results = [await writeRecords(join(root.path, "kept"), three, made)];
   const sections = study.sweepSections(await study.readResults(three, { results }));
-  assertEquals(sections.map(({ title }) => title), ["Verdict", "Arms", "By epoch", "Same images", "Runs"]);
-  const [verdict, , , same, runs] = sections;
+  assertEquals(sections.map(({ title }) => title), [
+    "Sweep small",
+    "small: arms",
+    "small: by epoch",
+    "small: same images",
+    "small: runs",
+  ]);
+  const [verdict, arms, , same, runs] = sections;
+  assertEquals(arms!.tables![1]!.rows, [
+    ["entry", "the baseline", 20],
+    ["max", "model.pool max", 20],
+    ["avg", "model.pool avg", 20],
+    ["odd", "bs 16", 20],
+  ]);
   assertEquals(verdict!.text!.slice(0, 1), ["Claim: Max pools with a blur are better."]);
   assertStringIncludes(verdict!.text!.at(-1)!, "Holds here: entry against max: better by 5.42");
   assertEquals(verdict!.tables![1]!.rows.map((row) => row[2]), [null, "cannot be told", 7]);
@@ -166,6 +178,8 @@ Deno.test("sections: verdict in words with interval and seeds, figures of which 
     ["small-top1", 4 * 6],
     ["small-loss", 4 * 6],
     ["small-train-loss", 4 * 6],
+    ["small-rate", 4 * 6],
+    ["small-time", 4 * 6],
   ]);
   assert(written.bytes > 100_000);
 });
