@@ -19,7 +19,7 @@ const flags = scriptFlags(Deno.args, {
   switches: ["epoch"],
 });
 const epoch = flags["epoch"] !== undefined;
-const { data: path = "../shared/data/imagenette2-224.tgz", out = "benchmarks/results/data_path.json" } = flags;
+const { data: path = "../shared/data/imagenette2-224.tgz", out } = flags;
 const [steps, rounds] = [Number(flags["steps"] ?? 20), Number(flags["rounds"] ?? 3)];
 const dtype = (flags["dtype"] ?? "f32") as "f32" | "bf16";
 const entry = recipe.preset("imagenette-128-5", { dtype });
@@ -79,6 +79,7 @@ const bareRate = epoch ? mean(rates.bare) : median(rates.bare);
 const result = {
   what: "img/s of the preset imagenette-128-5's step: one batch over and over, and batches through the whole data path",
   cpu: deviceInfo().cpu.model,
+  isa: deviceInfo().cpu.isa,
   dtype,
   threads: device.stats().chunksByThread.length,
   steps: { bare: steps, dataPath: epoch ? loader.length : steps },
@@ -87,7 +88,7 @@ const result = {
   ratio: median(rates.data) / bareRate,
   rates,
 };
-await writeResult(out, result);
+if (out !== undefined) await writeResult(out, result);
 console.log(
   `bare ${result.bare.toFixed(2)}, data path ${result.dataPath.toFixed(2)} img/s: ${(100 * result.ratio).toFixed(1)} %`,
 );

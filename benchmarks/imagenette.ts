@@ -36,16 +36,20 @@ const run = flags["run"] ??
 const config = await readJson(join(run, "config.json"));
 const result = await readJson(join(run, "result.json"));
 if (config === undefined || result === undefined) throw new Error(`Expected a run that is over, got "${run}"`);
+if (config["preset"] !== "imagenette-128-5") {
+  throw new Error(`Expected a run of the preset imagenette-128-5, got one of ${config["preset"]}: "${run}"`);
+}
 if (result["dirty"] !== false) throw new Error(`Expected a run of committed code, got one with changes: "${run}"`);
 
 const name = `seed${config["seed"]}${config["dtype"] === "f32" ? "" : `_${config["dtype"]}`}`;
 await Deno.mkdir(folder, { recursive: true });
-const predictions = new URL(`${name}_predictions.csv`, folder);
 using trained = await recipe.open(run);
-const again = await trained.evaluate({ csv: predictions.pathname });
+const predictions = join(run, "predictions_again.csv");
+const again = await trained.evaluate({ csv: predictions });
 if (again.top1 !== result["top1"] || again.n !== result["n"]) {
   throw new Error(`Expected top-1 ${result["top1"]} again, got ${again.top1}`);
 }
+await Deno.rename(predictions, new URL(`${name}_predictions.csv`, folder));
 await Deno.copyFile(join(run, "steps.csv"), new URL(`${name}_steps.csv`, folder));
 
 const table = (await Deno.readTextFile(join(run, "metrics.csv"))).trimEnd().split("\n").map((row) => row.split(","));

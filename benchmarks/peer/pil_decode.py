@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
+
+ImageFile.LOAD_TRUNCATED_IMAGES = True
 
 
 def pixels_of(path, size):
@@ -33,7 +35,11 @@ for first in range(processes):
     child = os.fork()
     if child == 0:
         for index in range(first, len(files), processes):
-            cache[index] = pixels_of(files[index], size)
+            try:
+                cache[index] = pixels_of(files[index], size)
+            except Exception as error:
+                sys.stderr.write(f"{files[index]}: {error}\n")
+                os._exit(1)
         os._exit(0)
     children.append(child)
 if any(os.waitpid(child, 0)[1] != 0 for child in children):

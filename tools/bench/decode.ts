@@ -6,7 +6,7 @@ import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import { UsageError } from "../../lib/cli/flags.ts";
 import { median, outputOf } from "../../benchmarks/support.ts";
 import { rounded } from "./figures.ts";
-import { handOver, outFlag, requireOut } from "./options.ts";
+import { handOver, outFlag, requireOut, threadsOf } from "./options.ts";
 import { originOf } from "./origin.ts";
 import { peerPython, requirePeer, root } from "./starts.ts";
 
@@ -66,9 +66,13 @@ export const decodeCommand: Command<typeof flags> = {
   examples: ["deno task bench decode --data imagenette2-320 --peer"],
   flags,
   async run({ flags, report, signal }): Promise<number> {
-    const { size, rounds, out, peer = false, threads = navigator.hardwareConcurrency } = flags;
+    const { size, rounds, out, peer = false } = flags;
+    const threads = threadsOf(flags.threads);
     if (flags.data === undefined) throw new UsageError("Expected --data with the folder of images, got none");
     const folder = resolve(flags.data);
+    if (!(await Deno.stat(folder).catch(() => undefined))?.isDirectory) {
+      throw new UsageError(`Expected --data with a folder of images, got "${folder}"`);
+    }
     requireOut(out);
     if (peer) requirePeer();
     const took: Record<"ours" | "pillow", Decoded[]> = { ours: [], pillow: [] };

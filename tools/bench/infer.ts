@@ -1,10 +1,11 @@
 /** `deno task bench infer`: answers of the entry's network, many at once and one at a time, beside PyTorch's. */
 import type { Command } from "../../lib/cli/command.ts";
 import { exitCodes } from "../../lib/cli/exit_codes.ts";
+import { UsageError } from "../../lib/cli/flags.ts";
 import { Contenders, type Measured } from "./contenders.ts";
 import { rounded } from "./figures.ts";
 import { channelsOf, type Network, peerNetwork } from "./networks.ts";
-import { handOver, numbersOf, outFlag, requireOut, wordsOf } from "./options.ts";
+import { handOver, numbersOf, outFlag, requireOut, threadsOf, wordsOf } from "./options.ts";
 import { originOf } from "./origin.ts";
 import type { Rival } from "./rival.ts";
 import { type LimitedIsa, requirePeer, type Starts, starts } from "./starts.ts";
@@ -94,7 +95,11 @@ const flags = {
   bs: { kind: "string", placeholder: "numbers", default: "64,1", help: "Images a batch, joined by commas" },
   size: { kind: "integer", min: 32, max: 1024, default: 128, help: "Height and width of the images" },
   dtypes: { kind: "string", placeholder: "words", default: "f32,bf16", help: "f32, bf16 or both, joined by commas" },
-  modes: { kind: "string", placeholder: "words", default: "eager,compile", help: `PyTorch's: ${modes.join(", ")}` },
+  modes: {
+    kind: "string",
+    placeholder: "words",
+    help: `PyTorch's: ${modes.join(", ")} (default eager,compile)`,
+  },
   layouts: { kind: "string", placeholder: "words", default: "nchw,nhwc", help: "PyTorch's: nchw, nhwc or both" },
   threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
   rounds: { kind: "integer", min: 1, default: 3, help: "Rounds of each, in turn" },
@@ -111,11 +116,15 @@ export const inferCommand: Command<typeof flags> = {
   examples: ["deno task bench infer --peer --out benchmarks/results/infer.json"],
   flags,
   async run({ flags, report, signal }): Promise<number> {
-    const { size, rounds, out, threads = navigator.hardwareConcurrency } = flags;
+    const { size, rounds, out } = flags;
+    const threads = threadsOf(flags.threads);
+    if (flags.peer !== true && flags.modes !== undefined) {
+      throw new UsageError("Expected --modes with --peer, got it alone: add --peer");
+    }
     const isa = flags.isa as LimitedIsa;
     const sizes = numbersOf("bs", flags.bs);
     const dtypes = wordsOf("dtypes", flags.dtypes, ["f32", "bf16"]);
-    const wanted = flags.peer === true ? wordsOf("modes", flags.modes, modes) : [];
+    const wanted = flags.peer === true ? wordsOf("modes", flags.modes ?? "eager,compile", modes) : [];
     const chosen = wordsOf("layouts", flags.layouts, layouts);
     requireOut(out);
     if (flags.peer === true) requirePeer();

@@ -17,12 +17,21 @@ export function wordsOf<Word extends string>(flag: string, text: string, known: 
 }
 
 /** Whole numbers of a list such as `16,32`. */
-export function numbersOf(flag: string, text: string): number[] {
+export function numbersOf(flag: string, text: string, name = `--${flag}`): number[] {
   return text.split(",").map((word) => {
     const value = Number(word);
     if (Number.isInteger(value) && value > 0) return value;
-    throw new UsageError(`Expected --${flag} as whole numbers above 0, joined by commas, got "${word}"`);
+    throw new UsageError(`Expected ${name} as whole numbers above 0, joined by commas, got "${word}"`);
   });
+}
+
+/** CPU threads of a measurement: as many as asked for, else those of `LIBTRAIN_THREADS`, else one a core. */
+export function threadsOf(asked: number | undefined): number {
+  if (asked !== undefined) return asked;
+  const text = Deno.env.get("LIBTRAIN_THREADS");
+  if (text === undefined) return navigator.hardwareConcurrency;
+  const [threads] = numbersOf("threads", text, "LIBTRAIN_THREADS");
+  return threads!;
 }
 
 /** Refuses a file for results that may not be written, before anything is measured. */

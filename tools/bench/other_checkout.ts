@@ -1,5 +1,6 @@
 /** The training step of another checkout of this repository, by its own command. */
 import { outputOf } from "../../benchmarks/support.ts";
+import { UsageError } from "../../lib/cli/flags.ts";
 import type { PlainRound } from "./contenders.ts";
 
 /** What to measure there. */
@@ -11,6 +12,13 @@ export interface OtherOptions {
   readonly threads: number;
   readonly steps: number;
   readonly signal?: AbortSignal;
+}
+
+/** Refuses a folder that is no checkout of this repository, before anything is measured. */
+export async function requireCheckout(folder: string): Promise<void> {
+  const there = await Deno.stat(`${folder}/tools/bench.ts`).catch(() => undefined);
+  if (there?.isFile) return;
+  throw new UsageError(`Expected --beside with the folder of another checkout of this repository, got "${folder}"`);
 }
 
 /** One process of its `deno task bench step`: what it calls its median step, and its fastest. */

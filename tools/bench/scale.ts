@@ -4,7 +4,7 @@ import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import { median } from "../../benchmarks/support.ts";
 import { Contenders, type Measured } from "./contenders.ts";
 import { rounded } from "./figures.ts";
-import { handOver, numbersOf, outFlag, requireOut } from "./options.ts";
+import { handOver, numbersOf, outFlag, requireOut, threadsOf } from "./options.ts";
 import { originOf } from "./origin.ts";
 import type { Round, SetUp } from "./rival.ts";
 import { type Starts, starts } from "./starts.ts";
@@ -128,7 +128,8 @@ export const scaleCommand: Command<typeof flags> = {
   examples: ["deno task bench scale", "deno task bench scale --long --dtype bf16"],
   flags,
   async run({ flags, report, signal }): Promise<number> {
-    const { size, rounds, steps, out, threads = Math.max(2, navigator.hardwareConcurrency) } = flags;
+    const { size, rounds, steps, out } = flags;
+    const threads = Math.max(2, threadsOf(flags.threads));
     const dtype = flags.dtype as "f32" | "bf16";
     const sizes = numbersOf("bs", flags.bs);
     requireOut(out);

@@ -4,7 +4,7 @@ import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import { Contenders, type Measured } from "./contenders.ts";
 import { rounded } from "./figures.ts";
 import { channelsOf, depthwise, type Network, oddChannels, peerNetwork } from "./networks.ts";
-import { handOver, outFlag, requireOut, wordsOf } from "./options.ts";
+import { handOver, outFlag, requireOut, threadsOf, wordsOf } from "./options.ts";
 import { originOf } from "./origin.ts";
 import type { Rival } from "./rival.ts";
 import { requirePeer, type Starts, starts } from "./starts.ts";
@@ -100,7 +100,8 @@ export const shapesCommand: Command<typeof flags> = {
   examples: ["deno task bench shapes --peer --out benchmarks/results/shapes.json"],
   flags,
   async run({ flags, report, signal }): Promise<number> {
-    const { rounds, steps, out, threads = navigator.hardwareConcurrency } = flags;
+    const { rounds, steps, out } = flags;
+    const threads = threadsOf(flags.threads);
     const peer = flags.peer === true;
     const chosen = wordsOf("only", flags.only ?? names.join(","), names);
     const dtypes = wordsOf("dtypes", flags.dtypes, ["f32", "bf16"]);

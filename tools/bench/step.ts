@@ -5,7 +5,8 @@ import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import { recipe } from "../../mod.ts";
 import { benchCommand, benches, type BenchPreset, stepFlags } from "../../tasks/bench.ts";
 import { compareSteps, dtypes, layouts, modes, optimizers } from "./compare_steps.ts";
-import { handOver, outFlag, requireOut, wordsOf } from "./options.ts";
+import { handOver, outFlag, requireOut, threadsOf, wordsOf } from "./options.ts";
+import { requireCheckout } from "./other_checkout.ts";
 import { type LimitedIsa, requirePeer, starts } from "./starts.ts";
 import { linesOf } from "./step_rows.ts";
 
@@ -35,21 +36,18 @@ const comparing = {
   },
   layouts: { kind: "string", placeholder: "words", help: "PyTorch's: nchw, nhwc or both, of which the better counts" },
   isa: { kind: "choice", choices: ["avx2"], help: "Keep both sides to an instruction set" },
-  out: outFlag("Write the comparison to this file (default benchmarks/results/step_<preset>.json)"),
+  out: outFlag("Write the comparison to this file"),
 } as const;
 
 const flags = { ...stepFlags, ...comparing } as const;
 
-/** Where the result of each preset lies. */
-const results: Record<BenchPreset, string> = {
-  mnist: "benchmarks/results/step_mnist.json",
-  "imagenette-128-5": "benchmarks/results/step_imagenette.json",
-};
-
 /** The command line of `deno task bench step`. */
 export const stepCommand: Command<typeof flags> = {
   name: "deno task bench step",
-  about: "Measures the speed of one training step: forward, backward, optimizer, loss read back.",
+  about:
+    "Measures the speed of one training step: forward, backward, optimizer, loss read back. With --peer or --beside it " +
+    "compares captured steps, by default of imagenette-128-5, and takes the flags from --peer on; --dtype, --warmup and " +
+    "--no-capture are of a single measurement.",
   examples: [
     "deno task bench step --bs 128 --json",
     "deno task bench step --peer",
@@ -78,15 +76,15 @@ export const stepCommand: Command<typeof flags> = {
       layouts: wordsOf("layouts", rest.layouts ?? "nchw,nhwc", layouts),
     };
     const preset = (named ?? "imagenette-128-5") as BenchPreset;
-    const file = out ?? results[preset];
-    requireOut(file);
+    requireOut(out);
     if (peer === true) requirePeer();
+    if (beside !== undefined) await requireCheckout(beside);
     const result = await compareSteps({
       ...wanted,
       preset,
       bs: rest.bs ?? recipe.preset(preset).bs,
       size: rest.size ?? benches[preset].size,
-      threads: rest.threads ?? navigator.hardwareConcurrency,
+      threads: threadsOf(rest.threads),
       rounds: rounds ?? 3,
       steps: rest.steps ?? 3,
       isa: isa as LimitedIsa,
@@ -96,7 +94,7 @@ export const stepCommand: Command<typeof flags> = {
       note: (line) => report.note(line),
     });
     for (const line of linesOf(result.rows, result.ratios)) report.line(line);
-    await handOver(result, { report, out: file });
+    await handOver(result, { report, out });
     return exitCodes.done;
   },
 };

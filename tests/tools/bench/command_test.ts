@@ -61,6 +61,21 @@ Deno.test("bench step: flags of a comparison are refused without one, and those 
   }
 });
 
+Deno.test("bench: what cannot be measured beside is refused before anything is", async () => {
+  const beside = await run("step", ["--beside", "README.md"]);
+  assertEquals(beside.code, 2);
+  assertStringIncludes(
+    beside.err,
+    'Expected --beside with the folder of another checkout of this repository, got "README.md"',
+  );
+  const folder = await run("decode", ["--data", "README.md"]);
+  assertEquals(folder.code, 2);
+  assertStringIncludes(folder.err, "Expected --data with a folder of images, got");
+  const modes = await run("infer", ["--modes", "eager"]);
+  assertEquals(modes.code, 2);
+  assertStringIncludes(modes.err, "Expected --modes with --peer, got it alone");
+});
+
 Deno.test("bench step: one measurement, as before", async () => {
   const { code, out } = await run("step", ["--bs", "2", "--steps", "1", "--warmup", "3", "--threads", "1", "--json"]);
   assertEquals(code, 0);
