@@ -1,12 +1,8 @@
 /** Every prediction of a data set as a CSV file. */
 import type { Dataset } from "../data/dataset.ts";
 import { makeFolderOf, writeFileAtomic } from "../io/atomic_file.ts";
+import { csvField } from "../io/csv.ts";
 import type { Predictions } from "../train/predictions.ts";
-
-/** A field of a CSV file (RFC 4180). */
-function cell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
 
 /** Writes one row an image, in the order of the data: its file, class, the predicted class and its probability. */
 export async function writePredictions(
@@ -16,10 +12,10 @@ export async function writePredictions(
 ): Promise<void> {
   const rows = Array.from(predictions.index, (sample, at) => {
     const [label, predicted] = [predictions.labels[at]!, predictions.predicted[at]!].map((place) =>
-      cell(classes[place]!)
+      csvField(classes[place]!)
     );
     const probability = predictions.probability[at]!.toFixed(6);
-    return `${cell(names?.[sample] ?? `${sample}`)},${label},${predicted},${probability}\n`;
+    return `${csvField(names?.[sample] ?? `${sample}`)},${label},${predicted},${probability}\n`;
   });
   const text = `image,label,prediction,probability\n${rows.join("")}`;
   await makeFolderOf(path);

@@ -1,4 +1,5 @@
 /** Tables for a terminal. */
+import { tableLines as alignedLines } from "../../lib/cli/table.ts";
 
 /** A column: its head, and the text of a row; numbers stand to the right. */
 export interface Column<Row> {
@@ -10,11 +11,7 @@ export interface Column<Row> {
 /** Lines of a table, its head first. */
 export function tableLines<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
   const cells = [columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ text }) => text(row)))];
-  const widths = columns.map((_, at) => Math.max(...cells.map((line) => line[at]!.length)));
-  return cells.map((line) =>
-    line.map((cell, at) => columns[at]!.right === false ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))
-      .join("  ").trimEnd()
-  );
+  return alignedLines(cells, columns.flatMap(({ right }, at) => right === false ? [at] : []));
 }
 
 /** A number, or a dash where there is none. */

@@ -1,15 +1,12 @@
 /** A report on answers as parts of a page. */
 import type { Picture, Section, Table } from "../report/page.ts";
+import { percent } from "../statistics/digits.ts";
 import { requireOptions } from "../../tensor/ops/checks.ts";
 import { classFigure, confidenceFigure, confusionFigure, percentOf, reliabilityFigure } from "./figures.ts";
 import type { AnswerReport, LostImage } from "./report.ts";
 
 /** Mistakes that the table has. */
 const mostRows = 12;
-
-function percent(share: number, digits = 2): string {
-  return `${(100 * share).toFixed(digits)} %`;
-}
 
 function count(n: number): string {
   return n.toLocaleString("en-US");
@@ -24,15 +21,15 @@ export function lostLabel({ label, answer, right, probability }: LostImage): str
 
 function answersText({ n, accuracy, loss, alpha }: AnswerReport): string {
   const { right, share, low, high } = accuracy;
-  return `${count(right)} of ${count(n)} images are answered rightly: ${percent(share)}, with an interval of ` +
-    `${percentOf({ alpha })} % from ${percent(low)} to ${percent(high)} (Wilson), which is over images and not over ` +
-    `seeds. Mean cross entropy is ${loss.toFixed(4)}.`;
+  return `${count(right)} of ${count(n)} images are answered rightly: ${percent(share, 2)}, with an interval of ` +
+    `${percentOf({ alpha })} % from ${percent(low, 2)} to ${percent(high, 2)} (Wilson), which is over images and not ` +
+    `over seeds. Mean cross entropy is ${loss.toFixed(4)}.`;
 }
 
 function calibrationText({ calibration }: AnswerReport): string {
   const { overconfidence, equalWidth, equalMass, ifCalibrated } = calibration;
-  const [wide, even] = [equalWidth, equalMass].map(({ ece, mce }) => ({ ece: percent(ece), mce: percent(mce) }));
-  const [mean, high] = [percent(ifCalibrated.mean), percent(ifCalibrated.high)];
+  const [wide, even] = [equalWidth, equalMass].map(({ ece, mce }) => ({ ece: percent(ece, 2), mce: percent(mce, 2) }));
+  const [mean, high] = [percent(ifCalibrated.mean, 2), percent(ifCalibrated.high, 2)];
   const beyond = equalWidth.ece > ifCalibrated.high ? "beyond" : "not beyond";
   const surer = overconfidence < 0 ? "less sure than it may be" : "surer than it may be";
   return [
@@ -52,14 +49,15 @@ function mistakesTable({ mistakes, classes }: AnswerReport): Table {
   return {
     title: "Most frequent mistakes",
     columns: ["right class", "answer", "images", "share of the class"],
-    rows: mistakes.slice(0, mostRows).map(({ label, answer, n }) => [label, answer, n, percent(n / sizes.get(label)!)]),
+    rows: mistakes.slice(0, mostRows).map((
+      { label, answer, n },
+    ) => [label, answer, n, percent(n / sizes.get(label)!, 2)]),
     ...(mistakes.length > mostRows ? { note: `${count(mistakes.length - mostRows)} more are left out.` } : {}),
   };
 }
 
 function classTable({ classes, alpha }: AnswerReport): Table {
-  const shown = (value: number | null, digits?: number): string | null =>
-    value === null ? null : percent(value, digits);
+  const shown = (value: number | null, digits = 2): string | null => value === null ? null : percent(value, digits);
   return {
     title: "Accuracy by class",
     columns: ["class", "images", "right", "accuracy", "from", "to", "answered", "precision", "mean loss"],

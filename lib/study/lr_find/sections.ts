@@ -1,6 +1,7 @@
 /** A search for a learning rate as parts of a page. */
 import { requireOptions } from "../../tensor/ops/checks.ts";
 import type { Figure, Section } from "../report/page.ts";
+import { short } from "../statistics/digits.ts";
 import type { LrFound } from "./lr_find.ts";
 
 /** What the rules do, in a few words. */
@@ -10,11 +11,6 @@ const rules: readonly (readonly [keyof LrFound["suggestions"], string])[] = [
   ["minimum", "a tenth of where the loss is lowest"],
   ["slide", "before the slope changes towards the end"],
 ];
-
-/** A rate in a few digits. */
-function short(lr: number): string {
-  return `${Number(lr.toPrecision(3))}`;
-}
 
 /** The smoothed loss at the step whose rate is nearest to one. */
 function lossNear(points: LrFound["points"], lr: number): number {

@@ -1,6 +1,7 @@
 /** Pages as files. */
 import { join } from "node:path";
 import { makeFolderOf, writeFileAtomic } from "../../io/atomic_file.ts";
+import { csvField } from "../../io/csv.ts";
 import { requireText } from "../../tensor/ops/checks.ts";
 import { type Chart, drawChart } from "./chart.ts";
 import { figurePng } from "./figure_png.ts";
@@ -36,13 +37,12 @@ export interface WrittenPage {
   readonly warnings: readonly string[];
 }
 
-function csvField(cell: Datum): string {
-  const text = cell === null ? "" : String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+function csvCell(value: Datum): string {
+  return csvField(value === null ? "" : String(value));
 }
 
 function csv({ columns, rows }: Chart): string {
-  return [columns, ...rows].map((row) => `${row.map(csvField).join()}\r\n`).join("");
+  return [columns, ...rows].map((row) => `${row.map(csvCell).join()}\r\n`).join("");
 }
 
 /**

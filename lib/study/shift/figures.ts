@@ -4,7 +4,7 @@ import type { Figure } from "../report/page.ts";
 import type { MeanCurve, ShiftAxis } from "./curves.ts";
 import type { LayerShift } from "./maps.ts";
 import type { ModelShift, ShiftMeasurement } from "./measurement.ts";
-import { percent } from "./words.ts";
+import { percent } from "../statistics/digits.ts";
 
 type Spec = Figure["spec"];
 type Rows = Figure["rows"];

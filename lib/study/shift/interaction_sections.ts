@@ -3,7 +3,8 @@ import { kindOf } from "../../tensor/ops/checks.ts";
 import type { Figure, Section, Table } from "../report/page.ts";
 import type { ShiftDifference } from "./compare.ts";
 import type { NetworkDifference, PoolGain, ShiftInteraction, TwoWayDifference } from "./interaction.ts";
-import { percent, points, pointsInterval, short } from "./words.ts";
+import { percent, short } from "../statistics/digits.ts";
+import { points, pointsInterval } from "./words.ts";
 
 /** Parts of a page on what {@linkcode shiftInteraction} found: every network with both pools, gains, and interactions. */
 export function interactionSections(found: ShiftInteraction): Section[] {

@@ -13,7 +13,8 @@ import {
 import type { LayerShift } from "./maps.ts";
 import type { ModelShift, ShiftMeasurement } from "./measurement.ts";
 import type { ShiftRunsResult } from "./runs.ts";
-import { percent, points, pointsInterval, shares, short, views } from "./words.ts";
+import { percent, short } from "../statistics/digits.ts";
+import { points, pointsInterval, shares, views } from "./words.ts";
 
 /** Which layers get a map of every shift. */
 export interface ShiftSectionsOptions {

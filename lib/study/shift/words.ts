@@ -1,4 +1,5 @@
 /** Numbers of moving images in words. */
+import { percent } from "../statistics/digits.ts";
 import type { Interval } from "../statistics/intervals.ts";
 import type { ShiftKind } from "./canvases.ts";
 
@@ -8,16 +9,6 @@ export const views: Readonly<Record<ShiftKind, string>> = {
   circular: "what leaves the view on one side comes in on the other",
   padded: "what comes into view is black",
 };
-
-/** A share as a percentage: with so many digits behind the point, else with as many as it has, up to four. */
-export function percent(share: number, digits?: number): string {
-  return `${digits === undefined ? Number((100 * share).toFixed(4)) : (100 * share).toFixed(digits)} %`;
-}
-
-/** A number of a few digits. */
-export function short(value: number, digits = 3): string {
-  return `${Number(value.toPrecision(digits))}`;
-}
 
 /** Where a share lies. */
 export function shares({ low, high }: Interval): string {

@@ -1,4 +1,5 @@
 /** What a comparison says in words. */
+import { short } from "./digits.ts";
 import { normalCritical } from "./distributions.ts";
 import type { PairedOptions } from "./options.ts";
 import { type SignFlip, smallestOf } from "./sign_flip.ts";
@@ -39,11 +40,6 @@ function pairsToDecide({ n, mean, sd }: Summary, alpha: number, fewest: number):
   const pairs = Math.ceil(((z + normalCritical(1 - POWER)) * sd / mean) ** 2 + z * z / 2);
   // What was seen does not decide, whatever the estimate says.
   return pairs > MOST_PAIRS ? null : Math.max(pairs, fewest, n + 1);
-}
-
-/** A number of a few digits. */
-function short(value: number, digits = 3): string {
-  return `${Number(value.toPrecision(digits))}`;
 }
 
 /** The verdict on differences. */

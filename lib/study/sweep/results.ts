@@ -1,6 +1,7 @@
 /** What a sweep came to: each arm's values with their intervals, and what was compared on the same seeds. */
 import type { Recipe } from "../../recipe/recipe.ts";
 import type { McNemar } from "../statistics/counts.ts";
+import { short } from "../statistics/digits.ts";
 import { holm } from "../statistics/holm.ts";
 import { type Paired, paired } from "../statistics/paired.ts";
 import { type Summary, summary } from "../statistics/summary.ts";
@@ -186,11 +187,6 @@ function wordsOf(
     ? `, and about ${seedsToDecide} at this difference and spread`
     : "";
   return { words: `${words}${enough}; mean difference ${short(mean)}${interval}`, seedsToDecide };
-}
-
-/** A number of a few digits. */
-function short(value: number): string {
-  return `${Number(value.toPrecision(3))}`;
 }
 
 /** What is said where there is no pair. */

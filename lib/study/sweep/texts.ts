@@ -1,5 +1,7 @@
 /** A sweep's result as Markdown and CSV. */
+import { csvField } from "../../io/csv.ts";
 import type { ArmResult, ComparisonResult, SweepResult } from "./results.ts";
+import { short } from "../statistics/digits.ts";
 import type { Interval } from "../statistics/intervals.ts";
 
 /** Numbers of a measure as a reader takes them: accuracies in per cent. */
@@ -54,15 +56,10 @@ export function comparisonText({ arm, against, kind, claim, words, unpaired }: C
 /** McNemar's test of a comparison's runs in one line, seed by seed; undefined where no seed has the answers of both. */
 export function answersText({ arm, against, answers }: ComparisonResult): string | undefined {
   if (answers.length === 0) return undefined;
-  const each = answers.map(({ seed, onlyA, onlyB, p }) => `seed ${seed}: ${onlyA} to ${onlyB}, p = ${short(p)}`);
+  const each = answers.map(({ seed, onlyA, onlyB, p }) => `seed ${seed}: ${onlyA} to ${onlyB}, p = ${short(p, 2)}`);
   return `images that ${arm} alone has right to those that ${against} alone has (McNemar, of these runs): ${
     each.join("; ")
   }`;
-}
-
-/** A number of two digits. */
-function short(value: number): string {
-  return `${Number(value.toPrecision(2))}`;
 }
 
 /** The columns of the table of comparisons. */
@@ -89,8 +86,8 @@ export function comparisonRows({ comparisons, measure }: Pick<SweepResult, "comp
     paired === null ? "" : show(paired.mean),
     interval(paired?.t ?? null, show),
     interval(paired?.bootstrap ?? null, show),
-    paired === null ? "" : short(paired.p),
-    holm === null ? "" : short(holm),
+    paired === null ? "" : short(paired.p, 2),
+    holm === null ? "" : short(holm, 2),
     claim ?? verdict,
   ]);
 }
@@ -148,8 +145,7 @@ export function markdownOf(result: SweepResult): string {
 
 /** A value in CSV. */
 function csvCell(value: string | number | null): string {
-  const text = value === null ? "" : String(value);
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvField(value === null ? "" : String(value));
 }
 
 /** Every run as a row of CSV. */
