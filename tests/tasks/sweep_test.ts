@@ -86,6 +86,19 @@ Deno.test("sweep --list: every study with its claim, and of one its arms, compar
   assertStringIncludes(out, "further   blur-rect2 against max\n");
 });
 
+Deno.test("sweep --arms: names with commas between, each with its flag, or a grid's, which have commas in them", async () => {
+  const armsOf = async (...args: string[]): Promise<string[]> => {
+    using own = ownName();
+    const { code, out, err } = await ran(...args, ...tiny, "--runs", "1", "--name", own.name, "--dry-run", "--json");
+    assertEquals(code, 0, err);
+    return JSON.parse(out).cells.map(({ arm }: { arm: string }) => arm);
+  };
+  const grid = ["--grid", "bs=16,32", "--grid", "label-smoothing=0,0.1"];
+  assertEquals(await armsOf("--grid", "bs=8,16,32", "--arms", "bs=8,bs=32"), ["bs=8", "bs=32"]);
+  assertEquals(await armsOf("--grid", "bs=8,16,32", "--arms", "bs=16", "--arms", "bs=8"), ["bs=8", "bs=16"]);
+  assertEquals(await armsOf(...grid, "--arms", "bs=16,label-smoothing=0.1"), ["bs=16,label-smoothing=0.1"]);
+});
+
 Deno.test("sweep: a dry run, a run, the same again, its CSV, its JSON, and a report of its results alone", async () => {
   using own = ownName();
   const args = ["--grid", "pool=maxblur,max", ...tiny, "--runs", "2", "--name", own.name];
