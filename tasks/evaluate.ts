@@ -138,11 +138,13 @@ function answerLines({ accuracy, calibration, classes, mistakes }: study.AnswerR
   const { equalWidth, equalMass, ifCalibrated } = calibration;
   const known = classes.filter(({ accuracy }) => accuracy !== null).toSorted((a, b) => a.accuracy! - b.accuracy!);
   const worst = known.slice(0, 3).map(({ name, accuracy }) => `${name} ${formatPercent(accuracy!)}`);
-  const frequent = mistakes.slice(0, 3).map(({ label, answer, n }) => `${label} for ${answer} ${formatNumber(n)}`);
+  const frequent = mistakes.slice(0, 3).map(({ label, answer, n }) =>
+    `${label} taken for ${answer} ${formatNumber(n)}`
+  );
   return [
     `interval    ${formatPercent(accuracy.low, 2)} to ${formatPercent(accuracy.high, 2)} (95 %, over images)`,
-    `calibration error ${formatPercent(equalWidth.ece, 2)} (equal mass ${formatPercent(equalMass.ece, 2)}, largest ` +
-    `${formatPercent(equalWidth.mce, 2)}); by chance up to ${formatPercent(ifCalibrated.high, 2)}`,
+    `calibration error ${formatPercent(equalWidth.ece, 2)}, by chance up to ${formatPercent(ifCalibrated.high, 2)}; ` +
+    `largest of a bin ${formatPercent(equalWidth.mce, 2)}; over bins of equal mass ${formatPercent(equalMass.ece, 2)}`,
     `worst       ${worst.join(" · ")}`,
     ...(frequent.length === 0 ? [] : [`mistakes    ${frequent.join(" · ")}`]),
   ];

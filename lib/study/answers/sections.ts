@@ -33,14 +33,15 @@ function calibrationText({ calibration }: AnswerReport): string {
   const beyond = equalWidth.ece > ifCalibrated.high ? "beyond" : "not beyond";
   const surer = overconfidence < 0 ? "less sure than it may be" : "surer than it may be";
   return [
-    `The expected calibration error is ${wide!.ece} over bins of equal width and ${
-      even!.ece
-    } over bins of equally many`,
-    `answers; the largest of one bin, which may have few answers, is ${wide!.mce} and ${
-      even!.mce
-    }. A model that is right as`,
-    `often as it says would show ${mean} by chance, and in 95 of 100 cases less than ${high}: this one is ${beyond} that. On`,
-    `average it is ${(100 * Math.abs(overconfidence)).toFixed(2)} points ${surer}.`,
+    `The expected calibration error is ${
+      wide!.ece
+    } over bins of equal width. A model that is right as often as it says`,
+    `would show ${mean} of it by chance, and in 95 of 100 cases less than ${high}: this one is ${beyond} that. The largest`,
+    `error of one bin, which may have few answers, is ${
+      wide!.mce
+    }. Over bins of equally many answers, of which chance makes`,
+    `another error, they are ${even!.ece} and ${even!.mce}. On average it is`,
+    `${(100 * Math.abs(overconfidence)).toFixed(2)} points ${surer}.`,
   ].join(" ");
 }
 

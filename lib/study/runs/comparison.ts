@@ -118,6 +118,11 @@ function undecided({ n, pairsToReach, pairsToDecide }: Paired): string {
   return pairsToDecide === null ? "not decided" : `not decided: about ${pairsToDecide} pairs would`;
 }
 
+function intervalOf({ flips, t }: Paired, shown: (value: number) => string): string | null {
+  const found = flips ?? t;
+  return found === null ? null : `${shown(found.low)} to ${shown(found.high)}`;
+}
+
 /** Each recipe against the first on the same seeds; undefined where none shares two. */
 export function pairedTable(groups: readonly RunGroup[], measure: Measure): Table | undefined {
   const [first, ...others] = groups;
@@ -137,7 +142,7 @@ export function pairedTable(groups: readonly RunGroup[], measure: Measure): Tabl
       group.label,
       pair.n,
       signed(pair.mean),
-      pair.t === null ? null : `${signed(pair.t.low)} to ${signed(pair.t.high)}`,
+      intervalOf(pair, signed),
       pair.p.toFixed(4),
       corrected[at]!.toFixed(4),
       corrected[at]! >= ALPHA ? undecided(pair) : pair.mean > 0 === measure.higherIsBetter ? "better" : "worse",

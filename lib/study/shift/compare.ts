@@ -3,7 +3,7 @@ import { filledOptions } from "../statistics/options.ts";
 import { holm } from "../statistics/holm.ts";
 import { type SignFlip, signFlip } from "../statistics/sign_flip.ts";
 import { type Summary, summaryOf } from "../statistics/summary.ts";
-import { decide, type Decision } from "../statistics/verdict.ts";
+import { decide, type Decision, inUnits } from "../statistics/verdict.ts";
 
 /** Differences of one measure, one an image or a seed; mean, deviation and intervals are of these. */
 export interface ShiftDifference extends Omit<Summary, "values" | "note">, SignFlip, Decision {}
@@ -34,19 +34,17 @@ export interface DifferenceOptions {
 /** Samples of the bootstrap: images are thousands, for which ten thousand samples take long and change nothing. */
 const RESAMPLES = 2000;
 
-/** What differences come to: their mean with its intervals, the two-sided sign-flip test and a verdict in words. */
+/** What differences of shares come to: their mean with its intervals, the two-sided sign-flip test and a verdict in words, in points. */
 export function differenceOf(
   differences: readonly number[],
   { alpha, seed }: DifferenceOptions = {},
 ): ShiftDifference {
   const names = ["alpha", "seed", "resamples", "higherIsBetter"] as const;
   const filled = filledOptions("differenceOf", { alpha, seed, resamples: RESAMPLES }, names);
-  const found = summaryOf(differences, filled);
-  // Where two answer alike there is no sign to flip, and most images are such.
-  const apart = differences.filter((difference) => difference !== 0);
-  const tested = { ...found, ...signFlip(apart.length === 0 ? [0] : apart, filled.seed) };
-  const { values: _values, note: _note, ...told } = tested;
-  return { ...told, ...decide(tested, filled) };
+  const found = { ...summaryOf(differences, filled), ...signFlip(differences, filled) };
+  const { values: _values, note: _note, ...told } = found;
+  const { detects, ...decision } = decide(inUnits(found, 100), filled);
+  return { ...told, ...decision, detects: detects === null ? null : detects / 100 };
 }
 
 /** Agreement of a model's answers, image by image. */

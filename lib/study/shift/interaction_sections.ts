@@ -22,6 +22,9 @@ export function interactionSections(found: ShiftInteraction): Section[] {
     text: [
       `Consistency ${along} of networks with pool ${before} and with ${after}, ${trained} of each, on the same shifts of ` +
       `${images.toLocaleString("en-US")} images. ${how}`,
+      "Consistency says nothing of being right: a network that always gives the same answer has 100 %. Gains are compared in " +
+      "points; near 100 % there is less room for them, so networks that start from different consistencies may gain " +
+      "differently for that alone.",
     ],
     tables: [
       {
@@ -59,9 +62,10 @@ function differencesTable<Found extends TwoWayDifference>(
   nameOf: (each: Found) => string,
 ): Table {
   const told = (difference: ShiftDifference | null): (string | null)[] =>
-    difference === null
-      ? [null, null]
-      : [`${points(difference.mean)} (${pointsInterval(difference.t) ?? "no interval"})`, difference.words];
+    difference === null ? [null, null] : [
+      `${points(difference.mean)} (${pointsInterval(difference.flips ?? difference.t) ?? "no interval"})`,
+      difference.words,
+    ];
   return {
     title,
     columns: [name, "points over images", "verdict over images", "points over seeds", "verdict over seeds", "p (Holm)"],
@@ -72,8 +76,9 @@ function differencesTable<Found extends TwoWayDifference>(
       short(each.pHolm, 2),
     ]),
     note:
-      "Points with Student's interval. A pair is an image, or a seed, under both. p (Holm) is that over seeds where there " +
-      "are several, else over images, corrected for the rows.",
+      "Points with the interval of the sign-flip test, Student's where there are fewer than six pairs or more than 20. A " +
+      "pair is an image, or a seed, under both. p (Holm) is that over seeds where there are several, else over images, " +
+      "corrected for the rows.",
   };
 }
 

@@ -112,14 +112,14 @@ function comparisonsTable({ comparisons, alpha }: ShiftMeasurement): Table {
       each.other,
       each.measure === "consistency" ? "both axes" : "diagonal",
       points(each.mean),
-      pointsInterval(each.t),
+      pointsInterval(each.flips ?? each.t),
       short(each.p, 2),
       short(each.pHolm, 2),
       each.words,
     ]),
     note:
-      "Differences in consistency, image by image on the same shifts: Student's interval and the sign-flip test, in whose " +
-      "words a pair is an image under both models. p (Holm) is corrected for all rows.",
+      "Differences in consistency, image by image on the same shifts, by the sign-flip test, in whose words a pair is an " +
+      "image under both models; the interval of more than 20 images is Student's. p (Holm) is corrected for all rows.",
   };
 }
 

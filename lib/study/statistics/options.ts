@@ -52,9 +52,17 @@ export function filledOptions<Name extends keyof PairedOptions>(
   return filled;
 }
 
+/** The largest size of a measured value: squares of differences stay finite. */
+const LARGEST = 1e150;
+
 /** Throws where something is no measured value. */
 export function requireMeasured(op: string, name: string, value: unknown): asserts value is number {
-  if (typeof value === "number" && Number.isFinite(value)) return;
+  if (typeof value === "number" && Math.abs(value) <= LARGEST) return;
+  if (typeof value === "number" && Number.isFinite(value)) {
+    throw new RangeError(
+      `${op}(): Expected \`${name}\` from -${LARGEST} to ${LARGEST}, got ${value}: scale all values`,
+    );
+  }
   if (typeof value === "number") {
     throw new RangeError(
       `${op}(): Expected \`${name}\` as a finite number, got ${value}: give the values of the other runs, and tell of this ` +

@@ -62,6 +62,8 @@ function requireSameKeys(baseline: ReadonlyMap<string, number>, other: ReadonlyM
  * Compares two recipes that were trained with the same seeds by the differences `other` - `baseline`: their mean with its
  * intervals, the two-sided sign-flip test, exact up to 20 pairs, and a verdict in words.
  *
+ * The error rate is alpha where the number of pairs was fixed beforehand: adding pairs until p is small raises it.
+ *
  * @example
  * ```ts
  * import { study } from "@libtrain/libtrain";
@@ -78,6 +80,6 @@ export function paired(baseline: ByKey, other: ByKey, options: PairedOptions = {
   requireSameKeys(before, after);
   const keys = [...before.keys()];
   const differences = keys.map((key) => after.get(key)! - before.get(key)!);
-  const found = { ...summaryOf(differences, filled), ...signFlip(differences, filled.seed) };
+  const found = { ...summaryOf(differences, filled), ...signFlip(differences, filled) };
   return { keys, ...found, ...decide(found, filled) };
 }

@@ -56,6 +56,8 @@ export function summary(values: readonly number[], options: SummaryOptions = {})
   if (values.length === 0) {
     throw new RangeError("summary(): Expected at least one value, got none: give one of each run");
   }
-  values.forEach((value, at) => requireMeasured("summary", `values[${at}]`, value));
-  return summaryOf(values, filled);
+  // Copied, as a place that holds nothing is passed over otherwise.
+  const given = Array.from(values);
+  given.forEach((value, at) => requireMeasured("summary", `values[${at}]`, value));
+  return summaryOf(given, filled);
 }

@@ -104,11 +104,12 @@ export function differenceFigure(result: SweepResult): Figure | undefined {
   }));
   const rows = labelled.flatMap(({ label, kind, paired }) => {
     if (paired === null) return [];
-    const { mean, t, keys, values } = paired;
+    const { mean, flips, t, keys, values } = paired;
+    const interval = flips ?? t;
     return lineRows(label, {
       kind,
       mean: scale * mean,
-      interval: t === null ? null : { low: scale * t.low, high: scale * t.high },
+      interval: interval === null ? null : { low: scale * interval.low, high: scale * interval.high },
       seeds: keys.map((seed, at) => [seed, scale * values[at]!]),
     });
   });
@@ -119,7 +120,7 @@ export function differenceFigure(result: SweepResult): Figure | undefined {
     title: "Differences on the same seeds",
     caption:
       `${top1 ? "To the right" : "To the left"} of the dashed line the first arm is better. Full points are means, ` +
-      "lines their 95 % intervals (Student's t), rings the seeds.",
+      "lines their 95 % intervals (of the sign-flip test; Student's of fewer than six pairs), rings the seeds.",
     spec: lineSpec({
       labels: labelled.map(({ label }) => label),
       axis: top1 ? "Difference of top-1, in points" : "Difference of validation loss",

@@ -5,6 +5,7 @@ import { short } from "../statistics/digits.ts";
 import { holm } from "../statistics/holm.ts";
 import { type Paired, paired } from "../statistics/paired.ts";
 import { type Summary, summary } from "../statistics/summary.ts";
+import { decide, intervalText, inUnits } from "../statistics/verdict.ts";
 import { comparedAnswers } from "./compare_answers.ts";
 import { withoutPlaces } from "./identity.ts";
 import type { Divergence, SweepRun } from "./record.ts";
@@ -125,19 +126,12 @@ function armResult(
   };
 }
 
-/** Values in points, for words. */
-function inPoints(values: Readonly<Record<string, number>>, measure: Measure): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key, measure === "top1" ? 100 * value : value]),
-  );
-}
-
 interface Compared extends Comparison {
   readonly found: Paired | null;
-  readonly before: Readonly<Record<string, number>>;
-  readonly after: Readonly<Record<string, number>>;
   readonly unpaired: readonly string[];
   readonly answers: readonly SeedAnswers[];
+  /** What is said of runs that no mean has. */
+  readonly diverged: readonly string[];
 }
 
 /** The two arms' runs of each seed on the same images. */
@@ -162,41 +156,41 @@ function compare(
   const [before, after] = [only(all), only(others)];
   const unpaired = [...new Set([...Object.keys(all), ...Object.keys(others)])].filter((seed) => !both.includes(seed));
   const found = both.length === 0 ? null : paired(before, after, { alpha: ALPHA, higherIsBetter: measure === "top1" });
-  return { arm, against, found, before, after, unpaired, answers: answersOf({ arm, against }, records) };
+  const diverged = arms.flatMap((each) => [arm, against].includes(each.arm) ? divergedText(each) : []);
+  return { arm, against, found, unpaired, answers: answersOf({ arm, against }, records), diverged };
+}
+
+/** What became of an arm's runs that diverged: pairs without them speak for it too well. */
+function divergedText({ arm, runs, diverged }: ArmResult): string[] {
+  return diverged.length === 0
+    ? []
+    : [`${diverged.length} of ${runs.length} runs of ${arm} diverged and are in no pair`];
 }
 
 /** The words of a comparison, its numbers in points, and how many seeds would decide; `alpha` is what one of several tests may take. */
 function wordsOf(
-  { before, after }: Compared,
+  { found, diverged }: Compared,
   measure: Measure,
   alpha: number,
 ): Pick<ComparisonResult, "words" | "seedsToDecide"> {
-  // Rounded down, to be readable and never laxer.
-  const options = { alpha: Math.max(Math.floor(alpha * 1e4) / 1e4, 1e-4), higherIsBetter: measure === "top1" };
-  const { n, words, verdict, mean, t, pairsToReach, pairsToDecide: seedsToDecide } = paired(
-    inPoints(before, measure),
-    inPoints(after, measure),
-    options,
-  );
-  if (verdict !== "not decided") return { words, seedsToDecide };
-  const interval = t === null
-    ? ""
-    : ` (${short(100 * (1 - options.alpha))} % interval ${short(t.low)} to ${short(t.high)})`;
-  // Otherwise the words have it already.
-  const enough = n < pairsToReach && seedsToDecide !== null
-    ? `, and about ${seedsToDecide} at this difference and spread`
-    : "";
-  return { words: `${words}${enough}; mean difference ${short(mean)}${interval}`, seedsToDecide };
+  const lost = diverged.map((text) => `; ${text}`).join("");
+  if (found === null) return { words: `not decided: no seed is over in both${lost}`, seedsToDecide: null };
+  const told = inUnits(found, measure === "top1" ? 100 : 1);
+  // Rounded down to two digits: readable, and never laxer. Intervals are those of the tables, whatever is corrected.
+  const unit = 10 ** (Math.floor(Math.log10(alpha)) - 1);
+  const options = { alpha: Math.floor(alpha / unit + 1e-9) * unit, covered: ALPHA, higherIsBetter: measure === "top1" };
+  const { words, verdict, pairsToDecide: seedsToDecide } = decide(told, options);
+  if (verdict !== "not decided") return { words: `${words}${lost}`, seedsToDecide };
+  const { mean, flips, t } = told;
+  const interval = flips === null ? intervalText(t, ALPHA, "Student's ") : intervalText(flips, ALPHA);
+  return { words: `${words}; mean difference ${short(mean)}${interval}${lost}`, seedsToDecide };
 }
-
-/** What is said where there is no pair. */
-const unpairedWords = { words: "not decided: no seed is over in both", seedsToDecide: null };
 
 function primaryResult(compared: Compared, measure: Measure): ComparisonResult {
   const { arm, against, found, unpaired, answers } = compared;
   const verdict = found?.verdict ?? "not decided";
   const claim = verdict === "better" ? "holds here" : verdict === "worse" ? "refuted here" : "not decided";
-  const told = found === null ? unpairedWords : wordsOf(compared, measure, ALPHA);
+  const told = wordsOf(compared, measure, ALPHA);
   return { arm, against, kind: "primary", paired: found, holm: null, verdict, claim, ...told, unpaired, answers };
 }
 
@@ -209,9 +203,7 @@ function exploratoryResults(all: readonly Compared[], measure: Measure): Compari
     const at = tested.indexOf(compared);
     const p = corrected[at] ?? null;
     const decided = p !== null && p < ALPHA;
-    const { words: own, seedsToDecide } = found === null
-      ? unpairedWords
-      : wordsOf(compared, measure, decided ? ALPHA : ALPHA / tested.length);
+    const { words: own, seedsToDecide } = wordsOf(compared, measure, decided ? ALPHA : ALPHA / tested.length);
     const many = tested.length === 1 ? "1 exploratory comparison" : `${tested.length} exploratory comparisons`;
     const words = p === null ? own : `${own}; Holm-corrected for ${many}: p = ${Number(p.toPrecision(2))}`;
     const verdict = !decided ? "not decided" : found!.mean > 0 === (measure === "top1") ? "better" : "worse";
@@ -272,5 +264,20 @@ export function resultOf(
   const first = primary === null ? [] : [primaryResult(compared(primary), measure)];
   const others = exploratoryResults(exploratory.map(compared), measure);
   const comparisons = [...first, ...others];
-  return { name, claim, source, baseline, measure, folder, seeds, stopped, arms, comparisons, notes: notesOn(records) };
+  const undecidable = claim !== null && primary === null
+    ? ["None of these comparisons decides the claim, which is of something else than they compare: they only hint"]
+    : [];
+  return {
+    name,
+    claim,
+    source,
+    baseline,
+    measure,
+    folder,
+    seeds,
+    stopped,
+    arms,
+    comparisons,
+    notes: [...undecidable, ...notesOn(records)],
+  };
 }

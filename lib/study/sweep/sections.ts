@@ -26,19 +26,16 @@ function verdictText({ claim, source, comparisons }: SweepResult): string[] {
   ];
 }
 
-/** How many seeds would decide each comparison that is open. */
-function seedsTable({ comparisons }: SweepResult): Table {
+/** What each comparison says, and what would decide those that are open. */
+function wordsTable({ comparisons }: SweepResult): Table {
   return {
     title: "What is said, and what would decide",
-    columns: ["comparison", "in words", "seeds that would decide"],
-    rows: comparisons.map(({ arm, against, kind, verdict, words, seedsToDecide }) => [
-      `${arm} against ${against} (${kind})`,
-      words,
-      verdict === "not decided" ? seedsToDecide ?? "cannot be told" : null,
-    ]),
+    columns: ["comparison", "in words"],
+    rows: comparisons.map(({ arm, against, kind, words }) => [`${arm} against ${against} (${kind})`, words]),
     note:
-      "Seeds are an estimate for the difference and spread that were seen, at a power of 80 %; of exploratory comparisons " +
-      "after the correction for their number.",
+      "Intervals are those of the sign-flip test: they leave out 0 just where it decides. Seeds that would decide are an " +
+      "estimate at a power of 80 %, of exploratory comparisons after the correction for their number. More seeds, because " +
+      "these did not decide, are a second test: take new ones alone, or halve what either may take.",
   };
 }
 
@@ -137,7 +134,7 @@ export function sweepSections(result: SweepResult): Section[] {
           figures: some(differenceFigure(result)),
           tables: [
             { title: "Comparisons", columns: comparisonColumns, rows: comparisonRows(result), note: unit },
-            seedsTable(result),
+            wordsTable(result),
           ],
         }
         : {}),

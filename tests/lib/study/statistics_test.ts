@@ -110,7 +110,11 @@ Deno.test("paired: eight pairs give scipy's permutation_test and t interval", ()
   assertEquals(found.verdict, "not decided");
   // ((1.96 + 0.842) · 0.00239 / 0.002)² + 1.96² / 2 = 13.1
   assertEquals([found.pairsToReach, found.pairsToDecide], [6, 14]);
-  assertEquals(found.words, "not decided: p = 0.07 of 8 pairs; about 14 would decide at this difference and spread");
+  assertEquals(
+    found.words,
+    "not decided: p = 0.07 of 8 pairs, which find differences of about 0.00276 four times of five; about 14 would decide at this " +
+      "difference and spread (80 % interval 9 to 89)",
+  );
 });
 
 Deno.test("paired: the sign flips are those of counting every pattern, ties and zeros included", () => {
@@ -126,17 +130,56 @@ Deno.test("paired: the sign flips are those of counting every pattern, ties and 
   for (let trial = 0; trial < 40; trial++) {
     const n = 1 + trial % 12;
     const differences = Array.from({ length: n }, (_, at) => Math.round(10 * (normals(trial, at)[0] + 0.5)) / 10);
-    assertEquals(signFlip(differences, 0).p, brute(differences), `${differences}`);
+    assertEquals(signFlip(differences, { alpha: 0.05, seed: 0 }).p, brute(differences), `${differences}`);
   }
   // Sums that differ by rounding alone: 0.1 + 0.2 - 0.3 is no 0.
-  assertEquals(signFlip([0.1, 0.2, 0.3], 0).p, 0.25);
-  assertEquals(signFlip([0.1, 0.2, -0.3], 0).p, 1);
-  assertEquals(signFlip([0, 0], 0).p, 1);
-  assertEquals(signFlip(Array.from({ length: 20 }, () => 1), 0), {
+  assertEquals(signFlip([0.1, 0.2, 0.3], { alpha: 0.05, seed: 0 }).p, 0.25);
+  assertEquals(signFlip([0.1, 0.2, -0.3], { alpha: 0.05, seed: 0 }).p, 1);
+  assertEquals(signFlip([0, 0], { alpha: 0.05, seed: 0 }).p, 1);
+  assertEquals(signFlip(Array.from({ length: 20 }, () => 1), { alpha: 0.05, seed: 0 }), {
     p: 2 / 2 ** 20,
     smallestP: 2 / 2 ** 20,
     exact: true,
+    flips: { low: 1, high: 1 },
   });
+});
+
+Deno.test("paired: the interval holds just the differences that the test does not refute", () => {
+  for (let trial = 0; trial < 30; trial++) {
+    const n = 6 + trial % 6;
+    const differences = Array.from({ length: n }, (_, at) => Math.round(10 * (normals(trial, at)[0] + 0.4)) / 10);
+    const alpha = [0.05, 0.1, 0.3][trial % 3]!;
+    const { flips } = signFlip(differences, { alpha, seed: 0 });
+    const { low, high } = flips!;
+    for (const mean of [low - 1e-3, low + 1e-3, low, (low + high) / 2, high, high - 1e-3, high + 1e-3]) {
+      const { p } = signFlip(differences.map((each) => each - mean), { alpha, seed: 0 });
+      assertEquals(p < alpha, mean < low || mean > high, `${differences} at ${mean}, ${alpha}`);
+    }
+  }
+  // One difference is far out: Student's interval has 0 in it although all six signs agree.
+  const far = paired(byPlace([0, 0, 0, 0, 0, 0]), byPlace([0.01, 0.01, 0.01, 0.01, 0.01, 0.41]));
+  assertEquals([far.verdict, far.flips], ["better", { low: 0.01, high: 0.41 }]);
+  assert(far.t!.low < 0);
+  assertStringIncludes(far.words, "(95 % interval 0.01 to 0.41), p = 0.031");
+  // And one sign that differs keeps six pairs from deciding, whatever Student's interval says.
+  const one = paired(byPlace([0, 0, 0, 0, 0, 0]), byPlace([0.02, 0.015, 0.01, -0.001, 0.02, 0.018]));
+  assert(one.t!.low > 0 && one.flips!.low < 0);
+  assertEquals(one.verdict, "not decided");
+  assertEquals(paired({ 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 }, { 1: 1, 2: 2, 3: 3, 4: 4, 5: 5 }).flips, null);
+});
+
+Deno.test("paired: the difference that so many pairs find is found four times of five", () => {
+  for (const n of [6, 7, 12]) {
+    const spread = Array.from({ length: n }, (_, at) => (-1) ** at + at * 1e-3);
+    const { detects, sd, verdict } = paired(byPlace(spread.map(() => 0)), byPlace(spread));
+    assertEquals(verdict, "not decided");
+    let found = 0;
+    for (let trial = 0; trial < 300; trial++) {
+      const drawn = Array.from({ length: n }, (_, at) => detects! + sd! * normals(trial, at)[0]);
+      if (signFlip(drawn, { alpha: 0.05, seed: 0 }).p < 0.05) found++;
+    }
+    assertAlmostEquals(found / 300, 0.8, 0.1, `${n}`);
+  }
 });
 
 Deno.test("paired: more than 20 pairs are tested by random signs, near the exact p and the same each time", () => {
@@ -145,12 +188,12 @@ Deno.test("paired: more than 20 pairs are tested by random signs, near the exact
     2.441, -2.156, 0.818, -0.168, -0.053, 0.184, -1.62, 0.168, -0.465, 3.723, 0.626, 0.047, 0.119, -0.268, -0.655, 0.009,
     0.882, 0.161, 1.358, 0.2, 0.424, 1.946, 0.945, -0.105, 0.217,
   ];
-  const found = signFlip(differences, 0);
+  const found = signFlip(differences, { alpha: 0.05, seed: 0 });
   // The share among all 2^25 patterns; four standard errors of 100,000 random ones.
   assertAlmostEquals(found.p, 0.15354198217391968, 0.0046);
   assertEquals([found.exact, found.smallestP], [false, 1e-5]);
-  assertEquals(signFlip(differences, 0), found);
-  assert(signFlip(differences, 1).p !== found.p);
+  assertEquals(signFlip(differences, { alpha: 0.05, seed: 0 }), found);
+  assert(signFlip(differences, { alpha: 0.05, seed: 1 }).p !== found.p);
   const all = paired(byPlace(differences.map(() => 0)), byPlace(differences.map((_, at) => 1 + at / 100)));
   assertEquals([all.p, all.verdict], [1e-5, "better"]);
 });
@@ -162,7 +205,7 @@ Deno.test("paired: a verdict has its direction, and six pairs are the first that
   assertEquals([better.verdict, better.p, better.pairsToDecide], ["better", 0.03125, null]);
   assertEquals(
     better.words,
-    "better by 0.015: mean difference 0.015 (95 % interval 0.00925 to 0.0207), p = 0.031 of 6 pairs",
+    "better by 0.015: mean difference 0.015 (95 % interval 0.01 to 0.02), p = 0.031 of 6 pairs",
   );
   assertEquals(paired(other, baseline).verdict, "worse");
   assertEquals(paired(baseline, other, { higherIsBetter: false }).verdict, "worse");
@@ -185,7 +228,7 @@ Deno.test("paired: what differs by nothing is told to be so", () => {
   const around = paired(byPlace([0, 0, 0, 0, 0, 0]), byPlace([0.1, 0.2, 0.3, -0.1, -0.2, -0.3]));
   assertEquals(
     around.words,
-    "not decided: p = 1 of 6 pairs; their mean difference is too near 0 for more of them to decide",
+    "not decided: p = 1 of 6 pairs, which find differences of about 0.424 four times of five; their mean difference is too near 0 for more of them to decide",
   );
 });
 
@@ -197,7 +240,7 @@ Deno.test("paired: so many pairs as it says do decide, four times of five", () =
   let decided = 0;
   for (let trial = 0; trial < 300; trial++) {
     const drawn = Array.from({ length: pairsToDecide! }, (_, at) => mean + sd! * normals(trial, at)[0]);
-    if (signFlip(drawn, 0).p < 0.05) decided++;
+    if (signFlip(drawn, { alpha: 0.05, seed: 0 }).p < 0.05) decided++;
   }
   assertAlmostEquals(decided / 300, 0.8, 0.07);
 });
@@ -281,6 +324,12 @@ Deno.test("statistics: bad input is refused by what was given and wanted", () =>
       "paired(): Expected the same keys in both, got 1 in `baseline` alone and 3 in `other` alone: train what is missing, " +
       "or leave it out of both",
     ],
+    [
+      () => paired({ 1: 1e308 }, { 1: -1e308 }),
+      'paired(): Expected `baseline["1"]` from -1e+150 to 1e+150, got 1e+308',
+    ],
+    // deno-lint-ignore no-sparse-arrays
+    [() => summary([1, , 2] as number[]), "summary(): Expected `values[1]` as a number, got undefined"],
     [() => paired({}, {}), "paired(): Expected at least one pair, got none: give values by seed"],
     [() => paired({ 1: 0.9 }, { 1: Infinity }), 'paired(): Expected `other["1"]` as a finite number, got Infinity'],
     [() => paired([0.9] as never, [0.9] as never), "paired(): Expected `baseline` as values by seed, got [0.9]: write"],

@@ -64,7 +64,7 @@ Deno.test("differenceOf: for answers that agree or not, its p is McNemar's, of s
   assert(!found.exact);
   assertAlmostEquals(found.p, p, 0.001, "28 images tell them apart: signs are drawn");
   assertEquals(found.verdict, "better");
-  assertStringIncludes(found.words, "better by 0.016");
+  assertStringIncludes(found.words, "better by 1.6");
   assertStringIncludes(found.words, "of 1000 pairs");
   const few = differenceOf([...ones(3, 1000).map((one) => -one)]);
   assertEquals([few.p, few.exact, few.verdict], [0.25, true, "not decided"]);
