@@ -107,14 +107,23 @@ async function tag({ flags: { tag, untag }, words, report }: Context): Promise<n
   return exitCodes.done;
 }
 
+/** The first few of many. */
+function listed(names: readonly string[]): string {
+  const [first, more] = [names.slice(0, 4).join("; "), names.length - 4];
+  return more > 0 ? `${first}; and ${more} more` : first;
+}
+
 async function remove({ flags: { yes }, words, report }: Context): Promise<number> {
   const options = { root: report.paths.ofProject("runs") };
   const found = await study.removableRuns(words, options);
   const bytes = found.reduce((sum, each) => sum + each.bytes, 0);
   const count = found.reduce((sum, { runs }) => sum + runs.length, 0);
-  for (const { folder, runs, bytes } of found) {
+  for (const { folder, runs, bytes, usedBy } of found) {
     const several = runs.length === 1 && runs[0] === folder ? "" : ` · ${runs.length} runs`;
     report.note(`${folder}${several} · ${megabytes(bytes)}`);
+    for (const { sweep, runs } of usedBy) {
+      report.note(`    the sweep ${sweep} has its weights of ${listed(runs)} there alone`);
+    }
   }
   const question = `Remove ${count === 1 ? "this run" : `these ${count} runs`}, ${megabytes(bytes)}?`;
   const otherwise = "Expected --yes with --remove where nobody can be asked: pass it to remove these runs";

@@ -76,6 +76,21 @@ Deno.test("runs: lists, compares, tags and removes, in lines and as JSON", async
   assertStringIncludes(elsewhere.err, `Cannot remove "${b}": it lies elsewhere: only runs below "runs" are removed`);
 });
 
+Deno.test("runs: sweeps that live on what is removed are named before the question", async () => {
+  using folder = tempFolder();
+  const root = join(folder.path, "runs");
+  const plan = (name: string, pool: string): study.Plan =>
+    study.gridOf({ pool: ["maxblur", pool] }, {
+      preset: "mnist",
+      changes: { epochs: 1, bs: 32, data: { limit: 64 }, threads: 1 },
+      name,
+    });
+  await study.sweep(plan("a", "max"), { folder: join(root, "a"), runs: 1 });
+  await study.sweep(plan("b", "avg"), { folder: join(root, "b"), runs: 1 });
+  const asked = await run(runsCommand, ["--remove", join(root, "a")], folder.path);
+  assertStringIncludes(asked.err, "the sweep ../runs/b has its weights of pool=maxblur, seed 0 there alone");
+});
+
 Deno.test("runs: what does not go together is refused before anything is done", async () => {
   const refused: [args: string[], told: string][] = [
     [["--compare", "a"], "Expected two runs or more with --compare, got one"],

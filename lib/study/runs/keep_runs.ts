@@ -8,6 +8,7 @@ import { RunFolderError } from "../../run/folder_name.ts";
 import { lockFolder, lockState } from "../../run/run_lock.ts";
 import { isRun } from "../../run/saved_run.ts";
 import { requireTag, tagsIn, writeTags } from "../../run/tags.ts";
+import { sweepAtWork, sweepsUsing, type SweepUse } from "../sweep/folder_use.ts";
 import { isSweep } from "../sweep/journal.ts";
 import { bytesBelow } from "./bytes.ts";
 import { requirePaths } from "./paths.ts";
@@ -63,6 +64,8 @@ export interface RemovableRun {
   readonly runs: readonly string[];
   /** Bytes on the disk. */
   readonly bytes: number;
+  /** Sweeps that have no weights of some of their runs once it is gone: their results stay, what is measured of them does not. */
+  readonly usedBy: readonly SweepUse[];
 }
 
 /** Below which folder runs may be removed. */
@@ -94,13 +97,6 @@ async function requireBelow(folder: string, root: string): Promise<void> {
   }
 }
 
-/** The locks of a sweep's cells: one that is held is being trained, or about to be. */
-async function claimsIn(folder: string): Promise<string[]> {
-  const claims = join(folder, "claims");
-  if (!await isThere(claims)) return [];
-  return await Array.fromAsync(Deno.readDir(claims), ({ name }) => join(claims, name));
-}
-
 /** What would be removed; rejects as {@linkcode removeRuns} does. */
 async function removable(folder: string, root: string): Promise<RemovableRun> {
   await requireBelow(folder, root);
@@ -113,11 +109,17 @@ async function removable(folder: string, root: string): Promise<RemovableRun> {
     );
   }
   const runs = await runFoldersIn(folder);
-  for (const path of new Set([folder, ...runs, ...(sweep ? await claimsIn(folder) : [])])) {
+  for (const path of new Set([folder, ...runs])) {
     if (await lockState(path) !== "held") continue;
     throw new RunFolderError(`Cannot remove "${folder}": a process trains in "${path}": stop it first`);
   }
-  return { folder, runs, bytes: await bytesBelow(folder) };
+  const working = sweep ? await sweepAtWork(folder) : undefined;
+  if (working !== undefined) {
+    throw new RunFolderError(
+      `Cannot remove "${folder}": ${working}: stop the sweep first; of one that was killed wait a minute`,
+    );
+  }
+  return { folder, runs, bytes: await bytesBelow(folder), usedBy: await sweepsUsing(runs, folder) };
 }
 
 /**
@@ -142,8 +144,8 @@ export async function removableRuns(
  * Removes folders of runs, of several seeds and of sweeps, with everything in them; gives what is gone. All are looked at before the
  * first is removed. Links in a folder go, and what they lead to stays.
  *
- * Rejects with a RunFolderError for a folder that a process trains in, that lies outside `root`, or on the way to which is a
- * link, and with a RunNotFoundError for one that is no run's.
+ * Rejects with a RunFolderError for a folder that a process trains in, a sweep between two of its runs too, that lies outside
+ * `root`, or on the way to which is a link, and with a RunNotFoundError for one that is no run's.
  *
  * @example
  * ```ts

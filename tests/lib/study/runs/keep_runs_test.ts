@@ -70,10 +70,10 @@ Deno.test("removeRuns: what a process trains in stays, with everything that was 
   }
   const { bytes } = await study.readRun(a);
   assertEquals(await study.removableRuns([a, b, a], { root }), [
-    { folder: a, runs: [a], bytes },
-    { folder: b, runs: [b], bytes },
+    { folder: a, runs: [a], bytes, usedBy: [] },
+    { folder: b, runs: [b], bytes, usedBy: [] },
   ]);
-  assertEquals(await study.removeRuns([a], { root }), [{ folder: a, runs: [a], bytes }]);
+  assertEquals(await study.removeRuns([a], { root }), [{ folder: a, runs: [a], bytes, usedBy: [] }]);
   assertEquals([...Deno.readDirSync(root)].map(({ name }) => name), ["b"]);
 });
 
