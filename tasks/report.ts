@@ -49,16 +49,18 @@ async function run({ flags: given, words, report }: CommandContext<typeof flags>
     return exitCode;
   }
   shown.clear();
-  const { page, runs, missing } = made;
+  const { page, runs, elsewhere, missing } = made;
   const folder = wanted ?? await study.reportFolder(words, { root: report.paths.ofProject("runs") });
   const { html, bytes, figures, warnings } = await study.writePage(page, folder);
   for (const warning of warnings) report.note(`warning: ${warning}`);
   const states = Map.groupBy(runs, ({ state }) => state);
-  report.line(`runs      ${[...states].map(([state, each]) => `${each.length} ${state}`).join(" · ")}`);
+  const counted = [...states].map(([state, each]) => `${each.length} ${state}`);
+  if (elsewhere > 0) counted.push(`${elsewhere} by their results alone`);
+  report.line(`runs      ${counted.join(" · ")}`);
   report.line(`figures   ${figures.length}, each as SVG, PNG and CSV beside the page`);
   report.line(`page      ${html} · ${formatNumber(bytes / 1e6, 1)} MB`);
   const told = runs.map(({ folder, state, why }) => ({ folder, state, why }));
-  report.result({ html, bytes, figures, warnings, runs: told, missing });
+  report.result({ html, bytes, figures, warnings, runs: told, elsewhere, missing });
   return exitCodes.done;
 }
 

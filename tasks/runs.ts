@@ -10,7 +10,7 @@ const states = ["running", "over", "stopped", "diverged", "broken"] as const;
 const flags = {
   find: {
     kind: "string",
-    help: "Those with these words in folder, preset, data, network, state, tags or seed, as seed-1",
+    help: "Those with these words in folder, preset, data, network, arm, state, tags or seed, as seed-1",
   },
   state: { kind: "choice", choices: states, help: "Those of which this became" },
   tagged: { kind: "string", placeholder: "tag", help: "Those with a tag" },

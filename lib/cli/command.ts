@@ -7,6 +7,7 @@ import { parseFlags } from "./parse_flags.ts";
 import { Paths } from "./paths.ts";
 import { registerFlag, registerModules } from "./register_modules.ts";
 import { Report, type Streams } from "./report.ts";
+import { sweepHint } from "./sweep_hint.ts";
 
 export { messageOf } from "./advice.ts";
 
@@ -77,7 +78,8 @@ export async function runCommand<F extends Flags>(
       onStop: (cleanup) => endings?.onStop(cleanup),
     });
   } catch (error) {
-    const { message, exitCode } = adviceOn(error);
+    const { message: told, exitCode } = adviceOn(error);
+    const message = await sweepHint(error) ?? told;
     report.note(`error: ${message}`);
     noteStack(report, error);
     report.ended({ error: message, exitCode });

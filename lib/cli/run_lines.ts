@@ -27,9 +27,13 @@ function whatOf({ preset, model, data }: study.RunSummary): string {
 /** A table of runs; none for none. Below a run that is not over stands why. */
 export function runLines(runs: readonly study.RunSummary[]): string[] {
   if (runs.length === 0) return [];
-  const head = ["run", "what", "network", "seed", "state", "epochs", "top-1", "time", "begun", "size", "tags"];
+  // Runs of sweeps are called by a hash.
+  const some = runs.some(({ arms }) => arms.length > 0);
+  const arm = <Cell>(cell: Cell): Cell[] => some ? [cell] : [];
+  const head = ["run", ...arm("arm"), "what", "network", "seed", "state", "epochs", "top-1", "time", "begun", "size"];
   const rows = runs.map((run) => [
     shown(run.folder),
+    ...arm(run.arms.map(shown).join(", ")),
     shown(whatOf(run)),
     shown(run.model ?? ""),
     `${run.seed ?? ""}`,
@@ -41,7 +45,8 @@ export function runLines(runs: readonly study.RunSummary[]): string[] {
     megabytes(run.bytes),
     run.tags.map(shown).join(" "),
   ]);
-  const [top, ...lines] = tableLines([head, ...rows], [0, 1, 2, 4, 8, 10]);
+  const left = [...arm(0), ...[0, 1, 2, 4, 8, 10].map((column) => column + arm(1).length)];
+  const [top, ...lines] = tableLines([[...head, "tags"], ...rows], left);
   return [
     top!,
     ...lines.flatMap((line, at) => runs[at]!.why === null ? [line] : [line, `    ${shown(runs[at]!.why!)}`]),
@@ -52,7 +57,11 @@ export function runLines(runs: readonly study.RunSummary[]): string[] {
 export function comparisonLines({ runs, settings }: study.RunComparison): string[] {
   const cell = <Value>(value: Value | null, format: (value: Value) => string): string =>
     value === null ? "" : format(value);
+  const ofSweeps = runs.some(({ arms }) => arms.length > 0);
   const results: [string, (run: study.RunSummary) => string][] = [
+    ...(ofSweeps
+      ? [["arm", ({ arms }) => arms.map(shown).join(", ")] as [string, (run: study.RunSummary) => string]]
+      : []),
     ["state", ({ state }) => state],
     ["epochs", ({ epochs, planned }) => `${epochs}/${planned ?? "?"}`],
     ["top-1", ({ top1 }) => cell(top1, (value) => formatPercent(value, 2))],

@@ -131,6 +131,7 @@ export {
   type SweepReady,
 } from "./sweep/sweep.ts";
 export { type SweepRunFolder, sweepRuns } from "./sweep/run_folders.ts";
+export { type SweepUse } from "./sweep/folder_use.ts";
 export { sweepSections } from "./sweep/sections.ts";
 export {
   answersText,

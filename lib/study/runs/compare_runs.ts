@@ -1,9 +1,10 @@
 /** Runs beside each other: what differs in their settings. */
 import { differences } from "../../recipe/differences.ts";
 import { RecipeError } from "../../recipe/errors.ts";
+import { CellArms } from "../sweep/folder_use.ts";
 import { summaryOfRun } from "./list_runs.ts";
 import { requirePaths } from "./paths.ts";
-import { readRun, type RunSummary } from "./read_run.ts";
+import { readRunOf, type RunSummary } from "./read_run.ts";
 
 /** What runs have in common, and what not. */
 export interface RunComparison {
@@ -29,7 +30,8 @@ export interface RunComparison {
  */
 export async function compareRuns(folders: readonly string[]): Promise<RunComparison> {
   requirePaths("compareRuns", "folders", folders, 2);
-  const runs = await Promise.all(folders.map(readRun));
+  const cells = new CellArms();
+  const runs = await Promise.all(folders.map((folder) => readRunOf(folder, cells)));
   const [first, ...others] = runs.map(({ folder, config, why }) => {
     if (config !== null) return config;
     throw new RecipeError(`Cannot compare run "${folder}": its configuration cannot be read: ${why ?? "restore it"}`);

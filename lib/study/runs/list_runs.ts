@@ -2,12 +2,13 @@
 import { join } from "node:path";
 import { RunNotFoundError } from "../../recipe/errors.ts";
 import { isRun } from "../../run/saved_run.ts";
+import { CellArms } from "../sweep/folder_use.ts";
 import { requireOptionsOf, requireText } from "../../tensor/ops/checks.ts";
-import { readRun, type RunState, type RunSummary, type StudiedRun } from "./read_run.ts";
+import { readRunOf, type RunState, type RunSummary, type StudiedRun } from "./read_run.ts";
 
 /** Which runs to list; one that is left out takes all. */
 export interface ListRunsOptions {
-  /** Those with every word of it in folder, preset, data, network, state, tags or seed (`seed-1`), whatever the case. */
+  /** Those with every word of it in folder, preset, data, network, arm, state, tags or seed (`seed-1`), whatever the case. */
   find?: string;
   /** Those of one state. */
   state?: RunState;
@@ -35,8 +36,10 @@ export async function runFoldersIn(folder: string, depth = 0): Promise<string[]>
 function fits(run: RunSummary, { find = "", state, tag }: ListRunsOptions): boolean {
   if (state !== undefined && run.state !== state) return false;
   if (tag !== undefined && !run.tags.includes(tag)) return false;
-  const { folder, preset, data, model, seed, tags } = run;
-  const text = [folder, preset, data, model, run.state, seed === null ? null : `seed-${seed}`, ...tags].join("\n")
+  const { folder, preset, data, model, seed, arms, tags } = run;
+  const text = [folder, preset, data, model, run.state, seed === null ? null : `seed-${seed}`, ...arms, ...tags].join(
+    "\n",
+  )
     .toLowerCase();
   return find.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
@@ -72,9 +75,10 @@ export async function listRuns(folder = "runs", options: ListRunsOptions = {}): 
     throw new RunNotFoundError(folder, `Cannot find "${folder}": give a folder with runs`);
   }
   const runs: RunSummary[] = [];
+  const cells = new CellArms();
   for (const path of folders) {
     try {
-      runs.push(summaryOfRun(await readRun(path)));
+      runs.push(summaryOfRun(await readRunOf(path, cells)));
     } catch (error) {
       // It was removed while others were read.
       if (!(error instanceof RunNotFoundError)) throw error;

@@ -2,6 +2,7 @@
 import { LibtrainError } from "../../ffi/errors.ts";
 import { checkRecipe } from "../../recipe/check.ts";
 import { openData, type OpenDataOptions } from "../../recipe/data.ts";
+import { RecipeError } from "../../recipe/errors.ts";
 import type { RunConfig } from "../../recipe/recipe.ts";
 import { recipeOf } from "../../recipe/saved_config.ts";
 import { open } from "../../recipe/trained.ts";
@@ -32,6 +33,7 @@ function opening({ cache, signal, onWarning, onNote, onProgress, onDownload }: O
 }
 
 async function trainingPictures(run: StudiedRun, device: Device, options: PictureOptions): Promise<Picture[]> {
+  if (run.config === null) throw new RecipeError(run.why ?? "its configuration cannot be read");
   const config = run.config as unknown as RunConfig;
   const mine = recipeOf(config);
   checkRecipe(mine);
@@ -42,8 +44,9 @@ async function trainingPictures(run: StudiedRun, device: Device, options: Pictur
 }
 
 /** What training images follow from: recipes that are alike in it show the same ones. */
-function looksOf({ config }: StudiedRun): string {
-  const { data, size, transforms, bs, seed, dtype } = (config ?? {}) as Partial<RunConfig>;
+function looksOf({ folder, config }: StudiedRun): string {
+  if (config === null) return folder;
+  const { data, size, transforms, bs, seed, dtype } = config as Partial<RunConfig>;
   return JSON.stringify({ data, size, transforms, bs, seed, dtype });
 }
 
@@ -57,7 +60,9 @@ async function picturesOf(
     try {
       return await make();
     } catch (error) {
-      if (options.signal?.aborted || !(error instanceof LibtrainError)) throw error;
+      // A configuration that was edited may lack anything.
+      const told = error instanceof LibtrainError || error instanceof TypeError || error instanceof RangeError;
+      if (options.signal?.aborted || !told) throw error;
       options.missing.push(`${what} of ${run.folder}: ${error.message}`);
       return undefined;
     }

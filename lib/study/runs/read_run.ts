@@ -1,5 +1,6 @@
 /** A run as its folder tells of it, whatever became of it. */
 import { basename, join } from "node:path";
+import { LibtrainError } from "../../ffi/errors.ts";
 import { isThere } from "../../io/atomic_file.ts";
 import { JsonFileError, readJson } from "../../io/json_file.ts";
 import { isObject, valueAt } from "../../recipe/check.ts";
@@ -9,6 +10,7 @@ import { eventsIn, metricsIn, type NumberTable, type RunEvent } from "../../run/
 import { configIn, isRun } from "../../run/saved_run.ts";
 import { tagsIn } from "../../run/tags.ts";
 import { requireText } from "../../tensor/ops/checks.ts";
+import { CellArms } from "../sweep/folder_use.ts";
 import { bytesBelow } from "./bytes.ts";
 
 /**
@@ -35,6 +37,8 @@ export interface RunSummary {
   readonly size: number | null;
   /** What weights, order and augmentation followed from. */
   readonly seed: number | null;
+  /** The arms of the sweep that it is a run of, several where they are of one recipe; none of a run by itself. */
+  readonly arms: readonly string[];
   /** Whole epochs that it was trained. */
   readonly epochs: number;
   /** Epochs that it is to be trained. */
@@ -91,6 +95,16 @@ async function fileOf(path: string): Promise<{ values: Values | null; wrong: str
     return { values: await readJson(path) ?? null, wrong: null };
   } catch (error) {
     if (error instanceof JsonFileError) return { values: null, wrong: error.message };
+    throw error;
+  }
+}
+
+/** The tags of a run, or what is wrong with their file: the run is what it is without. */
+async function tagsOf(folder: string): Promise<{ tags: readonly string[]; wrong: string | null }> {
+  try {
+    return { tags: await tagsIn(folder), wrong: null };
+  } catch (error) {
+    if (error instanceof LibtrainError) return { tags: [], wrong: error.message };
     throw error;
   }
 }
@@ -179,6 +193,11 @@ function rateOf({ rows }: NumberTable): number | null {
  */
 export async function readRun(folder: string): Promise<StudiedRun> {
   requireText("readRun", "folder", folder);
+  return await readRunOf(folder, new CellArms());
+}
+
+/** {@linkcode readRun} of one of several runs: a sweep's journal is read once. */
+export async function readRunOf(folder: string, cells: CellArms): Promise<StudiedRun> {
   if (!await isRun(folder)) {
     throw new RunNotFoundError(folder, `Cannot find a run in "${folder}": give a run's folder`);
   }
@@ -192,16 +211,18 @@ export async function readRun(folder: string): Promise<StudiedRun> {
   const over = result !== null && result["stopped"] !== true && (planned === null || done >= planned);
   const { state, why } = stateOf({ over, held: await lockState(folder) === "held", events });
   const lost = config === null && !await isThere(configIn(folder)) ? `"${configIn(folder)}" is not there` : null;
+  const { tags, wrong: badTags } = await tagsOf(folder);
   const last = over ? result : null;
   return {
     folder,
     state,
-    why: badConfig ?? badResult ?? lost ?? why,
+    why: badConfig ?? badResult ?? lost ?? why ?? badTags,
     preset: textAt(config, "preset"),
     data: dataOf(config),
     model: textAt(config, "model.name"),
     size: sizeOf(config),
     seed: numberAt(config, "seed"),
+    arms: await cells.of(folder),
     epochs: done,
     planned,
     top1: numberAt(last, "top1") ?? lastOf(metrics, "top1"),
@@ -215,7 +236,7 @@ export async function readRun(folder: string): Promise<StudiedRun> {
     dirty: typeof result?.["dirty"] === "boolean" ? result["dirty"] : null,
     device: textAt(config, "device"),
     bytes: await bytesBelow(folder),
-    tags: await tagsIn(folder),
+    tags,
     config: isObject(config) ? config : null,
     metrics,
   };

@@ -8,12 +8,14 @@ import { codeVersion } from "../../run/code_version.ts";
 import { makeRunFolder } from "../../run/folder_name.ts";
 import { Device } from "../../tensor/device.ts";
 import type { Figure, Page, Section } from "../report/page.ts";
+import { CellArms, placedRuns } from "../sweep/folder_use.ts";
+import { isSweep } from "../sweep/journal.ts";
 import { groupRuns } from "./groups.ts";
 import { type FolderPart, partsIn } from "./folder_parts.ts";
 import { runFoldersIn } from "./list_runs.ts";
 import { requirePaths } from "./paths.ts";
 import { pictureSections } from "./picture_sections.ts";
-import { readRun, type StudiedRun } from "./read_run.ts";
+import { readRunOf, type StudiedRun } from "./read_run.ts";
 import { runSections } from "./sections.ts";
 
 /** How to report. */
@@ -36,8 +38,10 @@ export interface ReportRunsOptions extends OpenDataOptions {
 export interface ReportedRuns {
   /** The page, for `writePage`. */
   readonly page: Page;
-  /** The runs on it. */
+  /** The runs on it whose folders are here, those of a sweep that lie in another one beside it among them. */
   readonly runs: readonly StudiedRun[];
+  /** Runs of sweeps on it that have no folder here: only their results were found. */
+  readonly elsewhere: number;
   /** What the page should have and has not, with the reason; the page tells it too. */
   readonly missing: readonly string[];
 }
@@ -53,17 +57,31 @@ interface Found {
   /** Folders of runs that a part tells of by itself. */
   readonly told: Set<string>;
   readonly parts: { readonly folder: string; readonly part: FolderPart }[];
+  /** Hashes of runs of which only a result is here. */
+  readonly elsewhere: Set<string>;
 }
 
-async function look(folder: string, found: Found): Promise<void> {
+/** The runs of a sweep's result that lie in sweeps beside it; notes those that lie nowhere. */
+async function borrowed(folder: string, found: Found): Promise<string[]> {
+  if (!await isSweep(folder)) return [];
+  const placed = await placedRuns(folder).catch((error) => {
+    // Not over yet, or damaged: the sweep's own part tells it.
+    if (error instanceof LibtrainError || error instanceof TypeError) return [];
+    throw error;
+  });
+  for (const { run, hash } of placed) if (run === null) found.elsewhere.add(hash);
+  return placed.flatMap(({ run }) => run === null ? [] : [run]);
+}
+
+async function look(folder: string, found: Found, cells: CellArms): Promise<void> {
   const parts = await partsIn(folder);
   found.parts.push(...parts.map((part) => ({ folder, part })));
-  const folders = await runFoldersIn(folder);
+  const folders = [...new Set([...await runFoldersIn(folder), ...await borrowed(folder, found)])];
   if (folders.length === 0 && parts.length === 0) {
     throw new RunNotFoundError(folder, `Cannot find a run in "${folder}": give a run's folder, or a folder with runs`);
   }
   for (const path of folders) {
-    found.runs.push(await readRun(path));
+    found.runs.push(await readRunOf(path, cells));
     if (parts.some(({ tellsRuns }) => tellsRuns)) found.told.add(path);
     if (path === folder) continue;
     for (const part of await partsIn(path)) found.parts.push({ folder: path, part });
@@ -71,7 +89,8 @@ async function look(folder: string, found: Found): Promise<void> {
 }
 
 async function find(paths: readonly string[]): Promise<Found> {
-  const found: Found = { runs: [], told: new Set(), parts: [] };
+  const found: Found = { runs: [], told: new Set(), parts: [], elsewhere: new Set() };
+  const cells = new CellArms();
   for (const path of paths) {
     const about = await Deno.stat(path).catch((error) => {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
@@ -81,12 +100,12 @@ async function find(paths: readonly string[]): Promise<Found> {
       const what = about === undefined ? "Cannot find" : "Cannot find a run in the file";
       throw new RunNotFoundError(path, `${what} "${path}": give a run's folder, or a folder with runs`);
     }
-    await look(path, found);
+    await look(path, found, cells);
   }
   // A run that is given twice, say alone and with others of its folder, is one run.
   const once = [...new Map(found.runs.map((run) => [run.folder, run])).values()];
   const parts = new Map(found.parts.map((each) => [`${each.folder}\n${each.part.file}`, each]));
-  return { runs: once, told: found.told, parts: [...parts.values()] };
+  return { ...found, runs: once, parts: [...parts.values()] };
 }
 
 /** Sections whose figures have names of their own: those of several runs would have the same. */
@@ -120,14 +139,15 @@ async function partSections({ parts, runs }: Found, place: FolderPart["place"], 
   return sections;
 }
 
-async function about(runs: readonly StudiedRun[]): Promise<string> {
+async function about({ runs, elsewhere }: Found): Promise<string> {
+  const all = runs.length + elsewhere.size;
   const data = [...new Set(runs.flatMap(({ data }) => data ?? []))];
   const { commit, dirty } = await codeVersion();
   const code = commit === null
     ? "code of no commit"
     : `commit ${commit.slice(0, 7)}${dirty === false ? "" : ", changed"}`;
   return [
-    `${runs.length} ${runs.length === 1 ? "run" : "runs"}`,
+    `${all} ${all === 1 ? "run" : "runs"}${elsewhere.size === 0 ? "" : `, ${elsewhere.size} by their results alone`}`,
     ...(data.length === 0 ? [] : [data.join(", ")]),
     `page made by ${code}`,
     new Date().toISOString().slice(0, 10),
@@ -169,11 +189,11 @@ export async function reportRuns(paths: readonly string[], options: ReportRunsOp
   const told: Section[] = missing.length === 0 ? [] : [{ title: "What is missing", text: missing }];
   for (const line of missing) options.onWarning?.(line);
   const page: Page = {
-    title: title ?? (paths.length === 1 ? basename(paths[0]!) : `${runs.length} runs`),
-    about: await about(runs),
+    title: title ?? (paths.length === 1 ? basename(paths[0]!) : `${runs.length + found.elsewhere.size} runs`),
+    about: await about(found),
     sections: withOwnNames([...first, ...own, ...shown, ...last, ...told]),
   };
-  return { page, runs, missing };
+  return { page, runs, elsewhere: found.elsewhere.size, missing };
 }
 
 /** Where a page of runs goes unless a folder is given: `report` in the folder, of several a new one below `root`. */

@@ -141,6 +141,7 @@ function runTable(groups: readonly RunGroup[]): Table {
   const below = commonFolder(runs.map(({ run }) => run));
   const all: readonly Column[] = [
     { name: "run", of: ({ folder }) => folder.slice(below.length) },
+    { name: "arm", of: ({ arms }) => arms.length === 0 ? null : arms.join(", "), varies: true },
     { name: "recipe", of: (_, label) => label, varies: true },
     { name: "seed", of: ({ seed }) => seed },
     { name: "state", of: ({ state }) => state },

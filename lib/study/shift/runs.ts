@@ -10,6 +10,7 @@ import type { ComputeDtype } from "../../recipe/recipe.ts";
 import { open, type OpenRunOptions, type Trained } from "../../recipe/trained.ts";
 import { Device } from "../../tensor/device.ts";
 import { folderOfRun } from "../run_place.ts";
+import { CellArms, cellName, sweepOfCell } from "../sweep/folder_use.ts";
 import { type ShiftKind, shiftMargin } from "./canvases.ts";
 import { writeShift } from "./file.ts";
 import { measureShift } from "./measure.ts";
@@ -135,7 +136,7 @@ export async function shiftRuns(paths: readonly string[], options: ShiftRunsOpti
     dtypes: [...new Set(opened.map(({ dtype }) => dtype))],
     samples: Math.min(options.limit ?? Infinity, set.length),
   });
-  const labels = labelsOf(opened);
+  const labels = await labelsOf(opened);
   const models = opened.map(({ model, config, dtype }, at) => ({
     ...{ label: labels[at]!, model, dtype },
     normalize: normalizeOf(config.transforms?.normalize),
@@ -175,19 +176,46 @@ function poolOf({ config }: Trained): string | null {
   return typeof config.model["pool"] === "string" ? config.model["pool"] : null;
 }
 
-/** What runs are called: the ends of their paths, as much of them as tells them apart, and what subsamples. */
-function labelsOf(opened: readonly Trained[]): string[] {
+/** Labels of which none is there twice. */
+function numbered(labels: readonly string[]): string[] {
+  return labels.map((label, at) => {
+    const before = labels.slice(0, at).filter((other) => other === label).length;
+    return before === 0 ? label : `${label} #${before + 1}`;
+  });
+}
+
+/** What runs of sweeps are called: arm and seed, with the sweep's name where one of another has both too. */
+async function cellLabels(opened: readonly Trained[]): Promise<(string | undefined)[]> {
+  const cells = new CellArms();
+  const found = await Promise.all(opened.map(async ({ path, config }) => {
+    const run = await folderOfRun("shiftRuns", path);
+    const [arms, seed] = [await cells.of(run), config.seed];
+    if (arms.length === 0 || seed === undefined) return undefined;
+    return { sweep: sweepOfCell(run)!, name: cellName({ arm: arms.join(" and "), seed }) };
+  }));
+  const sweepsWith = (name: string): number =>
+    new Set(found.flatMap((each) => each?.name === name ? [each.sweep] : [])).size;
+  return found.map((each) =>
+    each === undefined || sweepsWith(each.name) === 1 ? each?.name : `${basename(each.sweep)}: ${each.name}`
+  );
+}
+
+/** What runs are called: those of sweeps by arm and seed, others by the ends of their paths and what subsamples. */
+async function labelsOf(opened: readonly Trained[]): Promise<string[]> {
+  const cells = await cellLabels(opened);
+  const paths = pathLabels(opened);
+  return numbered(opened.map((_, at) => cells[at] ?? paths[at]!));
+}
+
+/** The ends of paths, as much of them as tells them apart, and what subsamples. */
+function pathLabels(opened: readonly Trained[]): string[] {
   const parts = opened.map(({ path }) => path.split(sep).filter((part) => part !== ""));
   const most = Math.max(1, ...parts.map(({ length }) => length));
   const ends = (count: number): string[] => parts.map((names) => names.slice(-count).join("/"));
   let labels = ends(1);
   for (let count = 2; new Set(labels).size < labels.length && count <= most; count++) labels = ends(count);
   // The same run twice, which is as consistent as itself.
-  const numbered = labels.map((label, at) => {
-    const before = labels.slice(0, at).filter((other) => other === label).length;
-    return before === 0 ? label : `${label} #${before + 1}`;
-  });
-  return numbered.map((label, at) => {
+  return numbered(labels).map((label, at) => {
     const pool = poolOf(opened[at]!);
     return pool === null ? label : `${label} (${pool})`;
   });

@@ -7,6 +7,7 @@ import { isRun } from "../../run/saved_run.ts";
 import { hashOf, type Identity } from "./identity.ts";
 import { definitionIn, type Entry, isSweep, Journal, seedsOf } from "./journal.ts";
 import { recordIn } from "./record.ts";
+import { readSweep } from "./sweep.ts";
 import { cellIn, claimsIn } from "./work.ts";
 
 /** A run that a sweep has, or is to have. */
@@ -58,6 +59,21 @@ export async function sweepCells(folder: string): Promise<readonly SweepCell[]> 
 /** What people call a cell by. */
 export function cellName({ arm, seed }: Pick<SweepCell, "arm" | "seed">): string {
   return `${arm}, seed ${seed}`;
+}
+
+/** Knows the arms of runs that are cells of sweeps, each of whose journals it reads once. */
+export class CellArms {
+  readonly #cells = new Map<string, Promise<readonly SweepCell[]>>();
+
+  /** The arms of a run, several where they are of one recipe; none of one that is no sweep's. */
+  async of(run: string): Promise<readonly string[]> {
+    const sweep = sweepOfCell(run);
+    if (sweep === undefined) return [];
+    const cells = this.#cells.get(sweep) ?? sweepCells(sweep);
+    this.#cells.set(sweep, cells);
+    const hash = basename(resolve(run));
+    return [...new Set((await cells).flatMap((cell) => cell.hash === hash ? [cell.arm] : []))];
+  }
 }
 
 /** The sweep that a run's folder lies in as one of its cells; undefined for other folders. */
@@ -125,6 +141,27 @@ export async function sweepsBeside(folder: string): Promise<string[]> {
     isDirectory && !name.startsWith(".") && name !== basename(folder)
   );
   return [folder, ...names.map(({ name }) => join(parent, name)).sort()];
+}
+
+/** A sweep's run that is over, and where it lies. */
+export interface PlacedRun extends SweepCell {
+  /** The folder of the run, in the sweep's own or in one beside it; null where only its result is here. */
+  readonly run: string | null;
+}
+
+/** Every run that a sweep's result is of, those that diverged among them, in the order of its arms and seeds. */
+export async function placedRuns(folder: string): Promise<PlacedRun[]> {
+  const { arms } = await readSweep(folder);
+  const beside = await sweepsBeside(folder);
+  const found: PlacedRun[] = [];
+  for (const { arm, runs } of arms) {
+    for (const { seed, hash } of runs) {
+      let run: string | null = null;
+      for (const each of beside) if (run === null && await isRun(cellIn(each, hash))) run = cellIn(each, hash);
+      found.push({ arm, seed, hash, run });
+    }
+  }
+  return found;
 }
 
 /**

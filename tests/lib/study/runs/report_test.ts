@@ -52,6 +52,25 @@ Deno.test("reportRuns: several seeds with answers, training images, and what eva
   assertEquals([plain.page.title, plain.page.sections.some(({ pictures }) => pictures !== undefined)], ["Mine", false]);
 });
 
+Deno.test("reportRuns: an emptied or edited config.json, and tags that are none, are told, and the page is there", async () => {
+  using folder = tempFolder();
+  const runs: string[] = [];
+  for (const name of ["r1", "r2", "r3"]) runs.push((await train({ ...short, folder: join(folder.path, name) })).run);
+  await Deno.writeTextFile(join(runs[1]!, "config.json"), "");
+  await Deno.writeTextFile(join(runs[2]!, "config.json"), '{"epochs": 1, "model": {"name": "other"}}');
+  await Deno.writeTextFile(join(runs[0]!, "tags.json"), "garbage");
+  const listed = await study.listRuns(folder.path);
+  assertEquals(listed.map(({ state, tags }) => [state, tags.length]), [["over", 0], ["over", 0], ["over", 0]]);
+  assertStringIncludes(listed[0]!.why!, "tags.json");
+  const { page, missing } = await study.reportRuns(runs, { threads: 1, count: 2 });
+  assertEquals(missing.length, 2, missing.join("\n"));
+  assertStringIncludes(missing[0]!, `Training images of ${runs[1]}: `);
+  assertStringIncludes(missing[1]!, `Training images of ${runs[2]}: `);
+  const told = page.sections.flatMap(({ text = [] }) => text).join("\n");
+  assertStringIncludes(told, `${runs[0]}: over after 1 of 1 epochs, `);
+  assertStringIncludes(told, "tags.json");
+});
+
 Deno.test("reportRuns: data that are gone, a damaged report and a run that is not over are told, and the rest is shown", async () => {
   using folder = tempFolder();
   const set = await writeFolder(join(folder.path, "set"));

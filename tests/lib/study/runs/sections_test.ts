@@ -32,6 +32,7 @@ function runOf(
     model: "mnistNet",
     size: 28,
     seed,
+    arms: [],
     epochs: rows.length,
     planned: 2,
     top1: over ? top1 : null,

@@ -5,7 +5,7 @@ import { RunFolderError, study } from "../../../../mod.ts";
 import { hashOf, identityOf } from "../../../../lib/study/sweep/identity.ts";
 import { tryLock } from "../../../../lib/study/sweep/lock.ts";
 import { tempFolder } from "../../../temp_folder.ts";
-import { small, smallPlan } from "./plans.ts";
+import { sharedSweeps, smallPlan } from "./plans.ts";
 
 /** Why a folder may not be removed; undefined where it may. */
 async function refusal(folder: string, root: string): Promise<string | undefined> {
@@ -72,19 +72,9 @@ Deno.test("removeRuns: a sweep that waits for another one's run stays, and a kil
   assertEquals(await refusal(folder, root.path), undefined);
 });
 
-/** Two sweeps that share the arm entry, which the first has trained. */
-async function shared(root: string): Promise<[first: string, second: string]> {
-  const folders: [string, string] = [join(root, "a"), join(root, "b")];
-  await study.sweep(smallPlan(), { folder: folders[0], runs: 1 });
-  const arms = { entry: {}, hard: { loss: { labelSmoothing: 0 } } };
-  const hard = study.planOf(study.define({ ...small, name: "hard", arms, primary: undefined }));
-  await study.sweep(hard, { folder: folders[1], runs: 1 });
-  return folders;
-}
-
 Deno.test("removableRuns: sweeps that have no other weights of a run are named", async () => {
   using root = tempFolder();
-  const [first, second] = await shared(root.path);
+  const [first, second] = await sharedSweeps(root.path);
   const [whole] = await study.removableRuns([first], { root: root.path });
   assertEquals(whole!.usedBy, [{ sweep: second, runs: ["entry, seed 0"] }]);
   const [run] = await study.sweepRuns(first);
