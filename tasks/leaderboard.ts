@@ -63,12 +63,16 @@ async function run({ flags: { noise }, words, report }: CommandContext<typeof fl
     report.line(`${name.padEnd(width)}  ${publishedText(row)}${entries.length === 0 ? " · not run here" : ""}`);
     for (const line of entries.flatMap((entry) => entryLines(entry, board.fewestRuns))) report.line(`${indent}${line}`);
   }
-  for (const { path, reason } of board.refused) report.line(`refused     ${path}: ${reason}`);
+  // Of another size, or of other epochs, a run was none to rank: `--json` tells each.
+  const [candidates, strangers] = [true, false].map((is) => board.refused.filter(({ rule }) => rule !== "row" === is));
+  for (const { path, reason } of candidates!) report.line(`refused     ${path}: ${reason}`);
   for (const { path, reason } of board.unreadable) report.line(`not read    ${path}: ${reason}`);
   for (const path of board.unfinished) report.line(`not over    ${path}`);
-  if (board.others > 0) {
-    report.line(`left out    ${formatNumber(board.others)} ${board.others === 1 ? "run" : "runs"} of other data`);
+  const count = (runs: number): string => `${formatNumber(runs)} ${runs === 1 ? "run" : "runs"}`;
+  if (strangers!.length > 0) {
+    report.line(`left out    ${count(strangers!.length)} of a size, epochs or share of wrong labels that no row has`);
   }
+  if (board.others > 0) report.line(`left out    ${count(board.others)} of other data`);
   report.result({ ...board });
   return exitCodes.done;
 }

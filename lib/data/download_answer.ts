@@ -13,6 +13,9 @@ export class Broken extends DataError {
   }
 }
 
+/** What no other try puts right: the server has another file than the one that is wanted. */
+export class WrongFile extends DataError {}
+
 /** What is asked for. */
 export interface Wanted {
   readonly url: string;
@@ -20,6 +23,8 @@ export interface Wanted {
   /** Milliseconds without a byte. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
+  /** Bytes of the file, at most. */
+  readonly most: number;
   /** Whether a known sum tells in the end that the parts belong together. */
   readonly trusted: boolean;
   /** Called after each part. */
@@ -116,7 +121,7 @@ function noteOf({ headers }: Response, url: string, expectedBytes: number | null
 async function accepted(
   response: Response,
   partial: PartialFile,
-  { url }: Wanted,
+  { url, most }: Wanted,
 ): Promise<ReadableStream<Uint8Array> | null> {
   const { status, statusText, headers, body } = response;
   const refuse = async (error: Error): Promise<never> => {
@@ -140,7 +145,9 @@ async function accepted(
     // It knows no ranges, or has another file by now.
     if (partial.bytes > 0) await partial.restart();
     partial.answers = 1;
-    await partial.remember(noteOf(response, url, count(headers.get("content-length"))));
+    const announced = count(headers.get("content-length"));
+    if (announced !== null && announced > most) return await refuse(tooLarge(url, most, announced));
+    await partial.remember(noteOf(response, url, announced));
     return body;
   }
   if (status === 416 && partial.bytes > 0) {
@@ -175,11 +182,15 @@ function fits({ headers }: Response, { bytes, note }: PartialFile): boolean {
     isAs(headers.get("last-modified"), note?.lastModified);
 }
 
+function tooLarge(url: string, most: number, got: number | "more"): WrongFile {
+  return new WrongFile(`Expected ${url} to have at most ${most} bytes, got ${got}: raise \`mostBytes\` if it is right`);
+}
+
 /** Adds what comes. */
 async function take(
   body: ReadableStream<Uint8Array>,
   partial: PartialFile,
-  { tell }: Wanted,
+  { url, most, tell }: Wanted,
   quiet: Quiet,
 ): Promise<void> {
   const reader = body.getReader();
@@ -198,6 +209,7 @@ async function take(
         await partial.restart();
         throw new Broken(`more came than the ${expected} bytes that the server had announced`);
       }
+      if (partial.bytes + value.length > most) throw tooLarge(url, most, "more");
       await write(partial, value);
       tell();
     }

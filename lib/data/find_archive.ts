@@ -83,6 +83,7 @@ export async function findArchive(nameOrPath: string, options: FindOptions = {})
     url: set.url,
     file,
     md5: set.md5,
+    kind: "gzip",
     signal,
     onProgress: (state) => options.onDownload?.(state),
     onRetry: (line) => options.onNote?.(line),

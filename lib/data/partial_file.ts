@@ -1,7 +1,9 @@
 /** A file that is being downloaded: what came so far, whose bytes those are, and who else may be at work. */
 import { createHash, type Hash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { ownPartial, partialSuffix, removeIfThere, syncFolder, writeFileAtomic } from "../io/atomic_file.ts";
+import { FileError, ownPartial, partialSuffix, removeIfThere, syncFolder, writeFileAtomic } from "../io/atomic_file.ts";
+import { readRegularText } from "../io/regular_file.ts";
+import { shown } from "../io/shown.ts";
 
 /** What a server said of the file that a partial one is the beginning of. */
 export interface PartialNote {
@@ -87,7 +89,7 @@ export class PartialFile implements Disposable {
   }
 
   async #resume(url: string, signal?: AbortSignal): Promise<void> {
-    const note = noteIn(await Deno.readTextFile(this.#noteFile).catch(() => ""));
+    const note = noteIn(await readRegularText(this.#noteFile).catch(() => ""));
     const { size } = await this.#file.stat();
     if (note?.url !== url || size > (note.expectedBytes ?? Infinity)) return await this.restart();
     const buffer = new Uint8Array(hashed);
@@ -110,7 +112,10 @@ export class PartialFile implements Disposable {
     if (!this.#kept) return;
     const text = new TextEncoder().encode(`${JSON.stringify(note)}\n`);
     // Who has the lock is alone here; a name of which nobody thinks that it was left behind.
-    await writeFileAtomic(this.#noteFile, [text], `${this.#noteFile}.new`);
+    const fresh = `${this.#noteFile}.new`;
+    // A link would be followed.
+    await removeIfThere(fresh);
+    await writeFileAtomic(this.#noteFile, [text], fresh);
   }
 
   /** Forgets all that came. */
@@ -129,6 +134,15 @@ export class PartialFile implements Disposable {
       this.#hash.update(part.subarray(at, at + count));
       [at, this.bytes] = [at + count, this.bytes + count];
     }
+  }
+
+  /** The first bytes, as many as there are of so many. */
+  async beginning(count: number): Promise<Uint8Array> {
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    const buffer = new Uint8Array(count);
+    const read = await this.#file.read(buffer) ?? 0;
+    await this.#file.seek(0, Deno.SeekMode.End);
+    return buffer.subarray(0, read);
   }
 
   /** MD5 of the bytes, in hex. */
@@ -154,9 +168,18 @@ export class PartialFile implements Disposable {
   }
 }
 
+/** Refuses to write through a link, and into what is no file: what it leads to would be lost. */
+async function requireNoOther(path: string): Promise<void> {
+  const about = await Deno.lstat(path).catch(() => null);
+  if (about === null || about.isFile) return;
+  const what = about.isSymlink ? "a link" : about.isDirectory ? "a folder" : "no regular file";
+  throw new FileError(`Expected "${shown(path)}" as a file to download into, got ${what}: remove it`);
+}
+
 /** A file under a lock of its own; null where somebody else has that, or the drive has no locks. */
 async function lockedFile(path: string): Promise<Deno.FsFile | null> {
   while (true) {
+    await requireNoOther(path);
     const file = await Deno.open(path, { read: true, write: true, create: true });
     try {
       if (!await file.tryLock(true).catch(() => false)) {
@@ -164,7 +187,7 @@ async function lockedFile(path: string): Promise<Deno.FsFile | null> {
         return null;
       }
       // One that ended meanwhile has renamed or removed what was opened here.
-      const [own, there] = [await file.stat(), await Deno.stat(path).catch(() => null)];
+      const [own, there] = [await file.stat(), await Deno.lstat(path).catch(() => null)];
       if (there !== null && there.ino === own.ino && there.dev === own.dev) return file;
     } catch (error) {
       file.close();
@@ -177,8 +200,10 @@ async function lockedFile(path: string): Promise<Deno.FsFile | null> {
 /** Removes what downloads of a file have left that nobody can go on with: their processes were killed, nobody holds the lock. */
 export async function sweepPartials(file: string): Promise<void> {
   const base = basename(file);
-  for await (const { name } of Deno.readDir(dirname(file))) {
-    if (!name.startsWith(`${base}.`) || !name.endsWith(partialSuffix) || name === `${base}${partialSuffix}`) continue;
+  for await (const { name, isFile } of Deno.readDir(dirname(file))) {
+    if (
+      !isFile || !name.startsWith(`${base}.`) || !name.endsWith(partialSuffix) || name === `${base}${partialSuffix}`
+    ) continue;
     const path = join(dirname(file), name);
     try {
       using left = await Deno.open(path);

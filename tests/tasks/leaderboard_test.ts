@@ -1,7 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
+import type { study } from "../../mod.ts";
 import { leaderboardCommand } from "../../tasks/leaderboard.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
+import { tempFolder } from "../temp_folder.ts";
 
 async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   const streams = keptStreams();
@@ -36,4 +39,20 @@ Deno.test("leaderboard: the same as JSON, and what is not there", async () => {
   const none = await run("no-such-runs");
   assertEquals([none.code, none.out], [2, ""]);
   assertStringIncludes(none.err, 'error: Cannot find "no-such-runs": give a run\'s folder, a folder of runs');
+});
+
+Deno.test("leaderboard: runs of no row are counted in lines, and named in JSON", async () => {
+  using folder = tempFolder();
+  const [file] = [...Deno.readDirSync(results)].map(({ name }) => name).filter((name) => name.endsWith(".json")).sort();
+  const text = Deno.readTextFileSync(join(results, file!));
+  const { config, result } = JSON.parse(text);
+  for (const size of [64, 96]) {
+    const other = { config: { ...config, data: { ...config.data, size } }, result };
+    Deno.writeTextFileSync(join(folder.path, `${size}.json`), JSON.stringify(other));
+  }
+  const { out } = await run(folder.path);
+  assertMatch(out, /\nleft out {4}2 runs of a size, epochs or share of wrong labels that no row has\n$/);
+  assertEquals(out.includes("refused"), false);
+  const { refused } = JSON.parse((await run(folder.path, "--json")).out);
+  assertEquals(refused.map(({ rule }: study.Refused) => rule), ["row", "row"]);
 });

@@ -1,8 +1,8 @@
 /** Looking for runs that are over: folders of runs, and files with results. */
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { isThere } from "../../io/atomic_file.ts";
 import { JsonFileError, readJson } from "../../io/json_file.ts";
-import { isObject } from "../../recipe/check.ts";
+import { isObject, valueAt } from "../../recipe/check.ts";
 import { RunNotFoundError } from "../../recipe/errors.ts";
 import { configIn, isConfigWhole } from "../../run/saved_run.ts";
 import { type FoundRun, foundRun } from "./found_run.ts";
@@ -25,6 +25,17 @@ interface Finds {
   readonly unfinished: string[];
   readonly unreadable: { path: string; reason: string }[];
   others: number;
+  /** Runs of sweeps that were met: each lies in its cell, and as a result in every sweep that it counts in. */
+  readonly ofSweeps: Set<string>;
+}
+
+/** Whether a sweep's run was met before; notes it. */
+function isMet(finds: Finds, hash: unknown, result: unknown): boolean {
+  if (typeof hash !== "string") return false;
+  const key = JSON.stringify([hash, valueAt(result, "commit") ?? null, valueAt(result, "top1") ?? null]);
+  const met = finds.ofSweeps.has(key);
+  finds.ofSweeps.add(key);
+  return met;
 }
 
 /** Folders within one another, at most: a sweep's, its cell's, its seed's. */
@@ -46,8 +57,10 @@ async function takeFile(finds: Finds, path: string): Promise<void> {
   const several: unknown = found?.["runs"];
   const each = found === undefined ? [] : Array.isArray(several) ? several : [found];
   for (const given of each) {
-    const one = isObject(given) && given["libtrain"] === "sweep-run" ? ofSweep(given) : given;
+    const made = isObject(given) && given["libtrain"] === "sweep-run";
+    const one = made ? ofSweep(given) : given;
     if (!isObject(one) || !isObject(one["config"]) || !isObject(one["result"])) continue;
+    if (made && isMet(finds, given["hash"], one["result"])) continue;
     const run = foundRun(path, one["config"], one["result"]);
     if (run === undefined) finds.others++;
     else finds.runs.push(run);
@@ -57,6 +70,7 @@ async function takeFile(finds: Finds, path: string): Promise<void> {
 async function takeFolder(finds: Finds, folder: string): Promise<void> {
   const config = await readJson(configIn(folder));
   const result = await readJson(join(folder, "result.json"));
+  if (basename(dirname(folder)) === "cells" && result !== undefined && isMet(finds, basename(folder), result)) return;
   const run = foundRun(folder, config!, result ?? {});
   if (run === undefined) finds.others++;
   else if (result === undefined || result["stopped"] === true) finds.unfinished.push(folder);
@@ -93,7 +107,7 @@ async function look(finds: Finds, path: string, depth: number): Promise<void> {
  * there is nothing at a path.
  */
 export async function findRuns(paths: readonly string[]): Promise<FoundRuns> {
-  const finds: Finds = { runs: [], unfinished: [], unreadable: [], others: 0 };
+  const finds: Finds = { runs: [], unfinished: [], unreadable: [], others: 0, ofSweeps: new Set() };
   for (const path of paths) {
     const about = await Deno.stat(path).catch((error) => {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
@@ -108,5 +122,6 @@ export async function findRuns(paths: readonly string[]): Promise<FoundRuns> {
     if (about.isDirectory) await look(finds, path, 0);
     else await tried(finds, path, () => takeFile(finds, path));
   }
-  return finds;
+  const { ofSweeps: _, ...found } = finds;
+  return found;
 }

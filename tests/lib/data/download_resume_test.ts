@@ -1,9 +1,7 @@
 /** Downloads that go on where they broke off, from a server on 127.0.0.1 that misbehaves in every way. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { link } from "../../support/links.ts";
 import { type Came, md5Of, url, type Visit, type Visited } from "../../support/download_server.ts";
-import { skip } from "../../skip.ts";
 import { tempFolder } from "../../temp_folder.ts";
 
 const content = "The quick brown fox jumps over the lazy dog";
@@ -268,16 +266,3 @@ function emptied(folder: { path: string }): { path: string } {
   for (const { name } of Deno.readDirSync(folder.path)) Deno.removeSync(join(folder.path, name));
   return folder;
 }
-
-const full = "download: a full disk is told with what to do";
-Deno.test(full, async () => {
-  if (Deno.build.os !== "linux") return skip(full, "only Linux has /dev/full");
-  using folder = tempFolder();
-  const partial = join(folder.path, "set.tgz.partial");
-  await link("/dev/full", partial);
-  const { calls: [came], requests } = await visit(folder, { answers: [{}] }, ["-A"]);
-  assertEquals([came!.kind, came!.states, requests.length], ["DataError", [], 1]);
-  assertStringIncludes(came!.error!, "No space left on device");
-  assertStringIncludes(came!.error!, ": free some space, or choose another folder. Try again, or give the path");
-  assertEquals(came!.files, {});
-});

@@ -1,6 +1,8 @@
-import { assertEquals, assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { FileError } from "../../../lib/io/atomic_file.ts";
 import { data, DataError } from "../../../mod.ts";
+import { link } from "../../support/links.ts";
 import { tempFolder } from "../../temp_folder.ts";
 
 const url = "https://example.org/set.tgz";
@@ -109,6 +111,87 @@ Deno.test("download: another MD5 is refused with both, and a file that was there
   await assertRejects(() => get(folder.path, answer(), { md5: wrong }), DataError, message);
   assertEquals([...Deno.readDirSync(join(folder.path, "sub"))].map(({ name }) => name), ["set.tgz"]);
   assertEquals(await Deno.readTextFile(join(folder.path, "sub", "set.tgz")), "old");
+});
+
+/** The first bytes of any gzip file, and some more. */
+const gzip = new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0]);
+
+Deno.test("download: without a sum, nothing but a gzip file takes an archive's place where one is wanted", async () => {
+  using folder = tempFolder();
+  const kind = "gzip";
+  const page = new Response("<!DOCTYPE html>\n<title>Sign in</title>");
+  const refused: [Response, string][] = [
+    [page, `got 38 bytes of something else, which begin with "<!DOCTYPE html>": a proxy or`],
+    [new Response(new Uint8Array()), "got 0 bytes: a proxy or a sign-in page may have answered"],
+    [new Response(new Uint8Array([0x1f])), "got 1 bytes of something else"],
+  ];
+  for (const [response, told] of refused) {
+    const error = await assertRejects(() => get(folder.path, response, { md5: null, kind }), DataError);
+    assertStringIncludes(error.message, `Expected ${url} to be a gzip archive, ${told}`);
+    assertNothing(folder.path);
+  }
+  await get(folder.path, new Response(gzip), { md5: null, kind });
+  assertEquals(await Deno.readFile(join(folder.path, "sub", "set.tgz")), gzip);
+  const wrong = { kind: "zip" } as unknown as Partial<data.DownloadOptions>;
+  await assertRejects(() => get(folder.path, answer(), wrong), TypeError, 'Expected `kind` as "gzip"');
+});
+
+Deno.test("download: a body without an end, and one that is announced as too large, stop at the most that may come", async () => {
+  using folder = tempFolder();
+  let sent = 0;
+  const endless = new Response(
+    new ReadableStream({ pull: (stream) => stream.enqueue(new Uint8Array(1000).fill(++sent % 256)) }),
+  );
+  const told = `Expected ${url} to have at most 10000 bytes, got `;
+  const options = { md5: null, mostBytes: 10_000, retries: 3 };
+  await assertRejects(() => get(folder.path, endless, options), DataError, `${told}more: raise \`mostBytes\``);
+  assertNothing(folder.path);
+  assert(sent < 20);
+  const announced = (): Promise<Response> => Promise.resolve(answer({ headers: { "content-length": "10001" } }));
+  await assertRejects(() => get(folder.path, announced, options), DataError, `${told}10001`);
+  assertNothing(folder.path);
+  assertEquals(await get(folder.path, answer(), { md5: null, mostBytes: 3 }), md5);
+});
+
+Deno.test("download: a link in the place of what is written is refused, and what it leads to stays", async () => {
+  using folder = tempFolder();
+  const sub = join(folder.path, "sub");
+  await Deno.mkdir(sub);
+  const mine = join(folder.path, "mine.txt");
+  await Deno.writeTextFile(mine, "mine");
+  await link(mine, join(sub, "set.tgz.partial.json.new"));
+  assertEquals(await get(folder.path, answer()), md5);
+  await link(mine, join(sub, "set.tgz.partial"));
+  const path = join(sub, "set.tgz.partial");
+  const told = `Expected "${path}" as a file to download into, got a link: remove it`;
+  await assertRejects(() => get(folder.path, answer()), FileError, told);
+  assertEquals([await Deno.readTextFile(mine), (await Deno.lstat(path)).isSymlink], ["mine", true]);
+  await Deno.remove(path);
+  // A link to nothing would make what it leads to.
+  await link(join(folder.path, "none"), path);
+  await assertRejects(() => get(folder.path, answer()), FileError, told);
+  assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name).sort(), ["mine.txt", "sub"]);
+});
+
+Deno.test("download: a full disk is told with what to do", async () => {
+  using folder = tempFolder();
+  const { write } = Deno.FsFile.prototype;
+  // Only what comes is of single bytes.
+  Deno.FsFile.prototype.write = function (bytes): Promise<number> {
+    if (bytes.length === 1) return Promise.reject(new Error("No space left on device (os error 28)"));
+    return write.call(this, bytes);
+  };
+  try {
+    await assertRejects(
+      () => get(folder.path, answer()),
+      DataError,
+      `Cannot download ${url}: No space left on device (os error 28): free some space, or choose another folder. Try again, or ` +
+        "give the path",
+    );
+  } finally {
+    Deno.FsFile.prototype.write = write;
+  }
+  assertNothing(folder.path);
 });
 
 Deno.test("download: a connection that breaks says so", async () => {

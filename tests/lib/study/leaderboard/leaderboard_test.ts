@@ -122,6 +122,26 @@ Deno.test("leaderboard: other recipes, other code and other images are entries o
   assertEquals([entries[3]!.sd, entries[3]!.interval], [null, null]);
 });
 
+Deno.test("leaderboard: a sweep's run is one run, in its cell and in the results of every sweep", async () => {
+  using folder = tempFolder();
+  const cell = writeRun(join(folder.path, "a/cells/0123456789abcdef"), { seed: 3, top1: 0.871, changes: { size: 64 } });
+  const config = JSON.parse(Deno.readTextFileSync(join(cell, "config.json")));
+  const { classes, imageShape, source, ...recipe } = config;
+  const record = (top1: number): Values => ({
+    ...{ libtrain: "sweep-run", hash: "0123456789abcdef", recipe, data: { classes, imageShape, source } },
+    ...{ code: { commit, dirty: false }, seed: 3, top1, total: 3925 },
+  });
+  for (const sweep of ["a", "b"]) {
+    const results = join(folder.path, sweep, "results");
+    Deno.mkdirSync(results, { recursive: true });
+    Deno.writeTextFileSync(join(results, "max_seed3.json"), JSON.stringify(record(0.871)));
+  }
+  assertEquals((await study.leaderboard([folder.path])).refused.map(({ path, rule }) => [path, rule]), [[cell, "row"]]);
+  // On another machine it came to another top-1.
+  Deno.writeTextFileSync(join(folder.path, "b/results/max_seed3.json"), JSON.stringify(record(0.872)));
+  assertEquals((await study.leaderboard([folder.path])).refused.length, 2);
+});
+
 Deno.test("leaderboard: a seed counts once, wherever its result lies", async () => {
   using folder = tempFolder();
   const run = writeRun(join(folder.path, "a"), { seed: 3, top1: 0.871 });
