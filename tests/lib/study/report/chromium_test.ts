@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
 import { recipe, study } from "../../../../mod.ts";
-import { Browser, findBrowser } from "../../../support/browser.ts";
+import { Browser, findBrowser } from "../../../../tools/chromium/browser.ts";
 import { skip } from "../../../skip.ts";
 import { tempFolder } from "../../../temp_folder.ts";
 

@@ -1,13 +1,13 @@
 /** A real Chromium, driven by its DevTools protocol through pipes: no port is opened. */
 import { fromFileUrl, join } from "@std/path";
-import { tempFolder } from "../temp_folder.ts";
 
-const own = fromFileUrl(new URL("../../.cache/chromium/chromium", import.meta.url));
+const cache = fromFileUrl(new URL("../../.cache", import.meta.url));
+const own = join(cache, "chromium", "chromium");
 
 /** Names of browsers on PATH. */
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** What `sh` says of where a browser is; the tests' permissions know no PATH. */
+/** What `sh` says of where a browser is; permissions know no PATH. */
 async function onPath(): Promise<string | undefined> {
   const look = `for name in ${names.join(" ")}; do command -v $name; done`;
   const { stdout } = await new Deno.Command("sh", { args: ["-c", look], stderr: "null" }).output();
@@ -25,7 +25,9 @@ function isFile(path: string): boolean {
 /** The browser's file, or why there is none. */
 export async function findBrowser(): Promise<{ path: string } | { missing: string }> {
   if (Deno.permissions.querySync({ name: "run", command: "sh" }).state !== "granted") {
-    return { missing: "these tests may not run sh, which starts the browser: `deno task test` lets them" };
+    return {
+      missing: "this process may not run sh, which starts the browser: `deno task chromium` and `deno task test` may",
+    };
   }
   const given = Deno.env.get("LIBTRAIN_CHROMIUM") ?? "";
   if (given !== "") {
@@ -53,7 +55,7 @@ export class Browser implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #waiting = new Map<number, { resolve(values: Values): void; reject(error: Error): void }>();
-  readonly #profile = tempFolder();
+  readonly #profile: string;
   readonly #reading: Promise<void>;
   #session: string | undefined;
   #count = 0;
@@ -63,14 +65,19 @@ export class Browser implements AsyncDisposable {
   readonly complaints: string[] = [];
 
   private constructor(path: string) {
+    Deno.mkdirSync(cache, { recursive: true });
+    this.#profile = Deno.makeTempDirSync({ dir: cache, prefix: "chromium-profile-" });
     const args = [
       "--headless",
       "--no-sandbox",
       "--remote-debugging-pipe",
       "--no-first-run",
       "--disable-gpu",
+      // Without either it looks for a GPU for minutes on some machines.
+      "--disable-software-rasterizer",
+      "--use-gl=disabled",
       "--disable-background-networking",
-      `--user-data-dir=${this.#profile.path}`,
+      `--user-data-dir=${this.#profile}`,
       "about:blank",
     ];
     this.#child = new Deno.Command("sh", {
@@ -190,6 +197,6 @@ export class Browser implements AsyncDisposable {
     await this.#writer.close().catch(() => {});
     await this.#child.status;
     await this.#reading;
-    this.#profile[Symbol.dispose]();
+    await Deno.remove(this.#profile, { recursive: true });
   }
 }
