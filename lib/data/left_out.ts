@@ -98,10 +98,11 @@ export function tell({ name, leftOut, parts, shared }: Told, options: Pick<ReadO
   if (parts[0]?.header.classes.length === 1) {
     onWarning(`"${shown(name)}" has a single class: there is nothing to tell apart`);
   }
-  const [first] = leftOut.filter(({ reason }) => !harmless.includes(reason));
-  const line = `left out of "${shown(name)}": ${leftOutText(leftOut)}`;
-  if (first !== undefined) onWarning(`${line}; the first: ${shown(first.path)}`);
-  else if (leftOut.length > 0) onNote?.(line);
+  const harmful = leftOut.find(({ reason }) => !harmless.includes(reason));
+  const first = harmful ?? leftOut[0];
+  const line = `left out of "${shown(name)}": ${leftOutText(leftOut)}; the first: ${shown(first?.path ?? "")}`;
+  if (harmful !== undefined) onWarning(line);
+  else if (first !== undefined) onNote?.(line);
   const [twins] = shared;
   if (twins === undefined) return;
   const count = `${shared.length} image${shared.length === 1 ? " of val is" : "s of val are"}`;

@@ -82,6 +82,10 @@ Deno.test("shift: two MNIST runs are compared on the same windows, and the figur
     "Expected --square up to 4, as images move by 8 pixels, half of them to either side, got 5",
   );
   await wrong(["--kind", "circular", "--shifts", "28"], "Expected --shifts below the 28 pixels of the images, got 28");
+  await wrong(
+    ["--size", "8", "--shifts", "8"],
+    "mnist has images of 28 x 28 only, got --size 8 and --shifts 8, which take images of 16 x 16: leave out --size",
+  );
   await wrong(["--kind", "cropped"], "Expected --kind circular or padded with the data set mnist, got cropped");
   await wrong(["--kind", "rolled"], 'Expected --kind to be one of cropped, circular, padded, got "rolled"');
   await wrong(["--out", "runs/shift.json"], "Expected --out as the figure's file, got ");

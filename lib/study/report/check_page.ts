@@ -44,12 +44,23 @@ function checkCell(path: string, value: unknown): void {
   throw new TypeError(`${op}(): Expected \`${path}\` as text, a number, true, false or null, got ${shown(value)}`);
 }
 
-/** Throws where a value is none that JSON has, at any depth. */
-function requireJson(path: string, value: unknown): void {
+/** Objects around a value of a specification, at most: charts of charts take a dozen. */
+const deepest = 100;
+
+/** Throws where a value is none that JSON has, at any depth; `around` are the objects that it lies in. */
+function requireJson(path: string, value: unknown, around: readonly object[] = []): void {
   if (value === undefined || value === null || ["string", "number", "boolean"].includes(typeof value)) return;
-  if (Array.isArray(value)) return value.forEach((inner, at) => requireJson(`${path}[${at}]`, inner));
-  requireObject(path, value);
-  for (const [key, inner] of Object.entries(value)) requireJson(`${path}.${key}`, inner);
+  if (!Array.isArray(value)) requireObject(path, value);
+  const own = value as object;
+  if (around.includes(own)) {
+    throw new TypeError(`${op}(): Expected \`${path}\` as JSON, got an object that lies in itself: take it out`);
+  }
+  if (around.length === deepest) {
+    throw new RangeError(`${op}(): Expected \`${path}\` at most ${deepest} objects deep, got more`);
+  }
+  const inside = [...around, own];
+  if (Array.isArray(own)) own.forEach((inner, at) => requireJson(`${path}[${at}]`, inner, inside));
+  else for (const [key, inner] of Object.entries(own)) requireJson(`${path}.${key}`, inner, inside);
 }
 
 function checkTable(path: string, table: Table): void {

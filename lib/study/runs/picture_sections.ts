@@ -32,6 +32,16 @@ function opening({ cache, signal, onWarning, onNote, onProgress, onDownload }: O
   return { cache, signal, onWarning, onNote, onProgress, onDownload };
 }
 
+/** Tells each line once: the data of a run are opened for its answers, and again for its training images. */
+function once(tell: ((line: string) => void) | undefined): ((line: string) => void) | undefined {
+  if (tell === undefined) return undefined;
+  const told = new Set<string>();
+  return (line) => {
+    if (!told.has(line)) tell(line);
+    told.add(line);
+  };
+}
+
 async function trainingPictures(run: StudiedRun, device: Device, options: PictureOptions): Promise<Picture[]> {
   if (run.config === null) throw new RecipeError(run.why ?? "its configuration cannot be read");
   const config = run.config as unknown as RunConfig;
@@ -120,7 +130,8 @@ function alikeText(labels: readonly (readonly string[])[]): string[] {
 }
 
 /** Pictures of the first run of each recipe that is over. */
-export async function pictureSections(groups: readonly RunGroup[], options: PictureOptions): Promise<Section[]> {
+export async function pictureSections(groups: readonly RunGroup[], given: PictureOptions): Promise<Section[]> {
+  const options = { ...given, onWarning: once(given.onWarning), onNote: once(given.onNote) };
   const { missing, threads, device: where = "auto" } = options;
   const wanted = groups.flatMap(({ label, runs }) => {
     const run = runs.find(isOver);

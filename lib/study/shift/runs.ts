@@ -4,7 +4,7 @@ import { basename, dirname, extname, join, sep } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { makeFolderOf, writeFileAtomic } from "../../io/atomic_file.ts";
 import { type DataChoice, type OpenDataOptions, type OpenValid, openValidData } from "../../recipe/data.ts";
-import { RecipeError } from "../../recipe/errors.ts";
+import { RecipeError, SettingError } from "../../recipe/errors.ts";
 import { normalizeOf } from "../../recipe/normalize.ts";
 import type { ComputeDtype } from "../../recipe/recipe.ts";
 import { open, type OpenRunOptions, type Trained } from "../../recipe/trained.ts";
@@ -232,6 +232,19 @@ function oneChoice(opened: readonly Trained[], options: ShiftRunsOptions): DataC
   );
 }
 
+/** An error of data that have no images as large as asked for, by what was given: the sum of both nobody gave. */
+function sizesApart(error: unknown, { size, shifts }: { size: number; shifts: number }): unknown {
+  const side = size + shifts;
+  const told = `, got \`size\` ${side}`;
+  if (!(error instanceof RangeError) || !error.message.endsWith(told)) return error;
+  const known = error.message.slice(0, -told.length);
+  return new SettingError(
+    "size",
+    `${known}, got \`size\` ${size} and \`shifts\` ${shifts}, which take images of ${side} x ${side}: leave out \`size\``,
+    { cause: error },
+  );
+}
+
 /** The validation images, larger than what the models get where the images' own pixels are to come into view. */
 async function openToMove(
   choice: DataChoice,
@@ -249,7 +262,11 @@ async function openToMove(
   const openAt = (size: number | null): Promise<Dataset> => open({ ...choice, size }, device, options);
   if (kind === "cropped") {
     const shifts = asked ?? shiftMargin(size!);
-    return { set: await openAt(size! + shifts), kind, size: size!, shifts };
+    try {
+      return { set: await openAt(size! + shifts), kind, size: size!, shifts };
+    } catch (error) {
+      throw sizesApart(error, { size: size!, shifts });
+    }
   }
   const set = await openAt(size);
   return { set, kind, shifts: asked ?? shiftMargin(set.imageShape[0]) };

@@ -59,7 +59,7 @@ Deno.test("left out: what only lies beside a set is a note and no warning", asyn
     onWarning: (line) => void warnings.push(line),
     onNote: (line) => void notes.push(line),
   });
-  assertEquals([warnings, notes], [[], [`left out of "${set}": 2 beside the parts`]]);
+  assertEquals([warnings, notes], [[], [`left out of "${set}": 2 beside the parts; the first: README`]]);
 });
 
 Deno.test("left out: a class whose name is no UTF-8 is kept, its bytes shown", async () => {

@@ -203,6 +203,13 @@ Deno.test("writePage: what cannot be drawn, or would not be seen, is refused by 
     ...squares.spec,
   };
   await refuse({ spec: lookup }, "without url, as a page loads nothing");
+  const round: { [key: string]: unknown } = { mark: "rect" };
+  round["layer"] = [{ encoding: round }];
+  const spec = round as unknown as study.Figure["spec"];
+  await refuse({ spec }, "`sections[0].figures[0].spec.layer[0].encoding` as JSON, got an object that lies in itself");
+  let deep: study.Figure["spec"] = { mark: "rect" };
+  for (let count = 0; count < 20_000; count++) deep = { spec: deep };
+  await refuse({ spec: deep }, "at most 100 objects deep, got more");
   await refuse({ name: "../heat" }, "`sections[0].figures[0].name`");
   await refuse({ rows: [{ x: [1] }] as unknown as study.Figure["rows"] }, "`sections[0].figures[0].rows[0].x`");
   assertEquals([...Deno.readDirSync(folder.path)], []);

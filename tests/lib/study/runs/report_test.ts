@@ -80,8 +80,13 @@ Deno.test("reportRuns: data that are gone, a damaged report and a run that is no
   const stop = new AbortController();
   const listener = { epochEnd: (): void => stop.abort() };
   await train({ ...short, epochs: 2, folder: join(folder.path, "runs/stopped"), signal: stop.signal, listener });
-  const whole = await study.reportRuns([run], { threads: 1, cache });
+  await Deno.writeTextFile(join(set, "README.txt"), "beside");
+  const notes: string[] = [];
+  const whole = await study.reportRuns([run], { threads: 1, cache, onNote: (line) => void notes.push(line) });
   assertEquals(whole.missing, []);
+  assertEquals(notes.filter((line) => line.startsWith("left out of ")), [
+    `left out of "${set}": 1 beside the parts; the first: README.txt`,
+  ]);
   assertEquals(whole.page.sections.at(-1)!.title, "Training images");
 
   await Deno.remove(set, { recursive: true });
