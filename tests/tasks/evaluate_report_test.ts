@@ -23,7 +23,7 @@ Deno.test("evaluate --report: every answer as lines, as JSON and as files in the
     /\ncalibration error \d+\.\d\d % \(equal mass \d+\.\d\d %, largest \d+\.\d\d %\); by chance up to /,
   );
   assertMatch(text.out, /\nworst {7}\d \d+\.\d % · /);
-  assertMatch(text.out, /\nmistakes {4}\d for \d \d+ · /);
+  assertMatch(text.out, /\nmistakes {4}\d taken for \d \d+ · /);
   const json = join(run, "evaluation", "answers.json");
   const html = join(run, "evaluation", "report.html");
   assertStringIncludes(text.out, `\nnumbers     ${json}\npage        ${html}\n`);

@@ -72,8 +72,9 @@ export function recipeTable(groups: readonly RunGroup[], measure: Measure): Tabl
   };
 }
 
-/** A time as a clock shows it. */
+/** A time as a clock shows it; below ten seconds in tenths of one. */
 export function clock(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (value: number): string => String(value).padStart(2, "0");
@@ -134,7 +135,10 @@ export function pairedTable(groups: readonly RunGroup[], measure: Measure): Tabl
   if (found.length === 0) return undefined;
   const corrected = holm(found.map(({ pair }) => pair.p));
   const digits = measure.of === "top1" ? 2 : 4;
-  const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
+  const signed = (value: number): string => {
+    const text = Math.abs(value).toFixed(digits);
+    return `${Number(text) === 0 ? "" : value < 0 ? "−" : "+"}${text}`;
+  };
   return {
     title: `Against ${first.label}, on the same seeds`,
     columns: ["recipe", "pairs", "mean difference", "95 % interval", "p", "p by Holm", "verdict"],

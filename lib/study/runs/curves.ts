@@ -77,6 +77,11 @@ export function colorOf(groups: readonly RunGroup[]): Json {
   };
 }
 
+/** Whether no run has come to a second epoch: there is no curve then. */
+export function isOneEpoch(runs: readonly StudiedRun[]): boolean {
+  return runs.every(({ metrics }) => metrics.rows.length < 2);
+}
+
 /** A curve of each recipe; undefined where no epoch has the value. */
 export function curveFigure(curve: Curve, groups: readonly RunGroup[]): Figure | undefined {
   const { name, title, axis, column, format, told } = curve;

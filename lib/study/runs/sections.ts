@@ -2,7 +2,7 @@
 import type { Datum, Figure, Section, Table } from "../report/page.ts";
 import { kindOf } from "../../tensor/ops/checks.ts";
 import { clock, measureOf, pairedTable, recipeTable, resultFigure, settingsTable, shownValue } from "./comparison.ts";
-import { type Curve, curveFigure, isOver } from "./curves.ts";
+import { type Curve, curveFigure, isOneEpoch, isOver } from "./curves.ts";
 import { groupRuns, type RunGroup } from "./groups.ts";
 import { rateFigure } from "./rates.ts";
 import type { StudiedRun } from "./read_run.ts";
@@ -70,6 +70,9 @@ const known = [
   ...[...curves, ...speeds].map(({ column }) => column),
   ...["epoch", "top5", "top5Ema", "lossEma", "lr"],
 ];
+
+/** Columns of `metrics.csv` whose last values the table of runs has. */
+const ofTable: readonly string[] = ["top1", "loss", "imagesPerSecond", "trainSeconds"];
 
 /** Curves of what a script or recipe measures beside. */
 function ownCurves(runs: readonly StudiedRun[]): Curve[] {
@@ -172,6 +175,27 @@ function runTable(groups: readonly RunGroup[]): Table {
   };
 }
 
+/** What curves would tell of runs of one epoch, as far as their table does not; undefined where that is nothing. */
+function epochTable(groups: readonly RunGroup[], curves: readonly Curve[]): Table | undefined {
+  const runs = groups.flatMap(({ runs }) => runs);
+  const of = (run: StudiedRun, { column }: Curve): number | null => run.metrics.rows[0]?.[column] ?? null;
+  const told = curves.filter((curve) => !ofTable.includes(curve.column) && runs.some((run) => of(run, curve) !== null));
+  if (told.length === 0) return undefined;
+  const below = commonFolder(runs);
+  return {
+    title: "Their one epoch",
+    columns: ["run", ...told.map(({ title }) => title.replace(/ by epoch$/, ""))],
+    rows: runs.map((run) => [
+      run.folder.slice(below.length),
+      ...told.map((curve) => {
+        const value = of(run, curve);
+        return value === null ? null : shownValue(value, { of: curve.format === "~%" ? "top1" : "loss" });
+      }),
+    ]),
+    note: "Curves by epoch take two epochs.",
+  };
+}
+
 function present<Part>(parts: readonly (Part | undefined)[]): Part[] {
   return parts.filter((part) => part !== undefined);
 }
@@ -186,7 +210,7 @@ function intro(groups: readonly RunGroup[]): string {
 
 /**
  * Runs as parts of a page: what each came to, recipes beside each other with what differs in their settings, loss, accuracy,
- * rate and time by epoch with a band over the seeds of a recipe. Runs that were stopped, diverged or broke are named with the
+ * rate and time by epoch with a band over the seeds of a recipe, or of one epoch as numbers. Runs that were stopped, diverged or broke are named with the
  * reason, drawn by themselves, and in no mean.
  *
  * @example
@@ -207,7 +231,9 @@ export async function runSections(runs: readonly StudiedRun[]): Promise<Section[
   const groups = groupRuns(runs);
   const measure = measureOf(runs);
   const several = groups.length > 1;
-  const drawn = (all: readonly Curve[]): Figure[] => present(all.map((curve) => curveFigure(curve, groups)));
+  const one = isOneEpoch(runs);
+  const drawn = (all: readonly Curve[]): Figure[] => one ? [] : present(all.map((curve) => curveFigure(curve, groups)));
+  const quality = [...curves, ...ownCurves(runs)];
   const results = runs.filter(isOver).length > 1 ? [resultFigure(groups, measure)] : [];
   const compared = several ? [recipeTable(groups, measure), pairedTable(groups, measure), settingsTable(groups)] : [];
   const alone = !several && runs.length > 1 ? [recipeTable(groups, measure)] : [];
@@ -216,7 +242,8 @@ export async function runSections(runs: readonly StudiedRun[]): Promise<Section[
     ...(several ? [{ title: "Comparison", tables: present(compared), figures: present(results) }] : []),
     {
       title: "Accuracy and loss",
-      figures: [...(several ? [] : present(results)), ...drawn([...curves, ...ownCurves(runs)])],
+      tables: present([one ? epochTable(groups, quality) : undefined]),
+      figures: [...(several ? [] : present(results)), ...drawn(quality)],
     },
     { title: "Rate and time", figures: present([await rateFigure(groups), ...drawn(speeds)]) },
   ];

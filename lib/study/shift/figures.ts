@@ -4,7 +4,7 @@ import type { Figure } from "../report/page.ts";
 import type { MeanCurve, ShiftAxis } from "./curves.ts";
 import type { LayerShift } from "./maps.ts";
 import type { ModelShift, ShiftMeasurement } from "./measurement.ts";
-import { percent } from "../statistics/digits.ts";
+import { percent, short } from "../statistics/digits.ts";
 
 type Spec = Figure["spec"];
 type Rows = Figure["rows"];
@@ -167,12 +167,17 @@ function squareRows<Names extends Rows[number]>(
 /** The probability of the right class at every shift of a square. */
 export function mapFigure({ models }: ShiftMeasurement): Figure {
   const mapped = models.flatMap(({ label, map }) => map === null ? [] : [{ label, map }]);
+  const all = mapped.flatMap(({ map }) => map.probability.flat());
+  const [low, high] = [Math.min(...all), Math.max(...all)];
   return {
     name: "shift-map",
     title: "Probability of the right class at each shift",
     caption:
       `The mean of ${mapped[0]?.map.n ?? 0} images, moved to every place of a square; all of one colour is a model ` +
-      "that does not mind.",
+      `that does not mind. Colours go from ${short(low)} to ${
+        short(high)
+      }, the lowest and the highest value here, while ` +
+      "the curves above have all of 0 to 1.",
     spec: squareSpec("model", mapped.map(({ label }) => label), {
       ...{ field: "probability", type: "quantitative", title: "mean probability of the right class" },
     }),

@@ -17,7 +17,10 @@ export function shares({ low, high }: Interval): string {
 
 /** A difference of shares in percentage points. */
 export function points(difference: number): string {
-  return `${difference > 0 ? "+" : ""}${(100 * difference).toFixed(2)}`;
+  const text = (100 * difference).toFixed(2);
+  // Nothing has no sign.
+  if (Number(text) === 0) return text.replace("-", "");
+  return `${difference > 0 ? "+" : ""}${text}`;
 }
 
 /** Where such a difference lies; null where that is not known. */

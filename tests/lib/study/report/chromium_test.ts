@@ -11,6 +11,11 @@ const name = "a page of runs in Chromium: charts are drawn, nothing is loaded, l
 /** A square of colours and a box with whiskers, kinds of marks that a page of runs has none of. */
 const others: study.Section = {
   title: "Other marks",
+  tables: [{
+    title: "Words beside numbers",
+    columns: ["comparison", "in words", ...Array.from({ length: 8 }, (_, at) => `seed ${at}`)],
+    rows: [["a against b", "not decided: it takes six pairs at least, as five can never tell", ...Array(8).fill(0.5)]],
+  }],
   figures: [
     {
       name: "squares",
@@ -145,9 +150,16 @@ Deno.test(name, async () => {
   assertEquals(images.length, figures.length + 20);
   assert(images.every(({ name }) => (name?.value ?? "") !== ""));
 
-  // A narrow window scrolls tables and charts, not the page.
+  // A narrow window scrolls tables and charts, not the page, and words have room in a column.
   await browser.look({ width: 380, scheme: "light" });
   assertEquals(await browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), true);
+  assertEquals(
+    await browser.evaluate(
+      `[...document.querySelectorAll("td, tbody th")].filter((cell) => cell.textContent.length > 32 &&
+      cell.offsetWidth > 0 && cell.offsetWidth < 200).map(({ textContent, offsetWidth }) => [textContent, offsetWidth])`,
+    ),
+    [],
+  );
 
   // On paper: white, without what only a screen can use, wherever the reader prefers dark.
   await browser.look({ width: 1100, scheme: "dark", media: "print" });

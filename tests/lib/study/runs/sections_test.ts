@@ -132,6 +132,22 @@ Deno.test("runSections: enough seeds decide by Holm's correction, and one run ne
   await assertRejects(() => study.runSections([]), RangeError, "at least one run");
 });
 
+Deno.test("runSections: of one epoch there are numbers in the place of curves with one point", async () => {
+  const first = (run: study.StudiedRun): study.StudiedRun => ({
+    ...run,
+    metrics: { ...run.metrics, rows: run.metrics.rows.slice(0, 1) },
+  });
+  const one = await study.runSections(runs.slice(0, 2).map(first));
+  assertEquals(one.flatMap(({ figures = [] }) => figures.map(({ name }) => name)), ["results"]);
+  const { columns, rows } = tableOf(one, "Their one epoch");
+  assertEquals(columns, ["run", "Training loss", "f1"]);
+  assertEquals(rows, [["max-0", "2.0000", "0.5000"], ["max-1", "2.0000", "0.5000"]]);
+  // As soon as one of them has a second epoch there is something to draw.
+  const more = await study.runSections([first(runs[0]!), runs[1]!]);
+  assert(figureOf(more, "train-loss").rows.length > 1);
+  assert(!more.some(({ tables = [] }) => tables.some(({ title }) => title === "Their one epoch")));
+});
+
 Deno.test("runSections: one seed twice is no second seed, and runs of two commits are told", async () => {
   const twice = [runs[0]!, { ...runs[0]!, folder: "runs/again", commit: "b".repeat(40), dirty: true }];
   const [{ text } = { text: [] }] = await study.runSections(twice);

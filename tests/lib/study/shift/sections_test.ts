@@ -72,6 +72,12 @@ Deno.test("shiftSections: tables, curves, maps and layers hold what was measured
   assertEquals(shares!.rows[0]!.slice(0, 4), ["one <1>", "100.00 %", "83.89 to 100.00 %", "100.00 %"]);
   assertEquals([beside!.title, beside!.rows.length], ["Beside one <1>", 2]);
   assertStringIncludes(String(beside!.rows[0]!.at(-1)), "not decided");
+  const values = figures.get("shift-map")!.rows.map(({ probability }) => probability as number);
+  const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => Number(value.toPrecision(3)));
+  assertStringIncludes(
+    figures.get("shift-map")!.caption,
+    `Colours go from ${low} to ${high}, the lowest and the highest`,
+  );
   const cell = figures.get("shift-map")!.rows.find(({ model, right, down }) =>
     model === "other" && right === -2 && down === 1
   );
