@@ -20,7 +20,7 @@ Deno.test("evaluate --report: every answer as lines, as JSON and as files in the
   assertMatch(text.out, /\ntop-1 \d+\.\d\d % · top-5 .* · 512 images\ninterval {4}\d+\.\d\d % to \d+\.\d\d % \(95 %/);
   assertMatch(
     text.out,
-    /\ncalibration error \d+\.\d\d % \(equal mass \d+\.\d\d %, largest \d+\.\d\d %\); by chance up to /,
+    /\ncalibration error \d+\.\d\d %, by chance up to \d+\.\d\d %; largest of a bin \d+\.\d\d %; over bins of equal mass /,
   );
   assertMatch(text.out, /\nworst {7}\d \d+\.\d % · /);
   assertMatch(text.out, /\nmistakes {4}\d taken for \d \d+ · /);
