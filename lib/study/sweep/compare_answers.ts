@@ -1,5 +1,6 @@
 /** Two checkpoints on the same images: McNemar's test on the answers that records keep. */
 import { StateError } from "../../ffi/errors.ts";
+import { shown } from "../../io/shown.ts";
 import type { OpenRunOptions } from "../../recipe/trained.ts";
 import { requireKnownOptions, requireOptions, requireText } from "../../tensor/ops/checks.ts";
 import { type McNemar, mcnemar } from "../statistics/counts.ts";
@@ -44,7 +45,10 @@ async function recordFor(
   requireText("compareAnswers", name, given);
   const record = await recordOf(given, { ...options, fresh: true });
   if (record !== undefined) return record;
-  throw new StateError(`compareAnswers(): Expected \`${name}\` as the folder of a run that is over, got "${given}"`);
+  const cure = given.endsWith(".json") ? ": give what readRecord makes of it" : "";
+  throw new StateError(
+    `compareAnswers(): Expected \`${name}\` as the folder of a run that is over, got "${shown(given)}"${cure}`,
+  );
 }
 
 /**

@@ -154,9 +154,10 @@ function epochRows({ arm, runs }: ArmResult, of: keyof EpochRecord): Row[] {
   });
 }
 
-/** Curves of every arm by epoch. */
+/** Curves of every arm by epoch; none of trainings of one epoch, which the tables tell. */
 export function epochFigures(result: SweepResult): Figure[] {
   const { arms } = result;
+  if (arms.every(({ runs }) => runs.every(({ epochs }) => epochs.length < 2))) return [];
   const labels = arms.map(({ arm }) => arm);
   return curves.flatMap(({ of, name, title, axis, format }) => {
     const rows = arms.flatMap((arm) => epochRows(arm, of));

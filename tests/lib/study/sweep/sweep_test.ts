@@ -143,7 +143,10 @@ Deno.test("sweep: a run that diverged is told, is in no mean and no pair, and is
   const result = await study.sweep(study.planOf(wild), { folder, runs: 2 });
   const [entry, other] = result.arms;
   assertEquals([entry!.summary?.n, other!.summary, other!.diverged.map(({ seed }) => seed)], [2, null, [0, 1]]);
-  assertEquals(result.comparisons[0]!.words, "not decided: no seed is over in both");
+  assertEquals(
+    result.comparisons[0]!.words,
+    "not decided: no seed is over in both; 2 of 2 runs of wild diverged and are in no pair",
+  );
   const page = await Deno.readTextFile(join(folder, "results.md"));
   assertStringIncludes(page, "| wild | 0 of 2: 2 diverged |");
   assertStringIncludes(page, "wild, seed 0, diverged in epoch 1, step ");
