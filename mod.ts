@@ -44,3 +44,4 @@ export * from "./lib/run/mod.ts";
 export * from "./lib/train/mod.ts";
 export * as recipe from "./lib/recipe/mod.ts";
 export * as study from "./lib/study/mod.ts";
+export * as serve from "./lib/serve/mod.ts";

@@ -4,7 +4,13 @@ import { shown } from "../ffi/shown.ts";
 import { sha256Of } from "../io/sha256.ts";
 import { requireNoneLost } from "./finite.ts";
 import { requirePath } from "./paths.ts";
-import { readSafetensors, type SafeTensor, SafetensorsError, writeSafetensors } from "./safetensors.ts";
+import {
+  readSafetensors,
+  type SafeTensor,
+  SafetensorsError,
+  type SafetensorsFile,
+  writeSafetensors,
+} from "./safetensors.ts";
 import { type Counters, startingCounters, type State } from "./state.ts";
 
 const format = "libtrain-state-3";
@@ -18,7 +24,7 @@ export interface Checkpoint {
 }
 
 /** One sum over every tensor's name, dtype, shape and bytes, and over the texts: whatever bit changes, it changes. */
-async function checksum(tensors: ReadonlyMap<string, SafeTensor>, texts: readonly string[]): Promise<string> {
+export async function checksum(tensors: ReadonlyMap<string, SafeTensor>, texts: readonly string[]): Promise<string> {
   const lines = [...texts];
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, data } = tensors.get(name)!;
@@ -62,7 +68,8 @@ export async function savedTensors(path: string): Promise<State["tensors"] | und
   }
 }
 
-function parsed(path: string, name: string, text: string | undefined): Record<string, unknown> {
+/** The JSON object in a text of a file. */
+export function parsed(path: string, name: string, text: string | undefined): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text ?? "");
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
@@ -117,13 +124,19 @@ function checkedCounters(path: string, text: string | undefined): Counters {
 /** Reads a checkpoint; a file that is damaged or is none gives a SafetensorsError that names it. */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   requirePath("loadCheckpoint", path);
-  const { tensors, metadata } = await readSafetensors(path);
+  return await checkpointOf(path, await readSafetensors(path));
+}
+
+/** The checkpoint that a file holds. */
+export async function checkpointOf(path: string, { tensors, metadata }: SafetensorsFile): Promise<Checkpoint> {
   const own = metadata["format"];
   if (own !== format) {
     const cure = own?.startsWith("libtrain-state")
       ? ": another version of libtrain saved it, train it anew"
       : own?.startsWith("libtrain-weights")
       ? ": loadWeights() reads it"
+      : own?.startsWith("libtrain-model")
+      ? ": recipe.open() reads it"
       : "";
     throw new SafetensorsError(
       `Expected "${path}" to be a checkpoint of format ${format}, got ${own ?? "another safetensors file"}${cure}`,

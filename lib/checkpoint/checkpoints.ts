@@ -11,6 +11,8 @@ export interface CheckpointInfo extends Checkpoint {
   readonly path: string;
   /** What is wrong with the newest one, where this is the one before it. */
   readonly damage?: string;
+  /** Set where it is of a model that was packed: whether its weights are the average of the training's. */
+  readonly average?: boolean;
 }
 
 /** The path of a run's newest checkpoint. */

@@ -1,5 +1,5 @@
 /** What the library's errors mean on a command line: in flags, with commands that help, and with an exit status. */
-import { data, DataError, DeviceError, OutOfMemoryError, recipe } from "../../mod.ts";
+import { data, DataError, DeviceError, OutOfMemoryError, recipe, serve } from "../../mod.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { UsageError } from "./flags.ts";
 import { flagName, inFlags } from "./settings_flags.ts";
@@ -29,10 +29,13 @@ export function messageOf(error: unknown): string {
   return `${op}(): ${reason}: use --device ${instead}`;
 }
 
-/** The text and exit status of an error: 2 for what the caller has to put right, else 1. */
+/** The text and exit status of an error: 2 for what the caller has to put right, 75 for what is taken now, else 1. */
 export function adviceOn(error: unknown): Advice {
-  const { usage, failed } = exitCodes;
+  const { usage, failed, later } = exitCodes;
   if (error instanceof UsageError) return { message: error.message, exitCode: usage };
+  // A file's fields are no flags.
+  if (error instanceof serve.JobError) return { message: error.message, exitCode: usage };
+  if (error instanceof serve.JobLockedError) return { message: error.message, exitCode: later };
   if (error instanceof recipe.ChangedSettingsError) {
     const changes = recipe.changeList(error.changes, flagName);
     return {

@@ -7,6 +7,8 @@ import { quoted } from "./settings_flags.ts";
 /** Which flag names the place, and where the person stands. */
 export interface OutOptions {
   readonly flag?: string;
+  /** What names the place where it is no flag, as messages write it. */
+  readonly named?: string;
   readonly paths?: Paths;
   /** The folder of the task's file; by default `tasks`. */
   readonly folder?: string;
@@ -43,7 +45,7 @@ export function checkOutFile(task: string, out: string, options: OutOptions = {}
     throw new UsageError(`Expected --${flag} as a file, got "${out}", which is a folder: add a file's name`);
   }
   // The name under which it is written first is longer.
-  requireName(unfinished(out), out, flag);
+  requireName(unfinished(out), out, `--${flag}`);
   requireFolder(folder, { ...options, of: out });
 }
 
@@ -95,23 +97,26 @@ function requireGranted(
 /** The longest name of a file that usual file systems take, in bytes. */
 const longestName = 255;
 
-function requireName(path: string, shown: string, flag: string): void {
+function requireName(path: string, shown: string, place: string): void {
   const bytes = new TextEncoder().encode(basename(path)).length;
   if (bytes <= longestName) return;
   throw new UsageError(
-    `Expected --${flag} with a name of at most ${longestName} bytes, got one of ${bytes} in "${shown}": shorten it`,
+    `Expected ${place} with a name of at most ${longestName} bytes, got one of ${bytes} in "${shown}": shorten it`,
   );
 }
 
 /** Refuses a folder that cannot be made, or not be written into. */
-function requireFolder(folder: string, { flag = "out", of = folder }: OutOptions & { of?: string }): void {
+function requireFolder(
+  folder: string,
+  { flag = "out", named = `--${flag}`, of = folder }: OutOptions & { of?: string },
+): void {
   for (let at = folder;; at = dirname(at)) {
-    requireName(at, of, flag);
+    requireName(at, of, named);
     const found = stateOf(at);
     if (found?.isDirectory) return;
     if (found !== undefined) {
       throw new UsageError(
-        `Cannot write to "${of}": "${at}" is a file where a folder is needed: give another --${flag}`,
+        `Cannot write to "${of}": "${at}" is a file where a folder is needed: give another ${named}`,
       );
     }
     if (dirname(at) === at) return;

@@ -5,6 +5,7 @@ import { lossRegistry } from "../nn/losses.ts";
 import { metricRegistry } from "../nn/metrics.ts";
 import { optimizerRegistry, scheduleRegistry } from "../optim/registry.ts";
 import type { Names } from "../registry/registry.ts";
+import { nearest } from "../tensor/ops/checks.ts";
 import { SettingError } from "./errors.ts";
 import type { Recipe } from "./recipe.ts";
 import { isAllowed, type Setting, wantedOf } from "./setting.ts";
@@ -45,6 +46,12 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
+/** What to do about a name that is not known: what it may have been meant to be, or to leave it out. */
+export function cureFor(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  return near === undefined ? "leave it out" : `it may be ${near} that is meant`;
+}
+
 function refuse(setting: Setting, value: unknown): never {
   const got = value === undefined ? "none" : shown(value);
   throw new SettingError(setting.path, `Expected \`${setting.path}\` to be ${wantedOf(setting)}, got ${got}`);
@@ -77,7 +84,8 @@ export function checkRecipe(value: unknown): asserts value is Recipe {
   if (!isObject(value)) throw new SettingError("", `Expected a recipe as an object, got ${shown(value)}`);
   const strange = Object.keys(value).find((name) => !fields.includes(name));
   if (strange !== undefined) {
-    throw new SettingError(strange, `Expected a recipe of ${fields.join(", ")}, got \`${strange}\`: leave it out`);
+    const cure = cureFor(strange, fields);
+    throw new SettingError(strange, `Expected a recipe of ${fields.join(", ")}, got \`${strange}\`: ${cure}`);
   }
   for (const section of [...Object.keys(namedSections), "data", "transforms"]) {
     if (!isObject(value[section])) {
@@ -129,7 +137,9 @@ function checkOptions(section: string, { name, ...options }: Recipe["model"], re
   const path = `${section}.${strange}`;
   throw new SettingError(
     path,
-    `Expected settings that ${name} has, ${known.join(", ") || "none beside its name"}, got \`${path}\`: leave it out`,
+    `Expected settings that ${name} has, ${known.join(", ") || "none beside its name"}, got \`${path}\`: ${
+      cureFor(strange, known)
+    }`,
   );
 }
 
@@ -167,11 +177,10 @@ function checkDataOptions({ data: { name, limit: _, keep: _keep, ...own } }: Rec
   const known = dataSetRegistry.has(name) ? dataSetRegistry.get(name).options : fileOptions;
   const strange = known && Object.keys(own).find((option) => own[option] !== undefined && !known.includes(option));
   if (strange === undefined) return;
+  const all = ["limit", "keep", ...known!];
   throw new SettingError(
     `data.${strange}`,
-    `Expected settings that ${name} has, ${
-      ["limit", "keep", ...known!].join(", ")
-    }, got \`data.${strange}\`: leave it out`,
+    `Expected settings that ${name} has, ${all.join(", ")}, got \`data.${strange}\`: ${cureFor(strange, all)}`,
   );
 }
 
@@ -185,7 +194,8 @@ function checkWeights({ weights }: Recipe): void {
   const strange = Object.keys(weights).find((name) => !known.includes(name));
   if (strange !== undefined) {
     const path = `weights.${strange}`;
-    throw new SettingError(path, `Expected \`weights\` of ${known.join(", ")}, got \`${path}\`: leave it out`);
+    const cure = cureFor(strange, known);
+    throw new SettingError(path, `Expected \`weights\` of ${known.join(", ")}, got \`${path}\`: ${cure}`);
   }
   const { from = null, except = null, freeze = 0 } = weights as NonNullable<Recipe["weights"]>;
   const alone = ["except", "freeze", "lrScale"].find((name) =>
@@ -248,10 +258,14 @@ function checkTransforms({ transforms }: Recipe): void {
   for (const [name, options] of ownTransforms(transforms)) {
     if (!transformRegistry.has(name)) {
       const known = transformRegistry.names;
+      const own = settings().flatMap(({ path }) => /^transforms\.(\w+)/.exec(path)?.[1] ?? []);
+      const near = nearest(name, [...own, ...known]);
       throw new SettingError(
         `transforms.${name}`,
         `Expected \`transforms\` of the settings table${known.length === 0 ? "" : `, or ${known.join(", ")}`}, got ` +
-          `\`transforms.${name}\`, which is not registered here`,
+          `\`transforms.${name}\`, which is not registered here${
+            near === undefined ? "" : `: it may be ${near} that is meant`
+          }`,
       );
     }
     if (!isObject(options)) {

@@ -9,6 +9,7 @@ import type {
   EvaluateBatch,
   FitBegin,
   FitResult,
+  Saved,
   StepLoss,
   TrainerEvents,
 } from "../train/events.ts";
@@ -47,6 +48,7 @@ export type TrainingEvent =
   | { readonly type: "losses"; readonly losses: readonly StepLoss[] }
   | { readonly type: "evaluateBatch" } & EvaluateBatch
   | { readonly type: "evaluateEnd" } & TrainerEvents["evaluateEnd"]
+  | { readonly type: "saved" } & Saved
   | { readonly type: "epochEnd" } & EpochEnd
   | { readonly type: "fitEnd" } & FitResult;
 
@@ -60,6 +62,7 @@ export const trainerEvents = [
   "batchEnd",
   "evaluateBatch",
   "evaluateEnd",
+  "saved",
   "epochEnd",
   "fitEnd",
 ] as const satisfies readonly (keyof TrainerEvents)[];

@@ -38,6 +38,7 @@ export { type Ready, type TrainingEvent } from "./events.ts";
 export { type LeaderboardTask } from "./image_presets.ts";
 export { cpuFacts } from "./machine.ts";
 export { type ModelBuilder, type ModelContext } from "../models/registry.ts";
+export { pack, type PackedModel, type PackOptions } from "./pack.ts";
 export {
   type Guess,
   type PredictFailure,
@@ -105,6 +106,7 @@ export type {
   FitResult,
   Listener,
   Predictions,
+  Saved,
   StepLoss,
   Trainer,
   TrainerConfig,

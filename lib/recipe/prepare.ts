@@ -54,7 +54,7 @@ export interface Prepared extends Disposable {
 export async function prepareTraining(
   recipe: Recipe,
   resumed: Resumed | undefined,
-  options: Pick<RunOptions, "cache" | "signal" | "open">,
+  options: Pick<RunOptions, "cache" | "signal" | "open" | "memory">,
   emit: Emit,
 ): Promise<Prepared> {
   // What can be told before images are decoded, which may take long.
@@ -65,7 +65,7 @@ export async function prepareTraining(
   const begun = resumed?.saved.found !== undefined;
   const weightsSha256 = begun ? resumed.config.weightsSha256 : await weightsSum(recipe);
   using held = new DisposableStack();
-  const device = held.use(new Device(recipe.device, { threads: recipe.threads ?? undefined }));
+  const device = held.use(new Device(recipe.device, { threads: recipe.threads ?? undefined, memory: options.memory }));
   const chosen = await withDtype(recipe, device, emit);
   const sets = await (options.open ?? openData)(chosen, device, {
     cache: options.cache,

@@ -29,6 +29,8 @@ export interface RunOptions {
    * first step it rejects with the signal's reason.
    */
   signal?: AbortSignal;
+  /** What the device of the training may hold: bytes, or a text such as 500M; by default as much as the process may. */
+  memory?: number | string;
   /** Opens the data; by default by its name or path. */
   open?: OpenData;
 }

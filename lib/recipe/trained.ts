@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { isThere } from "../io/atomic_file.ts";
 import { requireOptions, requireText } from "../tensor/ops/checks.ts";
 import { type CheckpointInfo, Checkpoints } from "../checkpoint/checkpoints.ts";
-import { loadCheckpoint } from "../checkpoint/checkpoint.ts";
+import { loadModelOrCheckpoint } from "../checkpoint/model_file.ts";
 import { listNames } from "../checkpoint/names.ts";
 import { type State, writeTensors } from "../checkpoint/state.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -69,7 +69,7 @@ export interface EvaluateRunOptions extends OpenPartOptions {
 }
 
 /** The averages in a state, under the names of the weights. */
-function averages({ tensors }: State, path: string): State["tensors"] {
+export function averages({ tensors }: State, path: string): State["tensors"] {
   const prefix = "ema.model.";
   const found = [...tensors].filter(([name]) => name.startsWith(prefix));
   if (found.length === 0) {
@@ -81,7 +81,10 @@ function averages({ tensors }: State, path: string): State["tensors"] {
   return new Map(found.map(([name, value]) => [name.replace(prefix, "model."), value]));
 }
 
-/** The checkpoint of a run's folder or of the folder `checkpoint` in it, the newest that is whole, or of a file. */
+/**
+ * The checkpoint of a run's folder or of the folder `checkpoint` in it, the newest that is whole, or of a file; of a model that
+ * was packed, a state of its weights alone.
+ */
 export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
   requireText("findCheckpoint", "path", path);
   const stat = await Deno.stat(path).catch((error) => {
@@ -91,7 +94,7 @@ export async function findCheckpoint(path: string): Promise<CheckpointInfo> {
   if (stat === undefined) {
     throw new RunNotFoundError(path, `Cannot find "${shownName(path)}": give a run's folder or a checkpoint`);
   }
-  if (!stat.isDirectory) return { ...await loadCheckpoint(path), path };
+  if (!stat.isDirectory) return await loadModelOrCheckpoint(path);
   const own = await isThere(join(path, "state.safetensors")) && basename(path) === "checkpoint";
   const found = await new Checkpoints(own ? dirname(path) : path).load();
   if (found === undefined) {
@@ -222,7 +225,8 @@ export class Trained implements Disposable, AsyncDisposable {
     if (found.damage !== undefined) options.onWarning?.(damageText(found.damage, found.path));
     const config = configIn(found, path);
     const dtype = dtypeFor(path, config.dtype, options.dtype);
-    const tensors = options.ema ? averages(found.state, path) : found.state.tensors;
+    // A model that was packed has one set of weights: the average, or none.
+    const tensors = options.ema && found.average !== true ? averages(found.state, path) : found.state.tensors;
     const { device: where = "auto", threads } = options;
     const device = where instanceof Device ? where : new Device(where, { threads });
     const ownDevice = device !== where;
@@ -385,7 +389,7 @@ export class Trained implements Disposable, AsyncDisposable {
 }
 
 /**
- * Opens a run's folder, or a checkpoint, as a trained model.
+ * Opens a run's folder, a checkpoint, or a model that was packed, as a trained model.
  *
  * Rejects with a RunNotFoundError where there is none, and with a NotRegisteredHereError where its network is not.
  *

@@ -238,6 +238,7 @@ export type {
   RunConfig,
   RunOptions,
   SamplerConfig,
+  Saved,
   ScheduleRecipe,
   Splits,
   StepLoss,

@@ -106,6 +106,14 @@ export interface EpochEnd {
   readonly imagesPerSecond: number;
 }
 
+/** The state was saved to the run's folder: a process that is killed from now on goes on from here. */
+export interface Saved {
+  /** Whole epochs in it. */
+  readonly epoch: number;
+  /** Steps in it, over all epochs. */
+  readonly step: number;
+}
+
 /** What a training came to; what was measured is null where it was stopped or there was no `valid`. */
 export interface FitResult {
   /** Top-1 after the last epoch, 0 to 1; null where nothing was measured. */
@@ -158,6 +166,8 @@ export interface TrainerEvents {
   readonly evaluateBatch: EvaluateBatch;
   /** After an epoch was measured; `epoch` counts from 1. */
   readonly evaluateEnd: Evaluation & { readonly epoch: number };
+  /** After the state was saved to the run's folder. */
+  readonly saved: Saved;
   /** After an epoch, once all of it is saved. */
   readonly epochEnd: EpochEnd;
   /** At the end. */
@@ -171,6 +181,7 @@ const eventNames: readonly (keyof TrainerEvents)[] = [
   "losses",
   "evaluateBatch",
   "evaluateEnd",
+  "saved",
   "epochEnd",
   "fitEnd",
 ];

@@ -20,6 +20,7 @@ export type {
   FitBegin,
   FitResult,
   Listener,
+  Saved,
   StepLoss,
   TrainerEvents,
 } from "./events.ts";

@@ -311,7 +311,10 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     if (runFolder !== undefined) {
       await runFolder.event(stopped ? "stopped" : "fitEnd", { step });
       // What could not be saved on the way must be now: nothing comes after it.
-      if (stopped || this.#unsaved) await runFolder.save(await this.#finiteState(runFolder));
+      if (stopped || this.#unsaved) {
+        await runFolder.save(await this.#finiteState(runFolder));
+        await this.#listeners.emit("saved", { epoch, step });
+      }
       this.#unsaved = false;
       if (!stopped) await runFolder.result({ ...result });
     }
@@ -361,8 +364,11 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
   async #save(runFolder: RunFolder): Promise<void> {
     const state = await this.#finiteState(runFolder);
     await this.#steps.tellLosses(runFolder);
-    if (await runFolder.trySave(state)) this.#unsaved = false;
+    const saved = await runFolder.trySave(state);
+    if (saved) this.#unsaved = false;
     this.#savedAt = performance.now();
+    const { epoch, step } = this.#at;
+    if (saved) await this.#listeners.emit("saved", { epoch, step });
   }
 
   /** The state, to be saved: what is not finite must not take the place of what is. */

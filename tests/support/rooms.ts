@@ -4,6 +4,7 @@ import { importsOf, tokensOf } from "./imports.ts";
 
 /** The rooms of the library, top to bottom: each imports from itself and from those behind it alone. */
 export const rooms = [
+  "serve",
   "study",
   "recipe",
   "train",

@@ -10,8 +10,10 @@ import { doctorCommand } from "../../tasks/doctor.ts";
 import { evaluateCommand } from "../../tasks/evaluate.ts";
 import { exportCommand } from "../../tasks/export.ts";
 import { importCommand } from "../../tasks/import.ts";
+import { jobCommand } from "../../tasks/job.ts";
 import { leaderboardCommand } from "../../tasks/leaderboard.ts";
 import { lrFindCommand } from "../../tasks/lr_find.ts";
+import { packCommand } from "../../tasks/pack.ts";
 import { predictCommand } from "../../tasks/predict.ts";
 import { reportCommand } from "../../tasks/report.ts";
 import { runsCommand } from "../../tasks/runs.ts";
@@ -31,6 +33,8 @@ const runs = ".cache/test/endings";
 /** Each command with the file that defines it, and words that let it begin. */
 const commands: readonly [file: string, name: string, command: Command<Flags>, words: readonly string[]][] = [
   ["tasks/train.ts", "trainCommand", trainCommand, ["--limit", "64", "--threads", "1", "--out", runs]],
+  ["tasks/job.ts", "jobCommand", jobCommand, ["nowhere"]],
+  ["tasks/pack.ts", "packCommand", packCommand, ["nowhere"]],
   ["tasks/data.ts", "dataCommand", dataCommand, ["nowhere"]],
   ["tasks/evaluate.ts", "evaluateCommand", evaluateCommand, ["nowhere"]],
   ["tasks/predict.ts", "predictCommand", predictCommand, ["nowhere", "image.jpg"]],

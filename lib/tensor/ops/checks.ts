@@ -171,14 +171,18 @@ function plain(name: string): string {
   return name.replaceAll(/[_-]/g, "").toLowerCase();
 }
 
-/** Letters to put in, leave out or replace (Levenshtein 1966). */
+/** Letters to put in, leave out, replace, or swap with their neighbour (Levenshtein 1966, Damerau 1964). */
 function editsBetween(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (const [i, letter] of [...a].entries()) {
     const next = [i + 1];
     for (let j = 0; j < b.length; j++) {
-      next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (letter === b[j] ? 0 : 1)));
+      const edits = Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (letter === b[j] ? 0 : 1));
+      const swapped = i > 0 && j > 0 && letter === b[j - 1] && a[i - 1] === b[j];
+      next.push(swapped ? Math.min(edits, before[j - 1]! + 1) : edits);
     }
+    before = row;
     row = next;
   }
   return row[b.length]!;

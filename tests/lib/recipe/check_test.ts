@@ -44,7 +44,7 @@ Deno.test("check() names the place that is wrong, what it must be and what it is
       "data.shade",
       "Expected settings that imagenette2-320 has, limit, keep, split, nested, maxUnreadable, noise, got `data.shade`",
     ],
-    [{ sise: 3 }, "sise", "got `sise`: leave it out"],
+    [{ sise: 3 }, "sise", "got `sise`: it may be size that is meant"],
   ];
   for (const [changes, path, message] of cases) {
     const error = assertThrows(() => entry(changes as recipe.RecipeChanges), recipe.SettingError, message);

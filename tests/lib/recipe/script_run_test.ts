@@ -140,7 +140,11 @@ Deno.test("createRun(): a network that is not what its name and options stand fo
       "recipe.register() adds a network of your own",
     ),
   );
-  assert((await refused({ ...model, acts: "relu" }, recipe.SettingError)).includes("got `model.acts`: leave it out"));
+  assert(
+    (await refused({ ...model, acts: "relu" }, recipe.SettingError)).includes(
+      "got `model.acts`: it may be act that is meant",
+    ),
+  );
   await assertRejects(() => script({ out, resume: true }), TypeError, "Expected `folder` with `resume`");
   await assertRejects(() => Deno.stat(out), Deno.errors.NotFound);
 });

@@ -42,7 +42,7 @@ Deno.test("Trainer and fit() refuse options that they do not have, and say what 
     assertEquals(got(error), `got \`${option}\`: ${hint}`);
   }
   await assertRejects(() => made.fit(batches, wrong(undefined)), TypeError, "fit(): Expected options, got undefined");
-  const names = "fitBegin, epochBegin, batchEnd, losses, evaluateBatch, evaluateEnd, epochEnd, fitEnd";
+  const names = "fitBegin, epochBegin, batchEnd, losses, evaluateBatch, evaluateEnd, saved, epochEnd, fitEnd";
   assertEquals(
     assertThrows(() => made.on(wrong("epoch_end"), () => {}), TypeError).message,
     `on(): Expected an event among ${names}, got "epoch_end": it may be epochEnd that is meant`,

@@ -3,7 +3,7 @@ import * as lib from "../../../mod.ts";
 import { startingCounters } from "../../../lib/checkpoint/state.ts";
 import { also, calling, loosely, making, type Parts, refusing, type Row, whole } from "./walk.ts";
 
-const { data, nn, optim, recipe, study } = lib;
+const { data, nn, optim, recipe, serve, study } = lib;
 
 const error = { none: "scripts catch errors of the library's, and make none" };
 const internal = { none: "the library's own, no part of what scripts call" };
@@ -255,6 +255,7 @@ export const runRows: Readonly<Record<string, Row>> = {
   ) => [recipe.rehearse, whole(recipe.preset("mnist", { data: { name: missing(parts) } })), {}]),
   "recipe.resume": refusing((parts) => [resultOf("resume"), missing(parts), { force: false }]),
   "recipe.resumeSeeds": refusing((parts) => [resultOf("resumeSeeds"), missing(parts), { force: false }]),
+  "recipe.pack": refusing((parts) => [recipe.pack, missing(parts), { out: `${parts.folder}/out`, ema: true }]),
   "recipe.schema": alone,
   "recipe.settings": alone,
   "recipe.spread": loosely(() => [recipe.spread, [1, 2]]),
@@ -429,4 +430,22 @@ export const runRows: Readonly<Record<string, Row>> = {
   ]),
   "study.writeLrFind": { none: "takes what study.lrFindRecipe gives" },
   "study.writeAnswers": { none: "takes what study.studyAnswers gives" },
+  "serve.JobError": error,
+  "serve.JobChangedError": error,
+  "serve.JobLockedError": error,
+  "serve.checkJob": loosely(() => [serve.checkJob, { name: "a", preset: "mnist" }]),
+  "serve.jobRecipe": loosely(() => [serve.jobRecipe, { name: "a", preset: "mnist" }]),
+  "serve.jobOutput": loosely(() => [serve.jobOutput, { name: "a", preset: "mnist", output: "runs/a" }]),
+  "serve.jobSchema": alone,
+  "serve.parseJob": loosely(() => [serve.parseJob, "{}"]),
+  "serve.runJob": refusing((parts) => [
+    serve.runJob,
+    whole({
+      name: "a",
+      preset: "mnist",
+      recipe: { data: { name: missing(parts) } },
+      output: `${parts.folder}/${crypto.randomUUID()}`,
+    }),
+    { signal: AbortSignal.abort(), onEvent: () => {}, now: Date.now, force: false },
+  ]),
 };
