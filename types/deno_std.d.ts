@@ -101,3 +101,8 @@ declare module "@std/toml" {
   export function parse(tomlString: string): Record<string, unknown>;
   export function stringify(obj: Record<string, unknown>): string;
 }
+
+declare module "@std/yaml" {
+  export function parse(content: string): unknown;
+  export function parseAll(content: string): unknown[];
+}
