@@ -5,6 +5,7 @@ import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import { serve } from "../../mod.ts";
 import { shell, withoutShell } from "../support/shell.ts";
 import { dockerfile } from "../support/dockerfile.ts";
+import { tempFolder } from "../temp_folder.ts";
 import { skip } from "../skip.ts";
 
 const file = "examples/kubernetes/job.yaml";
@@ -59,11 +60,10 @@ Deno.test(validated, async () => {
   }
   // A name that is none is found, so the check can fail.
   const wrong = Deno.readTextFileSync(file).replace("podFailurePolicy:", "podFailurePolitics:");
-  const folder = `${Deno.cwd()}/.cache/test/kubernetes`;
-  await Deno.mkdir(folder, { recursive: true });
-  await Deno.writeTextFile(`${folder}/wrong.yaml`, wrong);
-  const refused = await shell(run, ["1.32", `${folder}/wrong.yaml`], env);
-  await Deno.remove(folder, { recursive: true });
+  using folder = tempFolder();
+  const path = `${folder.path}/wrong.yaml`;
+  await Deno.writeTextFile(path, wrong);
+  const refused = await shell(run, ["1.32", path], env);
   assert(refused.code !== 0, refused.out);
 });
 

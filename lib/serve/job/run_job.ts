@@ -101,7 +101,7 @@ export function jobOutput(spec: JobSpec): string {
  *   preset: "mnist",
  *   recipe: { epochs: 1, data: { limit: 256 } },
  *   deadline: 600,
- *   output: ".cache/jobs/digits",
+ *   output: ".cache/jobs/example",
  *   artefacts: ["model"],
  * });
  * const ending = await serve.runJob(job, {

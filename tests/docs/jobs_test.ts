@@ -1,0 +1,35 @@
+/** The tables of docs/jobs.md say what the code does. */
+import { assert, assertEquals } from "@std/assert";
+import { exitCodes } from "../../lib/cli/exit_codes.ts";
+import { kindOf } from "../../lib/serve/job/kinds.ts";
+import { serve } from "../../mod.ts";
+
+const text = Deno.readTextFileSync(new URL("../../docs/jobs.md", import.meta.url));
+
+/** The rows of the table whose first column has this heading, as cells. */
+function table(heading: string): string[][] {
+  const lines = text.split("\n");
+  const begin = lines.findIndex((line) => line.startsWith("|") && line.split("|")[1]!.trim() === heading);
+  assert(begin >= 0, `no table of ${heading}`);
+  const end = lines.findIndex((line, at) => at > begin && !line.startsWith("|"));
+  return lines.slice(begin + 2, end).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+Deno.test("docs/jobs.md: the table of a specification is the table of fields", () => {
+  const presets = "one of the names of [settings.md](settings.md)";
+  const wanted = serve.jobFields.map((field) => [
+    `\`${field.path}\``,
+    field.kind === "preset" ? presets : kindOf(field).wanted(field),
+    field.help,
+    field.required === true ? "needed" : field.usual ?? "one of `preset` and `recipe`",
+  ]);
+  assertEquals(table("Field"), wanted);
+});
+
+Deno.test("docs/jobs.md: the table of exit codes has each, and says what to do", () => {
+  assertEquals(table("Code").map(([code]) => Number(code)), Object.values(exitCodes));
+});
+
+Deno.test("docs/jobs.md: the table of events has each in its order", () => {
+  assertEquals(table("Type").map(([type]) => type), serve.jobEventTypes.map((type) => `\`${type}\``));
+});
