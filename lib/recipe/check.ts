@@ -54,7 +54,9 @@ export function cureFor(name: string, known: readonly string[]): string {
 
 function refuse(setting: Setting, value: unknown): never {
   const got = value === undefined ? "none" : shown(value);
-  throw new SettingError(setting.path, `Expected \`${setting.path}\` to be ${wantedOf(setting)}, got ${got}`);
+  const near = typeof value === "string" ? nearest(value, setting.choices?.() ?? []) : undefined;
+  const hint = near === undefined ? "" : `: it may be ${near} that is meant`;
+  throw new SettingError(setting.path, `Expected \`${setting.path}\` to be ${wantedOf(setting)}, got ${got}${hint}`);
 }
 
 /** Refuses a value that a setting cannot have. */

@@ -18,17 +18,13 @@ export interface JobRunOptions {
   /** Sent once the process has told this many lines on stdout, and so many milliseconds more have passed. */
   readonly signal?: { readonly name: Deno.Signal; readonly lines: number; readonly after: number };
   readonly stdin?: string;
-  /** What stands before Deno on the command line, say a launcher. */
-  readonly launcher?: readonly string[];
 }
 
 /** Runs the command of `deno task job` with these words. */
 export async function jobProcess(words: readonly string[], options: JobRunOptions = {}): Promise<JobRun> {
-  const { signal, stdin, launcher = [] } = options;
-  const own = [...launcher, Deno.execPath(), "run", "-q", "--no-prompt", "-P=job", "tasks/main.ts", "job", ...words];
-  const [program = "", ...args] = own;
-  const child = new Deno.Command(program, {
-    args,
+  const { signal, stdin } = options;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=job", "tasks/main.ts", "job", ...words],
     cwd: root,
     stdin: stdin === undefined ? "null" : "piped",
     stdout: "piped",

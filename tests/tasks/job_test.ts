@@ -7,7 +7,6 @@ import { jobCommand } from "../../tasks/job.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { fingerprint } from "../lib/train/tiny.ts";
 import { eventsIn, eventsOf, jobProcess } from "../support/job_process.ts";
-import { long } from "../long.ts";
 import { tempFolder } from "../temp_folder.ts";
 
 /** Three epochs of sixteen steps: about a second. */
@@ -87,12 +86,6 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"] as const) {
     await disturbed(signal, 4);
   });
 }
-
-long("job: forty signals of each kind, every time with the same bits at the end", "some minutes", async () => {
-  for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"] as const) {
-    for (let round = 0; round < 5; round++) await disturbed(signal, 8);
-  }
-});
 
 Deno.test("job: stopped at its deadline with 75, gone on with, done with 0, and done again at once", async () => {
   using folder = tempFolder();

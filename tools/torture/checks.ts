@@ -12,6 +12,7 @@ import { disks } from "./checks/disks.ts";
 import { endings } from "./checks/endings.ts";
 import { fuzz } from "./checks/fuzz.ts";
 import { growth } from "./checks/growth.ts";
+import { jobs } from "./checks/jobs.ts";
 import { jpegs } from "./checks/jpegs.ts";
 import { killPrepare } from "./checks/kill_prepare.ts";
 import { killSave } from "./checks/kill_save.ts";
@@ -31,6 +32,7 @@ export const checks: readonly Check[] = [
   killPrepare,
   resume,
   signals,
+  jobs,
   disks,
   damage,
   archives,

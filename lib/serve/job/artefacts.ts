@@ -30,11 +30,13 @@ export async function missingArtefacts(output: string, wanted: readonly Artefact
   return missing;
 }
 
-/** Makes one; rejects with the signal's reason where that aborts, and nothing of it is there then. */
+/** Makes one, unless it is there; rejects with the signal's reason where that aborts, and it is not there then. */
 export async function makeArtefact(name: ArtefactName, place: ArtefactPlace): Promise<JobEvents["artefact"]> {
   const path = artefactIn(place.output, name);
-  await makers[name](path, place);
-  place.signal.throwIfAborted();
+  if (!await isThere(path)) {
+    place.signal.throwIfAborted();
+    await makers[name](path, place);
+  }
   const { size: bytes } = await Deno.stat(path);
   return { name, path: relative(place.output, path), bytes };
 }
@@ -53,9 +55,11 @@ const makers: Readonly<Record<ArtefactName, (path: string, place: ArtefactPlace)
       onWarning,
       onMeasured: (_: string, done: number, total: number) => onMeasured(done, total),
     };
-    const { page } = await reportRuns([runIn(output)], options);
+    const { page, missing } = await reportRuns([runIn(output)], options);
+    signal.throwIfAborted();
+    // The page itself is its last file.
     const { warnings } = await writePage(page, join(output, "report"));
-    warnings.forEach(onWarning);
+    [...missing, ...warnings].forEach(onWarning);
   },
   async predictions(csv, place): Promise<void> {
     const { output, cache, signal, onWarning, onMeasured } = place;

@@ -230,8 +230,8 @@ async function work({ job, output, events, options }: Attempt, signal: AbortSign
     follower,
   );
   if (stopped) return undefined;
-  for (const name of await missingArtefacts(output, job.artefacts ?? [])) {
-    signal.throwIfAborted();
+  // Each is told by the attempt that ends the job, also where one that was killed has made it.
+  for (const name of job.artefacts ?? []) {
     const made = await makeArtefact(name, {
       ...{ output, recipe, memory, cache, signal },
       onWarning: (message) => events.tell("warning", { message }),

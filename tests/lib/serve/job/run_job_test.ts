@@ -1,7 +1,7 @@
 /** Running jobs in this process: endings, events, idempotence; as processes of their own they are in tests/tasks. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { DeviceError, loadCheckpoint, RunFolderError, serve } from "../../../../mod.ts";
+import { DeviceError, loadCheckpoint, OutOfMemoryError, RunFolderError, serve } from "../../../../mod.ts";
 import { fingerprint } from "../../train/tiny.ts";
 import { tempFolder } from "../../../temp_folder.ts";
 
@@ -150,6 +150,39 @@ Deno.test("runJob(): an artefact that is asked for later, or was removed, is mad
   assertEquals(await Deno.readFile(model), bytes);
   const types = (await eventsOf(output)).filter(({ attempt }) => attempt === 3).map(({ type }) => type);
   assertEquals(types, ["started", "note", "artefact", "done"]);
+});
+
+Deno.test("runJob(): stopped between and within its artefacts it makes the rest, each whole", async () => {
+  using folder = tempFolder();
+  const artefacts = ["model", "predictions", "report"] as const;
+  const spec = job(folder.path, { artefacts, recipe: { epochs: 1, bs: 32, validBs: 16, data: { limit: 128 } } });
+  const first = await serve.runJob(spec, stopAt(({ type }) => type === "artefact"));
+  assertEquals([first.type, existsIn(first.output, "predictions.csv")], ["stopped", false]);
+  // While the predictions are measured.
+  const second = await serve.runJob(spec, stopAt((event) => event.type === "progress" && event.stage === "measure"));
+  assertEquals([second.type, existsIn(first.output, "predictions.csv")], ["stopped", false]);
+  const third = await serve.runJob(spec);
+  assertEquals(third.type, "done");
+  const made = (await eventsOf(first.output)).flatMap((event) => event.type === "artefact" ? event : []);
+  assertEquals(made.map(({ attempt, name }) => `${attempt} ${name}`), [
+    "1 model",
+    "2 model",
+    ...artefacts.map((name) => `3 ${name}`),
+  ]);
+  for (const { path, bytes } of made) assertEquals((await Deno.stat(join(first.output, path))).size, bytes);
+  assertEquals((await Deno.readTextFile(join(first.output, "predictions.csv"))).trimEnd().split("\n").length, 129);
+  assertStringIncludes(await Deno.readTextFile(join(first.output, "report", "report.html")), "Right answers");
+});
+
+Deno.test("runJob(): keeps within the memory that its environment names, and says so where it cannot", async () => {
+  using folder = tempFolder();
+  const recipe = { epochs: 1, bs: 2048, data: { limit: 2048 } };
+  const ending = await serve.runJob(job(folder.path, { recipe, environment: { threads: 1, memory: 64 } }));
+  assert(ending.type === "failed" && !ending.specification, JSON.stringify(ending));
+  assert(ending.error instanceof OutOfMemoryError);
+  assertStringIncludes(ending.error.message, "set `bs` below 2048");
+  const enough = await serve.runJob(job(folder.path, { recipe, environment: { threads: 1, memory: 4096 } }));
+  assertEquals(enough.type, "done");
 });
 
 Deno.test("runJob(): a folder that another process has is refused, with its number", async () => {

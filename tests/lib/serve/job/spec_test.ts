@@ -52,7 +52,7 @@ const bad: readonly [value: unknown, path: string, message: RegExp][] = [
   [{ ...small, recipe: { schedule: { lr: "fast" } } }, "recipe.schedule.lr", /`recipe\.schedule\.lr`.*, got "fast"$/],
   [{ ...small, recipe: { schedule: 3 } }, "recipe.schedule", /`recipe\.schedule` to be an object/],
   [{ ...small, recipe: { model: { actt: "mish" } } }, "recipe.model.actt", /`recipe\.model\.actt`: it may be act/],
-  [{ ...small, recipe: { model: { name: "resnet" } } }, "recipe.model.name", /`recipe\.model\.name`/],
+  [{ ...small, recipe: { model: { name: "mnistnte" } } }, "recipe.model.name", /it may be mnistNet that is meant$/],
   [{ ...small, recipe: { transforms: { flipp: 0.5 } } }, "recipe.transforms.flipp", /it may be flip that is meant$/],
   [{ name: "a", recipe: { epochs: 1 } }, "recipe.data", /without data, model, optimizer, schedule, bs: name/],
   [{ ...small, deadline: 0 }, "deadline", /seconds above 0.*, got 0$/],
