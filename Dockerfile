@@ -27,7 +27,7 @@ COPY tasks tasks
 COPY studies studies
 COPY examples examples
 # What is compiled here need not be at each start, when the folder can only be read.
-RUN deno install --frozen && deno cache --frozen mod.ts tasks/*.ts
+RUN deno install --frozen && deno cache --frozen mod.ts tasks/*.ts && rm -r /deno-dir/npm
 
 FROM ${BASE}
 COPY --from=deno /deno /usr/local/bin/deno

@@ -246,7 +246,7 @@ async function work({ job, output, events, options }: Attempt, signal: AbortSign
 async function trained(
   recipe: Recipe,
   folder: string,
-  { force, ...options }: Pick<RunJobOptions, "force" | "open"> & {
+  { force, signal, ...options }: Pick<RunJobOptions, "force" | "open"> & {
     cache: string | undefined;
     memory: string | undefined;
     saveEvery: number | undefined;
@@ -254,9 +254,18 @@ async function trained(
   },
   follower: JobFollower,
 ): Promise<TrainResult> {
+  const own = new AbortController();
+  const how = { ...options, signal: AbortSignal.any([signal, own.signal]) };
   const training = await isRun(folder)
-    ? resume(folder, { ...options, changes: recipe, force })
-    : train(recipe, { ...options, folder });
-  for await (const event of training) await follower.take(event);
+    ? resume(folder, { ...how, changes: recipe, force })
+    : train(recipe, { ...how, folder });
+  try {
+    for await (const event of training) await follower.take(event);
+  } catch (error) {
+    // A loop that is left does not stop a training.
+    own.abort();
+    await training.result.catch(() => {});
+    throw error;
+  }
   return await training.result;
 }

@@ -185,6 +185,22 @@ Deno.test("runJob(): keeps within the memory that its environment names, and say
   assertEquals(enough.type, "done");
 });
 
+Deno.test("runJob(): a listener that throws fails the attempt, whose training has ended by then, and is saved", async () => {
+  using folder = tempFolder();
+  const spec = job(folder.path);
+  const ending = await serve.runJob(spec, {
+    onEvent: (event) => {
+      if (event.type === "epoch" && event.epoch === 1) throw new Error("no ear");
+    },
+  });
+  assert(ending.type === "failed" && !ending.specification);
+  assertEquals(ending.error.message, "no ear");
+  const { state } = await loadCheckpoint(join(ending.output, "run", "checkpoint", "state.safetensors"));
+  assert(state.counters.step < 8, `${state.counters.step}`);
+  assertEquals((await serve.runJob(spec)).type, "done");
+  assertEquals((await eventsOf(ending.output)).at(-1)!.type, "done");
+});
+
 Deno.test("runJob(): a folder that another process has is refused, with its number", async () => {
   using folder = tempFolder();
   const spec = job(folder.path);
