@@ -184,12 +184,28 @@ export class Journal {
     await this.add({ event: "join", seeds });
   }
 
-  /** Adds a line; one that cannot be written, say on a full disk, is kept and tried again with the next. */
+  /** Adds a line. Rejects with a FileError where it cannot be written: what others go by would not be known. */
   async add(entry: Omit<Entry, "time" | "by">): Promise<void> {
+    const error = await this.#added(entry);
+    if (error === undefined) return;
+    throw new FileError(
+      `${error.message}: free some space, or make it writable; what is over is kept, and called again the sweep goes on`,
+      { cause: error },
+    );
+  }
+
+  /** Adds a line that work can do without, say a heartbeat; one that cannot be written is tried again with the next. */
+  async addIfPossible(entry: Omit<Entry, "time" | "by">): Promise<void> {
+    await this.#added(entry).catch((error) => {
+      if (!(error instanceof FileError)) throw error;
+    });
+  }
+
+  async #added(entry: Omit<Entry, "time" | "by">): Promise<Error | undefined> {
     const line = `${JSON.stringify({ time: new Date().toISOString(), by: this.#by, ...entry })}\n`;
     using _held = await waitForLock(this.#lock);
     const end = await this.#lastByte();
-    await this.#file.add(end === undefined || end === 10 ? line : `\n${line}`);
+    return await this.#file.add(end === undefined || end === 10 ? line : `\n${line}`);
   }
 
   /** The last byte: a line's end unless a writer was killed within a line. */

@@ -1,6 +1,7 @@
 /** The work on a sweep in one isolate: takes cells that nobody has, trains each, writes down what it came to. */
 import { join } from "node:path";
-import { isThere, removeIfThere } from "../../io/atomic_file.ts";
+import { FileError, isThere, removeIfThere } from "../../io/atomic_file.ts";
+import { isMachineFault } from "../../io/machine_fault.ts";
 import { ChangedSettingsError } from "../../recipe/errors.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
 import { cpuFacts } from "../../recipe/machine.ts";
@@ -156,6 +157,8 @@ export class Work {
   readonly #journal: Journal;
   /** How often nobody of this sweep was at a cell that somebody has. */
   readonly #awaited = new Map<string, number>();
+  /** How often each cell has failed here, should the journal lose it: a cell that fails must not be tried for ever. */
+  readonly #failures = new Map<string, number>();
 
   /** Takes the cells, the signal that ends it, and who is told. */
   constructor(order: WorkOrder, signal: AbortSignal, tell: (event: WorkEvent) => void) {
@@ -165,11 +168,12 @@ export class Work {
     this.#journal = new Journal(order.folder, order.by);
   }
 
-  /** Works. What fails too often is left, and told. */
+  /** Works. What fails too often is left, and told. Rejects with a FileError where nothing can be written. */
   async run(): Promise<void> {
     const { folder, cells, since } = this.#order;
     while (!this.#signal.aborted) {
       const failed = failuresSince(await this.#journal.entries(), since);
+      for (const [hash, count] of this.#failures) failed.set(hash, Math.max(count, failed.get(hash) ?? 0));
       const open = (await openCells(folder, cells)).filter(({ hash }) => (failed.get(hash) ?? 0) < attempts);
       if (open.length === 0) return;
       if (await this.#runFirst(open, failed)) continue;
@@ -216,25 +220,36 @@ export class Work {
     const { hash } = cell;
     const started = performance.now();
     await this.#journal.add({ event: "claim", hash });
+    let record: Omit<SweepRun, "sweep" | "arm"> | undefined;
     try {
-      const record = await this.#elsewhere(cell) ?? await this.#trained(cell);
-      if (record === undefined) {
-        await this.#journal.add({ event: "stop", hash });
-        return;
-      }
-      await keepRecord(this.#order, record);
-      const { status, top1 } = record;
-      await this.#journal.add({ event: "end", hash });
-      this.#tell({ type: "over", cell: nameOf(cell), status, top1, seconds: (performance.now() - started) / 1000 });
+      record = await this.#elsewhere(cell) ?? await this.#trained(cell);
+      if (record !== undefined) await keepRecord(this.#order, record);
     } catch (error) {
-      if (this.#signal.aborted && error === this.#signal.reason) {
-        await this.#journal.add({ event: "stop", hash });
-        return;
-      }
-      const message = error instanceof Error ? error.message : String(error);
-      await this.#journal.add({ event: "fail", hash, message });
-      this.#tell({ type: "failed", cell: nameOf(cell), message, attempt });
+      return await this.#failed(cell, error, attempt);
     }
+    if (record === undefined) return await this.#journal.addIfPossible({ event: "stop", hash });
+    const { status, top1 } = record;
+    await this.#journal.add({ event: "end", hash });
+    this.#tell({ type: "over", cell: nameOf(cell), status, top1, seconds: (performance.now() - started) / 1000 });
+  }
+
+  async #failed(cell: Cell, error: unknown, attempt: number): Promise<void> {
+    const { arm, seed, hash } = cell;
+    if (this.#signal.aborted && error === this.#signal.reason) {
+      return await this.#journal.addIfPossible({ event: "stop", hash });
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    if (isMachineFault(error)) {
+      // No fault of the cell: the next one would be trained to its end and lost as well.
+      await this.#journal.addIfPossible({ event: "stop", hash, message });
+      throw new FileError(
+        `Cannot go on with ${arm}, seed ${seed}: ${message}. What is over is kept, and called again the sweep goes on`,
+        { cause: error },
+      );
+    }
+    this.#failures.set(hash, (this.#failures.get(hash) ?? 0) + 1);
+    await this.#journal.add({ event: "fail", hash, message });
+    this.#tell({ type: "failed", cell: nameOf(cell), message, attempt });
   }
 
   /** The record of a cell's run that has ended elsewhere meanwhile, say in another sweep. */
@@ -310,7 +325,7 @@ export class Work {
       const at = progressOf(event);
       if (at === undefined || performance.now() - beaten < beatEvery) continue;
       beaten = performance.now();
-      await this.#journal.add({ event: "beat", hash: cell.hash, ...at });
+      await this.#journal.addIfPossible({ event: "beat", hash: cell.hash, ...at });
     }
     return await training.result;
   }

@@ -155,6 +155,27 @@ Deno.test("sweep: a run that diverged is told, is in no mean and no pair, and is
   assertEquals((await entriesOf(folder, "claim")).length, 4);
 });
 
+Deno.test("sweep: a run whose last step makes it diverge has diverged like the others, in the list of runs too", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "wild");
+  // One step an epoch: what it leaves is measured, and no other step follows.
+  const plan = study.gridOf({ lr: [0.001, 1e20] }, {
+    changes: { epochs: 1, bs: 32, data: { limit: 32 }, threads: 1 },
+    name: "wild",
+  });
+  const failed: string[] = [];
+  const { arms: [, wild] } = await study.sweep(plan, {
+    folder,
+    runs: 2,
+    onEvent: (event) => event.type === "failed" && failed.push(event.message),
+  });
+  assertEquals(failed, []);
+  const where = "the loss of the images to measure with";
+  assertEquals(wild!.diverged, [0, 1].map((seed) => ({ seed, epoch: 1, step: 1, where })));
+  const run = join(folder, "cells", wild!.runs[0]!.hash);
+  assertEquals((await study.readRun(run)).state, "diverged");
+});
+
 Deno.test("sweep: nothing is written where an arm cannot be trained, and the arm is named", async () => {
   using root = tempFolder();
   const folder = join(root.path, "odd");
