@@ -258,10 +258,11 @@ Deno.test("Trainer: a measured loss that is not finite is a NonFiniteError of th
     using valid = tinyData(device, 16);
     using plain = tinyModel(device);
     using gate = new Gate(device);
-    using model = new nn.Sequential(plain, gate);
+    using second = new Gate(device);
+    using model = new nn.Sequential(plain, gate, second);
     using trainer = tinyTrainer(model as unknown as models.XResNet);
     using bad = tensor([value], undefined, { device });
-    trainer.on("batchEnd", ({ step }) => void (step === 6 && gate.factor.assign(bad)));
+    trainer.on("batchEnd", ({ step }) => void (step === 6 && [gate, second].map(({ factor }) => factor.assign(bad))));
     const error = await assertRejects(
       () => trainer.fit(train.batches(8, { seed: 6 }), { epochs: 1, valid: valid.batches(8) }),
       NonFiniteError,
