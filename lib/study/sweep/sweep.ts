@@ -8,23 +8,16 @@ import type { RunOptions } from "../../recipe/run.ts";
 import { RecipeError } from "../../recipe/errors.ts";
 import { kindOf, nearest, requireOptions, requireText, requireWhole } from "../../tensor/ops/checks.ts";
 import { type Cell, cellsOf, type Rehearsed, rehearsePlan, seedsFrom } from "./cells.ts";
-import { findOver, requireFolders } from "./found.ts";
-import { definitionIn, Journal, seedsOf, SweepError } from "./journal.ts";
+import { findOver, type Found, requireFolders } from "./found.ts";
+import { definitionIn, isSweepOf, Journal, makeFolder, seedsOf, SweepError } from "./journal.ts";
 import { waitForLock } from "./lock.ts";
 import type { Plan } from "./plan.ts";
 import { resultOf, type SweepResult } from "./results.ts";
 import { StatusKeeper, type SweepStatus } from "./status.ts";
 import { csvOf, markdownOf } from "./texts.ts";
-import {
-  attempts,
-  claimsIn,
-  failuresSince,
-  openCells,
-  ownRecord,
-  takeOver,
-  type WorkEvent,
-  type WorkOrder,
-} from "./work.ts";
+import { cellsWithoutRecord, failuresSince, isOwnRun, openCells, ownRecord, takeOver } from "./own_records.ts";
+import { claimsIn } from "./places.ts";
+import { attempts, type WorkEvent, type WorkOrder } from "./work.ts";
 import { workAll } from "./workers.ts";
 
 /** What is about to be run. */
@@ -126,6 +119,11 @@ function runsOf(folder: string): string {
   return dirname(folder);
 }
 
+/** What is told of odd files among other runs. */
+function onSkipOf({ onEvent }: Pick<SweepOptions, "onEvent">): (message: string) => void {
+  return (message) => onEvent?.({ type: "note", message: `warning: ${message}` });
+}
+
 async function rehearsed(plan: Plan, options: SweepOptions): Promise<Rehearsed> {
   const { cache, signal, onArm, onPreparing } = options;
   return await rehearsePlan(plan, { cache, signal, onArm, onEvent: (event) => onPreparing?.(event) });
@@ -142,11 +140,19 @@ export async function previewSweep(plan: Plan, options: SweepOptions = {}): Prom
   const folder = folderOf(plan, options);
   const seeds = seedsFrom(firstSeed, runs);
   const wanted = armsOf("previewSweep", plan, options);
-  const cells = cellsOf(plan, await rehearsed(plan, options), seeds).filter(({ arm }) => wanted.includes(arm));
-  const open = new Set(await openCells(folder, cells));
-  const found = await findOver(results, runsOf(folder));
+  await requireFolders(results);
+  const ready = await rehearsed(plan, options);
+  const cells = cellsOf(plan, ready, seeds).filter(({ arm }) => wanted.includes(arm));
+  // What the run itself would refuse.
+  if (await isSweepOf(folder, ready.definition)) await new Journal(folder, "").entries();
+  const open = new Set(await cellsWithoutRecord(folder, cells));
+  const found = await findOver(results, runsOf(folder), onSkipOf(options));
   const state = (cell: Cell): "over" | "found elsewhere" | "to run" =>
-    !open.has(cell) ? "over" : found.has(cell.hash) ? "found elsewhere" : "to run";
+    !open.has(cell) || isOwnRun(found.get(cell.hash), folder, cell)
+      ? "over"
+      : found.has(cell.hash)
+      ? "found elsewhere"
+      : "to run";
   return { folder, cells: cells.map((cell) => ({ ...cell, state: state(cell) })) };
 }
 
@@ -201,8 +207,13 @@ export async function sweep(plan: Plan, options: SweepOptions = {}): Promise<Swe
   signal.throwIfAborted();
   const by = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
   const journal = new Journal(folder, by);
+  // Before anything of it is written, and before hours of training.
+  if (await isSweepOf(folder, ready.definition)) {
+    const joined = seedsOf(await journal.entries());
+    await cellsWithoutRecord(folder, cellsOf(plan, ready, [...new Set([...joined, ...seeds])]));
+  }
   await journal.begin(ready.definition, seeds);
-  await Deno.mkdir(claimsIn(runsOf(folder)), { recursive: true });
+  await makeFolder(claimsIn(runsOf(folder)));
   const entries = await journal.entries();
   // Whoever has joined for others works on them, or has done so: the table is of all.
   const all = cellsOf(plan, ready, seedsOf(entries));
@@ -213,10 +224,12 @@ export async function sweep(plan: Plan, options: SweepOptions = {}): Promise<Swe
     since: entries.length,
   };
   const before = await openCells(folder, own);
-  const found = before.length === 0 ? new Map() : await findOver(results, runsOf(folder));
-  const taken = await takeOver({ ...order, cells: own }, { open: before, found, signal: options.signal });
-  const over = own.length - before.length;
-  options.onReady?.({ folder, cells: own, over, taken, open: before.length - taken, jobs, threads: threads ?? null });
+  const onSkip = onSkipOf(options);
+  const found = before.length === 0 ? new Map<string, Found>() : await findOver(results, runsOf(folder), onSkip);
+  const taken = await takeOver({ ...order, cells: own }, { open: before, found, signal: options.signal, onSkip });
+  const ended = before.filter((cell) => isOwnRun(found.get(cell.hash), folder, cell)).length;
+  const [over, open] = [own.length - before.length + ended, before.length - taken - ended];
+  options.onReady?.({ folder, cells: own, over, taken, open, jobs, threads: threads ?? null });
   await followed(plan, { order, all: own, jobs, modules, signal, options });
   return await finish(plan, { folder, all, since: order.since, signal, journal });
 }

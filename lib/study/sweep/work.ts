@@ -1,6 +1,6 @@
 /** The work on a sweep in one isolate: takes cells that nobody has, trains each, writes down what it came to. */
 import { join } from "node:path";
-import { FileError, isThere, removeIfThere } from "../../io/atomic_file.ts";
+import { FileError, removeIfThere } from "../../io/atomic_file.ts";
 import { isMachineFault } from "../../io/machine_fault.ts";
 import { ChangedSettingsError } from "../../recipe/errors.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
@@ -12,10 +12,12 @@ import { codeVersion } from "../../run/code_version.ts";
 import { isRun } from "../../run/saved_run.ts";
 import { NonFiniteError } from "../../train/diagnose.ts";
 import type { Cell } from "./cells.ts";
-import { findOver, type Found } from "./found.ts";
+import { findOver, recordOfFound } from "./found.ts";
 import { type Entry, Journal } from "./journal.ts";
 import { tryLock } from "./lock.ts";
-import { divergedRecord, readRecord, recordIn, recordOf, type SweepRun, writeRecord } from "./record.ts";
+import { failuresSince, keepRecord, openCells } from "./own_records.ts";
+import { cellIn, claimIn } from "./places.ts";
+import { divergedRecord, recordOf, type SweepRun } from "./record.ts";
 import { slim } from "./slim.ts";
 
 /** What is worked on, as plain data: a Worker is sent it. */
@@ -84,70 +86,6 @@ const beatEvery = 15_000;
 
 /** Milliseconds between two looks at cells that others have. */
 const lookEvery = 1000;
-
-/** The folder of a cell's run. */
-export function cellIn(folder: string, hash: string): string {
-  return join(folder, "cells", hash);
-}
-
-/** What a process holds while it is at a cell: one file for all sweeps below `runs`, as several may have the same cell. */
-function claimIn(runs: string, hash: string): string {
-  return join(claimsIn(runs), `${hash}.lock`);
-}
-
-/** The folder of the claims of all sweeps below `runs`. */
-export function claimsIn(runs: string): string {
-  return join(runs, ".claims");
-}
-
-/** The cells that have no result yet. */
-export async function openCells(folder: string, cells: readonly Cell[]): Promise<Cell[]> {
-  const open: Cell[] = [];
-  for (const cell of cells) if (!await isThere(recordIn(folder, cell.arm, cell.seed))) open.push(cell);
-  return open;
-}
-
-/** How often each cell has failed since a process joined, by its hash. */
-export function failuresSince(entries: readonly Entry[], since: number): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { event, hash = "" } of entries.slice(since)) {
-    if (event === "fail") counts.set(hash, (counts.get(hash) ?? 0) + 1);
-  }
-  return counts;
-}
-
-/** Writes a run's record under each arm and seed that it is of. */
-export async function keepRecord(
-  order: Pick<WorkOrder, "folder" | "name" | "cells">,
-  record: Omit<SweepRun, "sweep" | "arm">,
-): Promise<void> {
-  for (const { arm, seed, hash } of order.cells) {
-    if (hash !== record.hash) continue;
-    const path = recordIn(order.folder, arm, seed);
-    if (!await isThere(path)) await writeRecord(path, { ...record, sweep: order.name, arm } as SweepRun);
-  }
-}
-
-/**
- * Takes over the runs of cells that are over already, wherever they came from; gives how many cells these are. `found` is
- * what {@linkcode findOver} gave.
- */
-export async function takeOver(
-  order: Pick<WorkOrder, "folder" | "name" | "cells" | "cache" | "threads">,
-  { open, found, signal }: { open: readonly Cell[]; found: ReadonlyMap<string, Found>; signal?: AbortSignal },
-): Promise<number> {
-  let taken = 0;
-  for (const cell of open) {
-    const over = found.get(cell.hash);
-    if (over === undefined) continue;
-    const { cache, threads } = order;
-    const record = over.kind === "record" ? over.record : await recordOf(over.path, { cache, threads, signal });
-    if (record === undefined) continue;
-    await keepRecord({ ...order, cells: [cell] }, record);
-    taken++;
-  }
-  return taken;
-}
 
 /** The work on a sweep, until every cell is over, has failed too often, or a signal ends it. */
 export class Work {
@@ -255,11 +193,11 @@ export class Work {
   /** The record of a cell's run that has ended elsewhere meanwhile, say in another sweep. */
   async #elsewhere({ hash }: Cell): Promise<Omit<SweepRun, "sweep" | "arm"> | undefined> {
     const { folder, results, runs, cache, threads } = this.#order;
-    const over = (await findOver(results, runs)).get(hash);
-    if (over?.kind === "record") return over.record;
+    const onSkip = (message: string): void => this.#tell({ type: "note", message: `warning: ${message}` });
+    const over = (await findOver(results, runs, onSkip)).get(hash);
     // A run of its own is finished as one that was begun.
     if (over === undefined || over.path === cellIn(folder, hash)) return undefined;
-    return await recordOf(over.path, { cache, threads, signal: this.#signal });
+    return await recordOfFound(over, { cache, threads, signal: this.#signal, onSkip });
   }
 
   /** Trains a cell to its end; undefined where a signal ended it before. */
@@ -374,14 +312,4 @@ export async function pause(milliseconds: number, signal: AbortSignal): Promise<
   await promise;
   signal.removeEventListener("abort", wake);
   clearTimeout(timer);
-}
-
-/** Whether a sweep's own record of a cell is of that cell; rejects where it is another's. */
-export async function ownRecord(folder: string, { arm, seed, hash }: Cell): Promise<SweepRun | undefined> {
-  const path = recordIn(folder, arm, seed);
-  const record = await readRecord(path);
-  if (record !== undefined && record.hash !== hash) {
-    throw new Error(`Expected "${path}" of the recipe with the hash ${hash}, got ${record.hash}: move it elsewhere`);
-  }
-  return record;
 }

@@ -103,7 +103,12 @@ Deno.test("sweep: arms that are asked for alone are run, and the others told as 
   const preview = await study.previewSweep(smallPlan(), { folder, runs: 2, arms: ["max"] });
   assertEquals(preview.cells.map(({ arm, seed }) => [arm, seed]), [["max", 0], ["max", 1]]);
   const part = await study.sweep(smallPlan(), { folder, runs: 1, arms: ["max"] });
-  assertEquals(part.arms.map(({ missing, summary }) => [missing, summary?.n]), [[[0], undefined], [[], 1]]);
+  assertEquals(part.arms.map(({ missing, summary, failed, diverged }) => [missing, summary?.n, failed, diverged]), [[
+    [0],
+    undefined,
+    [],
+    [],
+  ], [[], 1, [], []]]);
   assertEquals(part.stopped, false);
   const rest = await study.sweep(smallPlan(), { folder, runs: 1 });
   assertEquals(rest.arms.map(({ summary }) => summary?.n), [1, 1]);
