@@ -6,7 +6,14 @@ import { shown } from "../../io/shown.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
 import type { RunOptions } from "../../recipe/run.ts";
 import { RecipeError } from "../../recipe/errors.ts";
-import { kindOf, nearest, requireOptions, requireText, requireWhole } from "../../tensor/ops/checks.ts";
+import {
+  kindOf,
+  nearest,
+  requireKnownOptions,
+  requireOptions,
+  requireText,
+  requireWhole,
+} from "../../tensor/ops/checks.ts";
 import { type Cell, cellsOf, type Rehearsed, rehearsePlan, seedsFrom } from "./cells.ts";
 import { findOver, type Found, requireFolders } from "./found.ts";
 import { definitionIn, isSweepOf, Journal, makeFolder, seedsOf, SweepError } from "./journal.ts";
@@ -88,6 +95,21 @@ function requirePlan(op: string, plan: Plan): void {
   );
 }
 
+const known: Readonly<Record<keyof SweepOptions, true>> = {
+  ...{ runs: true, firstSeed: true, arms: true, folder: true, results: true, jobs: true, modules: true },
+  ...{ keepState: true, cache: true, saveEvery: true, signal: true },
+  ...{ onArm: true, onPreparing: true, onReady: true, onEvent: true, onStatus: true },
+};
+
+function requireSweepOptions(op: string, options: SweepOptions, example: string): void {
+  requireOptions(op, options, example);
+  requireKnownOptions(op, options, Object.keys(known), {
+    seeds: "`runs` and `firstSeed` say which",
+    name: "the plan has it: planOf() and gridOf() take it",
+    threads: "the recipes have it: planOf() and gridOf() take it in `changes`",
+  });
+}
+
 function folderOf(plan: Plan, { folder }: Pick<SweepOptions, "folder">): string {
   return folder ?? join("runs", plan.name);
 }
@@ -135,7 +157,7 @@ async function rehearsed(plan: Plan, options: SweepOptions): Promise<Rehearsed> 
  */
 export async function previewSweep(plan: Plan, options: SweepOptions = {}): Promise<SweepPreview> {
   requirePlan("previewSweep", plan);
-  requireOptions("previewSweep", options, "previewSweep(plan, { runs: 6 })");
+  requireSweepOptions("previewSweep", options, "previewSweep(plan, { runs: 6 })");
   const { runs = 6, firstSeed = 0, results = [] } = options;
   const folder = folderOf(plan, options);
   const seeds = seedsFrom(firstSeed, runs);
@@ -195,7 +217,7 @@ function jobsOf(plan: Plan, { jobs = 1 }: SweepOptions): { jobs: number; threads
  */
 export async function sweep(plan: Plan, options: SweepOptions = {}): Promise<SweepResult> {
   requirePlan("sweep", plan);
-  requireOptions("sweep", options, "sweep(plan, { runs: 6 })");
+  requireSweepOptions("sweep", options, "sweep(plan, { runs: 6 })");
   const { runs = 6, firstSeed = 0, results = [], cache, saveEvery, modules = [], keepState = false } = options;
   const seeds = seedsFrom(firstSeed, runs);
   const wanted = armsOf("sweep", plan, options);

@@ -1,6 +1,7 @@
 /** The work on a sweep in one isolate: takes cells that nobody has, trains each, writes down what it came to. */
 import { join } from "node:path";
-import { FileError, removeIfThere } from "../../io/atomic_file.ts";
+import { StateError } from "../../ffi/errors.ts";
+import { FileError, isThere, removeIfThere } from "../../io/atomic_file.ts";
 import { isMachineFault } from "../../io/machine_fault.ts";
 import { ChangedSettingsError } from "../../recipe/errors.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
@@ -18,7 +19,7 @@ import { tryLock } from "./lock.ts";
 import { failuresSince, keepRecord, openCells } from "./own_records.ts";
 import { cellIn, claimIn } from "./places.ts";
 import { divergedRecord, recordOf, type SweepRun } from "./record.ts";
-import { slim } from "./slim.ts";
+import { isSlim, slim } from "./slim.ts";
 
 /** What is worked on, as plain data: a Worker is sent it. */
 export interface WorkOrder {
@@ -241,9 +242,9 @@ export class Work {
       const { threads = recipe.threads } = this.#order;
       return await this.#told(cell, resume(run, { ...options, changes: { threads } }), { onReady, resumed: true });
     } catch (error) {
-      // Of other code or kernels it would go on with other bits, as a run that nobody could make again.
-      if (!(error instanceof ChangedSettingsError)) throw error;
-      const message = `${cell.arm}, seed ${cell.seed}, begins anew: ${error.message}`;
+      const reason = await reasonToBeginAnew(run, error);
+      if (reason === undefined) throw error;
+      const message = `${cell.arm}, seed ${cell.seed}, begins anew: ${reason}`;
       await this.#journal.add({ event: "again", hash: cell.hash, message });
       this.#tell({ type: "note", message });
       await Deno.remove(run, { recursive: true });
@@ -288,6 +289,16 @@ export class Work {
       this.#tell({ type: "progress", cell: name, ...at, loss: event.loss });
     }
   }
+}
+
+/** Why a run that cannot go on is trained once more from its beginning; undefined where that would not help. */
+async function reasonToBeginAnew(run: string, error: unknown): Promise<string | undefined> {
+  // Of other code or kernels it would go on with other bits, as a run that nobody could make again.
+  if (error instanceof ChangedSettingsError) return error.message;
+  if (!(error instanceof StateError) || await isThere(join(run, "result.json"))) return undefined;
+  return await isSlim(run)
+    ? `"${join(run, "result.json")}" is gone, and of its state the weights alone were kept`
+    : undefined;
 }
 
 function nameOf({ arm, seed, hash }: Cell): CellName {
