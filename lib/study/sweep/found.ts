@@ -2,15 +2,17 @@
 import { join } from "node:path";
 import { shown } from "../../io/shown.ts";
 import { RecipeError } from "../../recipe/errors.ts";
+import type { RunConfig } from "../../recipe/recipe.ts";
 import { isThere } from "../../io/atomic_file.ts";
 import { requireText } from "../../tensor/ops/checks.ts";
+import { armHash, type Speed } from "./costs.ts";
 import { hashOf, identityOf } from "./identity.ts";
 import { type AnswersOptions, finishedIn, readRecord, recordOf, type SweepRun } from "./record.ts";
 
 /** Where a run that is over was found. */
 export type Found =
-  | { readonly kind: "record" } & RecordFile
-  | { readonly kind: "run"; readonly path: string };
+  | { readonly kind: "record"; readonly speed: Speed } & RecordFile
+  | { readonly kind: "run"; readonly path: string; readonly speed: Speed };
 
 /** Names in a folder, sorted; none where it is not there. */
 async function namesIn(folder: string): Promise<{ name: string; isDirectory: boolean }[]> {
@@ -100,18 +102,31 @@ async function runsBelow(folder: string, found: Map<string, Found>, onSkip: OnSk
   }
 }
 
+function foundRecord({ path, record }: RecordFile): Found {
+  const { recipe, data, trainSeconds: seconds, machine: { device, cpu } } = record;
+  const arm = armHash({ ...recipe, ...data } as unknown as RunConfig);
+  return { kind: "record", path, record, speed: { arm, seconds, device, cpu } };
+}
+
 async function takeRecord(path: string, found: Map<string, Found>): Promise<void> {
   const record = await readRecord(path);
   // It takes the place of its own run, which need not be measured again then.
   if (record === undefined || found.get(record.hash)?.kind === "record") return;
-  found.set(record.hash, { kind: "record", path, record });
+  found.set(record.hash, foundRecord({ path, record }));
 }
 
 async function takeRun(folder: string, found: Map<string, Found>): Promise<void> {
   const finished = await isThere(join(folder, "config.json")) ? await finishedIn(folder) : undefined;
   if (finished === undefined) return;
   const hash = hashOf(identityOf(finished.config));
-  if (!found.has(hash)) found.set(hash, { kind: "run", path: folder });
+  if (found.has(hash)) return;
+  const { trainSeconds: seconds, cpu } = finished.result;
+  const speed = {
+    ...{ arm: armHash(finished.config), device: finished.config.device },
+    seconds: typeof seconds === "number" && seconds > 0 ? seconds : null,
+    cpu: typeof cpu === "string" ? cpu : null,
+  };
+  found.set(hash, { kind: "run", path: folder, speed });
 }
 
 /**
@@ -125,9 +140,7 @@ export async function findOver(
   runs: string,
   onSkip: OnSkip,
 ): Promise<Map<string, Found>> {
-  const named = (await recordsIn(results)).map((file) =>
-    [file.record.hash, { kind: "record" as const, ...file }] as const
-  );
+  const named = (await recordsIn(results)).map((file) => [file.record.hash, foundRecord(file)] as const);
   const found = new Map<string, Found>(named);
   await runsBelow(runs, found, onSkip);
   return found;
