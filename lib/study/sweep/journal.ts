@@ -175,7 +175,7 @@ export async function isSweepOf(folder: string, definition: Definition): Promise
 
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   });
 }

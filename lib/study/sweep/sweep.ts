@@ -149,7 +149,7 @@ function runsOf(folder: string): string {
 
 /** What is told of odd files among other runs. */
 function onSkipOf({ onEvent }: Pick<SweepOptions, "onEvent">): (message: string) => void {
-  return (message) => onEvent?.({ type: "note", message: `warning: ${message}` });
+  return (message) => onEvent?.({ type: "note", message });
 }
 
 async function rehearsed(plan: Plan, options: SweepOptions): Promise<Rehearsed> {

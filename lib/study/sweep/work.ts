@@ -194,7 +194,7 @@ export class Work {
   /** The record of a cell's run that has ended elsewhere meanwhile, say in another sweep. */
   async #elsewhere({ hash }: Cell): Promise<Omit<SweepRun, "sweep" | "arm"> | undefined> {
     const { folder, results, runs, cache, threads } = this.#order;
-    const onSkip = (message: string): void => this.#tell({ type: "note", message: `warning: ${message}` });
+    const onSkip = (message: string): void => this.#tell({ type: "note", message });
     const over = (await findOver(results, runs, onSkip)).get(hash);
     // A run of its own is finished as one that was begun.
     if (over === undefined || over.path === cellIn(folder, hash)) return undefined;

@@ -176,7 +176,6 @@ Deno.test("sweep: odd files of other runs are told and left out, and what they w
     assertEquals([result.arms[0]!.summary?.n, begun], [1, ["bs=32"]], name);
     assertEquals(notes.size, 1, name);
     const [note = ""] = notes;
-    assertStringIncludes(note, 'warning: "', name);
     assertStringIncludes(note, "is left out of what was run before: ", name);
     assertStringIncludes(note, reason, name);
   }
