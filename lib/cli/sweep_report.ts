@@ -95,7 +95,7 @@ export class SweepReport implements Disposable {
     this.line(
       seconds === null
         ? "time      not known: none of these arms was run on this processor before"
-        : `time      about ${formatDuration(1000 * seconds)} for what is to run, by ${number(measured)} ${
+        : `time      about ${formatDuration(1000 * seconds)} of steps for what is to run, by ${number(measured)} ${
           measured === 1 ? "run" : "runs"
         } of these arms on this processor`,
     );

@@ -131,7 +131,10 @@ Deno.test("sweep: a dry run, a run, the same again, its CSV, its JSON, and a rep
 
   const more = await ran(...args, "--runs", "3", "--dry-run");
   assertStringIncludes(more.out, "6 runs · 4 over · 0 found elsewhere · 2 to run\n");
-  assertMatch(more.out, /time {6}about 0\.\d s for what is to run, by 4 runs of these arms on this processor\n/);
+  assertMatch(
+    more.out,
+    /time {6}about 0\.\d s of steps for what is to run, by 4 runs of these arms on this processor\n/,
+  );
   const { cells, costs, seconds } = JSON.parse((await ran(...args, "--runs", "3", "--dry-run", "--json")).out);
   assertEquals([cells.length, costs.map(({ steps }: study.ArmCost) => steps)], [6, [2, 2]]);
   const times = [...Deno.readDirSync(join(own.folder, "results"))].map(({ name }) =>
