@@ -25,7 +25,10 @@ const own = {
   "keep-state": { kind: "boolean", help: "Keep all that trainings saved, not their weights alone" },
   list: { kind: "boolean", help: "List the named studies, or the arms of one, and run nothing" },
   arms: { kind: "strings", placeholder: "a,b", help: "Arms to run, say entry,max; the others wait for another time" },
-  "report-only": { kind: "boolean", help: "Tell what --results come to, without data or weights, and run nothing" },
+  "report-only": {
+    kind: "boolean",
+    help: "Tell what --results come to, without data or weights, or else what the sweep's folder has; run nothing",
+  },
   "dry-run": { kind: "boolean", help: "Try every arm, say what would run, and run nothing" },
   csv: { kind: "boolean", help: "Print every run as CSV on stdout" },
   cache: { kind: "string", placeholder: "folder", path: true, help: cacheHelp },
@@ -71,10 +74,12 @@ async function run(context: Context): Promise<number> {
   const { grid, list: listed, csv } = flags;
   if (word === undefined && grid.length === 0) {
     if (listed) return await list(context);
+    if (flags["report-only"] && flags.name !== undefined) return await reportFolder(context);
     throw new UsageError(`Expected a study, one of ${studyNames().join(", ")}, or --grid with an axis, got none`);
   }
   if (word !== undefined && grid.length > 0) throw new UsageError("Expected a study or --grid, got both");
   if (csv && report.json) throw new UsageError("Expected --csv or --json, got both: stdout holds one of them");
+  if (flags["report-only"] && flags.results.length === 0) return await reportFolder(context);
   const plan = await planOf(context);
   using shown = new SweepReport(report, { quiet: csv, measure: plan.measure });
   if (listed) {
@@ -124,16 +129,57 @@ async function run(context: Context): Promise<number> {
 /** What results come to that were made before. */
 async function reportOnly({ flags, report }: Context, plan: study.Plan, shown: SweepReport): Promise<number> {
   const { results, runs, "first-seed": firstSeed, csv } = flags;
-  if (results.length === 0) {
-    throw new UsageError(
-      "Expected --results with a folder beside --report-only, got none: give one, say benchmarks/results",
-    );
-  }
   const result = await study.readResults(plan, { results, runs, firstSeed });
   shown.end(result, { written: false });
   if (csv) report.streams.out(study.csvOf(result));
   report.result({ ...result });
   return exitCodes.done;
+}
+
+/** What a sweep came to, by what it has written into its own folder. */
+async function reportFolder(context: Context): Promise<number> {
+  const { flags: { csv, name }, report } = context;
+  const folder = await sweepFolder(context);
+  if (folder === undefined) {
+    throw new UsageError(
+      `Expected --results with a folder beside --report-only, or the --name of a sweep below runs, got ${
+        name === undefined ? "none" : `--name ${name}, which is none there`
+      }: give one, say benchmarks/results/sweeps`,
+    );
+  }
+  const given = Object.keys(changesOf(context.flags));
+  if (given.length > 0) {
+    throw new UsageError(
+      `Expected no settings to tell what the sweep "${folder}" came to, got ${
+        given.join(", ")
+      }: it has those that it ` +
+        "was trained with; to take others, give --results",
+    );
+  }
+  const result = await study.readSweep(folder);
+  using shown = new SweepReport(report, { quiet: csv, measure: result.measure });
+  shown.line(`sweep     ${folder}`);
+  shown.end(result, { written: true });
+  if (csv) report.streams.out(study.csvOf(result));
+  report.result({ ...result });
+  return exitCodes.done;
+}
+
+/** The folder of the sweep that a command line names: by --name, by a word, which may be the folder, or as it would be made. */
+async function sweepFolder(context: Context): Promise<string | undefined> {
+  const { flags: { name, grid }, words: [word], report: { paths } } = context;
+  const names = name !== undefined
+    ? [name]
+    : word !== undefined && !isStudyPath(word)
+    ? [word]
+    : grid.length > 0 || word !== undefined
+    ? [(await planOf(context)).name]
+    : [];
+  const below = names.map((each) => `${paths.ofProject("runs")}/${each}`);
+  for (const folder of [...below, ...(name === undefined && word !== undefined ? [paths.given(word)] : [])]) {
+    if (await study.isSweep(folder)) return folder;
+  }
+  return undefined;
 }
 
 /** A signal came before anything ran. */
@@ -163,7 +209,7 @@ export const sweepCommand: Command<typeof own> = {
   examples: [
     "deno task sweep --list",
     "deno task sweep blurpool --data imagenette2-320.tgz --jobs 2",
-    "deno task sweep blurpool --arch xresnet18 --size 64 --name blurpool-small --results benchmarks/results",
+    "deno task sweep blurpool --arch xresnet18 --size 64 --name blurpool-small --results benchmarks/results/sweeps",
     "deno task sweep blurpool --arch xresnet18 --size 64 --results benchmarks/results/sweeps --report-only",
     "deno task sweep --grid model.pool=max,maxblur --grid bs=32,64 --grid scale-lr=false,true --runs 6",
   ],

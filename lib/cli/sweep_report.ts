@@ -11,6 +11,10 @@ import { tableLines } from "./table.ts";
 /** Milliseconds between two lines off a terminal. */
 const plainEvery = 60_000;
 
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
 /** Prints a sweep's events and results. */
 export class SweepReport implements Disposable {
   readonly #report: Report;
@@ -64,14 +68,37 @@ export class SweepReport implements Disposable {
   }
 
   /** What is about to run. */
-  ready({ folder, cells, over, taken, open, jobs, threads }: study.SweepReady): void {
+  ready({ folder, cells, over, taken, open, jobs, threads, costs, seconds }: study.SweepReady): void {
     const own = threads === null ? "" : ` · ${threads} ${threads === 1 ? "thread" : "threads"} each`;
     const found = taken === 0 ? "" : ` · ${taken} found elsewhere`;
     this.line(`sweep     ${folder}`);
     this.line(
       `runs      ${cells.length} in all · ${over} over${found} · ${open} to run · ${jobs} at once${own}`,
     );
+    if (open > 0) this.#costs(costs, seconds);
     this.#nextAt = performance.now() + plainEvery;
+  }
+
+  /** What runs are, arms of one size in one line, and about how long all of them take. */
+  #costs(costs: readonly study.ArmCost[], seconds: number | null): void {
+    const texts = costs.map(({ arm, epochs, images, steps }) => ({
+      arm,
+      text: `${number(epochs)} ${epochs === 1 ? "epoch" : "epochs"} of ${number(images)} images, ${number(steps)} ${
+        steps === 1 ? "step" : "steps"
+      }`,
+    }));
+    const groups = Map.groupBy(texts, ({ text }) => text);
+    for (const [text, arms] of groups) {
+      this.line(`a run     ${text}${groups.size === 1 ? "" : `: ${arms.map(({ arm }) => arm).join(", ")}`}`);
+    }
+    const measured = costs.reduce((sum, each) => sum + each.measured, 0);
+    this.line(
+      seconds === null
+        ? "time      not known: none of these arms was run on this processor before"
+        : `time      about ${formatDuration(1000 * seconds)} of steps for what is to run, by ${number(measured)} ${
+          measured === 1 ? "run" : "runs"
+        } of these arms on this processor`,
+    );
   }
 
   /** Something that happened. */
@@ -147,7 +174,7 @@ export class SweepReport implements Disposable {
   }
 
   /** What would run. */
-  preview({ folder, cells }: study.SweepPreview): void {
+  preview({ folder, cells, costs, seconds }: study.SweepPreview): void {
     this.line(`sweep     ${folder}`);
     const rows = cells.map(({ arm, seed, hash, state }) => [arm, `${seed}`, hash, state]);
     for (const line of tableLines([["arm", "seed", "hash", "state"], ...rows], [0, 2, 3])) this.line(line);
@@ -157,6 +184,7 @@ export class SweepReport implements Disposable {
     this.line(
       `${cells.length} runs · ${counts("over")} over · ${counts("found elsewhere")} found elsewhere · ${open} to run`,
     );
+    if (open > 0) this.#costs(costs, seconds);
   }
 
   /** A plan's arms by what each has other than the baseline, and its comparisons. */

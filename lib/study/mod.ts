@@ -148,6 +148,7 @@ export {
   unitOf,
 } from "./sweep/texts.ts";
 export { type Cell } from "./sweep/cells.ts";
+export { type ArmCost } from "./sweep/costs.ts";
 export { type CellName, type WorkEvent } from "./sweep/work.ts";
 // What the above speak of: whoever reads of this module alone has it whole.
 export type {

@@ -10,7 +10,7 @@ import { lateError } from "./steps_in_flight.ts";
 
 /**
  * A number that is not finite: a loss or a gradient, whose step changed no weight and no optimizer state, or weights
- * themselves, which a step before has left so; the message says which.
+ * themselves, which a step before has left so, or the loss measured with them; the message says which.
  */
 export class NonFiniteError extends LibtrainError {
   /** Tells this error from others, in logs too. */
@@ -24,9 +24,18 @@ export class NonFiniteError extends LibtrainError {
   /** What was not finite first, say `the output of "stages.0.0" (ResBlock)`. */
   readonly where: string;
 
-  /** Says where and when; `weights` where these are what is not finite, with the step whose state was saved last, if any. */
+  /**
+   * Says where and when; `weights` where these are what is not finite, with the step whose state was saved last, if any, or
+   * where what was `measured` with them is.
+   */
   constructor(
-    at: { epoch: number; step: number; index: Int32Array; where: string; weights?: { savedAt: number | null } },
+    at: {
+      epoch: number;
+      step: number;
+      index: Int32Array;
+      where: string;
+      weights?: { savedAt: number | null; measured?: boolean };
+    },
     options: { cause?: unknown } = {},
   ) {
     const { epoch, step, index, where, weights } = at;
@@ -36,6 +45,10 @@ export class NonFiniteError extends LibtrainError {
       `Cannot go on after epoch ${epoch}, step ${step}: ${where} is not finite, as first of all.${samples} ${
         weights === undefined
           ? "Weights and optimizer state are those before the step: lower the learning rate, or look at these samples"
+          : weights.measured === true
+          ? `The steps so far have left weights that are too large, or images are not finite: ${
+            savedText(weights.savedAt)
+          }`
           : `The steps so far have left it so, and the weights are lost: ${savedText(weights.savedAt)}`
       }`,
       options,

@@ -26,6 +26,9 @@ import { countTop1, countTopK, Meter } from "./metrics.ts";
 import { logitsOf } from "./precision.ts";
 import { PredictionCollector, type Predictions } from "./predictions.ts";
 
+/** A measured loss that is not finite. It is a StateError to whoever measures; of a training it says that it diverged. */
+export class NonFiniteLossError extends StateError {}
+
 /** How well a model does. */
 export interface Evaluation {
   /** Share of the samples whose label has the largest logit, 0 to 1; null where the targets are no classes. */
@@ -239,10 +242,9 @@ function evaluationOf({ names, meter }: { names: readonly string[]; meter: Meter
   const wrong = Object.entries({ loss: loss!, ...metrics }).find(([, value]) => !Number.isFinite(value));
   if (wrong !== undefined) {
     const [name, value] = wrong;
-    throw new StateError(
-      `evaluate(): Expected a finite ${name === "loss" ? "loss" : `metric "${name}"`}, got ${value}: ` +
-        "the model's weights or images are not finite",
-    );
+    const message = `evaluate(): Expected a finite ${name === "loss" ? "loss" : `metric "${name}"`}, got ${value}: ` +
+      "the model's weights or images are not finite";
+    throw name === "loss" ? new NonFiniteLossError(message) : new StateError(message);
   }
   return { top1: correct, top5: correct5, loss: loss!, metrics, n: meter.samples };
 }

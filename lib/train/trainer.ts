@@ -26,7 +26,7 @@ import { boundTo } from "./bound_to.ts";
 import { NonFiniteError, whereOf } from "./diagnose.ts";
 import { EpochSteps, type Position } from "./epoch_steps.ts";
 import { EpochSums } from "./epoch_sums.ts";
-import { evaluate, type Evaluation } from "./evaluate.ts";
+import { evaluate, type Evaluation, NonFiniteLossError } from "./evaluate.ts";
 import { type EpochEnd, type FitResult, type Listener, Listeners, type TrainerEvents } from "./events.ts";
 import { columnsOf, requireMetrics } from "./measures.ts";
 import { during } from "./memory_stage.ts";
@@ -55,7 +55,7 @@ import {
  * `nn.RandomCounter`; steps that are seen to differ run op by op, with one warning, and `capture: false` has all run so.
  * A loss or gradient that is not finite changes no weight and rejects with a {@linkcode NonFiniteError}; another op that
  * fails as it runs, with its {@linkcode LateError}. In both cases counters, weights and optimizer state are those before
- * the step, and device and trainer can go on.
+ * the step, and device and trainer can go on. A measured loss that is not finite rejects with a NonFiniteError too.
  *
  * @example
  * ```ts
@@ -305,7 +305,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     const { epoch, epochs, step } = this.#at;
     let measured: Pick<EpochEnd, "evaluation" | "ema"> | undefined = last;
     // The process was ended between the last save and the result.
-    if (epoch >= epochs && last === undefined && valid !== undefined) measured = await this.#measured(valid, signal);
+    if (epoch >= epochs && last === undefined && valid !== undefined) measured = await this.#measured(options);
     const stopped = epoch < epochs || signal?.aborted === true && measured === undefined;
     const result = resultOf(this.#at, { measured, stopped });
     if (runFolder !== undefined) {
@@ -324,7 +324,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
 
   /** One epoch, or the rest of one; undefined where the signal stopped it. */
   async #epoch(train: BatchSource<In, Targets>, options: FitOptions<In, Targets>): Promise<EpochEnd | undefined> {
-    const { epochs, valid, signal, runFolder, saveEvery = 600 } = options;
+    const { epochs, signal, runFolder, saveEvery = 600 } = options;
     this.#unsaved = true;
     const epoch = this.#at.epoch + 1;
     await this.#listeners.emit("epochBegin", { epoch, epochs, done: this.#at.seen, samples: train.samples ?? null });
@@ -337,7 +337,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
     const savedStep = (): number | null => runFolder?.savedStep ?? null;
     await this.#steps.run({ at: this.#at, train, signal, runFolder, savedStep, saveIfDue });
     if (this.#at.batch < train.length) return undefined;
-    const measured = await this.#measured(valid, signal);
+    const measured = await this.#measured(options);
     if (measured === undefined) return undefined;
     const { evaluation } = measured;
     if (evaluation !== null) await this.#listeners.emit("evaluateEnd", { ...evaluation, epoch });
@@ -391,8 +391,7 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
 
   /** Undefined where the signal stopped it. */
   async #measured(
-    valid: BatchSource<In, Targets> | undefined,
-    signal: AbortSignal | undefined,
+    { valid, signal, runFolder }: Pick<FitOptions<In, Targets>, "valid" | "signal" | "runFolder">,
   ): Promise<Pick<EpochEnd, "evaluation" | "ema"> | undefined> {
     if (valid === undefined) return { evaluation: null, ema: null };
     const epochs = this.#at.epochs;
@@ -409,7 +408,13 @@ export class Trainer<In extends Tensors = Tensor, Out extends Tensors = Tensor, 
       });
     } catch (error) {
       if (signal?.aborted && error === signal.reason) return undefined;
-      throw error;
+      if (!(error instanceof NonFiniteLossError)) throw error;
+      // As a step whose loss is not finite, which this epoch had none left for.
+      const { step } = this.#at;
+      const found = firstNonFiniteOf((await this.state()).tensors, this.#neverFinite);
+      const where = found === undefined ? "the loss of the images to measure with" : whereOf(found.name);
+      const weights = { savedAt: runFolder?.savedStep ?? null, measured: found === undefined };
+      throw new NonFiniteError({ epoch, step, index: new Int32Array(0), where, weights }, { cause: error });
     }
   }
 }

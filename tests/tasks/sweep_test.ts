@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { runCommand } from "../../lib/cli/command.ts";
 import { Report } from "../../lib/cli/report.ts";
@@ -57,7 +57,11 @@ Deno.test("sweep: what is wrong on the command line is refused before anything r
     [["--grid", "bs=32", "--name", "a/b"], "Expected a sweep's name as a name of up to 100"],
     [["--grid", "bs=32,64", ...tiny, "--arms", "bs=33"], "it may be bs=32 that is meant"],
     [["--grid", "bs=32", "--results", "no/such/folder", ...tiny], "which is not there"],
-    [["--grid", "bs=32", "--report-only"], "Expected --results with a folder beside --report-only, got none"],
+    [["--grid", "bs=32", "--report-only"], "or the --name of a sweep below runs, got --name test-sweep-"],
+    [
+      ["no-such-study", "--report-only"],
+      "Expected --results with a folder beside --report-only, or the --name of a sweep",
+    ],
     [["--grid", "bs=32,4000", ...tiny], 'Arm "bs=4000": '],
     [["tests/temp_folder.ts"], 'Expected "tests/temp_folder.ts" to export a study by default'],
     [["tests/no_study.ts"], 'Cannot import the study "tests/no_study.ts"'],
@@ -106,6 +110,8 @@ Deno.test("sweep: a dry run, a run, the same again, its CSV, its JSON, and a rep
   assertEquals(dry.code, 0, dry.err);
   assertMatch(dry.out, /pool=maxblur +0 +[0-9a-f]{16} +to run\n/);
   assertStringIncludes(dry.out, "4 runs · 0 over · 0 found elsewhere · 4 to run\n");
+  const unknown = "time      not known: none of these arms was run on this processor before\n";
+  assertStringIncludes(dry.out, `a run     1 epoch of 64 images, 2 steps\n${unknown}`);
   assertEquals(await Deno.stat(own.folder).then(() => true, () => false), false);
 
   const first = await ran(...args);
@@ -114,6 +120,7 @@ Deno.test("sweep: a dry run, a run, the same again, its CSV, its JSON, and a rep
     first.out,
     `sweep     ${own.folder}\nruns      4 in all · 0 over · 4 to run · 1 at once · 1 thread each`,
   );
+  assertStringIncludes(first.out, `a run     1 epoch of 64 images, 2 steps\n${unknown}`);
   assertMatch(first.out, /pool=max, seed 1: \d+\.\d\d % · /);
   assertMatch(first.out, /arm +runs +mean +sd +95 % \(t\) +95 % \(bootstrap\) +each\n/);
   assertStringIncludes(
@@ -121,6 +128,19 @@ Deno.test("sweep: a dry run, a run, the same again, its CSV, its JSON, and a rep
     "exploratory: pool=max against pool=maxblur: not decided: 2 pairs cannot give p < 0.05",
   );
   assertStringIncludes(first.out, `results   ${own.folder}/results.json, .csv, .md\n`);
+
+  const more = await ran(...args, "--runs", "3", "--dry-run");
+  assertStringIncludes(more.out, "6 runs · 4 over · 0 found elsewhere · 2 to run\n");
+  assertMatch(
+    more.out,
+    /time {6}about 0\.\d s of steps for what is to run, by 4 runs of these arms on this processor\n/,
+  );
+  const { cells, costs, seconds } = JSON.parse((await ran(...args, "--runs", "3", "--dry-run", "--json")).out);
+  assertEquals([cells.length, costs.map(({ steps }: study.ArmCost) => steps)], [6, [2, 2]]);
+  const times = [...Deno.readDirSync(join(own.folder, "results"))].map(({ name }) =>
+    JSON.parse(Deno.readTextFileSync(join(own.folder, "results", name))).trainSeconds
+  );
+  assertAlmostEquals(seconds, times.reduce((sum, time) => sum + time, 0) / 2, 1e-9);
 
   const csv = await ran(...args, "--csv");
   const rows = csv.out.trimEnd().split("\n");
@@ -138,6 +158,15 @@ Deno.test("sweep: a dry run, a run, the same again, its CSV, its JSON, and a rep
   assertEquals(report.arms, answer.arms);
   assertEquals(report.comparisons, answer.comparisons);
   assert(!(await ran(...kept)).out.includes("results.json"), "nothing is written");
+  // Its own folder has it too, by its name or as a word, and has it of the settings that it was trained with.
+  for (const named of [["--name", own.name], [own.name], [own.folder]]) {
+    const told = await ran(...named, "--report-only", "--json");
+    assertEquals([told.code, JSON.parse(told.out).arms], [0, answer.arms], told.err);
+  }
+  assertStringIncludes((await ran(own.name, "--report-only")).out, `sweep     ${own.folder}\n`);
+  const other = await ran("--name", own.name, "--report-only", "--bs", "16");
+  assertEquals(other.code, 2);
+  assertStringIncludes(other.err, "got bs: it has those that it was trained with");
   const changed = await ran(...args, "--lr", "0.001");
   assertEquals(changed.code, 2);
   assertStringIncludes(changed.err, "now 0.001: give the sweep another name");

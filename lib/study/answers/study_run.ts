@@ -1,6 +1,6 @@
 /** The answers of a trained run to its data. */
 import { basename, join } from "node:path";
-import { kindOf, requireOptions, requireText } from "../../tensor/ops/checks.ts";
+import { kindOf, requireKnownOptions, requireOptions, requireText } from "../../tensor/ops/checks.ts";
 import { StateError } from "../../ffi/errors.ts";
 import { makeFolderOf } from "../../io/atomic_file.ts";
 import { writeJson } from "../../io/json_file.ts";
@@ -17,6 +17,12 @@ import { answerSections, lostLabel } from "./sections.ts";
 /** What to measure a run on, and how to report. */
 export interface StudyAnswersOptions
   extends Omit<EvaluateRunOptions, "onPredictions">, Pick<AnswerReportOptions, "bins" | "top" | "alpha" | "seed"> {}
+
+const known: Readonly<Record<keyof StudyAnswersOptions, true>> = {
+  ...{ bins: true, top: true, alpha: true, seed: true, data: true, split: true, nested: true, maxUnreadable: true },
+  ...{ size: true, bs: true, csv: true, open: true, onReady: true, onMeasured: true, part: true },
+  ...{ cache: true, signal: true, onWarning: true, onNote: true, onProgress: true, onDownload: true },
+};
 
 /** What a run's answers come to. */
 export interface StudiedAnswers {
@@ -78,6 +84,7 @@ export async function studyAnswers(trained: Trained, options: StudyAnswersOption
     throw new TypeError(`studyAnswers(): Expected \`trained\` as recipe.open() gives it, got ${kindOf(trained)}`);
   }
   requireOptions("studyAnswers", options, "studyAnswers(trained, { top: 24 })");
+  requireKnownOptions("studyAnswers", options, Object.keys(known));
   const { bins, top, alpha, seed, ...how } = options;
   let found: { report: AnswerReport; pictures: Picture[] } | undefined;
   const evaluation = await trained.evaluate({

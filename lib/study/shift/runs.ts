@@ -1,5 +1,5 @@
 /** How much the answers of trained runs depend on where in the image something is, with a figure. */
-import { kindOf, requireOptions, requireText } from "../../tensor/ops/checks.ts";
+import { kindOf, requireKnownOptions, requireOptions, requireText } from "../../tensor/ops/checks.ts";
 import { basename, dirname, extname, join, sep } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { makeFolderOf, writeFileAtomic } from "../../io/atomic_file.ts";
@@ -54,6 +54,22 @@ export interface ShiftRunsOptions
   /** Told how many of how many images of a run are done, in what is under way. */
   onMeasured?(path: string, done: number, total: number, stage: ShiftStage): void;
 }
+
+const known: Readonly<Record<keyof ShiftRunsOptions, true>> = {
+  ...{
+    kind: true,
+    size: true,
+    shifts: true,
+    images: true,
+    meanImages: true,
+    square: true,
+    mapImages: true,
+    pairs: true,
+  },
+  ...{ seed: true, alpha: true, limit: true, bs: true, signal: true, device: true, data: true, out: true, open: true },
+  ...{ ema: true, threads: true, dtype: true, cache: true, onReady: true, onMeasured: true },
+  ...{ onWarning: true, onNote: true, onProgress: true, onDownload: true },
+};
 
 /** What is about to be measured. */
 export interface ShiftReady {
@@ -112,6 +128,7 @@ export async function shiftRuns(paths: readonly string[], options: ShiftRunsOpti
   if (!Array.isArray(paths)) throw new TypeError(`shiftRuns(): Expected \`paths\` as an array, got ${kindOf(paths)}`);
   paths.forEach((path, index) => requireText("shiftRuns", `paths[${index}]`, path));
   requireOptions("shiftRuns", options, "shiftRuns(paths, { shifts: 8 })");
+  requireKnownOptions("shiftRuns", options, Object.keys(known));
   const [first] = paths;
   if (first === undefined) throw new RecipeError("Expected a run's folder or a checkpoint, got none");
   const svg = options.out ?? await shiftFile(first);

@@ -16,7 +16,7 @@ export interface Answers {
 }
 
 /** Bytes of a class. */
-function widthFor(classes: number): number {
+export function widthFor(classes: number): number {
   return classes <= 256 ? 1 : classes <= 65_536 ? 2 : 4;
 }
 

@@ -8,7 +8,7 @@ import { hashOf, type Identity } from "./identity.ts";
 import { definitionIn, type Entry, isSweep, Journal, seedsOf } from "./journal.ts";
 import { recordIn } from "./record.ts";
 import { readSweep } from "./sweep.ts";
-import { cellIn, claimsIn } from "./work.ts";
+import { cellIn, claimsIn } from "./places.ts";
 
 /** A run that a sweep has, or is to have. */
 export interface SweepCell {

@@ -4,6 +4,7 @@ import { RecipeError, SettingError } from "../../recipe/errors.ts";
 import type { RecipeChanges } from "../../recipe/recipe.ts";
 import { isAllowed, parseSetting, type Setting, wantedOf } from "../../recipe/setting.ts";
 import { settings } from "../../recipe/settings.ts";
+import { isName } from "./study.ts";
 import { kindOf, nearest, requireOptions, requireText } from "../../tensor/ops/checks.ts";
 
 /** The values of each axis; an axis is a setting's path or its flag's name. */
@@ -109,6 +110,14 @@ export function armsOf(grid: Grid): Record<string, RecipeChanges> {
         name: `${name === "" ? "" : `${name},`}${flag}=${valueName(value)}`,
         changes: placed(changes, path, value),
       }))
+    );
+  }
+  for (const { name } of arms) {
+    if (isName(name)) continue;
+    throw new RecipeError(
+      `Expected arms of a grid whose names have up to 100 letters, digits, -, _, ., +, = and commas, as files have them, got "${
+        shown(name)
+      }": take fewer axes or shorter values, or write a study, whose arms have names of your own`,
     );
   }
   const named = Object.fromEntries(arms.map(({ name, changes }) => [name, changes]));

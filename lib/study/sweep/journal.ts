@@ -6,6 +6,7 @@ import { readRegularText } from "../../io/regular_file.ts";
 import { shown } from "../../io/shown.ts";
 import { differences } from "../../recipe/differences.ts";
 import { changeList, RecipeError, type SettingChange } from "../../recipe/errors.ts";
+import { isObject } from "../../recipe/check.ts";
 import { requireText } from "../../tensor/ops/checks.ts";
 import type { Identity } from "./identity.ts";
 import type { Plan } from "./plan.ts";
@@ -96,7 +97,26 @@ export async function definitionIn(folder: string): Promise<Definition> {
       }: it was made by another version: go on with that one, or give the sweep another name`,
     );
   }
-  return head["definition"] as Definition;
+  const definition = head["definition"];
+  const broken = brokenPart(definition);
+  if (broken === undefined) return definition as unknown as Definition;
+  throw new SweepError(`${wanted}, got one without \`${broken}\`: it was edited or damaged: restore it`);
+}
+
+/** The first part of a definition that is not there; undefined where it is whole. */
+function brokenPart(definition: unknown): string | undefined {
+  if (!isObject(definition)) return "definition";
+  const { arms, baseline, measure, primary, exploratory } = definition;
+  if (!isObject(arms) || !Object.values(arms).every(isObject)) return "definition.arms";
+  if (typeof baseline !== "string") return "definition.baseline";
+  if (measure !== "top1" && measure !== "loss") return "definition.measure";
+  if (primary !== null && !isObject(primary)) return "definition.primary";
+  return Array.isArray(exploratory) && exploratory.every(isObject) ? undefined : "definition.exploratory";
+}
+
+/** Whether seeds that a process has joined for are seeds. */
+function areSeeds(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((seed) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32);
 }
 
 /** Refuses to go on with a sweep as another one, by what changed. */
@@ -135,10 +155,45 @@ function inArms(changes: readonly SettingChange[], arms: readonly string[]): Set
   });
 }
 
+/**
+ * Refuses a folder that is of another sweep, naming what changed, or that holds something else; gives whether the sweep is
+ * there already. Nothing is written.
+ */
+export async function isSweepOf(folder: string, definition: Definition): Promise<boolean> {
+  const found = await statOf(folder);
+  if (found === undefined) return false;
+  if (!found.isDirectory) {
+    throw new SweepError(`Cannot make a sweep in "${folder}": it is no folder: give the sweep another name`);
+  }
+  if (((await statOf(journalIn(folder)))?.size ?? 0) === 0) {
+    await requireEmpty(folder);
+    return false;
+  }
+  requireSame(folder, await definitionIn(folder), definition);
+  return true;
+}
+
+async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  return await Deno.stat(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  });
+}
+
+/** Makes a folder of a sweep; what stands in its place, say a file or a dangling link, is told. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FileError(`Cannot make the folder "${path}": ${reason}: move away what stands there`, { cause: error });
+  }
+}
+
 /** Refuses a folder with something else in it. */
 async function requireEmpty(folder: string): Promise<void> {
   for await (const { name } of Deno.readDir(folder)) {
-    if (name === "journal.lock") continue;
+    if (name === "journal.lock" || name === "journal.jsonl") continue;
     throw new SweepError(
       `Cannot make a sweep in "${folder}": it holds "${shown(name)}" and no journal: give the sweep another name`,
     );
@@ -168,14 +223,13 @@ export class Journal {
    * Rejects with a SweepError where it is of another sweep, naming what changed, or of another version.
    */
   async begin(definition: Definition, seeds: readonly number[]): Promise<void> {
-    await Deno.mkdir(this.#folder, { recursive: true });
+    // Before a lock is made in a folder that is somebody else's.
+    await isSweepOf(this.#folder, definition);
+    await makeFolder(this.#folder);
     {
       // Two that begin at once must not both write the first line.
       using _held = await waitForLock(this.#lock);
-      if (await isSweep(this.#folder) && (await Deno.stat(journalIn(this.#folder))).size > 0) {
-        requireSame(this.#folder, await definitionIn(this.#folder), definition);
-      } else {
-        await requireEmpty(this.#folder);
+      if (!await isSweepOf(this.#folder, definition)) {
         const error = await this.#file.add(`${JSON.stringify({ libtrain: "sweep", format, definition })}\n`);
         if (error !== undefined) throw error;
         await syncFolder(this.#folder);
@@ -184,12 +238,28 @@ export class Journal {
     await this.add({ event: "join", seeds });
   }
 
-  /** Adds a line; one that cannot be written, say on a full disk, is kept and tried again with the next. */
+  /** Adds a line. Rejects with a FileError where it cannot be written: what others go by would not be known. */
   async add(entry: Omit<Entry, "time" | "by">): Promise<void> {
+    const error = await this.#added(entry);
+    if (error === undefined) return;
+    throw new FileError(
+      `${error.message}: free some space, or make it writable; what is over is kept, and called again the sweep goes on`,
+      { cause: error },
+    );
+  }
+
+  /** Adds a line that work can do without, say a heartbeat; one that cannot be written is tried again with the next. */
+  async addIfPossible(entry: Omit<Entry, "time" | "by">): Promise<void> {
+    await this.#added(entry).catch((error) => {
+      if (!(error instanceof FileError)) throw error;
+    });
+  }
+
+  async #added(entry: Omit<Entry, "time" | "by">): Promise<Error | undefined> {
     const line = `${JSON.stringify({ time: new Date().toISOString(), by: this.#by, ...entry })}\n`;
     using _held = await waitForLock(this.#lock);
     const end = await this.#lastByte();
-    await this.#file.add(end === undefined || end === 10 ? line : `\n${line}`);
+    return await this.#file.add(end === undefined || end === 10 ? line : `\n${line}`);
   }
 
   /** The last byte: a line's end unless a writer was killed within a line. */
@@ -208,12 +278,20 @@ export class Journal {
     }
   }
 
-  /** What happened so far. */
+  /** What happened so far. Rejects with a SweepError for seeds that are none. */
   async entries(): Promise<Entry[]> {
     const [, ...lines] = await linesIn(this.#folder);
-    return lines.flatMap((line) => {
+    return lines.flatMap((line, at) => {
       const found = parsed(line);
-      return typeof found?.["event"] === "string" ? [found as unknown as Entry] : [];
+      if (typeof found?.["event"] !== "string") return [];
+      if (found["event"] === "join" && !areSeeds(found["seeds"])) {
+        throw new SweepError(
+          `Expected the seeds of line ${at + 2} of "${journalIn(this.#folder)}" as whole numbers from 0 to ${
+            2 ** 32 - 1
+          }, got ${JSON.stringify(found["seeds"]) ?? "none"}: it was edited: restore it, or remove the line`,
+        );
+      }
+      return [found as unknown as Entry];
     });
   }
 }

@@ -1,7 +1,10 @@
 /** Locks that a process loses when it ends, however it ends: a claim of a dead process holds nobody up. */
 import { FileError } from "../../io/atomic_file.ts";
+import { requireRegularFile } from "../../io/regular_file.ts";
 
 async function opened(path: string): Promise<Deno.FsFile> {
+  // Opening a named pipe to write waits for a reader.
+  await requireRegularFile(path);
   try {
     return await Deno.open(path, { write: true, create: true });
   } catch (error) {

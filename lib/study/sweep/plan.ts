@@ -2,7 +2,7 @@
 import { change, preset } from "../../recipe/change.ts";
 import { RecipeError, SettingError } from "../../recipe/errors.ts";
 import type { Recipe, RecipeChanges } from "../../recipe/recipe.ts";
-import { requireOptions, requireText } from "../../tensor/ops/checks.ts";
+import { requireKnownOptions, requireOptions, requireText } from "../../tensor/ops/checks.ts";
 import { armsOf, type Grid } from "./grid.ts";
 import { type Comparison, comparisonsOf, define, type Measure, requireName, type Study } from "./study.ts";
 
@@ -43,6 +43,14 @@ export interface PlanOptions {
   /** The sweep's name; by default the study's. */
   name?: string;
 }
+
+/** What belongs elsewhere. */
+const optionNames = {
+  runs: "study.sweep() takes it",
+  seeds: "study.sweep() takes `runs` and `firstSeed`",
+  epochs: "settings are given as `changes`",
+  data: "settings are given as `changes`",
+};
 
 /**
  * The recipe of an arm. With `scaleLr` its learning rate, its own or the base's, is scaled linearly with the batch (Goyal
@@ -102,6 +110,7 @@ export function inArm(arm: string, error: unknown): unknown {
  */
 export function planOf(study: Study, options: PlanOptions = {}): Plan {
   requireOptions("planOf", options, "planOf(study, { changes: { epochs: 1 } })");
+  requireKnownOptions("planOf", options, ["preset", "changes", "name"], optionNames);
   if (options.preset !== undefined) requireText("planOf", "preset", options.preset);
   const checked = define(study);
   const { name = checked.name } = options;
@@ -144,6 +153,7 @@ export interface GridOptions extends Omit<PlanOptions, "name"> {
  */
 export function gridOf(grid: Grid, options: GridOptions = {}): Plan {
   requireOptions("gridOf", options, 'gridOf({ bs: [32, 64] }, { preset: "mnist" })');
+  requireKnownOptions("gridOf", options, ["preset", "changes", "name", "baseline"], optionNames);
   if (options.preset !== undefined) requireText("gridOf", "preset", options.preset);
   const changes = armsOf(grid);
   const names = Object.keys(changes);

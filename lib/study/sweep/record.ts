@@ -4,7 +4,7 @@ import { StateError } from "../../ffi/errors.ts";
 import { ownPartial, writeFileAtomic } from "../../io/atomic_file.ts";
 import { JsonFileError, jsonText, readJson } from "../../io/json_file.ts";
 import { readRegularText } from "../../io/regular_file.ts";
-import { isObject } from "../../recipe/check.ts";
+import { isObject, shown } from "../../recipe/check.ts";
 import type { Recipe, RunConfig } from "../../recipe/recipe.ts";
 import { recipeOf } from "../../recipe/saved_config.ts";
 import { open } from "../../recipe/trained.ts";
@@ -13,6 +13,7 @@ import { configIn, isConfigWhole } from "../../run/saved_run.ts";
 import { requireText } from "../../tensor/ops/checks.ts";
 import { hashOf, identityOf, withoutPlaces } from "./identity.ts";
 import { type Answers, packAnswers } from "./answers.ts";
+import { checkFields } from "./record_fields.ts";
 
 const format = 1;
 
@@ -162,7 +163,7 @@ function ofConfig(
 }
 
 /** How to ask a run for its answers. */
-interface AnswersOptions {
+export interface AnswersOptions {
   cache?: string;
   threads?: number;
   signal?: AbortSignal;
@@ -170,15 +171,47 @@ interface AnswersOptions {
   fresh?: boolean;
 }
 
+/** Refuses a result without what a run of its kind has: it would be over, and in no mean. */
+function requireMeasured(folder: string, { targets }: RunConfig, result: Readonly<Record<string, unknown>>): void {
+  const ofClasses = targets === undefined || targets === "classes";
+  const wanted: Readonly<Record<string, readonly [low: number, high: number]>> = {
+    ...(ofClasses ? { top1: [0, 1] } : {}),
+    ...{ loss: [-Infinity, Infinity], n: [1, Infinity] },
+  };
+  for (const [name, [low, high]] of Object.entries(wanted)) {
+    const value = finite(result[name]);
+    if (value !== null && value >= low && value <= high) continue;
+    throw new JsonFileError(
+      `Expected \`${name}\` in "${join(folder, "result.json")}" as ${
+        name === "top1" ? "a number from 0 to 1" : name === "n" ? "a number of images" : "a number"
+      }, got ${shown(result[name])}: it was edited or damaged: restore it`,
+    );
+  }
+}
+
 /**
- * The record of a run's folder; undefined where the run is not over, or its files are not what was written. The answers are
- * asked of its weights once more, where they are still there.
+ * What a run that is over was of and came to, as its files say; undefined where it is not over, or its files are not what was
+ * written. Rejects with a JsonFileError for a result that cannot be.
  */
-export async function recordOf(folder: string, options: AnswersOptions = {}): Promise<FromFolder | undefined> {
+export async function finishedIn(
+  folder: string,
+): Promise<{ config: RunConfig; result: Readonly<Record<string, unknown>> } | undefined> {
   const config = await runConfigIn(folder);
   const result = config === undefined ? undefined : await readJson(join(folder, "result.json"));
   if (config === undefined || result === undefined) return undefined;
   if (result["stopped"] !== false || result["epochs"] !== config.epochs) return undefined;
+  requireMeasured(folder, config, result);
+  return { config, result };
+}
+
+/**
+ * The record of a run's folder; undefined where {@linkcode finishedIn} gives none. The answers are asked of its weights once
+ * more, where they are still there. Rejects with a JsonFileError for a result that cannot be.
+ */
+export async function recordOf(folder: string, options: AnswersOptions = {}): Promise<FromFolder | undefined> {
+  const finished = await finishedIn(folder);
+  if (finished === undefined) return undefined;
+  const { config, result } = finished;
   const [top1, total] = [finite(result["top1"]), finite(result["n"])];
   const correct = top1 === null || total === null ? null : Math.round(top1 * total);
   return {
@@ -273,7 +306,7 @@ export async function writeRecord(path: string, record: SweepRun): Promise<void>
 
 /**
  * Reads a record; undefined where there is no such file, or it is another JSON file. Rejects with a JsonFileError for one of
- * another version, and for one whose recipe is not what its hash says.
+ * another version, for one with a field that cannot be, and for one whose recipe is not what its hash says.
  */
 export async function readRecord(path: string): Promise<SweepRun | undefined> {
   requireText("readRecord", "path", path);
@@ -287,14 +320,10 @@ export async function readRecord(path: string): Promise<SweepRun | undefined> {
       }: it was made by another version: move it elsewhere`,
     );
   }
+  checkFields(path, found);
   const record = found as unknown as SweepRun;
-  const parts = ["recipe", "data", "code", "machine"];
-  const whole = parts.every((part) => isObject(found[part])) && Array.isArray(record.epochs) &&
-    ["done", "diverged"].includes(record.status) && typeof record.arm === "string";
-  if (!whole) throw new JsonFileError(`Expected "${path}" as a sweep's result, got one with parts missing: restore it`);
   const { recipe, data } = record;
-  const config = { ...recipe, ...data } as unknown as RunConfig;
-  if (hashOf(identityOf({ ...config, source: data.source })) !== record.hash) {
+  if (hashOf(identityOf({ ...recipe, ...data } as unknown as RunConfig)) !== record.hash) {
     throw new JsonFileError(
       `Expected "${name}" with the recipe that its hash is of, got another: it was edited: restore it`,
     );

@@ -2,7 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { isThere } from "../../io/atomic_file.ts";
 import { readSweep } from "./sweep.ts";
-import { cellIn } from "./work.ts";
+import { cellIn } from "./places.ts";
 
 /** A run of a sweep, and its folder. */
 export interface SweepRunFolder {

@@ -62,9 +62,14 @@ const known = [
 /** Names of arms and sweeps are names of files too. */
 const nameForm = /^\w[\w.,+=-]{0,99}$/;
 
+/** Whether a text can be a name of an arm or a sweep. */
+export function isName(name: unknown): name is string {
+  return typeof name === "string" && nameForm.test(name);
+}
+
 /** Refuses a name that cannot be a file's. */
 export function requireName(what: string, name: unknown): asserts name is string {
-  if (typeof name === "string" && nameForm.test(name)) return;
+  if (isName(name)) return;
   const got = typeof name === "string" ? `"${shown(name)}"` : kindOf(name);
   throw new RecipeError(
     `Expected ${what} as a name of up to 100 letters, digits, -, _, ., +, = and commas, got ${got}: choose another`,

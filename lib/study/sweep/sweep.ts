@@ -1,30 +1,28 @@
 /** Sweeps: every arm of a plan with several seeds, no run twice, and what they come to together. */
 import { basename, dirname, join } from "node:path";
-import { ownPartial, writeFileAtomic } from "../../io/atomic_file.ts";
-import { jsonText } from "../../io/json_file.ts";
 import { shown } from "../../io/shown.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
 import type { RunOptions } from "../../recipe/run.ts";
 import { RecipeError } from "../../recipe/errors.ts";
-import { kindOf, nearest, requireOptions, requireText, requireWhole } from "../../tensor/ops/checks.ts";
-import { type Cell, cellsOf, type Rehearsed, rehearsePlan, seedsFrom } from "./cells.ts";
-import { findOver, requireFolders } from "./found.ts";
-import { definitionIn, Journal, seedsOf, SweepError } from "./journal.ts";
-import { waitForLock } from "./lock.ts";
-import type { Plan } from "./plan.ts";
-import { resultOf, type SweepResult } from "./results.ts";
-import { StatusKeeper, type SweepStatus } from "./status.ts";
-import { csvOf, markdownOf } from "./texts.ts";
 import {
-  attempts,
-  claimsIn,
-  failuresSince,
-  openCells,
-  ownRecord,
-  takeOver,
-  type WorkEvent,
-  type WorkOrder,
-} from "./work.ts";
+  kindOf,
+  nearest,
+  requireKnownOptions,
+  requireOptions,
+  requireText,
+  requireWhole,
+} from "../../tensor/ops/checks.ts";
+import { type Cell, cellsOf, type Rehearsed, rehearsePlan, seedsFrom } from "./cells.ts";
+import { type ArmCost, costsOf, secondsOf } from "./costs.ts";
+import { finish } from "./finish.ts";
+import { findOver, type Found, requireFolders } from "./found.ts";
+import { definitionIn, isSweepOf, Journal, makeFolder, seedsOf, SweepError } from "./journal.ts";
+import type { Plan } from "./plan.ts";
+import type { SweepResult } from "./results.ts";
+import { StatusKeeper, type SweepStatus } from "./status.ts";
+import { cellsWithoutRecord, isOwnRun, openCells, takeOver } from "./own_records.ts";
+import { claimsIn } from "./places.ts";
+import { type WorkEvent, type WorkOrder } from "./work.ts";
 import { workAll } from "./workers.ts";
 
 /** What is about to be run. */
@@ -43,6 +41,10 @@ export interface SweepReady {
   readonly jobs: number;
   /** CPU threads of each. */
   readonly threads: number | null;
+  /** What a run of each arm is. */
+  readonly costs: readonly ArmCost[];
+  /** About how long the runs to do take, as long as earlier runs of the same arms took here; null where there is none. */
+  readonly seconds: number | null;
 }
 
 /** How to run a sweep. */
@@ -51,7 +53,7 @@ export interface SweepOptions extends Pick<RunOptions, "cache" | "saveEvery" | "
   runs?: number;
   /** The first seed; by default 0. */
   firstSeed?: number;
-  /** The arms to run now; by default all. The others stay open, and are told as not run. */
+  /** The arms to run now; by default all. The others stay open: what of them is over is told, the rest is left out. */
   arms?: readonly string[];
   /** The sweep's folder; by default `runs/` and the plan's name. */
   folder?: string;
@@ -81,6 +83,10 @@ export interface SweepPreview {
   readonly folder: string;
   /** Its cells. */
   readonly cells: readonly (Cell & { readonly state: "over" | "found elsewhere" | "to run" })[];
+  /** What a run of each arm is. */
+  readonly costs: readonly ArmCost[];
+  /** About how long the runs to do take, as long as earlier runs of the same arms took here; null where there is none. */
+  readonly seconds: number | null;
 }
 
 /** Milliseconds between two looks at how it stands. */
@@ -93,6 +99,21 @@ function requirePlan(op: string, plan: Plan): void {
   throw new TypeError(
     `${op}(): Expected \`plan\` as planOf() or gridOf() make one, got an object without arms or a name`,
   );
+}
+
+const known: Readonly<Record<keyof SweepOptions, true>> = {
+  ...{ runs: true, firstSeed: true, arms: true, folder: true, results: true, jobs: true, modules: true },
+  ...{ keepState: true, cache: true, saveEvery: true, signal: true },
+  ...{ onArm: true, onPreparing: true, onReady: true, onEvent: true, onStatus: true },
+};
+
+function requireSweepOptions(op: string, options: SweepOptions, example: string): void {
+  requireOptions(op, options, example);
+  requireKnownOptions(op, options, Object.keys(known), {
+    seeds: "`runs` and `firstSeed` say which",
+    name: "the plan has it: planOf() and gridOf() take it",
+    threads: "the recipes have it: planOf() and gridOf() take it in `changes`",
+  });
 }
 
 function folderOf(plan: Plan, { folder }: Pick<SweepOptions, "folder">): string {
@@ -126,6 +147,11 @@ function runsOf(folder: string): string {
   return dirname(folder);
 }
 
+/** What is told of odd files among other runs. */
+function onSkipOf({ onEvent }: Pick<SweepOptions, "onEvent">): (message: string) => void {
+  return (message) => onEvent?.({ type: "note", message });
+}
+
 async function rehearsed(plan: Plan, options: SweepOptions): Promise<Rehearsed> {
   const { cache, signal, onArm, onPreparing } = options;
   return await rehearsePlan(plan, { cache, signal, onArm, onEvent: (event) => onPreparing?.(event) });
@@ -137,21 +163,48 @@ async function rehearsed(plan: Plan, options: SweepOptions): Promise<Rehearsed> 
  */
 export async function previewSweep(plan: Plan, options: SweepOptions = {}): Promise<SweepPreview> {
   requirePlan("previewSweep", plan);
-  requireOptions("previewSweep", options, "previewSweep(plan, { runs: 6 })");
+  requireSweepOptions("previewSweep", options, "previewSweep(plan, { runs: 6 })");
   const { runs = 6, firstSeed = 0, results = [] } = options;
   const folder = folderOf(plan, options);
   const seeds = seedsFrom(firstSeed, runs);
   const wanted = armsOf("previewSweep", plan, options);
-  const cells = cellsOf(plan, await rehearsed(plan, options), seeds).filter(({ arm }) => wanted.includes(arm));
-  const open = new Set(await openCells(folder, cells));
-  const found = await findOver(results, runsOf(folder));
+  const { jobs } = jobsOf(plan, options);
+  await requireFolders(results);
+  const ready = await rehearsed(plan, options);
+  const cells = cellsOf(plan, ready, seeds).filter(({ arm }) => wanted.includes(arm));
+  // What the run itself would refuse.
+  if (await isSweepOf(folder, ready.definition)) await new Journal(folder, "").entries();
+  const open = new Set(await cellsWithoutRecord(folder, cells));
+  const found = await findOver(results, runsOf(folder), onSkipOf(options));
   const state = (cell: Cell): "over" | "found elsewhere" | "to run" =>
-    !open.has(cell) ? "over" : found.has(cell.hash) ? "found elsewhere" : "to run";
-  return { folder, cells: cells.map((cell) => ({ ...cell, state: state(cell) })) };
+    !open.has(cell) || isOwnRun(found.get(cell.hash), folder, cell)
+      ? "over"
+      : found.has(cell.hash)
+      ? "found elsewhere"
+      : "to run";
+  const told = cells.map((cell) => ({ ...cell, state: state(cell) }));
+  return {
+    ...{ folder, cells: told },
+    ...costsAndTime(ready, { found, jobs, wanted, toRun: told.filter(({ state }) => state === "to run") }),
+  };
+}
+
+/** What the runs of the arms that are asked for are, and how long those that are to do take. */
+function costsAndTime(
+  ready: Rehearsed,
+  { found, wanted, toRun, jobs }: {
+    found: ReadonlyMap<string, Found>;
+    wanted: readonly string[];
+    toRun: readonly Cell[];
+    jobs: number;
+  },
+): Pick<SweepPreview, "costs" | "seconds"> {
+  const costs = costsOf(ready, found.values());
+  return { costs: costs.filter(({ arm }) => wanted.includes(arm)), seconds: secondsOf(costs, toRun, jobs) };
 }
 
 /** Trainings at once, and the CPU threads of each. */
-function jobsOf(plan: Plan, { jobs = 1 }: SweepOptions): { jobs: number; threads: number | undefined } {
+function jobsOf(plan: Plan, { jobs = 1 }: Pick<SweepOptions, "jobs">): { jobs: number; threads: number | undefined } {
   requireWhole("sweep", "jobs", jobs, 1);
   if (jobs > 64) throw new RecipeError(`Expected \`jobs\` from 1 to 64, got ${jobs}`);
   const given = plan.arms[0]?.recipe.threads ?? undefined;
@@ -189,7 +242,7 @@ function jobsOf(plan: Plan, { jobs = 1 }: SweepOptions): { jobs: number; threads
  */
 export async function sweep(plan: Plan, options: SweepOptions = {}): Promise<SweepResult> {
   requirePlan("sweep", plan);
-  requireOptions("sweep", options, "sweep(plan, { runs: 6 })");
+  requireSweepOptions("sweep", options, "sweep(plan, { runs: 6 })");
   const { runs = 6, firstSeed = 0, results = [], cache, saveEvery, modules = [], keepState = false } = options;
   const seeds = seedsFrom(firstSeed, runs);
   const wanted = armsOf("sweep", plan, options);
@@ -201,8 +254,13 @@ export async function sweep(plan: Plan, options: SweepOptions = {}): Promise<Swe
   signal.throwIfAborted();
   const by = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
   const journal = new Journal(folder, by);
+  // Before anything of it is written, and before hours of training.
+  if (await isSweepOf(folder, ready.definition)) {
+    const joined = seedsOf(await journal.entries());
+    await cellsWithoutRecord(folder, cellsOf(plan, ready, [...new Set([...joined, ...seeds])]));
+  }
   await journal.begin(ready.definition, seeds);
-  await Deno.mkdir(claimsIn(runsOf(folder)), { recursive: true });
+  await makeFolder(claimsIn(runsOf(folder)));
   const entries = await journal.entries();
   // Whoever has joined for others works on them, or has done so: the table is of all.
   const all = cellsOf(plan, ready, seedsOf(entries));
@@ -213,12 +271,18 @@ export async function sweep(plan: Plan, options: SweepOptions = {}): Promise<Swe
     since: entries.length,
   };
   const before = await openCells(folder, own);
-  const found = before.length === 0 ? new Map() : await findOver(results, runsOf(folder));
-  const taken = await takeOver({ ...order, cells: own }, { open: before, found, signal: options.signal });
-  const over = own.length - before.length;
-  options.onReady?.({ folder, cells: own, over, taken, open: before.length - taken, jobs, threads: threads ?? null });
+  const onSkip = onSkipOf(options);
+  const nothing = new Map<string, Found>();
+  const found = before.length === 0 ? nothing : await findOver(results, runsOf(folder), onSkip);
+  const taken = await takeOver({ ...order, cells: own }, { open: before, found, signal: options.signal, onSkip });
+  const ended = before.filter((cell) => isOwnRun(found.get(cell.hash), folder, cell)).length;
+  const [over, open] = [own.length - before.length + ended, before.length - taken - ended];
+  options.onReady?.({
+    ...{ folder, cells: own, over, taken, open, jobs, threads: threads ?? null },
+    ...costsAndTime(ready, { found, jobs, wanted, toRun: before.filter(({ hash }) => !found.has(hash)) }),
+  });
   await followed(plan, { order, all: own, jobs, modules, signal, options });
-  return await finish(plan, { folder, all, since: order.since, signal, journal });
+  return await finish(plan, { folder, all, wanted, since: order.since, signal, journal });
 }
 
 /** Works, and tells how it stands meanwhile. */
@@ -255,53 +319,6 @@ async function followed(
     clearInterval(timer);
   }
   await look();
-}
-
-/** Puts together what is over, and writes it down. */
-async function finish(
-  plan: Plan,
-  { folder, all, since, signal, journal }: {
-    folder: string;
-    all: readonly Cell[];
-    since: number;
-    signal: AbortSignal;
-    journal: Journal;
-  },
-): Promise<SweepResult> {
-  const entries = await journal.entries();
-  const failed = failuresSince(entries, since);
-  const reasons = new Map(
-    entries.slice(since).flatMap(({ event, hash = "", message = "" }) =>
-      event === "fail" ? [[hash, message] as const] : []
-    ),
-  );
-  // One after another: whoever writes last has read last.
-  using _held = await waitForLock(join(folder, "results.lock"));
-  const records = [];
-  const failures = [];
-  for (const cell of all) {
-    const record = await ownRecord(folder, cell);
-    if (record !== undefined) records.push(record);
-    else if ((failed.get(cell.hash) ?? 0) >= attempts) {
-      failures.push({ arm: cell.arm, seed: cell.seed, message: reasons.get(cell.hash) ?? "" });
-    }
-  }
-  const seeds = [...new Set(all.map(({ seed }) => seed))];
-  const stopped = signal.aborted && records.length + failures.length < all.length;
-  const result = resultOf(plan, { folder, seeds, records, failures, stopped });
-  await writeResult(result);
-  return result;
-}
-
-async function writeResult(result: SweepResult): Promise<void> {
-  const write = async (name: string, bytes: Uint8Array): Promise<void> => {
-    const path = join(result.folder, name);
-    await writeFileAtomic(path, [bytes], ownPartial(path));
-  };
-  const text = new TextEncoder();
-  await write("results.json", jsonText(result));
-  await write("results.csv", text.encode(csvOf(result)));
-  await write("results.md", text.encode(markdownOf(result)));
 }
 
 /**

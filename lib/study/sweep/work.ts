@@ -1,6 +1,8 @@
 /** The work on a sweep in one isolate: takes cells that nobody has, trains each, writes down what it came to. */
 import { join } from "node:path";
-import { isThere, removeIfThere } from "../../io/atomic_file.ts";
+import { StateError } from "../../ffi/errors.ts";
+import { FileError, isThere, removeIfThere } from "../../io/atomic_file.ts";
+import { isMachineFault } from "../../io/machine_fault.ts";
 import { ChangedSettingsError } from "../../recipe/errors.ts";
 import type { TrainingEvent } from "../../recipe/events.ts";
 import { cpuFacts } from "../../recipe/machine.ts";
@@ -11,11 +13,13 @@ import { codeVersion } from "../../run/code_version.ts";
 import { isRun } from "../../run/saved_run.ts";
 import { NonFiniteError } from "../../train/diagnose.ts";
 import type { Cell } from "./cells.ts";
-import { findOver, type Found } from "./found.ts";
+import { findOver, recordOfFound } from "./found.ts";
 import { type Entry, Journal } from "./journal.ts";
 import { tryLock } from "./lock.ts";
-import { divergedRecord, readRecord, recordIn, recordOf, type SweepRun, writeRecord } from "./record.ts";
-import { slim } from "./slim.ts";
+import { failuresSince, keepRecord, openCells } from "./own_records.ts";
+import { cellIn, claimIn } from "./places.ts";
+import { divergedRecord, recordOf, type SweepRun } from "./record.ts";
+import { isSlim, slim } from "./slim.ts";
 
 /** What is worked on, as plain data: a Worker is sent it. */
 export interface WorkOrder {
@@ -84,70 +88,6 @@ const beatEvery = 15_000;
 /** Milliseconds between two looks at cells that others have. */
 const lookEvery = 1000;
 
-/** The folder of a cell's run. */
-export function cellIn(folder: string, hash: string): string {
-  return join(folder, "cells", hash);
-}
-
-/** What a process holds while it is at a cell: one file for all sweeps below `runs`, as several may have the same cell. */
-function claimIn(runs: string, hash: string): string {
-  return join(claimsIn(runs), `${hash}.lock`);
-}
-
-/** The folder of the claims of all sweeps below `runs`. */
-export function claimsIn(runs: string): string {
-  return join(runs, ".claims");
-}
-
-/** The cells that have no result yet. */
-export async function openCells(folder: string, cells: readonly Cell[]): Promise<Cell[]> {
-  const open: Cell[] = [];
-  for (const cell of cells) if (!await isThere(recordIn(folder, cell.arm, cell.seed))) open.push(cell);
-  return open;
-}
-
-/** How often each cell has failed since a process joined, by its hash. */
-export function failuresSince(entries: readonly Entry[], since: number): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { event, hash = "" } of entries.slice(since)) {
-    if (event === "fail") counts.set(hash, (counts.get(hash) ?? 0) + 1);
-  }
-  return counts;
-}
-
-/** Writes a run's record under each arm and seed that it is of. */
-export async function keepRecord(
-  order: Pick<WorkOrder, "folder" | "name" | "cells">,
-  record: Omit<SweepRun, "sweep" | "arm">,
-): Promise<void> {
-  for (const { arm, seed, hash } of order.cells) {
-    if (hash !== record.hash) continue;
-    const path = recordIn(order.folder, arm, seed);
-    if (!await isThere(path)) await writeRecord(path, { ...record, sweep: order.name, arm } as SweepRun);
-  }
-}
-
-/**
- * Takes over the runs of cells that are over already, wherever they came from; gives how many cells these are. `found` is
- * what {@linkcode findOver} gave.
- */
-export async function takeOver(
-  order: Pick<WorkOrder, "folder" | "name" | "cells" | "cache" | "threads">,
-  { open, found, signal }: { open: readonly Cell[]; found: ReadonlyMap<string, Found>; signal?: AbortSignal },
-): Promise<number> {
-  let taken = 0;
-  for (const cell of open) {
-    const over = found.get(cell.hash);
-    if (over === undefined) continue;
-    const { cache, threads } = order;
-    const record = over.kind === "record" ? over.record : await recordOf(over.path, { cache, threads, signal });
-    if (record === undefined) continue;
-    await keepRecord({ ...order, cells: [cell] }, record);
-    taken++;
-  }
-  return taken;
-}
-
 /** The work on a sweep, until every cell is over, has failed too often, or a signal ends it. */
 export class Work {
   readonly #order: WorkOrder;
@@ -156,6 +96,8 @@ export class Work {
   readonly #journal: Journal;
   /** How often nobody of this sweep was at a cell that somebody has. */
   readonly #awaited = new Map<string, number>();
+  /** How often each cell has failed here, should the journal lose it: a cell that fails must not be tried for ever. */
+  readonly #failures = new Map<string, number>();
 
   /** Takes the cells, the signal that ends it, and who is told. */
   constructor(order: WorkOrder, signal: AbortSignal, tell: (event: WorkEvent) => void) {
@@ -165,11 +107,12 @@ export class Work {
     this.#journal = new Journal(order.folder, order.by);
   }
 
-  /** Works. What fails too often is left, and told. */
+  /** Works. What fails too often is left, and told. Rejects with a FileError where nothing can be written. */
   async run(): Promise<void> {
     const { folder, cells, since } = this.#order;
     while (!this.#signal.aborted) {
       const failed = failuresSince(await this.#journal.entries(), since);
+      for (const [hash, count] of this.#failures) failed.set(hash, Math.max(count, failed.get(hash) ?? 0));
       const open = (await openCells(folder, cells)).filter(({ hash }) => (failed.get(hash) ?? 0) < attempts);
       if (open.length === 0) return;
       if (await this.#runFirst(open, failed)) continue;
@@ -216,35 +159,46 @@ export class Work {
     const { hash } = cell;
     const started = performance.now();
     await this.#journal.add({ event: "claim", hash });
+    let record: Omit<SweepRun, "sweep" | "arm"> | undefined;
     try {
-      const record = await this.#elsewhere(cell) ?? await this.#trained(cell);
-      if (record === undefined) {
-        await this.#journal.add({ event: "stop", hash });
-        return;
-      }
-      await keepRecord(this.#order, record);
-      const { status, top1 } = record;
-      await this.#journal.add({ event: "end", hash });
-      this.#tell({ type: "over", cell: nameOf(cell), status, top1, seconds: (performance.now() - started) / 1000 });
+      record = await this.#elsewhere(cell) ?? await this.#trained(cell);
+      if (record !== undefined) await keepRecord(this.#order, record);
     } catch (error) {
-      if (this.#signal.aborted && error === this.#signal.reason) {
-        await this.#journal.add({ event: "stop", hash });
-        return;
-      }
-      const message = error instanceof Error ? error.message : String(error);
-      await this.#journal.add({ event: "fail", hash, message });
-      this.#tell({ type: "failed", cell: nameOf(cell), message, attempt });
+      return await this.#failed(cell, error, attempt);
     }
+    if (record === undefined) return await this.#journal.addIfPossible({ event: "stop", hash });
+    const { status, top1 } = record;
+    await this.#journal.add({ event: "end", hash });
+    this.#tell({ type: "over", cell: nameOf(cell), status, top1, seconds: (performance.now() - started) / 1000 });
+  }
+
+  async #failed(cell: Cell, error: unknown, attempt: number): Promise<void> {
+    const { arm, seed, hash } = cell;
+    if (this.#signal.aborted && error === this.#signal.reason) {
+      return await this.#journal.addIfPossible({ event: "stop", hash });
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    if (isMachineFault(error)) {
+      // No fault of the cell: the next one would be trained to its end and lost as well.
+      await this.#journal.addIfPossible({ event: "stop", hash, message });
+      throw new FileError(
+        `Cannot go on with ${arm}, seed ${seed}: ${message}. What is over is kept, and called again the sweep goes on`,
+        { cause: error },
+      );
+    }
+    this.#failures.set(hash, (this.#failures.get(hash) ?? 0) + 1);
+    await this.#journal.add({ event: "fail", hash, message });
+    this.#tell({ type: "failed", cell: nameOf(cell), message, attempt });
   }
 
   /** The record of a cell's run that has ended elsewhere meanwhile, say in another sweep. */
   async #elsewhere({ hash }: Cell): Promise<Omit<SweepRun, "sweep" | "arm"> | undefined> {
     const { folder, results, runs, cache, threads } = this.#order;
-    const over = (await findOver(results, runs)).get(hash);
-    if (over?.kind === "record") return over.record;
+    const onSkip = (message: string): void => this.#tell({ type: "note", message });
+    const over = (await findOver(results, runs, onSkip)).get(hash);
     // A run of its own is finished as one that was begun.
     if (over === undefined || over.path === cellIn(folder, hash)) return undefined;
-    return await recordOf(over.path, { cache, threads, signal: this.#signal });
+    return await recordOfFound(over, { cache, threads, signal: this.#signal, onSkip });
   }
 
   /** Trains a cell to its end; undefined where a signal ended it before. */
@@ -288,9 +242,9 @@ export class Work {
       const { threads = recipe.threads } = this.#order;
       return await this.#told(cell, resume(run, { ...options, changes: { threads } }), { onReady, resumed: true });
     } catch (error) {
-      // Of other code or kernels it would go on with other bits, as a run that nobody could make again.
-      if (!(error instanceof ChangedSettingsError)) throw error;
-      const message = `${cell.arm}, seed ${cell.seed}, begins anew: ${error.message}`;
+      const reason = await reasonToBeginAnew(run, error);
+      if (reason === undefined) throw error;
+      const message = `${cell.arm}, seed ${cell.seed}, begins anew: ${reason}`;
       await this.#journal.add({ event: "again", hash: cell.hash, message });
       this.#tell({ type: "note", message });
       await Deno.remove(run, { recursive: true });
@@ -310,7 +264,7 @@ export class Work {
       const at = progressOf(event);
       if (at === undefined || performance.now() - beaten < beatEvery) continue;
       beaten = performance.now();
-      await this.#journal.add({ event: "beat", hash: cell.hash, ...at });
+      await this.#journal.addIfPossible({ event: "beat", hash: cell.hash, ...at });
     }
     return await training.result;
   }
@@ -337,6 +291,16 @@ export class Work {
   }
 }
 
+/** Why a run that cannot go on is trained once more from its beginning; undefined where that would not help. */
+async function reasonToBeginAnew(run: string, error: unknown): Promise<string | undefined> {
+  // Of other code or kernels it would go on with other bits, as a run that nobody could make again.
+  if (error instanceof ChangedSettingsError) return error.message;
+  if (!(error instanceof StateError) || await isThere(join(run, "result.json"))) return undefined;
+  return await isSlim(run)
+    ? `"${join(run, "result.json")}" is gone, and of its state the weights alone were kept`
+    : undefined;
+}
+
 function nameOf({ arm, seed, hash }: Cell): CellName {
   return { arm, seed, hash };
 }
@@ -359,14 +323,4 @@ export async function pause(milliseconds: number, signal: AbortSignal): Promise<
   await promise;
   signal.removeEventListener("abort", wake);
   clearTimeout(timer);
-}
-
-/** Whether a sweep's own record of a cell is of that cell; rejects where it is another's. */
-export async function ownRecord(folder: string, { arm, seed, hash }: Cell): Promise<SweepRun | undefined> {
-  const path = recordIn(folder, arm, seed);
-  const record = await readRecord(path);
-  if (record !== undefined && record.hash !== hash) {
-    throw new Error(`Expected "${path}" of the recipe with the hash ${hash}, got ${record.hash}: move it elsewhere`);
-  }
-  return record;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FileError } from "../../io/atomic_file.ts";
 import { Work, type WorkEvent, type WorkOrder } from "./work.ts";
 
 /** What a worker is sent. */
@@ -16,7 +17,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly type: "event"; readonly event: WorkEvent }
   | { readonly type: "done" }
-  | { readonly type: "error"; readonly message: string };
+  | { readonly type: "error"; readonly message: string; readonly ofFile: boolean };
 
 const scope = self as unknown as {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
@@ -39,6 +40,7 @@ scope.onmessage = async ({ data }): Promise<void> => {
     await work(data.order, data.modules);
     scope.postMessage({ type: "done" });
   } catch (error) {
-    scope.postMessage({ type: "error", message: error instanceof Error ? error.message : String(error) });
+    const message = error instanceof Error ? error.message : String(error);
+    scope.postMessage({ type: "error", message, ofFile: error instanceof FileError });
   }
 };

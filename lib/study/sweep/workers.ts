@@ -1,4 +1,5 @@
 /** Several workers of one process. */
+import { FileError } from "../../io/atomic_file.ts";
 import { SweepError } from "./journal.ts";
 import { Work, type WorkEvent, type WorkOrder } from "./work.ts";
 import type { FromWorker, ToWorker } from "./worker.ts";
@@ -44,7 +45,7 @@ async function inWorker(
   worker.onmessage = ({ data }: MessageEvent<FromWorker>): void => {
     if (data.type === "event") tell(data.event);
     else if (data.type === "done") resolve();
-    else reject(new SweepError(data.message));
+    else reject(data.ofFile ? new FileError(data.message) : new SweepError(data.message));
   };
   worker.onerror = (event): void => {
     event.preventDefault();

@@ -245,3 +245,30 @@ Deno.test("Trainer: an infinite loss whose gradients are finite changes nothing 
     assertEquals([...await model.weight.data()], [3e38, -3e38].map(Math.fround));
   }
 });
+
+Deno.test("Trainer: a measured loss that is not finite is a NonFiniteError of the epoch's last step, by its weights or what they give", async () => {
+  for (
+    const [value, where] of [[Number.NaN, '"layers.1.factor" of the model'], [
+      3e38,
+      "the loss of the images to measure with",
+    ]] as const
+  ) {
+    using device = new Device("cpu", { threads: 1 });
+    using train = tinyData(device, 48, { training: true });
+    using valid = tinyData(device, 16);
+    using plain = tinyModel(device);
+    using gate = new Gate(device);
+    using second = new Gate(device);
+    using model = new nn.Sequential(plain, gate, second);
+    using trainer = tinyTrainer(model as unknown as models.XResNet);
+    using bad = tensor([value], undefined, { device });
+    trainer.on("batchEnd", ({ step }) => void (step === 6 && [gate, second].map(({ factor }) => factor.assign(bad))));
+    const error = await assertRejects(
+      () => trainer.fit(train.batches(8, { seed: 6 }), { epochs: 1, valid: valid.batches(8) }),
+      NonFiniteError,
+    );
+    assertEquals([error.epoch, error.step], [1, 6]);
+    assertStringIncludes(error.where, where);
+    assertStringIncludes(error.message, "no state was saved");
+  }
+});

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { recipe, study } from "../../../../mod.ts";
 import { small } from "./plans.ts";
 
@@ -116,4 +116,27 @@ Deno.test("identity: images count by their contents, wherever they lie", async (
     study.hashOf(study.identityOf({ ...config, data: { ...config.data, name }, source: { ...source, ...more } }));
   assertEquals(at("/a/set.tgz", {}), at("other", { name: "other", sha256: null }));
   assert(at("/a/set.tgz", {}) !== at("/a/set.tgz", { contents: "d" }));
+});
+
+Deno.test("grid: an arm whose name cannot be a file's is refused before anything runs", () => {
+  const message = "up to 100 letters, digits, -, _, ., +, = and commas, as files have them, got";
+  const values = (count: number): number[][] => [Array.from({ length: count }, (_, at) => (at + 1) / (count + 1))];
+  const grid = (count: number): study.Grid => ({ milestones: values(count) });
+  const changes = { schedule: { name: "multiStepDecay" } };
+  assertThrows(() => study.gridOf(grid(30), { changes }), recipe.RecipeError, message);
+  assertEquals(study.gridOf(grid(1), { changes }).arms.map(({ name }) => name), ["milestones=-0.5-"]);
+});
+
+Deno.test("plan and sweep: options that they do not have are refused, with what is meant or where it belongs", async () => {
+  const plan = study.gridOf({ bs: [32] });
+  const odd = (name: string): never => ({ [name]: 1 }) as never;
+  assertThrows(() => study.gridOf({ bs: [32] }, odd("sedes")), TypeError, "gridOf(): Expected options among preset");
+  assertThrows(() => study.gridOf({ bs: [32] }, odd("seeds")), TypeError, "got `seeds`: study.sweep() takes `runs`");
+  assertThrows(() => study.gridOf({ bs: [32] }, odd("basline")), TypeError, "it may be baseline that is meant");
+  assertThrows(() => study.planOf(small, odd("epochs")), TypeError, "got `epochs`: settings are given as `changes`");
+  for (const call of [study.sweep, study.previewSweep]) {
+    await assertRejects(() => call(plan, odd("run")), TypeError, "got `run`: it may be runs that is meant");
+    await assertRejects(() => call(plan, odd("seeds")), TypeError, "got `seeds`: `runs` and `firstSeed` say which");
+  }
+  await assertRejects(() => study.shiftRuns(["runs/none"], odd("shfts")), TypeError, "it may be shifts that is meant");
 });

@@ -97,14 +97,23 @@ Deno.test("sweep: two sweeps that begin at one moment train the arm that both ha
   }
 });
 
-Deno.test("sweep: arms that are asked for alone are run, and the others told as not run", async () => {
+Deno.test("sweep: arms that are asked for alone are run, and the others are left out unless they have runs", async () => {
   using root = tempFolder();
   const folder = join(root.path, "small");
   const preview = await study.previewSweep(smallPlan(), { folder, runs: 2, arms: ["max"] });
   assertEquals(preview.cells.map(({ arm, seed }) => [arm, seed]), [["max", 0], ["max", 1]]);
   const part = await study.sweep(smallPlan(), { folder, runs: 1, arms: ["max"] });
-  assertEquals(part.arms.map(({ missing, summary }) => [missing, summary?.n]), [[[0], undefined], [[], 1]]);
+  assertEquals(part.arms.map(({ arm, summary, failed }) => [arm, summary?.n, failed]), [["max", 1, []]]);
+  assertEquals([part.comparisons, part.notes.at(-1)], [
+    [],
+    "Arms that were not asked for and have no runs are left out: entry",
+  ]);
+  const page = await Deno.readTextFile(join(folder, "results.md"));
+  assertEquals(page.match(/entry/g)?.length, 1);
   assertEquals(part.stopped, false);
+  const both = await study.sweep(smallPlan(), { folder, runs: 1, arms: ["entry"] });
+  assertEquals(both.arms.map(({ arm }) => arm), ["entry", "max"]);
+  assertEquals([both.comparisons.length, both.notes.filter((note) => note.startsWith("Arms"))], [1, []]);
   const rest = await study.sweep(smallPlan(), { folder, runs: 1 });
   assertEquals(rest.arms.map(({ summary }) => summary?.n), [1, 1]);
   const error = await assertRejects(() => study.sweep(smallPlan(), { folder, arms: ["maxi"] }), recipe.RecipeError);

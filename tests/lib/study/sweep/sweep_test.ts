@@ -126,9 +126,7 @@ Deno.test("sweep: another sweep under the same name is refused by what changed, 
     study.SweepError,
     'it holds "notes.txt"',
   );
-  assertEquals([...Deno.readDirSync(full)].map(({ name }) => name).filter((name) => name !== "journal.lock"), [
-    "notes.txt",
-  ]);
+  assertEquals([...Deno.readDirSync(full)].map(({ name }) => name), ["notes.txt"]);
 });
 
 Deno.test("sweep: a run that diverged is told, is in no mean and no pair, and is not run again", async () => {
@@ -153,6 +151,27 @@ Deno.test("sweep: a run that diverged is told, is in no mean and no pair, and is
   assertStringIncludes(await Deno.readTextFile(join(folder, "results.csv")), "wild,1,diverged,,,,,,");
   await study.sweep(study.planOf(wild), { folder, runs: 2 });
   assertEquals((await entriesOf(folder, "claim")).length, 4);
+});
+
+Deno.test("sweep: a run whose last step makes it diverge has diverged like the others, in the list of runs too", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "wild");
+  // One step an epoch: what it leaves is measured, and no other step follows.
+  const plan = study.gridOf({ lr: [0.001, 1e20] }, {
+    changes: { epochs: 1, bs: 32, data: { limit: 32 }, threads: 1 },
+    name: "wild",
+  });
+  const failed: string[] = [];
+  const { arms: [, wild] } = await study.sweep(plan, {
+    folder,
+    runs: 2,
+    onEvent: (event) => event.type === "failed" && failed.push(event.message),
+  });
+  assertEquals(failed, []);
+  const where = "the loss of the images to measure with";
+  assertEquals(wild!.diverged, [0, 1].map((seed) => ({ seed, epoch: 1, step: 1, where })));
+  const run = join(folder, "cells", wild!.runs[0]!.hash);
+  assertEquals((await study.readRun(run)).state, "diverged");
 });
 
 Deno.test("sweep: nothing is written where an arm cannot be trained, and the arm is named", async () => {
@@ -187,4 +206,52 @@ Deno.test("sweep: a record stands by itself: recipe, code, machine, epochs and e
     "config.sha256",
     "state.safetensors",
   ]);
+});
+
+Deno.test("sweep: a run that was over before it was written down is counted as its own, and slimmed", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "one");
+  const plan = study.gridOf({ bs: [32] }, { changes: { epochs: 1, data: { limit: 64 }, threads: 1 }, name: "one" });
+  const stop = new AbortController();
+  // The signal comes when the last epoch is measured: the run ends, and its answers are not asked any more.
+  const onEvent = (event: study.WorkEvent): void => {
+    if (event.type === "epoch") stop.abort();
+  };
+  const first = await study.sweep(plan, { folder, runs: 1, signal: stop.signal, onEvent });
+  assertEquals([first.stopped, first.arms[0]!.missing], [true, [0]]);
+  const [cell] = [...Deno.readDirSync(join(folder, "cells"))].map(({ name }) => join(folder, "cells", name));
+  const bytes = (): number => Deno.statSync(join(cell!, "checkpoint", "state.safetensors")).size;
+  const whole = bytes();
+  assertEquals((await study.readRun(cell!)).state, "over");
+  assertEquals((await study.previewSweep(plan, { folder, runs: 1 })).cells.map(({ state }) => state), ["over"]);
+  const ready: number[][] = [];
+  const rest = await study.sweep(plan, {
+    folder,
+    runs: 1,
+    onReady: ({ over, taken, open }) => void ready.push([over, taken, open]),
+  });
+  assertEquals([ready, rest.arms[0]!.summary?.n], [[[1, 0, 0]], 1]);
+  assert(bytes() < whole / 2, `${bytes()} of ${whole}`);
+  const record = await study.readRecord(join(folder, "results", "bs=32_seed0.json"));
+  assertEquals(record!.answers!.total, 64);
+});
+
+Deno.test("sweep: a run that was slimmed and lost its results begins anew, with a word", async () => {
+  using root = tempFolder();
+  const folder = join(root.path, "one");
+  const plan = study.gridOf({ bs: [32] }, { changes: { epochs: 1, data: { limit: 64 }, threads: 1 }, name: "one" });
+  const { arms: [before] } = await study.sweep(plan, { folder, runs: 1 });
+  const { hash } = before!.runs[0]!;
+  await Deno.remove(join(folder, "results", "bs=32_seed0.json"));
+  await Deno.remove(join(folder, "cells", hash, "result.json"));
+  const notes: string[] = [];
+  const { arms: [after] } = await study.sweep(plan, {
+    folder,
+    runs: 1,
+    onEvent: (event) => event.type === "note" && notes.push(event.message),
+  });
+  assertEquals(after!.values, before!.values);
+  assertEquals(notes.length, 1);
+  assertStringIncludes(notes[0]!, "bs=32, seed 0, begins anew: ");
+  assertStringIncludes(notes[0]!, "is gone, and of its state the weights alone were kept");
 });
