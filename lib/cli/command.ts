@@ -69,9 +69,11 @@ export async function runCommand<F extends Flags>(
       else report.streams.out(`${help}\n`);
       return exitCodes.done;
     }
-    if (parsed.values.json !== report.json) report = begun(parsed.values.json);
+    // The report knows it: a command may hand all of its own flags on.
+    const { json, ...flags } = parsed.values;
+    if (json !== report.json) report = begun(json);
     return await command.run({
-      flags: parsed.values as unknown as FlagValues<F>,
+      flags: flags as unknown as FlagValues<F>,
       words: parsed.words,
       report,
       signal: endings?.signal ?? new AbortController().signal,
