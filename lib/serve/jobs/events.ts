@@ -96,11 +96,13 @@ export class Happening {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
     this.#waiting.add(resolve);
-    signal?.addEventListener("abort", () => resolve(), { once: true });
+    const aborted = (): void => resolve();
+    signal?.addEventListener("abort", aborted);
     try {
       await promise;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", aborted);
       this.#waiting.delete(resolve);
     }
   }

@@ -72,7 +72,7 @@ export class Supervisor {
   }
 
   /** Puts a new job into the queue, or one that rests once more; throws a QueueFullError. */
-  async submit(id: string, spec: Readonly<Record<string, unknown>>, known: StoredJob | undefined): Promise<StoredJob> {
+  async submit(id: string, spec: Readonly<Record<string, unknown>>, known?: StoredJob): Promise<StoredJob> {
     const { maxQueued, now } = this.#options;
     const queued = this.#store.jobs.counts().queued;
     if (queued >= maxQueued) {
@@ -82,7 +82,7 @@ export class Supervisor {
     // While a folder was cleared, somebody else may have come with the same name.
     const job = known === undefined
       ? this.#store.jobs.find(id) ?? this.#store.jobs.add(id, spec, now())
-      : this.#store.jobs.queueAgain(known.id, now());
+      : this.#store.jobs.queueAgain(known.id, spec, now());
     this.#fill();
     return this.#store.jobs.find(job.id)!;
   }

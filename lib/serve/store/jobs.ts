@@ -137,13 +137,14 @@ export class JobTable {
     });
   }
 
-  /** Puts a job that rests at the queue's end again. */
-  queueAgain(id: string, now: number): StoredJob {
+  /** Puts a job that rests at the queue's end again, with a specification that changes no bit of what it trains. */
+  queueAgain(id: string, spec: Readonly<Record<string, unknown>>, now: number): StoredJob {
     return this.#database.transaction(() => {
       this.#database.run(
-        "UPDATE jobs SET state = 'queued', place = ?, queued_at = ?, wish = NULL, ended_at = NULL, reason = NULL, " +
-          "crashes = 0, pid = NULL WHERE id = ?",
+        "UPDATE jobs SET state = 'queued', place = ?, spec = ?, queued_at = ?, wish = NULL, ended_at = NULL, reason = NULL, " +
+          "result = NULL, crashes = 0, pid = NULL WHERE id = ?",
         this.#next("place"),
+        JSON.stringify(spec),
         now,
         id,
       );

@@ -57,6 +57,12 @@ export class Store implements Disposable {
     return join(this.folder, "models", name, `${version}.safetensors`);
   }
 
+  /** @internal Lets the database grow by so many pages and no more, as on a full disk. */
+  limitPages(more: number): void {
+    const pages = Number(this.#database.get("PRAGMA page_count")!["page_count"]);
+    this.#database.get(`PRAGMA max_page_count = ${pages + more}`);
+  }
+
   /** Closes the state, and lets another server have it. */
   [Symbol.dispose](): void {
     this.#database[Symbol.dispose]();

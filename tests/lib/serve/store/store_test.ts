@@ -17,7 +17,7 @@ Deno.test("a job goes through the queue and is found whatever the case of its na
   store.jobs.change("first", { state: "done", result: { top1: 1 }, endedAt: 5 });
   assertEquals(store.jobs.find("first")!.result, { top1: 1 });
   assertEquals(store.jobs.head()!.id, "Second");
-  store.jobs.queueAgain("first", 0);
+  store.jobs.queueAgain("first", { name: "first" }, 0);
   assertEquals(store.jobs.head()!.id, "Second", "by its place, whatever the clock says");
   assertEquals(store.jobs.list({ limit: 10 }).map(({ id }) => id), ["Second", "first"]);
   assertEquals(store.jobs.list({ limit: 10, before: 2 }).map(({ id }) => id), ["first"]);
