@@ -1,5 +1,6 @@
 /** A server of jobs and predictions: its state, its jobs' processes, its port. */
 import { LibtrainError } from "../ffi/errors.ts";
+import { pack } from "../recipe/pack.ts";
 import { requireFunction, requireOptionsOf, requireText, requireWhole } from "../tensor/ops/checks.ts";
 import { deviceInfo } from "../tensor/device_info.ts";
 import { isLoopback } from "./http/access.ts";
@@ -10,6 +11,7 @@ import type { CommandLine } from "./jobs/process.ts";
 import { DataRoots } from "./jobs/roots.ts";
 import { askedOf } from "./jobs/submit.ts";
 import { Supervisor } from "./jobs/supervisor.ts";
+import { openModel } from "./models/open_model.ts";
 import { ModelService, type OpenPredictor, type Pack } from "./models/service.ts";
 import { Store } from "./store/store.ts";
 
@@ -247,7 +249,6 @@ export async function startServer(options: ServeOptions): Promise<Server> {
         streams: mostStreams,
         queued: limits.maxQueued,
       },
-      version: project.version,
     });
     const abort = new AbortController();
     const http = Deno.serve({

@@ -115,7 +115,6 @@ export async function served(
     }),
     roots: await DataRoots.open(roots),
     limits: { ...limits, ...own },
-    version: "0.0.0",
     onNote: (message) => void notes.push(message),
   });
   await supervisor.start();

@@ -72,9 +72,9 @@ export async function readBody(request: Request, { most, seconds, budget }: Body
       while (reader !== undefined) {
         const { done, value } = await Promise.race([reader.read(), late.promise]);
         if (done) break;
+        if (length + value.length > most) throw tooLarge(most, "more");
         budget.take(value.length);
         length += value.length;
-        if (length > most) throw tooLarge(most, "more");
         chunks.push(value);
       }
     } catch (error) {

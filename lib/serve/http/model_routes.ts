@@ -47,10 +47,19 @@ interface NamedImage {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Whether a form ends as its type says: of one that does not, the last part would be left out without a word. */
+function isWhole(type: string, bytes: Uint8Array): boolean {
+  const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type)?.slice(1).find((each) => each !== undefined);
+  const end = new TextDecoder().decode(bytes.subarray(-200)).trimEnd();
+  return boundary !== undefined && end.endsWith(`--${boundary}--`);
+}
+
 async function imagesIn(request: Request, { bytes }: Body, most: number): Promise<NamedImage[]> {
   if (mediaType(request) !== formType) return [{ name: "0", bytes }];
   const type = request.headers.get("content-type")!;
-  const form = await new Response(bytes, { headers: { "content-type": type } }).formData().catch(() => undefined);
+  const form = isWhole(type, bytes)
+    ? await new Response(bytes, { headers: { "content-type": type } }).formData().catch(() => undefined)
+    : undefined;
   if (form === undefined) {
     throw new HttpError(400, `Expected ${formType} with a boundary and whole parts, got other bytes`);
   }

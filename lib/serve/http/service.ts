@@ -39,8 +39,6 @@ export interface ServiceParts {
   readonly reports: Reports;
   readonly roots: DataRoots;
   readonly limits: RequestLimits;
-  /** This library's version. */
-  readonly version: string;
   /** Is told of mistakes that no client is told of. */
   readonly onNote: (message: string) => void;
 }
@@ -56,7 +54,6 @@ export class Service {
   readonly reports: Reports;
   readonly roots: DataRoots;
   readonly limits: RequestLimits;
-  readonly version: string;
   /** What is counted. */
   readonly metrics = new Metrics();
   /** Bodies that are held. */
@@ -67,14 +64,13 @@ export class Service {
   readonly #onNote: (message: string) => void;
   #streams = 0;
 
-  constructor({ store, supervisor, models, reports, roots, limits, version, onNote }: ServiceParts) {
+  constructor({ store, supervisor, models, reports, roots, limits, onNote }: ServiceParts) {
     this.store = store;
     this.supervisor = supervisor;
     this.models = models;
     this.reports = reports;
     this.roots = roots;
     this.limits = limits;
-    this.version = version;
     this.#onNote = onNote;
     this.bodies = new BodyBudget(limits.bodies);
     const routes: Route[] = [...jobRoutes(this), ...modelRoutes(this)];

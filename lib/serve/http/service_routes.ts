@@ -85,7 +85,7 @@ export function serviceRoutes(service: Service, all: () => readonly Route[]): re
       looks: true,
       parameters: {},
       answers: { 200: { about: "The document", type: "application/json" } },
-      run: (): Response => json(openApi(all(), schemas(), service.version)),
+      run: (): Response => json(openApi(all(), schemas())),
     }),
   ];
 }

@@ -60,7 +60,6 @@ export async function startProcess([program, ...args]: CommandLine, options: Sta
     resolve({ code: code ?? undefined, signal: signal ?? undefined });
   });
   if (child.pid === undefined) throw await promise;
-  child.unref();
   return {
     pid: child.pid,
     ended: promise.then((end) => end instanceof Error ? { code: 1, signal: undefined } : end),

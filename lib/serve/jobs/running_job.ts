@@ -88,9 +88,8 @@ export class RunningJob {
     await this.#read();
     if (this.#job.base !== unknownBase && !await this.#goOn()) return;
     while (!this.#drained.signal.aborted) {
-      if (this.#job.wish === "cancel") return void await this.#rest({ state: "cancelled", reason: null });
-      const verdict = verdictOn(this.#job, await this.#attempt());
-      if (!await this.#rest(verdict)) return;
+      if (this.#job.wish === "cancel") return await this.#end({ state: "cancelled", reason: null });
+      if (!await this.#rest(await this.#attempt())) return;
       await this.#pause();
     }
     await this.#change({ state: "queued", wish: null, pid: null });
@@ -125,14 +124,12 @@ export class RunningJob {
   /** Takes up a job that was running when its server ended; gives whether it is to be run again. */
   async #goOn(): Promise<boolean> {
     const { folder } = this.#options;
-    let verdict: Verdict | undefined;
     if (await holderOf(folder) !== undefined) {
       this.#options.onNote(`job ${this.#job.id}: its process runs, and is followed`);
-      verdict = verdictOn(this.#job, await this.#follow(attachProcess(folder, killIn(folder))));
-    } else if (this.#ending !== undefined || this.#job.wish !== null) {
-      verdict = verdictOn(this.#job, await this.#ended({ code: undefined, signal: undefined }));
+      return await this.#rest(await this.#follow(attachProcess(folder, killIn(folder))));
     }
-    return verdict === undefined || await this.#rest(verdict);
+    if (this.#ending === undefined && this.#job.wish === null) return true;
+    return await this.#rest(await this.#ended({ code: undefined, signal: undefined }));
   }
 
   async #attempt(): Promise<Ended> {
@@ -240,7 +237,9 @@ export class RunningJob {
   }
 
   /** Writes down what became of the job; gives whether it is run again. */
-  async #rest(verdict: Verdict): Promise<boolean> {
+  async #rest(ended: Ended): Promise<boolean> {
+    // By what is wished now, not when the process began.
+    const verdict = verdictOn(this.#job, ended);
     if (verdict.state === "again") {
       // What the drain has done to it is no fault of the job's.
       if (this.#drained.signal.aborted) return true;
@@ -249,11 +248,15 @@ export class RunningJob {
       this.#options.onNote(`job ${this.#job.id}: ${reason}: it is started again`);
       return true;
     }
+    await this.#end(verdict);
+    return false;
+  }
+
+  async #end(verdict: Exclude<Verdict, { readonly state: "again" }>): Promise<void> {
     const reason = verdict.state === "done" ? null : verdict.reason;
     const result = verdict.state === "done" ? verdict.result : null;
     await this.#change({ state: verdict.state, reason, result, pid: null, endedAt: this.#options.now(), wish: null });
     this.#options.onNote(`job ${this.#job.id}: ${verdict.state}${reason === null ? "" : `: ${reason}`}`);
-    return false;
   }
 
   async #pause(): Promise<void> {

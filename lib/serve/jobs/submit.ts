@@ -21,10 +21,11 @@ export interface Submitted {
 
 /** What a specification asks of the machine. */
 export function askedOf(spec: Readonly<Record<string, unknown>>): Partial<Share> {
-  const { environment = {} } = spec as JobSpec;
+  const job = spec as unknown as JobSpec;
+  const { environment = {} } = job;
   let threads = environment.threads;
   try {
-    threads ??= jobRecipe(spec as JobSpec).threads ?? undefined;
+    threads ??= jobRecipe(job).threads ?? undefined;
   } catch {
     // Names that were registered when it was submitted and are no more: its process tells.
   }
