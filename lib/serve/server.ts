@@ -127,7 +127,6 @@ export class Server {
   readonly #supervisor: Supervisor;
   readonly #service: Service;
   readonly #http: Deno.HttpServer;
-  readonly #abort: AbortController;
   #ended: Promise<void> | undefined;
 
   /** @internal {@linkcode startServer} makes servers. */
@@ -137,14 +136,12 @@ export class Server {
     readonly supervisor: Supervisor;
     readonly service: Service;
     readonly http: Deno.HttpServer;
-    readonly abort: AbortController;
   }) {
     this.url = parts.url;
     this.#store = parts.store;
     this.#supervisor = parts.supervisor;
     this.#service = parts.service;
     this.#http = parts.http;
-    this.#abort = parts.abort;
   }
 
   /** Answers a request without the network; never rejects. */
@@ -163,12 +160,11 @@ export class Server {
   async #drain(): Promise<void> {
     this.#service.drain();
     await this.#supervisor.drain();
-    const late = setTimeout(() => this.#abort.abort(), 1000 * lastRequests);
-    try {
-      await this.#http.shutdown();
-    } finally {
-      clearTimeout(late);
-    }
+    // A client that sends half of something is not waited for.
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, 1000 * lastRequests);
+    await Promise.race([this.#http.shutdown(), late.promise]);
+    clearTimeout(timer);
     await this.#service.models[Symbol.asyncDispose]();
     this.#store[Symbol.dispose]();
   }
@@ -219,7 +215,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   try {
     if (!isLoopback(host) && store.tokens.count === 0) {
       throw new ServeError(
-        `Expected a token before others reach ${host}, got none: add one, or listen on 127.0.0.1`,
+        `Expected a token before others can reach ${host}, got none: add one, or listen on 127.0.0.1`,
       );
     }
     const roots = await DataRoots.open(dataRoots);
@@ -250,23 +246,18 @@ export async function startServer(options: ServeOptions): Promise<Server> {
         queued: limits.maxQueued,
       },
     });
-    const abort = new AbortController();
+    await supervisor.sweep();
+    // Before any job is started, as the port may be taken.
     const http = Deno.serve({
       hostname: host,
       port,
-      signal: abort.signal,
       onListen: () => {},
       onError: () => errorResponse(new HttpError(500, "Something is wrong with the server")),
     }, (request) => service.handle(request));
     const { hostname, port: taken } = http.addr as Deno.NetAddr;
     const url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${taken}`;
-    try {
-      await supervisor.start();
-    } catch (error) {
-      abort.abort();
-      throw error;
-    }
-    return new Server({ url, store, supervisor, service, http, abort });
+    supervisor.start();
+    return new Server({ url, store, supervisor, service, http });
   } catch (error) {
     store[Symbol.dispose]();
     throw error;

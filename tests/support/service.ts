@@ -59,7 +59,7 @@ export function fakePredictor(path: string, opened: string[]): Predictor {
   Deno.statSync(path);
   opened.push(path);
   return {
-    predict: async (images, { top = 3 } = {}) => {
+    predict: async (images, { top }) => {
       await new Promise((resolve) => setTimeout(resolve, 2));
       return images.map((bytes, at) => {
         if (bytes.length === 0 || bytes[0] === 0) throw new LibtrainError(`Cannot use the image "${at}": it is none`);
@@ -117,7 +117,7 @@ export async function served(
     limits: { ...limits, ...own },
     onNote: (message) => void notes.push(message),
   });
-  await supervisor.start();
+  supervisor.start();
   return {
     service,
     store,

@@ -116,7 +116,7 @@ export function jobRoutes(service: Service): readonly Route[] {
         404: { about: "There is no such job", schema: "Error" },
         429: { about: "Enough follow events already", schema: "Error" },
       },
-      run: async ({ values, signal }): Promise<Response> => {
+      run: async ({ values }): Promise<Response> => {
         const job = found(service, values.id);
         const path = join(store.jobFolder(job.id), "events.ndjson");
         const after = values["last-event-id"] ?? 0;
@@ -130,7 +130,7 @@ export function jobRoutes(service: Service): readonly Route[] {
           happening: () => supervisor.running(job.id)?.happening,
           state: () => store.jobs.find(job.id)?.state,
           goesOn,
-          signal: AbortSignal.any([signal, service.ending]),
+          signal: service.ending,
           onEnd: leave,
         });
       },
@@ -145,8 +145,8 @@ export function jobRoutes(service: Service): readonly Route[] {
         200: { about: "The page", type: "text/html" },
         404: { about: "There is no such job, or nothing of it to show yet", schema: "Error" },
       },
-      run: async ({ values, signal }): Promise<Response> => {
-        const page = await service.reports.of(found(service, values.id), signal);
+      run: async ({ values }): Promise<Response> => {
+        const page = await service.reports.of(found(service, values.id));
         return new Response(page, {
           headers: {
             "content-type": "text/html; charset=utf-8",

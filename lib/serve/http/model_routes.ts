@@ -16,6 +16,9 @@ const name = { in: "path", kind: "name", help: "The model's name" } as const sat
 const imageTypes = ["image/jpeg", "image/png", "image/webp", "application/octet-stream"];
 const formType = "multipart/form-data";
 
+/** Classes for each image. */
+const usualTop = 3;
+
 function found({ store }: Service, name: string): StoredModel {
   const model = store.models.find(name);
   if (model === undefined) {
@@ -152,14 +155,13 @@ export function modelRoutes(service: Service): readonly Route[] {
         406: { about: "The client takes no JSON", schema: "Error" },
         422: { about: "None of the images can be answered", schema: "Error" },
       },
-      run: async ({ request, values, body, signal }): Promise<Response> => {
+      run: async ({ request, values, body }): Promise<Response> => {
         requireTakesJson(request);
         requireType(request, [...imageTypes, formType]);
         const model = modelOf(service, values.model, values.version);
         using read = await body();
         const images = await imagesIn(request, read, limits.images);
-        const options = { signal, ...(values.top === undefined ? {} : { top: values.top }) };
-        const answers = await models.predict(model, images.map(({ bytes }) => bytes), options);
+        const answers = await models.predict(model, images.map(({ bytes }) => bytes), { top: values.top ?? usualTop });
         return json(predictionsOf(service, model, images, answers));
       },
     }),
@@ -203,7 +205,7 @@ function predictionsOf(
       continue;
     }
     const error: unknown = answer.reason;
-    // A full queue is no image's fault, and neither is a client that has gone.
+    // A full queue is no image's fault.
     const known = httpErrorOf(error);
     if (known !== undefined) throw known;
     if (!(error instanceof LibtrainError)) throw error;

@@ -30,7 +30,7 @@ export class Reports {
   }
 
   /** The page of a job, as it stands now. */
-  async of(job: StoredJob, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  async of(job: StoredJob): Promise<Uint8Array<ArrayBuffer>> {
     const folder = this.#store.jobFolder(job.id);
     const made = join(folder, "report", "report.html");
     if (rests(job) && await isThere(made)) return await readRegularFile(made);
@@ -48,7 +48,6 @@ export class Reports {
       this.#making.set(job.id, making);
       await making.finally(() => this.#making.delete(job.id));
     }
-    signal.throwIfAborted();
     return await readRegularFile(page);
   }
 

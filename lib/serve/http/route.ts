@@ -32,8 +32,6 @@ export interface Asked<P extends Parameters> {
   readonly values: ParameterValues<P>;
   /** Reads the body that the route takes. */
   readonly body: () => Promise<Body>;
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal;
 }
 
 /** A route. */

@@ -145,7 +145,6 @@ export class Service {
   #known(error: unknown, request: Request): HttpError {
     const known = httpErrorOf(error);
     if (known !== undefined) return known;
-    if (request.signal.aborted) return new HttpError(499, "The client has gone");
     const text = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#onNote(`${request.method} ${new URL(request.url).pathname}: ${text}`);
     return new HttpError(500, "Something is wrong with the server: its log says what");
@@ -165,7 +164,7 @@ export class Service {
     const most = route.body?.most ?? 0;
     const body = (): Promise<Body> =>
       readBody(request, { most, seconds: this.limits.bodySeconds, budget: this.bodies });
-    return await route.run({ request, values, body, signal: request.signal });
+    return await route.run({ request, values, body });
   }
 
   /** Who has no token is not told which paths there are. */

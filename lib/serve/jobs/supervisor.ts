@@ -54,9 +54,14 @@ export class Supervisor {
     return this.#closing.signal.aborted;
   }
 
-  /** Takes up what a server before this one left, then the queue. */
-  async start(): Promise<void> {
-    await this.#sweep();
+  /** Removes what a server that was killed did not get to. */
+  async sweep(): Promise<void> {
+    const trash = join(this.#store.folder, "trash");
+    if (await isThere(trash)) await Deno.remove(trash, { recursive: true });
+  }
+
+  /** Takes up what a server before this one left, then the queue. At once, as a request must not come between. */
+  start(): void {
     for (const job of this.#store.jobs.active()) this.#run(job, this.#shares.count(this.#shareOf(job)));
     this.#fill();
   }
@@ -122,12 +127,6 @@ export class Supervisor {
     await Deno.rename(folder, path);
     if (!keep) await Deno.remove(path, { recursive: true });
     return path;
-  }
-
-  /** Removes what a server that was killed did not get to. */
-  async #sweep(): Promise<void> {
-    const trash = join(this.#store.folder, "trash");
-    if (await isThere(trash)) await Deno.remove(trash, { recursive: true });
   }
 
   #shareOf({ spec }: StoredJob): Share {

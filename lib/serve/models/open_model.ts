@@ -6,7 +6,7 @@ import type { Predictor } from "./service.ts";
 export async function openModel(path: string): Promise<Predictor> {
   const trained = await open(path);
   return {
-    predict: async (images, { top } = {}) => {
+    predict: async (images, { top }) => {
       const { predictions, failures: [failed] } = await trained.predict(images, { top });
       if (failed !== undefined) throw failed.error;
       return predictions;

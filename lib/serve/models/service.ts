@@ -10,7 +10,7 @@ export interface Predictor extends AsyncDisposable {
   /** Says what images show, in their order. */
   predict(
     images: readonly Uint8Array<ArrayBuffer>[],
-    options?: { readonly top?: number; readonly signal?: AbortSignal },
+    options: { readonly top: number },
   ): Promise<readonly Prediction[]>;
 }
 
@@ -82,7 +82,7 @@ export class ModelService implements AsyncDisposable {
   async predict(
     { name, version }: Pick<ModelVersion, "name" | "version">,
     images: readonly Uint8Array<ArrayBuffer>[],
-    options: { readonly top?: number; readonly signal?: AbortSignal },
+    options: { readonly top: number },
   ): Promise<readonly PromiseSettledResult<Prediction>[]> {
     return await this.#use(name, version, async (predictor) =>
       // Each by itself, as one that cannot be answered takes no answer from the others; they are in one batch all the same.

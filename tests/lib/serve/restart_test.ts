@@ -126,7 +126,7 @@ Deno.test("a server that is told to end saves its jobs and exits 143; the next o
   server.kill("SIGTERM");
   await events.text();
   const { code } = await server.status;
-  assertEquals(code, 143);
+  assertEquals(code, 143, server.told());
   await server[Symbol.asyncDispose]();
   server = await serverProcess(folder.path);
   await until(async () => (await ask(server, "GET", "/jobs/ok-200-a")).body.state === "done", "it to be done");

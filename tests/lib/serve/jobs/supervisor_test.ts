@@ -14,7 +14,7 @@ Deno.test("jobs come to rest as their processes end", async () => {
   using store = await Store.open(folder.path, { hold: true });
   const notes: string[] = [];
   const supervisor = supervisorOf(store, notes, { jobs: 4, whole: { threads: 8, memory: 8000 } });
-  await supervisor.start();
+  supervisor.start();
   for (const name of ["ok-20-a", "fails-1-a", "wrong-1-a", "deadline-20-a", "shaky-40-a", "torn-10-a", "lost-5-a"]) {
     await supervisor.submit(name, { name });
   }
@@ -41,7 +41,7 @@ Deno.test("a job is cancelled in the queue, while it runs with its state saved, 
   using store = await Store.open(folder.path, { hold: true });
   const notes: string[] = [];
   const supervisor = supervisorOf(store, notes, { jobs: 1, grace: 1 });
-  await supervisor.start();
+  supervisor.start();
   for (const name of ["ok-3000-a", "deaf-3000-a", "ok-10-waits"]) await supervisor.submit(name, { name });
   const found = (id: string): NonNullable<ReturnType<typeof store.jobs.find>> => store.jobs.find(id)!;
   assertEquals((await supervisor.cancel(found("ok-10-waits"))).state, "cancelled");
@@ -61,7 +61,7 @@ Deno.test("threads and memory are divided and never given twice; a large job is 
   using folder = tempFolder();
   using store = await Store.open(folder.path, { hold: true });
   const supervisor = supervisorOf(store, [], { jobs: 3, whole: { threads: 4, memory: 3000 }, maxQueued: 3 });
-  await supervisor.start();
+  supervisor.start();
   const submit = async (name: string, threads?: number): Promise<void> =>
     void await supervisor.submit(name, { name, environment: { threads } });
   await submit("ok-100-a", 2);
@@ -86,7 +86,7 @@ Deno.test("a drained job goes on with the next server, and ends with the bits of
   {
     using store = await Store.open(folder.path, { hold: true });
     const supervisor = supervisorOf(store, []);
-    await supervisor.start();
+    supervisor.start();
     for (const name of ["ok-150-a", "ok-150-b"]) await supervisor.submit(name, { name });
     await until(() => supervisor.all.every(({ latest }) => latest.has("progress")), "progress");
     await supervisor.drain();
@@ -94,7 +94,7 @@ Deno.test("a drained job goes on with the next server, and ends with the bits of
   }
   using store = await Store.open(folder.path, { hold: true });
   const supervisor = supervisorOf(store, []);
-  await supervisor.start();
+  supervisor.start();
   const [a, b] = [await untilState(store, "ok-150-a", "done"), await untilState(store, "ok-150-b", "done")];
   assertEquals([a.attempts, b.attempts], [2, 2]);
   await supervisor.submit("ok-150-alone", { name: "ok-150-alone" });
@@ -108,7 +108,7 @@ Deno.test("a job that runs longer than the server lets it is stopped with its st
   using folder = tempFolder();
   using store = await Store.open(folder.path, { hold: true });
   const supervisor = supervisorOf(store, [], { timeLimit: 1 });
-  await supervisor.start();
+  supervisor.start();
   await supervisor.submit("ok-3000-a", { name: "ok-3000-a" });
   const job = await untilState(store, "ok-3000-a", "stopped");
   assertEquals(job.reason, "it ran as long as this server lets a job run");
@@ -120,7 +120,7 @@ Deno.test("a job that is forgotten leaves nothing, and a new one of its name beg
   using folder = tempFolder();
   using store = await Store.open(folder.path, { hold: true });
   const supervisor = supervisorOf(store, []);
-  await supervisor.start();
+  supervisor.start();
   await supervisor.submit("ok-10-a", { name: "ok-10-a" });
   await supervisor.purge(await untilState(store, "ok-10-a", "done"));
   assertEquals([...Deno.readDirSync(`${folder.path}/jobs`)], []);
@@ -136,7 +136,7 @@ Deno.test("a program that cannot be started fails its job with the reason", asyn
   using folder = tempFolder();
   using store = await Store.open(folder.path, { hold: true });
   const supervisor = supervisorOf(store, [], { command: () => ["cargo-that-is-not-there"] });
-  await supervisor.start();
+  supervisor.start();
   await supervisor.submit("ok-10-a", { name: "ok-10-a" });
   const job = await untilState(store, "ok-10-a", "failed");
   assertMatch(job.reason!, /^4 processes in a row saved nothing; of the last, its process ended with status 1: /);
