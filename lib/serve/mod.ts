@@ -21,6 +21,13 @@ export { parseJob } from "./job/parse.ts";
 export { type JobEnding, jobOutput, runJob, type RunJobOptions } from "./job/run_job.ts";
 export { checkJob, jobRecipe, jobSchema } from "./job/spec.ts";
 export { type CommandLine } from "./jobs/process.ts";
+export {
+  type BatchedOptions,
+  Batcher,
+  type BatcherOptions,
+  type BatcherStats,
+  QueueFullError,
+} from "./predict/batcher.ts";
 export { type OpenPredictor, type Pack, type Predictor } from "./models/service.ts";
 export { ServeError, type ServeOptions, Server, startServer } from "./server.ts";
 export { StoreError, type StoreFault } from "./store/database.ts";
@@ -50,6 +57,7 @@ export type {
   Evaluation,
   FindOptions,
   FitResult,
+  Guess,
   ImageDtype,
   Json,
   JsonOptions,
@@ -62,6 +70,7 @@ export type {
   OpenData,
   OpenDataOptions,
   OpenOptions,
+  Prediction,
   PrepareProgress,
   QueueStats,
   ReadOptions,

@@ -1,6 +1,7 @@
 /** A server in a process of its own, which can be killed. */
 import { fromFileUrl } from "@std/path";
 
+const root = fromFileUrl(new URL("../../", import.meta.url));
 const program = fromFileUrl(new URL("fake_server.ts", import.meta.url));
 
 /** A process that serves. */
@@ -12,10 +13,12 @@ export interface ServerProcess extends AsyncDisposable {
   told(): string;
 }
 
-/** Starts a server of fake jobs over a state; resolves once it listens. */
-export async function serverProcess(state: string, args = [program, state]): Promise<ServerProcess> {
+/** Starts a server over a state, of fake jobs unless others are given; resolves once it listens. */
+export async function serverProcess(state: string, args = ["-A", program, state]): Promise<ServerProcess> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", ...args],
+    args: ["run", "-q", "--no-prompt", ...args],
+    cwd: root,
+    env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -43,7 +46,7 @@ export async function serverProcess(state: string, args = [program, state]): Pro
     if (!over) child.kill(signal);
   };
   return {
-    url: text.trim().split(/\s+/).find((word) => word.startsWith("http"))!,
+    url: /http:\/\/[^\s,]+/.exec(text)![0],
     status: child.status,
     kill,
     told: () => told,

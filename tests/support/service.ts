@@ -59,16 +59,14 @@ export function fakePredictor(path: string, opened: string[]): Predictor {
   Deno.statSync(path);
   opened.push(path);
   return {
-    predict: async (images, { top }) => {
+    predict: async (bytes, { top }) => {
       await new Promise((resolve) => setTimeout(resolve, 2));
-      return images.map((bytes, at) => {
-        if (bytes.length === 0 || bytes[0] === 0) throw new LibtrainError(`Cannot use the image "${at}": it is none`);
-        const guesses = Array.from(
-          { length: top },
-          (_, label) => ({ label, class: `${bytes[0]}`, probability: 1 / top }),
-        );
-        return { image: `${at}`, guesses, damage: null };
-      });
+      if (bytes.length === 0 || bytes[0] === 0) throw new LibtrainError(`Cannot use the image "0": it is none`);
+      const guesses = Array.from(
+        { length: top },
+        (_, label) => ({ label, class: `${bytes[0]}`, probability: 1 / top }),
+      );
+      return { image: "0", guesses, damage: null };
     },
     [Symbol.asyncDispose]: () => {
       opened.splice(opened.indexOf(path), 1);

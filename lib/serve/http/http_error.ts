@@ -1,6 +1,7 @@
 /** Answers that are errors. */
 import { StoreError, type StoreFault } from "../store/database.ts";
-import { QueueFullError } from "../jobs/supervisor.ts";
+import { JobQueueFullError } from "../jobs/supervisor.ts";
+import { QueueFullError } from "../predict/batcher.ts";
 import { LibtrainError } from "../../ffi/errors.ts";
 
 /** What is wrong with a request, or in the way of it, as a status and one line. */
@@ -33,7 +34,11 @@ const statusOf: Readonly<Record<StoreFault, number>> = {
 /** What an error is to a client; undefined for one that is a mistake of the server's, of which it tells nothing. */
 export function httpErrorOf(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
-  if (error instanceof QueueFullError) return new HttpError(429, error.message, { "retry-after": "10" });
+  if (error instanceof JobQueueFullError) return new HttpError(429, error.message, { "retry-after": "10" });
+  if (error instanceof QueueFullError) {
+    const wanted = "Expected fewer images that wait for their answers, got one more: try again after a while";
+    return new HttpError(429, wanted, { "retry-after": "1" });
+  }
   if (error instanceof StoreError) {
     const status = statusOf[error.fault];
     return new HttpError(status, error.message, status === 503 ? { "retry-after": "1" } : {});

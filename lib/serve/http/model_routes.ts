@@ -209,7 +209,8 @@ function predictionsOf(
     const known = httpErrorOf(error);
     if (known !== undefined) throw known;
     if (!(error instanceof LibtrainError)) throw error;
-    failures.push({ image, error: error.message });
+    // What answers knows no names.
+    failures.push({ image, error: error.message.replace('the image "0"', "the image") });
   }
   service.metrics.count(
     "libtrain_predictions_total",

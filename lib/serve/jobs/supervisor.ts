@@ -21,9 +21,9 @@ export interface SupervisorOptions
 }
 
 /** Why a job is not taken. */
-export class QueueFullError extends Error {
+export class JobQueueFullError extends Error {
   /** Tells this error from others, in logs too. */
-  override name = "QueueFullError";
+  override name = "JobQueueFullError";
 }
 
 /** Milliseconds between two tries to write what could not be written. */
@@ -76,12 +76,12 @@ export class Supervisor {
     return [...this.#running.values()];
   }
 
-  /** Puts a new job into the queue, or one that rests once more; throws a QueueFullError. */
+  /** Puts a new job into the queue, or one that rests once more; throws a JobQueueFullError. */
   async submit(id: string, spec: Readonly<Record<string, unknown>>, known?: StoredJob): Promise<StoredJob> {
     const { maxQueued, now } = this.#options;
     const queued = this.#store.jobs.counts().queued;
     if (queued >= maxQueued) {
-      throw new QueueFullError(`Expected at most ${maxQueued} jobs that wait, got another one: try again later`);
+      throw new JobQueueFullError(`Expected at most ${maxQueued} jobs that wait, got another one: try again later`);
     }
     if (known === undefined) await this.#clear(id);
     // While a folder was cleared, somebody else may have come with the same name.

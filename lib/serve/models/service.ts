@@ -7,11 +7,8 @@ import type { Store } from "../store/store.ts";
 
 /** What answers with a model; several may ask it at once. */
 export interface Predictor extends AsyncDisposable {
-  /** Says what images show, in their order. */
-  predict(
-    images: readonly Uint8Array<ArrayBuffer>[],
-    options: { readonly top: number },
-  ): Promise<readonly Prediction[]>;
+  /** Says what an image shows, by its file's bytes. */
+  predict(image: Uint8Array<ArrayBuffer>, options: { readonly top: number }): Promise<Prediction>;
 }
 
 /** Opens the file of a model. */
@@ -86,7 +83,7 @@ export class ModelService implements AsyncDisposable {
   ): Promise<readonly PromiseSettledResult<Prediction>[]> {
     return await this.#use(name, version, async (predictor) =>
       // Each by itself, as one that cannot be answered takes no answer from the others; they are in one batch all the same.
-      await Promise.allSettled(images.map(async (image) => (await predictor.predict([image], options))[0]!)));
+      await Promise.allSettled(images.map((image) => predictor.predict(image, options))));
   }
 
   async #use<Result>(

@@ -28,6 +28,7 @@ export interface BatchedOptions {
 
 /** Too many images wait: ask again after a while. */
 export class QueueFullError extends Error {
+  /** Tells this error from others, in logs too. */
   override readonly name = "QueueFullError";
 }
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { QueueFullError } from "../../../../lib/serve/jobs/supervisor.ts";
+import { JobQueueFullError } from "../../../../lib/serve/jobs/supervisor.ts";
 import { Store } from "../../../../lib/serve/store/store.ts";
 import { eventsOf, supervisorOf, until, untilState } from "../../../support/supervised.ts";
 import { tempFolder } from "../../../temp_folder.ts";
@@ -71,7 +71,7 @@ Deno.test("threads and memory are divided and never given twice; a large job is 
   assertEquals(supervisor.shares.taken, { jobs: 2, threads: 3, memory: 2000 });
   assertEquals(store.jobs.counts().queued, 2, "the large one waits, and the small one behind it");
   await submit("ok-10-many", 9);
-  await assertRejects(() => submit("ok-10-late"), QueueFullError, "Expected at most 3 jobs that wait");
+  await assertRejects(() => submit("ok-10-late"), JobQueueFullError, "Expected at most 3 jobs that wait");
   await untilState(store, "ok-30-large", "running");
   assertEquals(supervisor.shares.taken.threads, 4);
   await untilState(store, "ok-10-small", "done");
