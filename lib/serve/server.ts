@@ -1,5 +1,6 @@
 /** A server of jobs and predictions: its state, its jobs' processes, its port. */
 import { LibtrainError } from "../ffi/errors.ts";
+import { isObject } from "../recipe/check.ts";
 import { pack } from "../recipe/pack.ts";
 import { requireFunction, requireOptionsOf, requireText, requireWhole } from "../tensor/ops/checks.ts";
 import { deviceInfo } from "../tensor/device_info.ts";
@@ -108,7 +109,15 @@ function requireNumbers(options: ServeOptions): void {
 function requireOptions(options: ServeOptions): void {
   const example = 'startServer({ state: ".cache/serve", jobCommand, reportCommand })';
   requireOptionsOf("startServer", options, { example, known });
-  requireText("startServer", "state", options.state);
+  const { state, dataRoots = [], env = {} } = options;
+  requireText("startServer", "state", state);
+  if (state === "") throw new RangeError("startServer(): Expected `state` as a folder, got an empty text");
+  if (!Array.isArray(dataRoots) || !dataRoots.every((root) => typeof root === "string" && root !== "")) {
+    throw new TypeError("startServer(): Expected `dataRoots` as an array of folders, got something else in its place");
+  }
+  if (!isObject(env) || !Object.values(env).every((value) => typeof value === "string")) {
+    throw new TypeError("startServer(): Expected `env` as an object of texts, got something else in its place");
+  }
   const { host, cwd, jobCommand, reportCommand, pack, openModel, onNote, now } = options;
   for (const [name, value] of Object.entries({ jobCommand, reportCommand, pack, openModel, onNote, now })) {
     if (value !== undefined || name.endsWith("Command")) requireFunction("startServer", name, value);
