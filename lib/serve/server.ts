@@ -54,6 +54,8 @@ export interface ServeOptions {
   bodySeconds?: number;
   /** Models that are kept open; by default 4. */
   openModels?: number;
+  /** CPU threads of a model that answers, beside those of jobs; by default LIBTRAIN_THREADS or every core. */
+  predictThreads?: number;
   /** The folder in which the programs run; by default the working folder. */
   cwd?: string;
   /** The programs' environment, to which the share of threads and memory is added; by default empty. */
@@ -70,7 +72,17 @@ export interface ServeOptions {
 
 const known: readonly (keyof ServeOptions)[] = [
   ...["state", "jobCommand", "reportCommand", "host", "port", "dataRoots", "jobs", "threads", "memory"] as const,
-  ...["maxQueued", "jobSeconds", "graceSeconds", "bodyBytes", "bodySeconds", "openModels", "cwd", "env"] as const,
+  ...[
+    "maxQueued",
+    "jobSeconds",
+    "graceSeconds",
+    "bodyBytes",
+    "bodySeconds",
+    "openModels",
+    "predictThreads",
+    "cwd",
+    "env",
+  ] as const,
   ...["pack", "openModel", "onNote", "now"] as const,
 ];
 
@@ -94,13 +106,34 @@ const [mostImages, mostStreams] = [256, 256];
 const lastRequests = 5;
 
 function requireNumbers(options: ServeOptions): void {
-  const { port, jobs, threads, memory, maxQueued, jobSeconds, graceSeconds, bodyBytes, bodySeconds, openModels } =
-    options;
+  const {
+    port,
+    jobs,
+    threads,
+    memory,
+    maxQueued,
+    jobSeconds,
+    graceSeconds,
+    bodyBytes,
+    bodySeconds,
+    openModels,
+    predictThreads,
+  } = options;
   if (port !== undefined) requireWhole("startServer", "port", port);
   if (port !== undefined && port > 65_535) {
     throw new RangeError(`startServer(): Expected \`port\` to 65535, got ${port}`);
   }
-  const positive = { jobs, threads, memory, jobSeconds, graceSeconds, bodyBytes, bodySeconds, openModels };
+  const positive = {
+    jobs,
+    threads,
+    memory,
+    jobSeconds,
+    graceSeconds,
+    bodyBytes,
+    bodySeconds,
+    openModels,
+    predictThreads,
+  };
   for (const [name, value] of Object.entries({ ...positive, maxQueued })) {
     if (value !== undefined) requireWhole("startServer", name, value, name === "maxQueued" ? 0 : 1);
   }
@@ -239,9 +272,11 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     });
     const service = new Service({
       ...{ store, supervisor, roots, onNote },
+      alone: isLoopback(host),
       models: new ModelService(store, {
         pack: options.pack ?? pack,
-        open: options.openModel ?? openModel,
+        open: options.openModel ??
+          ((path) => openModel(path, { threads: options.predictThreads, onWarning: onNote })),
         mostOpen: limits.openModels,
         now,
       }),
@@ -265,7 +300,12 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     }, (request) => service.handle(request));
     const { hostname, port: taken } = http.addr as Deno.NetAddr;
     const url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${taken}`;
-    supervisor.start();
+    try {
+      supervisor.start();
+    } catch (error) {
+      await http.shutdown();
+      throw error;
+    }
     return new Server({ url, store, supervisor, service, http });
   } catch (error) {
     store[Symbol.dispose]();

@@ -78,9 +78,10 @@ export function fakePredictor(path: string, opened: string[]): Predictor {
 /** A service over a state, with its jobs started. */
 export async function served(
   folder: string,
-  { roots = [], own = {}, ...options }: Partial<SupervisorOptions> & {
+  { roots = [], own = {}, alone = true, ...options }: Partial<SupervisorOptions> & {
     readonly roots?: readonly string[];
     readonly own?: Partial<RequestLimits>;
+    readonly alone?: boolean;
   } = {},
 ): Promise<Served> {
   const store = await Store.open(folder, { hold: true });
@@ -93,7 +94,7 @@ export async function served(
     models: new ModelService(store, {
       pack: async (run, { out }) => {
         await Deno.writeTextFile(out, run);
-        return { bytes: run.length };
+        return { bytes: run.length, sha256: `${run.length} ${run}` };
       },
       open: (path) => Promise.resolve().then(() => fakePredictor(path, opened)),
       mostOpen: 2,
@@ -113,6 +114,7 @@ export async function served(
     }),
     roots: await DataRoots.open(roots),
     limits: { ...limits, ...own },
+    alone,
     onNote: (message) => void notes.push(message),
   });
   supervisor.start();

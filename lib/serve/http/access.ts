@@ -28,9 +28,16 @@ export function requireOwnSite(request: Request, { tokens }: { readonly tokens: 
   }
 }
 
-/** The name of the token that a request has; throws where there are tokens and it has none of them. */
-export function requireToken(request: Request, tokens: TokenTable): string | undefined {
-  if (tokens.count === 0) return undefined;
+/**
+ * The name of the token that a request has; throws where it has none of this server's. Where nobody else reaches the server,
+ * none is needed while there are none.
+ */
+export function requireToken(
+  request: Request,
+  tokens: TokenTable,
+  { alone }: { readonly alone: boolean },
+): string | undefined {
+  if (alone && tokens.count === 0) return undefined;
   const given = request.headers.get("authorization");
   const wanted = { "www-authenticate": 'Bearer realm="libtrain"' };
   if (given === null) throw new HttpError(401, "Expected the header Authorization: Bearer TOKEN, got none", wanted);

@@ -88,7 +88,7 @@ export function modelRoutes(service: Service): readonly Route[] {
     route({
       method: "PUT",
       path: "/models/:name",
-      about: "Takes the model of a job that is done into service, as a new version",
+      about: "Takes the model of a job that is done into service, as a new version unless it is there already",
       parameters: { name },
       body: { types: ["application/json"], most: 4096, schema: "ModelBody" },
       answers: {

@@ -70,7 +70,14 @@ export function schemas(): Schemas {
     Model: object({
       name,
       version: { ...whole, description: "The version in service" },
-      versions: listOf(object({ version: whole, job: name, madeAt: time, bytes: whole, before: nullable(whole) })),
+      versions: listOf(object({
+        version: whole,
+        job: name,
+        madeAt: time,
+        bytes: whole,
+        sha256: { ...text, description: "Of weights and configuration, in hex" },
+        before: { ...nullable(whole), description: "The version that was in service before" },
+      })),
     }),
     Models: object({ models: listOf(ref("Model")) }),
     Predictions: object({
@@ -109,10 +116,10 @@ export function modelView({ name, version, versions }: StoredModel): Record<stri
   return {
     name,
     version,
-    versions: versions.map(({ version, job, madeAt, bytes, before }) => ({
+    versions: versions.map(({ version, job, madeAt, bytes, sha256, before }) => ({
       ...{ version, job },
       madeAt: instant(madeAt),
-      ...{ bytes, before },
+      ...{ bytes, sha256, before },
     })),
   };
 }

@@ -39,6 +39,8 @@ export interface ServiceParts {
   readonly reports: Reports;
   readonly roots: DataRoots;
   readonly limits: RequestLimits;
+  /** Whether it listens to this machine alone. */
+  readonly alone: boolean;
   /** Is told of mistakes that no client is told of. */
   readonly onNote: (message: string) => void;
 }
@@ -54,6 +56,7 @@ export class Service {
   readonly reports: Reports;
   readonly roots: DataRoots;
   readonly limits: RequestLimits;
+  readonly alone: boolean;
   /** What is counted. */
   readonly metrics = new Metrics();
   /** Bodies that are held. */
@@ -64,13 +67,14 @@ export class Service {
   readonly #onNote: (message: string) => void;
   #streams = 0;
 
-  constructor({ store, supervisor, models, reports, roots, limits, onNote }: ServiceParts) {
+  constructor({ store, supervisor, models, reports, roots, limits, alone, onNote }: ServiceParts) {
     this.store = store;
     this.supervisor = supervisor;
     this.models = models;
     this.reports = reports;
     this.roots = roots;
     this.limits = limits;
+    this.alone = alone;
     this.#onNote = onNote;
     this.bodies = new BodyBudget(limits.bodies);
     const routes: Route[] = [...jobRoutes(this), ...modelRoutes(this)];
@@ -153,10 +157,10 @@ export class Service {
   async #answer(request: Request, onRoute: (route: Route) => void): Promise<Response> {
     const url = new URL(request.url);
     requireShort(request, url);
-    requireOwnSite(request, { tokens: this.store.tokens.count > 0 });
+    requireOwnSite(request, { tokens: !this.alone || this.store.tokens.count > 0 });
     const [route, inPath] = this.#routed(request, url);
     onRoute(route);
-    if (route.open !== true) requireToken(request, this.store.tokens);
+    if (route.open !== true) requireToken(request, this.store.tokens, this);
     if (this.draining && route.looks !== true) {
       throw new HttpError(503, "The server is about to end: ask its next one", { "retry-after": "10" });
     }
@@ -172,7 +176,7 @@ export class Service {
     try {
       return findRoute(this.routes, request.method, url);
     } catch (error) {
-      requireToken(request, this.store.tokens);
+      requireToken(request, this.store.tokens, this);
       throw error;
     }
   }

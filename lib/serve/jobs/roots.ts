@@ -26,7 +26,8 @@ export class DataRoots {
   async require(spec: JobSpec): Promise<void> {
     const { data: { name }, weights } = jobRecipe(spec);
     if (!dataSetRegistry.has(name) && knownSet(name) === undefined) await this.#requireBelow("recipe.data.name", name);
-    if (weights?.from != null) await this.#requireBelow("recipe.weights.from", weights.from);
+    const from = weights?.from ?? undefined;
+    if (from !== undefined) await this.#requireBelow("recipe.weights.from", from);
   }
 
   async #requireBelow(place: string, path: string): Promise<void> {

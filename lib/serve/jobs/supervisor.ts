@@ -63,7 +63,7 @@ export class Supervisor {
   /** Takes up what a server before this one left, then the queue. At once, as a request must not come between. */
   start(): void {
     for (const job of this.#store.jobs.active()) this.#run(job, this.#shares.count(this.#shareOf(job)));
-    this.#fill();
+    this.#refill();
   }
 
   /** The job of a name that is worked at. */
@@ -88,7 +88,8 @@ export class Supervisor {
     const job = known === undefined
       ? this.#store.jobs.find(id) ?? this.#store.jobs.add(id, spec, now())
       : this.#store.jobs.queueAgain(known.id, spec, now());
-    this.#fill();
+    // It is in the queue now: whatever keeps it from beginning is not the client's.
+    this.#refill();
     return this.#store.jobs.find(job.id)!;
   }
 

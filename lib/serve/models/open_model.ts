@@ -6,7 +6,7 @@ import type { Predictor } from "./service.ts";
 /** Opens a model's file; images of all requests are answered in shared batches. */
 export async function openModel(
   path: string,
-  options: { readonly onWarning?: (message: string) => void } = {},
+  options: { readonly threads?: number; readonly onWarning?: (message: string) => void } = {},
 ): Promise<Predictor> {
   const trained = await open(path, options);
   try {

@@ -15,7 +15,10 @@ export interface Predictor extends AsyncDisposable {
 export type OpenPredictor = (path: string) => Promise<Predictor>;
 
 /** Writes the model of a run as one file. */
-export type Pack = (run: string, options: { out: string }) => Promise<{ readonly bytes: number }>;
+export type Pack = (
+  run: string,
+  options: { out: string },
+) => Promise<{ readonly bytes: number; readonly sha256: string }>;
 
 /** How models are packed and opened. */
 export interface ModelServiceOptions {
@@ -64,11 +67,18 @@ export class ModelService implements AsyncDisposable {
     const version = models.nextVersion(name);
     const path = this.#store.modelFile(name, version);
     await Deno.mkdir(dirname(path), { recursive: true });
-    const { bytes } = await this.#options.pack(run, { out: path });
+    const { bytes, sha256 } = await this.#options.pack(run, { out: path });
     try {
+      const now = models.find(name);
+      const inService = now?.versions.find(({ version }) => version === now.version);
+      if (now !== undefined && inService?.job === job && inService.sha256 === sha256) {
+        // Asked once more, by a client that did not hear the answer.
+        await removeIfThere(path);
+        return now;
+      }
       await syncFolder(dirname(path));
       await this.#use(name, version, () => Promise.resolve());
-      return models.put({ name, version, job, madeAt: this.#options.now(), bytes });
+      return models.put({ name, version, job, madeAt: this.#options.now(), bytes, sha256 });
     } catch (error) {
       await removeIfThere(path);
       throw error;

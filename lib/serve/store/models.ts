@@ -13,6 +13,8 @@ export interface ModelVersion {
   readonly madeAt: number;
   /** The file's size. */
   readonly bytes: number;
+  /** SHA-256 of its weights and configuration, in hex. */
+  readonly sha256: string;
   /** The version that was in service before; null for the first. */
   readonly before: number | null;
 }
@@ -34,6 +36,7 @@ function versionOf(row: Row): ModelVersion {
     job: String(row["job"]),
     madeAt: Number(row["made_at"]),
     bytes: Number(row["bytes"]),
+    sha256: String(row["sha256"]),
     before: row["before"] === null ? null : Number(row["before"]),
   };
 }
@@ -73,12 +76,12 @@ export class ModelTable {
 
   /** Takes a version into service; those before stay. */
   put(added: Omit<ModelVersion, "before">): StoredModel {
-    const { name, version, job, madeAt, bytes } = added;
+    const { name, version, job, madeAt, bytes, sha256 } = added;
     return this.#database.transaction(() => {
       const before = this.find(name)?.version ?? null;
       this.#database.run(
-        "INSERT INTO versions (name, version, job, made_at, bytes, before) VALUES (?, ?, ?, ?, ?, ?)",
-        ...[name, version, job, madeAt, bytes, before],
+        "INSERT INTO versions (name, version, job, made_at, bytes, sha256, before) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ...[name, version, job, madeAt, bytes, sha256, before],
       );
       this.#database.run(
         "INSERT INTO models VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version",

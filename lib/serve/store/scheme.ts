@@ -34,6 +34,7 @@ export const scheme: Scheme = {
       job TEXT NOT NULL,
       made_at INTEGER NOT NULL,
       bytes INTEGER NOT NULL,
+      sha256 TEXT NOT NULL,
       before INTEGER,
       PRIMARY KEY (name, version)
     ) STRICT, WITHOUT ROWID;

@@ -131,6 +131,7 @@ Deno.test("a model is put, answers one image and several, is followed by a versi
   assertEquals([none.status, none.body.error], [404, "Expected `model`, got none: none is in service"]);
   const put = await server.ask("PUT", "/models/digits", { body: { job: "ok-10-a" } });
   assertEquals([put.body.version, put.body.versions.length, put.body.versions[0].job], [1, 1, "ok-10-a"]);
+  assertEquals((await server.ask("PUT", "/models/digits", { body: { job: "ok-10-a" } })).body, put.body, "once more");
   const one = await server.ask("POST", "/predict?top=2", image(7));
   assertEquals(one.body.predictions.map((each: Answered) => [each.image, each.guesses.length, each.guesses[0].class]), [
     ["0", 2, "7"],

@@ -60,7 +60,14 @@ Deno.test("models keep their versions, and the one before is taken back", async 
   using folder = tempFolder();
   using store = await Store.open(folder.path);
   const put = (version: number): void =>
-    void store.models.put({ name: "digits", version, job: `job${version}`, madeAt: version, bytes: 1 });
+    void store.models.put({
+      name: "digits",
+      version,
+      job: `job${version}`,
+      madeAt: version,
+      bytes: 1,
+      sha256: `${version}`,
+    });
   assertEquals(store.models.rollback("digits"), undefined);
   for (const version of [1, 2, 3]) {
     assertEquals(store.models.nextVersion("digits"), version);
