@@ -95,9 +95,9 @@ export class RunningJob {
     await this.#change({ state: "queued", wish: null, pid: null });
   }
 
-  /** Tells the job to stop for good; it saves first. */
-  async cancel(): Promise<void> {
-    if (this.#job.wish !== "cancel") await this.#change({ state: "stopping", wish: "cancel" });
+  /** Tells the job to stop for good, as is written down by now; it saves first. */
+  async cancel(job: StoredJob): Promise<void> {
+    this.#job = job;
     this.#stopped.abort();
     this.happening.happened();
     await this.#stop();
@@ -116,7 +116,7 @@ export class RunningJob {
     await process.kill("SIGTERM");
     const timer = setTimeout(() => {
       this.#options.onNote(`job ${this.#job.id}: did not stop within ${this.#options.grace} s, and is killed`);
-      void process.kill("SIGKILL");
+      this.#noted(process.kill("SIGKILL"));
     }, 1000 * this.#options.grace);
     void process.ended.finally(() => clearTimeout(timer));
   }
@@ -128,7 +128,10 @@ export class RunningJob {
       this.#options.onNote(`job ${this.#job.id}: its process runs, and is followed`);
       return await this.#rest(await this.#follow(attachProcess(folder, killIn(folder))));
     }
-    if (this.#ending === undefined && this.#job.wish === null) return true;
+    // One that was just started has no lock yet. The number alone may be another program's by now, which Linux tells.
+    const { pid, wish } = this.#job;
+    if (this.#ending === undefined && pid !== null && Deno.build.os === "linux") await killIn(folder)(pid, "SIGTERM");
+    if (this.#ending === undefined && wish === null) return true;
     return await this.#rest(await this.#ended({ code: undefined, signal: undefined }));
   }
 
@@ -175,10 +178,11 @@ export class RunningJob {
       end = found;
       this.happening.happened();
     });
-    const limit = setTimeout(() => void this.#overTime(), 1000 * this.#options.timeLimit);
+    const limit = setTimeout(() => this.#noted(this.#overTime()), 1000 * this.#options.timeLimit);
     try {
       // It may have been told to before it was there.
-      if (this.#drained.signal.aborted || this.#job.wish !== null) await this.#stop();
+      const told = this.#drained.signal.aborted || this.#stopped.signal.aborted || this.#job.wish !== null;
+      if (told) await this.#stop();
       while (end === undefined) {
         await this.#read();
         if (end === undefined) await this.happening.wait(poll);
@@ -188,6 +192,13 @@ export class RunningJob {
       clearTimeout(limit);
       this.#process = undefined;
     }
+  }
+
+  /** What nobody waits for is told where it fails. */
+  #noted(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#options.onNote(`job ${this.#job.id}: ${error instanceof Error ? error.message : error}`);
+    });
   }
 
   async #overTime(): Promise<void> {

@@ -94,14 +94,15 @@ export class Supervisor {
   }
 
   /** Cancels a job; one that rests stays as it is. */
-  async cancel(job: StoredJob): Promise<StoredJob> {
-    const running = this.#running.get(job.id);
-    if (running !== undefined) {
-      await running.cancel();
-      return running.job;
-    }
-    if (job.state !== "queued") return job;
-    return this.#store.jobs.change(job.id, { state: "cancelled", endedAt: this.#options.now() });
+  async cancel({ id }: StoredJob): Promise<StoredJob> {
+    const { jobs } = this.#store;
+    // As it stands at this moment: it may have come to rest since somebody looked.
+    const job = jobs.find(id)!;
+    if (rests(job)) return job;
+    const running = this.#running.get(id);
+    if (running === undefined) return jobs.change(id, { state: "cancelled", endedAt: this.#options.now() });
+    await running.cancel(jobs.change(id, { state: "stopping", wish: "cancel" }));
+    return running.job;
   }
 
   /** Forgets a job that rests, with all its files. */
@@ -173,7 +174,8 @@ export class Supervisor {
     const end = running.run()
       .catch((error: unknown) => onNote(`job ${job.id}: ${error instanceof Error ? error.message : error}`))
       .finally(() => {
-        this.#running.delete(job.id);
+        // Somebody may have had it go on already.
+        if (this.#running.get(job.id) === running) this.#running.delete(job.id);
         this.#ends.delete(end);
         lease[Symbol.dispose]();
         running.happening.happened();
