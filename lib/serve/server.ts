@@ -102,6 +102,8 @@ const usual = {
 const bodiesAtOnce = 8;
 /** Images of a request, and clients that follow events. */
 const [mostImages, mostStreams] = [256, 256];
+/** Milliseconds before a job's process that died is followed by another one. */
+const restartPause = 1000;
 /** Seconds for requests under way when the server ends. */
 const lastRequests = 5;
 
@@ -266,6 +268,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
       ...{ cwd, env, onNote, now, jobs },
       timeLimit: limits.jobSeconds,
       grace: limits.graceSeconds,
+      pause: restartPause,
       whole: wholeOf(options),
       maxQueued: limits.maxQueued,
       asks: askedOf,

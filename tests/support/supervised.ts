@@ -15,6 +15,7 @@ export function supervisorOf(store: Store, notes: string[], options: Partial<Sup
     env: {},
     timeLimit: 3600,
     grace: 20,
+    pause: 50,
     onNote: (message) => void notes.push(message),
     now: Date.now,
     whole: { threads: 4, memory: 4000 },

@@ -33,6 +33,8 @@ export interface RunningJobOptions {
   readonly timeLimit: number;
   /** Seconds that it has then, before it is killed. */
   readonly grace: number;
+  /** Milliseconds before a process that died is followed by another one, doubled with each that saves nothing. */
+  readonly pause: number;
   /** Writes a change down; keeps trying while it cannot be, and rejects where the server ends meanwhile. */
   readonly change: (change: JobChange) => Promise<StoredJob>;
   /** Is told what nobody else tells. */
@@ -44,8 +46,8 @@ export interface RunningJobOptions {
 /** How often the events of a process are looked for, ms; a process that has ended is noticed at once. */
 const poll = 200;
 
-/** Milliseconds before the first restart, doubled with each one that follows, and at most. */
-const pause = { first: 1000, most: 30_000 };
+/** Milliseconds before a restart, at most. */
+const longestPause = 30_000;
 
 /** What stands for the number of the last event before a process that is not there yet. */
 export const unknownBase = Number.MAX_SAFE_INTEGER;
@@ -271,7 +273,7 @@ export class RunningJob {
   }
 
   async #pause(): Promise<void> {
-    const ms = Math.min(pause.most, pause.first * 2 ** Math.max(0, this.#job.crashes - 1));
+    const ms = Math.min(longestPause, this.#options.pause * 2 ** Math.max(0, this.#job.crashes - 1));
     await this.happening.wait(ms, AbortSignal.any([this.#drained.signal, this.#stopped.signal]));
   }
 

@@ -9,7 +9,7 @@ import { type Share, Shares } from "./share.ts";
 
 /** How jobs are run. */
 export interface SupervisorOptions
-  extends Pick<RunningJobOptions, "command" | "cwd" | "env" | "timeLimit" | "grace" | "onNote" | "now"> {
+  extends Pick<RunningJobOptions, "command" | "cwd" | "env" | "timeLimit" | "grace" | "pause" | "onNote" | "now"> {
   /** What all jobs together may use. */
   readonly whole: Share;
   /** Jobs at once. */
@@ -163,12 +163,12 @@ export class Supervisor {
   }
 
   #run(job: StoredJob, lease: Disposable): void {
-    const { command, cwd, env, timeLimit, grace, onNote, now } = this.#options;
+    const { command, cwd, env, timeLimit, grace, pause, onNote, now } = this.#options;
     const running = new RunningJob(job, {
       folder: this.#store.jobFolder(job.id),
       share: this.#shareOf(job),
       change: (change) => this.#written(job.id, change),
-      ...{ command, cwd, env, timeLimit, grace, onNote, now },
+      ...{ command, cwd, env, timeLimit, grace, pause, onNote, now },
     });
     this.#running.set(job.id, running);
     const end = running.run()
