@@ -1,5 +1,5 @@
 /**
- * Jobs: trainings that a batch system, a container or a service runs.
+ * Jobs: trainings that a batch system, a container or a service runs; a server of them and of the models they trained.
  *
  * @module
  */
@@ -20,6 +20,19 @@ export { type ArtefactName, artefactNames, type FieldKind } from "./job/kinds.ts
 export { parseJob } from "./job/parse.ts";
 export { type JobEnding, jobOutput, runJob, type RunJobOptions } from "./job/run_job.ts";
 export { checkJob, jobRecipe, jobSchema } from "./job/spec.ts";
+export { type CommandLine } from "./jobs/process.ts";
+export {
+  type BatchedOptions,
+  Batcher,
+  type BatcherOptions,
+  type BatcherStats,
+  QueueFullError,
+} from "./predict/batcher.ts";
+export { type OpenPredictor, type Pack, type Predictor } from "./models/service.ts";
+export { ServeError, type ServeOptions, Server, startServer } from "./server.ts";
+export { StoreError, type StoreFault } from "./store/database.ts";
+export { addToken, removeToken, tokenNames } from "./tokens.ts";
+export { type TokenName } from "./store/tokens.ts";
 // Types of the rooms below that signatures here speak of, so that this room's documentation stands by itself.
 export type {
   Batch,
@@ -44,6 +57,7 @@ export type {
   Evaluation,
   FindOptions,
   FitResult,
+  Guess,
   ImageDtype,
   Json,
   JsonOptions,
@@ -56,6 +70,7 @@ export type {
   OpenData,
   OpenDataOptions,
   OpenOptions,
+  Prediction,
   PrepareProgress,
   QueueStats,
   ReadOptions,

@@ -1,5 +1,5 @@
 /**
- * Downloads from a server on 127.0.0.1 that does as it is told, in a process of its own, as tests have no network: started
+ * Downloads from a server on 127.0.0.1 that does as it is told, in a process of its own, which may end in between: started
  * with a {@linkcode Visit} as JSON, it prints what came of it.
  *
  * @module

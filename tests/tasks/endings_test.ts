@@ -17,6 +17,7 @@ import { packCommand } from "../../tasks/pack.ts";
 import { predictCommand } from "../../tasks/predict.ts";
 import { reportCommand } from "../../tasks/report.ts";
 import { runsCommand } from "../../tasks/runs.ts";
+import { serveCommand } from "../../tasks/serve.ts";
 import { shiftCommand } from "../../tasks/shift.ts";
 import { trainCommand } from "../../tasks/train.ts";
 import { buildCommand } from "../../tools/build.ts";
@@ -35,6 +36,7 @@ const commands: readonly [file: string, name: string, command: Command<Flags>, w
   ["tasks/train.ts", "trainCommand", trainCommand, ["--limit", "64", "--threads", "1", "--out", runs]],
   ["tasks/job.ts", "jobCommand", jobCommand, ["nowhere"]],
   ["tasks/pack.ts", "packCommand", packCommand, ["nowhere"]],
+  ["tasks/serve.ts", "serveCommand", serveCommand, ["--state", `${runs}/serve`]],
   ["tasks/data.ts", "dataCommand", dataCommand, ["nowhere"]],
   ["tasks/evaluate.ts", "evaluateCommand", evaluateCommand, ["nowhere"]],
   ["tasks/predict.ts", "predictCommand", predictCommand, ["nowhere", "image.jpg"]],

@@ -20,6 +20,7 @@ import { libraries } from "./checks/libraries.ts";
 import { memory } from "./checks/memory.ts";
 import { nan } from "./checks/nan.ts";
 import { resume } from "./checks/resume.ts";
+import { serve } from "./checks/serve.ts";
 import { signals } from "./checks/signals.ts";
 import { supply } from "./checks/supply.ts";
 import { tsan } from "./checks/tsan.ts";
@@ -33,6 +34,7 @@ export const checks: readonly Check[] = [
   resume,
   signals,
   jobs,
+  serve,
   disks,
   damage,
   archives,

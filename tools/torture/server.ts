@@ -1,0 +1,92 @@
+/** `deno task serve` as a process that is killed and started again, and clients that go on asking. */
+import { root } from "./child.ts";
+
+/** A server's process. */
+export interface Serving {
+  readonly url: string;
+  /** Ends it, and waits for its end. */
+  end(signal: Deno.Signal): Promise<void>;
+}
+
+/** Starts a server over a state, with the permissions of its task; resolves once it listens. */
+export async function serving(state: string): Promise<Serving> {
+  const own = ["-P=serve", "--allow-net=127.0.0.1", `--allow-run=${Deno.execPath()}`, "tasks/main.ts", "serve"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", ...own, "--port", "0", "--jobs", "2", "--threads", "2", "--state", state],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("\n")) {
+    const { done, value } = await lines.read();
+    if (done) throw new Error(`The server ended with ${(await child.status).code} before it listened`);
+    text += value;
+  }
+  return {
+    url: /http:\/\/[^\s,]+/.exec(text)![0],
+    end: async (signal) => {
+      child.kill(signal);
+      await Promise.all([child.status, lines.cancel()]);
+    },
+  };
+}
+
+/** Asks for JSON; throws where the server is gone, or answers by an error. */
+export async function asked(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Record<string, unknown>> {
+  const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+  const response = await fetch(`${url}${path}`, { method, headers, body: JSON.stringify(body) });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer.error}`);
+  return answer;
+}
+
+/** Asks again and again until there is an answer, whichever server gives it. */
+export async function answered(
+  url: () => string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Record<string, unknown>> {
+  for (let left = 600;; left--) {
+    try {
+      return await asked(url(), method, path, body);
+    } catch (error) {
+      if (left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+/** The numbers of a job's events as a client hears them that comes again with the last one, until the job rests. */
+export async function followed(url: () => string, job: string): Promise<number[]> {
+  const numbers: number[] = [];
+  while (true) {
+    try {
+      const headers: Record<string, string> = numbers.length === 0 ? {} : { "last-event-id": `${numbers.at(-1)}` };
+      const response = await fetch(`${url()}/jobs/${job}/events`, { headers });
+      if (response.status === 204) return numbers;
+      let text = "";
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        text += chunk;
+        const whole = text.split("\n\n");
+        text = whole.pop()!;
+        for (const message of whole) {
+          const found = /^id: (\d+)$/m.exec(message);
+          if (found !== null) numbers.push(Number(found[1]));
+        }
+      }
+    } catch {
+      // The server is gone; the next one will know.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
