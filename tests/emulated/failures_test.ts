@@ -29,7 +29,7 @@ async function outcome(run: () => Promise<number>): Promise<number | LibtrainErr
  */
 async function settled(before: Record<string, number>): Promise<void> {
   const more = (): boolean => Object.entries(emulator.live()).some(([kind, count]) => count > (before[kind] ?? 0));
-  for (let i = 0; i < 1000 && more(); i++) await new Promise((done) => setTimeout(done, 5));
+  for (let i = 0; i < 6000 && more(); i++) await new Promise((done) => setTimeout(done, 5));
 }
 
 async function checkFailure(run: () => Promise<number>, at: number, wanted: number): Promise<string> {
