@@ -86,9 +86,12 @@ Deno.test("a full queue: calls wait, everything runs, and one warning says what 
   try {
     using count = zeros([1], { device });
     using one = tensor([1], undefined, { device });
+    // Long enough for this thread to fill the queue meanwhile, on a busy machine too.
     const heavy = scope(() => {
       const x = zeros([1024, 1024], { device });
-      return x.matmul(x).matmul(x);
+      let product = x;
+      for (let i = 0; i < 20; i++) product = product.matmul(x);
+      return product;
     });
     for (let i = 0; i < 10_000; i++) scope(() => count.assign(count.add(one)));
     heavy.dispose();
