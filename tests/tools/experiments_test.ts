@@ -16,7 +16,7 @@ Deno.test("experiments: a part of the page is its study's plan and what committe
   await Deno.mkdir(join(own, "figures"));
   await Deno.writeTextFile(join(own, "figures", "label-smoothing-arms.svg"), "<svg/>");
   const before = "# Page\n\nBefore\n\n<!-- sweep label-smoothing -->\nold\n<!-- end -->\n\nBetween\n\n" +
-    "<!-- sweep blurpool -->\n<!-- end -->\n\nAfter\n";
+    "<!-- sweep blurpool -->\n<!-- end -->\n\n<!-- verdicts -->\n<!-- end -->\n\nAfter\n";
   const results = relative(root, folder.path);
   const page = await experimentsPage(before, results);
   for (
@@ -30,6 +30,8 @@ Deno.test("experiments: a part of the page is its study's plan and what committe
       `![label-smoothing: arms](../${results}/label-smoothing/figures/label-smoothing-arms.svg)`,
       "<!-- end -->\n\nBetween\n\n<!-- sweep blurpool -->",
       "Not measured yet.",
+      "| Label smoothing of 0.1 raises top-1 | entry against hard | holds here | +5.42 (+5.00 to +7.50) | 0.031 of 6 seeds |",
+      "| A blur after each max pool raises top-1 |  | not measured yet |  |  |",
       "<!-- end -->\n\nAfter\n",
     ]
   ) assertStringIncludes(page, text);

@@ -6,6 +6,7 @@ import { fromFileUrl } from "@std/path";
 import { recipe, study } from "../../mod.ts";
 import { studyOf } from "../../lib/cli/studies.ts";
 import { flagName } from "../../lib/cli/settings_flags.ts";
+import { markdownTable } from "../../lib/study/sweep/texts.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -56,34 +57,71 @@ function figureLines(results: string, name: string): string {
   }).join("\n\n");
 }
 
+/** What committed results come to for a study on the proxy; undefined where none are of it. */
+async function resultOf(results: string, plan: study.Plan): Promise<study.SweepResult | undefined> {
+  if (!isThere(`${results}/${plan.name}`)) return undefined;
+  // The baseline that studies share may lie in another one's folder.
+  return await study.readResults(plan, { results: [fromFileUrl(new URL(results, root))] });
+}
+
+/** A result without the arms that nothing was measured of, and their names. */
+function measured(result: study.SweepResult): { result: study.SweepResult; left: string[] } {
+  const [left, arms] = [true, false].map((none) => result.arms.filter(({ runs }) => (runs.length === 0) === none));
+  const names = left!.map(({ arm }) => arm);
+  const comparisons = result.comparisons.filter(({ arm, against }) => !names.includes(arm) && !names.includes(against));
+  return { result: { ...result, arms: arms!, comparisons }, left: names };
+}
+
 /** What stands of one study, from its plan and its committed results. */
 async function studyText(results: string, name: string): Promise<string> {
   const plan = study.planOf(await studyOf(name), { changes: proxy });
-  const folder = `${results}/${name}`;
-  // The baseline that studies share may lie in another one's folder.
-  const found = isThere(folder)
-    ? await study.readResults(plan, { results: [fromFileUrl(new URL(results, root))] })
-    : undefined;
+  const found = await resultOf(results, plan);
+  const known = found === undefined ? undefined : measured(found);
   return [
     `**Claim**: ${plan.claim}.`,
     ...(plan.source === null ? [] : [`**Its source**: ${plan.source}.`]),
     `**The comparison that decides**: ${plan.primary?.arm} against ${plan.primary?.against}.`,
     armLines(plan),
-    ...(found === undefined
-      ? ["Not measured yet."]
-      : [madeLine(found), study.markdownTables(found), figureLines(results, name)]),
+    ...(known === undefined ? ["Not measured yet."] : [
+      madeLine(known.result),
+      study.markdownTables(known.result),
+      known.left.length === 0 ? "" : `Not measured yet: ${known.left.join(", ")}.`,
+      figureLines(results, name),
+    ]),
   ].filter((part) => part !== "").join("\n\n");
+}
+
+/** Every claim that is tested on the proxy with what became of it, a row a study of the page. */
+async function verdictsText(results: string, names: readonly string[]): Promise<string> {
+  const rows = await Promise.all(names.map(async (name) => {
+    const plan = study.planOf(await studyOf(name), { changes: proxy });
+    const primary = (await resultOf(results, plan))?.comparisons.find(({ kind }) => kind === "primary");
+    const found = primary?.paired ?? null;
+    if (primary === undefined || found === null) return [plan.claim ?? "", "", "not measured yet", "", ""];
+    const points = (value: number): string => `${value > 0 ? "+" : ""}${(100 * value).toFixed(2)}`;
+    const interval = found.flips ?? found.t;
+    return [
+      plan.claim ?? "",
+      `${primary.arm} against ${primary.against}`,
+      primary.claim!,
+      points(found.mean) + (interval === null ? "" : ` (${points(interval.low)} to ${points(interval.high)})`),
+      `${Number(found.p.toPrecision(2))} of ${found.n} seeds`,
+    ];
+  }));
+  return markdownTable(["claim", "what decides", "verdict", "difference in points (95 %)", "p"], rows);
 }
 
 /** The page with its parts made anew; `results` is where results are committed, from the repository's root, a folder a study. */
 export async function experimentsPage(page: string, results = "benchmarks/results/sweeps"): Promise<string> {
-  const parts = page.split(/(<!-- sweep [\w-]+ -->\n[\s\S]*?<!-- end -->)/);
+  const parts = page.split(/(<!-- (?:sweep [\w-]+|verdicts) -->\n[\s\S]*?<!-- end -->)/);
+  const nameOf = (part: string): string | undefined => /^<!-- sweep ([\w-]+) -->/.exec(part)?.[1];
+  const studies = parts.flatMap((part) => nameOf(part) ?? []);
   const made = await Promise.all(parts.map(async (part) => {
-    const name = /^<!-- sweep ([\w-]+) -->/.exec(part)?.[1];
-    if (name === undefined) return part;
-    return [`<!-- sweep ${name} -->`, ignored[0], await studyText(results, name), ignored[1], "<!-- end -->"].join(
-      "\n\n",
-    );
+    const [head] = /^<!-- (?:sweep [\w-]+|verdicts) -->/.exec(part) ?? [];
+    if (head === undefined) return part;
+    const name = nameOf(part);
+    const text = name === undefined ? await verdictsText(results, studies) : await studyText(results, name);
+    return [head, ignored[0], text, ignored[1], "<!-- end -->"].join("\n\n");
   }));
   return made.join("");
 }
