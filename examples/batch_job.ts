@@ -60,7 +60,8 @@ export async function main(): Promise<void> {
     seconds: Number(args["seconds"]),
     signal: stop.signal,
   });
-  const server = Deno.serve({ hostname: "127.0.0.1", port: Number(args["port"]) }, handler);
+  const onListen = ({ port }: Deno.NetAddr): void => console.log(`Listening on http://127.0.0.1:${port}`);
+  const server = Deno.serve({ hostname: "127.0.0.1", port: Number(args["port"]), onListen }, handler);
   for (const name of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(name, () => stop.abort());
   stop.signal.addEventListener("abort", () => server.shutdown());
   await server.finished;
