@@ -18,6 +18,7 @@ export const exampleNames = [
   "distillation",
   "transformer",
   "dropout",
+  "batch_job",
 ] as const;
 
 const usage = `Runs a script of examples/; what follows its name is for the script, whose first lines say what it takes.

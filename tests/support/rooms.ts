@@ -22,7 +22,8 @@ export const rooms = [
 
 /** What a file of a folder above the library may import; `types` of what it may take types alone. */
 const above: Readonly<Record<string, { readonly paths: RegExp; readonly bare: RegExp; readonly types?: RegExp }>> = {
-  examples: { paths: /^$/, bare: /^@libtrain\/libtrain$|^@std\// },
+  // A folder of examples is a program that is deployed by itself.
+  examples: { paths: /^examples\/deploy\//, bare: /^@libtrain\/libtrain$|^@std\// },
   studies: { paths: /^$/, bare: /^@libtrain\/libtrain$/ },
   tasks: { paths: /^(mod\.ts$|lib\/cli\/|tasks\/|examples\/)/, bare: /^@std\// },
   benchmarks: { paths: /^(mod\.ts$|benchmarks\/)/, bare: /^@std\//, types: /^tasks\// },
