@@ -34,6 +34,7 @@ function lanes(): readonly (readonly Step[])[] {
   const generate = ["run", "-q", "--no-prompt", "-P=generate", "tools/generate.ts", "--check"];
   const clippy = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
   const { ".": whole, ...rooms } = project.exports;
+  const page = "lib/serve/page";
   const doc = (name: string, entries: readonly string[]): Step => (
     { name, program: deno, args: ["doc", "--lint", ...entries], quiet: true }
   );
@@ -48,6 +49,12 @@ function lanes(): readonly (readonly Step[])[] {
         fix: "run `deno task generate` and commit what changed",
       },
       { name: "deno check", program: deno, args: ["check", "-q"] },
+      // What a browser runs knows the browser's names, and none of Deno's.
+      {
+        name: "deno check page",
+        program: deno,
+        args: ["check", "-q", "--config", `${page}/check.json`, `${page}/main.js`],
+      },
       // mod.ts re-exports some rooms under a name, which the linter takes for private unless it reads them too.
       doc("deno doc", [whole, ...Object.values(rooms)]),
       // Each entry by itself too: whoever reads one alone has all that it speaks of.

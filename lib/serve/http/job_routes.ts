@@ -1,5 +1,7 @@
 /** Routes of jobs. */
 import { join } from "node:path";
+import type { JobSpec } from "../job/fields.ts";
+import { jobRecipe } from "../job/spec.ts";
 import { specOf, submit } from "../jobs/submit.ts";
 import { rests } from "../jobs/supervisor.ts";
 import { type JobState, jobStates, type StoredJob } from "../store/jobs.ts";
@@ -24,6 +26,15 @@ function found({ store }: Service, id: string): StoredJob {
 
 function view(service: Service, job: StoredJob): Record<string, unknown> {
   return jobView(job, service.supervisor.running(job.id));
+}
+
+/** The whole recipe of a job; null where a name of it is registered no more. */
+function recipeOf({ spec }: StoredJob): unknown {
+  try {
+    return jobRecipe(spec as unknown as JobSpec);
+  } catch {
+    return null;
+  }
 }
 
 /** The routes of jobs. */
@@ -74,7 +85,10 @@ export function jobRoutes(service: Service): readonly Route[] {
       looks: true,
       parameters: { id },
       answers: { 200: { about: "The job", schema: "Job" }, 404: { about: "There is none", schema: "Error" } },
-      run: ({ values }): Response => json(view(service, found(service, values.id))),
+      run: ({ values }): Response => {
+        const job = found(service, values.id);
+        return json({ ...view(service, job), recipe: recipeOf(job) });
+      },
     }),
     route({
       method: "DELETE",

@@ -61,7 +61,11 @@ export function schemas(): Schemas {
         ])),
         description: "The last events of some types; null where it does not run",
       },
-    }),
+      recipe: {
+        ...nullable({ type: "object" }),
+        description: "The whole recipe; of one job that is asked for. null where a name of it is registered no more",
+      },
+    }, ["recipe"]),
     Jobs: object({
       jobs: listOf(ref("Job")),
       next: { ...nullable(whole), description: "`before` of the next page; null on the last one" },

@@ -11,6 +11,7 @@ import { errorResponse, HttpError, httpErrorOf } from "./http_error.ts";
 import { jobRoutes } from "./job_routes.ts";
 import { Metrics } from "./metrics.ts";
 import { modelRoutes } from "./model_routes.ts";
+import { pageRoutes } from "./page_routes.ts";
 import type { Reports } from "./reports.ts";
 import { findRoute, type Route, valuesOf } from "./route.ts";
 import { serviceRoutes } from "./service_routes.ts";
@@ -77,7 +78,7 @@ export class Service {
     this.alone = alone;
     this.#onNote = onNote;
     this.bodies = new BodyBudget(limits.bodies);
-    const routes: Route[] = [...jobRoutes(this), ...modelRoutes(this)];
+    const routes: Route[] = [...pageRoutes(), ...jobRoutes(this), ...modelRoutes(this)];
     routes.push(...serviceRoutes(this, () => routes));
     this.routes = routes;
   }
