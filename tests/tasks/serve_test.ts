@@ -7,7 +7,7 @@ import { serveCommand } from "../../tasks/serve.ts";
 import { keptStreams } from "../lib/cli/streams.ts";
 import { fingerprint } from "../lib/train/tiny.ts";
 import { eventsIn, jobProcess } from "../support/job_process.ts";
-import { type ServerProcess, serverProcess } from "../support/server_process.ts";
+import { type ServerProcess, taskServer } from "../support/server_process.ts";
 import { until } from "../support/supervised.ts";
 import { tempFolder } from "../temp_folder.ts";
 
@@ -15,12 +15,6 @@ const images = fromFileUrl(new URL("../fixtures/images/", import.meta.url));
 
 /** Three epochs of sixteen steps: about a second. */
 const settings = { epochs: 3, bs: 32, data: { limit: 512 } };
-
-/** The task as deno.json has it, but for its port. */
-function started(state: string, ...more: string[]): Promise<ServerProcess> {
-  const own = ["-P=serve", "--allow-net=127.0.0.1", `--allow-run=${Deno.execPath()}`, "tasks/main.ts", "serve"];
-  return serverProcess(state, [...own, "--port", "0", "--state", state, ...more]);
-}
 
 // deno-lint-ignore no-explicit-any
 async function ask(server: ServerProcess, method: string, path: string, body?: unknown): Promise<any> {
@@ -38,7 +32,7 @@ async function stateOf(output: string): Promise<string> {
 Deno.test("serve: two jobs at once have the bits of one alone, over a kill and a stop; their model answers", async () => {
   using folder = tempFolder();
   const state = join(folder.path, "state");
-  let server = await started(state, "--jobs", "2", "--threads", "2");
+  let server = await taskServer(state, "--jobs", "2", "--threads", "2");
   const [name, other] = ["digits", "others"];
   const spec = (name: string, seed: number): Record<string, unknown> => (
     { name, preset: "mnist", recipe: { ...settings, seed }, saveEvery: 0 }
@@ -49,12 +43,12 @@ Deno.test("serve: two jobs at once have the bits of one alone, over a kill and a
   await until(saved, "something to be saved");
   server.kill("SIGKILL");
   await server[Symbol.asyncDispose]();
-  server = await started(state, "--jobs", "2", "--threads", "2");
+  server = await taskServer(state, "--jobs", "2", "--threads", "2");
   await new Promise((resolve) => setTimeout(resolve, 300));
   server.kill("SIGTERM");
   assertEquals((await server.status).code, 143);
   await server[Symbol.asyncDispose]();
-  server = await started(state, "--jobs", "2", "--threads", "2");
+  server = await taskServer(state, "--jobs", "2", "--threads", "2");
   await until(async () => (await ask(server, "GET", "/jobs")).counts.done === 2, "both jobs to be done", 120);
 
   const alone = join(folder.path, "alone.json");

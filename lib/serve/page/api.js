@@ -57,8 +57,11 @@ export async function request(method, path, { body, headers = {}, signal } = {})
   }
   if (response.ok) return response;
   const answer = await response.json().catch(() => ({}));
-  const message = typeof answer.error === "string" ? answer.error : `The server answers with ${response.status}`;
-  if (response.status === 401) onDenied(value === "" ? "This server takes a token" : message);
+  let message = typeof answer.error === "string" ? answer.error : `The server answers with ${response.status}`;
+  if (response.status === 401) {
+    if (value === "") message = "This server takes a token";
+    onDenied(message);
+  }
   throw new AskError(response.status, message);
 }
 

@@ -6,7 +6,7 @@ import { dark, declared, light } from "../../study/report/theme.ts";
 /** The page's scripts. */
 const scripts = [
   ...["main.js", "dom.js", "api.js", "event_stream.js", "jobs_view.js", "job_view.js", "curves.js", "curve_rows.js"],
-  ...["settings.js", "new_view.js", "predict_view.js"],
+  ...["settings.js", "new_view.js", "predict_view.js", "language.js"],
 ] as const;
 
 /** Files below `/page/`. */

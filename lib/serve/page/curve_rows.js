@@ -7,6 +7,7 @@
  *   loss?: number,
  *   top1?: number,
  *   speed?: number,
+ *   epochSpeed?: number,
  *   validLoss?: number,
  *   validTop1?: number,
  * }} Row
@@ -23,7 +24,7 @@ function rowOf(event) {
     return {
       x: epoch,
       ...known({
-        ...{ loss: trainLoss, top1: trainTop1, speed: imagesPerSecond },
+        ...{ loss: trainLoss, top1: trainTop1, epochSpeed: imagesPerSecond },
         ...{ validLoss: evaluation?.loss, validTop1: evaluation?.top1 },
       }),
     };

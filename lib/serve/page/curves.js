@@ -30,7 +30,7 @@ const charts = /** @type {const} */ ([
   {
     title: "Speed",
     note: "images a second",
-    series: [["speed", "images/s"]],
+    series: [["speed", "of the last seconds"], ["epochSpeed", "of the epoch"]],
     shown: (/** @type {any} */ v) => figure(v, 0),
   },
 ]);
