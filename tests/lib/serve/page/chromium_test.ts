@@ -152,6 +152,8 @@ Deno.test(name, async () => {
   await browser.evaluate('void (location.hash = "#/job/digits")');
   await reader.isAt("digits", "done");
   await reader.sees("document.querySelectorAll('#job-epochs tr').length === 4");
+  // Drawn with the next frame.
+  await until(async () => await reader.points() >= 4, "four points", 60);
   assertMatch(await reader.text("#job-told"), /^Accuracy \d+\.\d\d %/);
   const labels = await browser.evaluate<string[]>(
     "[...document.querySelectorAll('#job-curves [role=img]')].map((image) => image.getAttribute('aria-label'))",
