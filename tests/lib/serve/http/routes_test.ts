@@ -180,6 +180,7 @@ Deno.test("answers are as the OpenAPI document says, which names every route wit
   await using server = await served(folder.path, { jobs: 1 });
   const { body: document } = await server.ask("GET", "/openapi.json");
   assertEquals(Object.keys(document.paths).sort(), [
+    "/",
     "/healthz",
     "/jobs",
     "/jobs/{id}",
@@ -190,6 +191,7 @@ Deno.test("answers are as the OpenAPI document says, which names every route wit
     "/models/{name}",
     "/models/{name}/rollback",
     "/openapi.json",
+    "/page/{file}",
     "/predict",
     "/readyz",
   ]);
