@@ -107,36 +107,20 @@ const restartPause = 1000;
 /** Seconds for requests under way when the server ends. */
 const lastRequests = 5;
 
+/** Options that are whole numbers from 1. */
+const positive = [
+  ...["jobs", "threads", "memory", "jobSeconds", "graceSeconds", "bodyBytes", "bodySeconds"] as const,
+  ...["openModels", "predictThreads"] as const,
+] satisfies readonly (keyof ServeOptions)[];
+
 function requireNumbers(options: ServeOptions): void {
-  const {
-    port,
-    jobs,
-    threads,
-    memory,
-    maxQueued,
-    jobSeconds,
-    graceSeconds,
-    bodyBytes,
-    bodySeconds,
-    openModels,
-    predictThreads,
-  } = options;
+  const { port } = options;
   if (port !== undefined) requireWhole("startServer", "port", port);
   if (port !== undefined && port > 65_535) {
     throw new RangeError(`startServer(): Expected \`port\` to 65535, got ${port}`);
   }
-  const positive = {
-    jobs,
-    threads,
-    memory,
-    jobSeconds,
-    graceSeconds,
-    bodyBytes,
-    bodySeconds,
-    openModels,
-    predictThreads,
-  };
-  for (const [name, value] of Object.entries({ ...positive, maxQueued })) {
+  for (const name of [...positive, "maxQueued"] as const) {
+    const value = options[name];
     if (value !== undefined) requireWhole("startServer", name, value, name === "maxQueued" ? 0 : 1);
   }
 }

@@ -1,19 +1,14 @@
 /** The tables of docs/jobs.md say what the code does. */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import { kindOf } from "../../lib/serve/job/kinds.ts";
 import { serve } from "../../mod.ts";
+import { tableOf } from "../support/doc_tables.ts";
 
 const text = Deno.readTextFileSync(new URL("../../docs/jobs.md", import.meta.url));
 
-/** The rows of the table whose first column has this heading, as cells. */
-function table(heading: string): string[][] {
-  const lines = text.split("\n");
-  const begin = lines.findIndex((line) => line.startsWith("|") && line.split("|")[1]!.trim() === heading);
-  assert(begin >= 0, `no table of ${heading}`);
-  const end = lines.findIndex((line, at) => at > begin && !line.startsWith("|"));
-  return lines.slice(begin + 2, end).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
-}
+/** Its rows of cells below a heading. */
+const table = (heading: string): string[][] => tableOf(text, heading);
 
 Deno.test("docs/jobs.md: the table of a specification is the table of fields", () => {
   const presets = "one of the names of [settings.md](settings.md)";

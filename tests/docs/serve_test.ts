@@ -5,17 +5,12 @@ import { schemas } from "../../lib/serve/http/schemas.ts";
 import { jobStates } from "../../lib/serve/store/jobs.ts";
 import { served } from "../support/service.ts";
 import { tempFolder } from "../temp_folder.ts";
+import { tableOf } from "../support/doc_tables.ts";
 
 const text = Deno.readTextFileSync(new URL("../../docs/serve.md", import.meta.url));
 
-/** The rows of the table whose first column has this heading, as cells. */
-function table(heading: string): string[][] {
-  const lines = text.split("\n");
-  const begin = lines.findIndex((line) => line.startsWith("|") && line.split("|")[1]!.trim() === heading);
-  assert(begin >= 0, `no table of ${heading}`);
-  const end = lines.findIndex((line, at) => at > begin && !line.startsWith("|"));
-  return lines.slice(begin + 2, end).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
-}
+/** Its rows of cells below a heading. */
+const table = (heading: string): string[][] => tableOf(text, heading);
 
 Deno.test("docs/serve.md: every route, every status and every state is there", async () => {
   using folder = tempFolder();

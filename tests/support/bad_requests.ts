@@ -67,13 +67,13 @@ export const cases: readonly Case[] = [
   ],
   ["a path as a name", "POST", "/jobs", { body: spec({ name: "../../etc" }) }, 422, /`name`/],
   ["a dot in front of a name", "POST", "/jobs", { body: spec({ name: ".hidden" }) }, 422, /`name`/],
-  ["a place of its own", "POST", "/jobs", { body: spec({ output: "/tmp/a" }) }, 422, /^Expected no `output`/],
+  ["a place of its own", "POST", "/jobs", { body: spec({ output: "/elsewhere/a" }) }, 422, /^Expected no `output`/],
   [
     "a cache of its own",
     "POST",
     "/jobs",
     {
-      body: spec({ environment: { cache: "/tmp/a" } }),
+      body: spec({ environment: { cache: "/elsewhere/a" } }),
     },
     422,
     /^Expected no `environment\.cache`/,

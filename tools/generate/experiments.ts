@@ -6,6 +6,8 @@ import { fromFileUrl } from "@std/path";
 import { recipe, study } from "../../mod.ts";
 import { studyOf } from "../../lib/cli/studies.ts";
 import { flagName } from "../../lib/cli/settings_flags.ts";
+import { points, pointsInterval } from "../../lib/study/shift/words.ts";
+import { short } from "../../lib/study/statistics/digits.ts";
 import { markdownTable } from "../../lib/study/sweep/texts.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -98,14 +100,13 @@ async function verdictsText(results: string, names: readonly string[]): Promise<
     const primary = (await resultOf(results, plan))?.comparisons.find(({ kind }) => kind === "primary");
     const found = primary?.paired ?? null;
     if (primary === undefined || found === null) return [plan.claim ?? "", "", "not measured yet", "", ""];
-    const points = (value: number): string => `${value > 0 ? "+" : ""}${(100 * value).toFixed(2)}`;
-    const interval = found.flips ?? found.t;
+    const interval = pointsInterval(found.flips ?? found.t);
     return [
       plan.claim ?? "",
       `${primary.arm} against ${primary.against}`,
       primary.claim!,
-      points(found.mean) + (interval === null ? "" : ` (${points(interval.low)} to ${points(interval.high)})`),
-      `${Number(found.p.toPrecision(2))} of ${found.n} seeds`,
+      points(found.mean) + (interval === null ? "" : ` (${interval})`),
+      `${short(found.p, 2)} of ${found.n} seeds`,
     ];
   }));
   return markdownTable(["claim", "what decides", "verdict", "difference in points (95 %)", "p"], rows);

@@ -1,5 +1,6 @@
 /** `deno task serve` as a process that is killed and started again, and clients that go on asking. */
 import { root } from "./child.ts";
+import { eventMessages } from "./event_messages.ts";
 
 /** A server's process. */
 export interface Serving {
@@ -74,16 +75,7 @@ export async function followed(url: () => string, job: string): Promise<number[]
       const headers: Record<string, string> = numbers.length === 0 ? {} : { "last-event-id": `${numbers.at(-1)}` };
       const response = await fetch(`${url()}/jobs/${job}/events`, { headers });
       if (response.status === 204) return numbers;
-      let text = "";
-      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-        text += chunk;
-        const whole = text.split("\n\n");
-        text = whole.pop()!;
-        for (const message of whole) {
-          const found = /^id: (\d+)$/m.exec(message);
-          if (found !== null) numbers.push(Number(found[1]));
-        }
-      }
+      for await (const { id } of eventMessages(response)) if (id !== undefined) numbers.push(Number(id));
     } catch {
       // The server is gone; the next one will know.
     }

@@ -1,7 +1,7 @@
 /** The events of a job, as its process appends them to its file. */
 
-/** An event. */
-export interface JobEvent {
+/** An event as it is read: of whichever version of this library wrote it, so that its type may be an unknown one. */
+export interface ReadEvent {
   /** Counts from 1, over all processes of a job. */
   readonly n: number;
   /** What happened. */
@@ -12,13 +12,10 @@ export interface JobEvent {
 
 /** A line of the file with the event in it. */
 export interface EventLine {
-  readonly event: JobEvent;
+  readonly event: ReadEvent;
   /** The JSON as it stands in the file. */
   readonly text: string;
 }
-
-/** Events by which a process ends. */
-export const endingTypes: readonly string[] = ["done", "failed", "stopped", "lost"];
 
 /** Bytes that are read at once, and the longest line. */
 const [chunkBytes, lineBytes] = [64 * 1024, 16 * 1024 * 1024];

@@ -4,7 +4,8 @@ import { makeFolderOf, syncFolder } from "../../io/atomic_file.ts";
 import { writeJson } from "../../io/json_file.ts";
 import { readRegularText } from "../../io/regular_file.ts";
 import type { JobChange, StoredJob } from "../store/jobs.ts";
-import { endingTypes, EventReader, Happening, type JobEvent } from "./events.ts";
+import { jobEndings } from "../job/events.ts";
+import { EventReader, Happening, type ReadEvent } from "./events.ts";
 import {
   attachProcess,
   type CommandLine,
@@ -55,7 +56,7 @@ export const unknownBase = Number.MAX_SAFE_INTEGER;
 /** A job that is worked at. */
 export class RunningJob {
   /** The last figures that it told, by the type of their event. */
-  readonly latest = new Map<string, JobEvent>();
+  readonly latest = new Map<string, ReadEvent>();
   /** Events, and ends. */
   readonly happening = new Happening();
   #job: StoredJob;
@@ -63,9 +64,9 @@ export class RunningJob {
   readonly #reader: EventReader;
   #process: JobProcess | undefined;
   #last = 0;
-  #ending: JobEvent | undefined;
+  #ending: ReadEvent | undefined;
   /** The last event of all, where the job was done by it. */
-  #done: JobEvent | undefined;
+  #done: ReadEvent | undefined;
   #gotOn = false;
   /** What was told last of events that cannot be read. */
   #trouble: string | undefined;
@@ -230,14 +231,14 @@ export class RunningJob {
     }
   }
 
-  #see(event: JobEvent): void {
+  #see(event: ReadEvent): void {
     this.#last = event.n;
     if (["epoch", "progress", "saved"].includes(event.type)) this.latest.set(event.type, event);
     this.#done = event.type === "done" ? event : undefined;
     // Of a process before the one that is looked at.
     if (event.n <= this.#job.base) return;
     if (event.type === "epoch" || event.type === "saved") this.#gotOn = true;
-    this.#ending = endingTypes.includes(event.type) ? event : undefined;
+    this.#ending = jobEndings.some((type) => type === event.type) ? event : undefined;
   }
 
   async #lastSaid(): Promise<string> {

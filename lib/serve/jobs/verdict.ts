@@ -1,11 +1,11 @@
 /** What becomes of a job whose process has ended. */
 import type { StoredJob } from "../store/jobs.ts";
-import type { JobEvent } from "./events.ts";
+import type { ReadEvent } from "./events.ts";
 
 /** How a process ended, as far as that is known. */
 export interface Ended {
   /** The event that it ended by; undefined where it told none. */
-  readonly event: JobEvent | undefined;
+  readonly event: ReadEvent | undefined;
   /** Its exit status; undefined of a process that a server started which is no more. */
   readonly code: number | undefined;
   /** The signal that killed it. */
@@ -37,7 +37,7 @@ function howItEnded({ code, signal, said }: Ended): string {
   return said === "" ? end : `${end}: ${said}`;
 }
 
-function messageIn({ error }: JobEvent): string {
+function messageIn({ error }: ReadEvent): string {
   const message = (error as { message?: unknown } | undefined)?.message;
   return typeof message === "string" ? message : "it does not say why";
 }

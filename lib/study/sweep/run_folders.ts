@@ -1,6 +1,7 @@
 /** Where the weights of a sweep's runs are, for what is measured of them beside their accuracy. */
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { isThere } from "../../io/atomic_file.ts";
+import { sweepsBeside } from "./folder_use.ts";
 import { readSweep } from "./sweep.ts";
 import { cellIn } from "./places.ts";
 
@@ -45,14 +46,6 @@ export async function sweepRuns(folder: string): Promise<SweepRunFolder[]> {
     }
   }
   return found;
-}
-
-/** A sweep's folder, then those beside it in the order of their names. */
-async function sweepsBeside(folder: string): Promise<string[]> {
-  const parent = dirname(folder);
-  const names = (await Array.fromAsync(Deno.readDir(parent))).filter(({ isDirectory }) => isDirectory)
-    .map(({ name }) => name);
-  return [folder, ...names.filter((name) => name !== basename(folder)).sort().map((name) => join(parent, name))];
 }
 
 async function firstOf(runs: readonly string[]): Promise<string | null> {

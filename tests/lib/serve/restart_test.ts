@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type ServerProcess, serverProcess } from "../../support/server_process.ts";
 import { until } from "../../support/supervised.ts";
 import { tempFolder } from "../../temp_folder.ts";
+import { eventMessages } from "../../../tools/torture/event_messages.ts";
 
 const spec = (name: string): string => JSON.stringify({ name, preset: "mnist", recipe: { epochs: 1 } });
 
@@ -22,16 +23,7 @@ async function follow(id: string, server: () => ServerProcess, ended: () => bool
       const response = await fetch(`${server().url}/jobs/${id}/events`, { headers });
       if (response.status === 204) return ids;
       assertEquals(response.status, 200, await (response.status === 200 ? "" : response.text()));
-      let text = "";
-      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-        text += chunk;
-        const parts = text.split("\n\n");
-        text = parts.pop()!;
-        for (const part of parts) {
-          const found = /^id: (\d+)$/m.exec(part);
-          if (found !== null) ids.push(Number(found[1]));
-        }
-      }
+      for await (const { id: number } of eventMessages(response)) if (number !== undefined) ids.push(Number(number));
     } catch (error) {
       if (error instanceof Error && error.name === "AssertionError" || ended()) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -4,6 +4,7 @@ import { type Answered, type Served, served } from "../../../support/service.ts"
 import { eventsOf, until, untilState } from "../../../support/supervised.ts";
 import { requestOf } from "../../../support/service.ts";
 import { tempFolder } from "../../../temp_folder.ts";
+import { eventMessages } from "../../../../tools/torture/event_messages.ts";
 
 const spec = (name: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
   name,
@@ -15,24 +16,10 @@ const image = (...bytes: number[]): { body: Uint8Array<ArrayBuffer>; headers: Re
   { body: new Uint8Array(bytes), headers: { "content-type": "image/png" } }
 );
 
-/** What a stream of server-sent events sends, message by message. */
-async function* messages(response: Response): AsyncGenerator<{ id?: string; event?: string; data?: string }> {
-  let text = "";
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    const parts = text.split("\n\n");
-    text = parts.pop()!;
-    for (const part of parts) {
-      const fields = part.split("\n").filter((line) => !line.startsWith(":")).map((line) => line.split(/: (.*)/s, 2));
-      yield Object.fromEntries(fields);
-    }
-  }
-}
-
 async function numbersOf(response: Response, most = Infinity): Promise<{ ids: number[]; end: string | undefined }> {
   const ids: number[] = [];
   let end: string | undefined;
-  for await (const { id, event, data } of messages(response)) {
+  for await (const { id, event, data } of eventMessages(response)) {
     if (id !== undefined) {
       ids.push(Number(id));
       assertEquals(JSON.parse(data!).n, Number(id));

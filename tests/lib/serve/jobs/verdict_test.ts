@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import type { JobEvent } from "../../../../lib/serve/jobs/events.ts";
+import type { ReadEvent } from "../../../../lib/serve/jobs/events.ts";
 import { type Ended, verdictOn } from "../../../../lib/serve/jobs/verdict.ts";
 import type { Wish } from "../../../../lib/serve/store/jobs.ts";
 
-const event = (type: string, more: Record<string, unknown> = {}): JobEvent => ({ n: 9, type, ...more });
+const event = (type: string, more: Record<string, unknown> = {}): ReadEvent => ({ n: 9, type, ...more });
 const ended = (more: Partial<Ended>): Ended => ({ event: undefined, code: undefined, said: "", gotOn: false, ...more });
 const stateOf = (more: Partial<Ended>, wish: Wish | null = null, crashes = 0): string => {
   const verdict = verdictOn({ wish, crashes }, ended(more));
