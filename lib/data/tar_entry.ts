@@ -1,4 +1,4 @@
-/** One small file out of an archive, which is read as a stream until it comes. */
+/** Small files out of an archive, which is read as a stream as far as they are asked for. */
 import { DataError } from "../ffi/errors.ts";
 import { shown } from "../io/shown.ts";
 
@@ -68,29 +68,41 @@ async function contentsOf(path: string): Promise<ReadableStream<Uint8Array>> {
   return isGzip ? file.readable.pipeThrough(new DecompressionStream("gzip")) : file.readable;
 }
 
-/** The first file whose path fits, from a `.tar` or `.tgz`; null where none does. */
-export async function findInTar(
+/** The files whose paths fit, from a `.tar` or `.tgz`, in the archive's order. */
+export async function* filesInTar(
   archive: string,
   fits: (path: string) => boolean,
   { signal }: { signal?: AbortSignal } = {},
-): Promise<TarFile | null> {
+): AsyncGenerator<TarFile, void> {
   const bytes = new Bytes(await contentsOf(archive));
   try {
     while (true) {
       signal?.throwIfAborted();
       const header = await bytes.take(block);
-      if (header === null || header.every((byte) => byte === 0)) return null;
+      if (header === null || header.every((byte) => byte === 0)) return;
       const size = parseInt(textOf(header.subarray(124, 136)).trim() || "0", 8);
       if (!Number.isSafeInteger(size)) throw new DataError(`Cannot read "${shown(archive)}": a damaged entry`);
       const path = textOf(header.subarray(0, 100));
       const isFile = header[156] === 0 || header[156] === 0x30;
+      const padded = Math.ceil(size / block) * block;
       if (isFile && size <= most && fits(path)) {
         const found = await bytes.take(size);
-        return found === null ? null : { path, bytes: found };
-      }
-      if (!await bytes.pass(Math.ceil(size / block) * block)) return null;
+        if (found === null) return;
+        yield { path, bytes: found };
+        if (!await bytes.pass(padded - size)) return;
+      } else if (!await bytes.pass(padded)) return;
     }
   } finally {
     await bytes.end();
   }
+}
+
+/** The first file whose path fits; null where none does. */
+export async function findInTar(
+  archive: string,
+  fits: (path: string) => boolean,
+  options: { signal?: AbortSignal } = {},
+): Promise<TarFile | null> {
+  for await (const file of filesInTar(archive, fits, options)) return file;
+  return null;
 }

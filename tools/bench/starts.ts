@@ -19,7 +19,7 @@ export interface Starts {
 }
 
 /** A file of benchmarks/peer. */
-export type PeerScript = "torch_step.py" | "torch_infer.py" | "torch_ops.py";
+export type PeerScript = "torch_step.py" | "torch_infer.py" | "torch_ops.py" | "torch_serve.py";
 
 /** Variables that keep PyTorch, oneDNN and MKL to an instruction set, as `LIBTRAIN_ISA` keeps the library. */
 const isaVariables = {

@@ -10,28 +10,38 @@ export interface Serving {
 }
 
 /** Starts a server over a state, with the permissions of its task; resolves once it listens. */
-export async function serving(state: string): Promise<Serving> {
+export async function serving(
+  state: string,
+  { args = ["--jobs", "2", "--threads", "2"] }: { args?: readonly string[] } = {},
+): Promise<Serving> {
   const own = ["-P=serve", "--allow-net=127.0.0.1", `--allow-run=${Deno.execPath()}`, "tasks/main.ts", "serve"];
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-prompt", ...own, "--port", "0", "--jobs", "2", "--threads", "2", "--state", state],
+    args: ["run", "-q", "--no-prompt", ...own, "--port", "0", "--state", state, ...args],
     cwd: root,
     env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
-    stderr: "null",
+    stderr: "piped",
   }).spawn();
+  let told = "";
+  const telling = (async (): Promise<void> => {
+    for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) told = (told + part).slice(-2000);
+  })();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   while (!text.includes("\n")) {
     const { done, value } = await lines.read();
-    if (done) throw new Error(`The server ended with ${(await child.status).code} before it listened`);
+    if (done) {
+      await telling;
+      throw new Error(`The server ended with ${(await child.status).code} before it listened: ${told.trimEnd()}`);
+    }
     text += value;
   }
   return {
     url: /http:\/\/[^\s,]+/.exec(text)![0],
     end: async (signal) => {
       child.kill(signal);
-      await Promise.all([child.status, lines.cancel()]);
+      await Promise.all([child.status, telling, lines.cancel()]);
     },
   };
 }

@@ -22,7 +22,7 @@ Deno.test("bench: each name has a command of that name, and tells its flags", as
 Deno.test("bench: without a name, or with a wrong one, it tells which there are", async () => {
   const none = await run(undefined, []);
   assertEquals(none.code, 2);
-  assertStringIncludes(none.err, "as one of step, ops, shapes, infer, scale, decode, peers, got nothing");
+  assertStringIncludes(none.err, "as one of step, ops, shapes, infer, serve, scale, decode, peers, got nothing");
   const wrong = await run("steps", ["steps"]);
   assertEquals(wrong.code, 2);
   assertStringIncludes(wrong.err, 'got "steps": did you mean step?');
@@ -40,7 +40,7 @@ Deno.test("bench: as a process of its own it ends too, as files that wait for on
     const { code, stdout, stderr } = await child.output();
     clearTimeout(late);
     assertEquals(code, wanted);
-    assertStringIncludes(new TextDecoder().decode(wanted === 0 ? stdout : stderr), "step, ops, shapes, infer");
+    assertStringIncludes(new TextDecoder().decode(wanted === 0 ? stdout : stderr), "step, ops, shapes, infer, serve");
   }
 });
 
@@ -74,6 +74,12 @@ Deno.test("bench: what cannot be measured beside is refused before anything is",
   const modes = await run("infer", ["--modes", "eager"]);
   assertEquals(modes.code, 2);
   assertStringIncludes(modes.err, "Expected --modes with --peer, got it alone");
+  const ways = await run("serve", ["--ways", "each"]);
+  assertEquals(ways.code, 2);
+  assertStringIncludes(ways.err, "Expected --ways with --peer, got it alone");
+  const data = await run("serve", ["--data", "nowhere.tgz"]);
+  assertEquals(data.code, 2);
+  assertStringIncludes(data.err, "Expected --data as an archive of Imagenette's family, got ");
 });
 
 Deno.test("bench step: one measurement, as before", async () => {

@@ -1,0 +1,90 @@
+/** A server with a model in service, as whoever submits a job gets one. */
+import { join } from "@std/path";
+import { Device, loadWeights, recipe, saveWeights } from "../../mod.ts";
+import { filesInTar } from "../../lib/data/tar_entry.ts";
+import { asked, followed, type Serving, serving } from "../torture/server.ts";
+import type { Question } from "./load.ts";
+
+/** What is served: the entry's network with photographs, or MNIST's with digits. */
+export type Served = "imagenette" | "mnist";
+
+/** Where a measurement keeps its server's state, photographs and weights. */
+export const folder = ".cache/bench-serve";
+
+/** Photographs of each class. */
+const perClass = 8;
+
+/** Photographs from an archive of the family, and a folder that has them as a data set. */
+export async function photographs(archive: string, out: string): Promise<Question[]> {
+  const taken = new Map<string, Uint8Array<ArrayBuffer>[]>();
+  const classOf = (path: string): string | undefined => /\/val\/([^/]+)\/[^/]+\.JPEG$/.exec(path)?.[1];
+  const fits = (path: string): boolean => {
+    const name = classOf(path);
+    return name !== undefined && (taken.get(name)?.length ?? 0) < perClass;
+  };
+  for await (const { path, bytes } of filesInTar(archive, fits)) {
+    const name = classOf(path)!;
+    taken.set(name, [...taken.get(name) ?? [], bytes]);
+  }
+  if (taken.size === 0) throw new Error(`Expected an archive of Imagenette's family, got "${archive}"`);
+  for (const part of ["train", "val"]) {
+    for (const [name, images] of taken) {
+      await Deno.mkdir(join(out, part, name), { recursive: true });
+      for (const [at, bytes] of images.entries()) await Deno.writeFile(join(out, part, name, `${at}.JPEG`), bytes);
+    }
+  }
+  return [...taken.values()].flat().map((body) => ({ body, type: "image/jpeg" }));
+}
+
+/** Digits as PNG files. */
+export async function digits(): Promise<Question[]> {
+  const image = new URL("../../tests/fixtures/images/png_grey.png", import.meta.url);
+  return [{ body: await Deno.readFile(image), type: "image/png" }];
+}
+
+/** A server, the run whose model it serves, and that model's weights as PyTorch takes them. */
+export interface ServedModel {
+  readonly server: Serving;
+  readonly run: string;
+  readonly weights: string;
+}
+
+/** A run's weights under the library's names, which tests/fixtures/xresnet_torch.py has. */
+async function ownWeights(run: string, out: string): Promise<void> {
+  const config = JSON.parse(await Deno.readTextFile(join(run, "config.json")));
+  using device = new Device("cpu");
+  using model = recipe.buildModel(config, device);
+  await loadWeights(model, run);
+  await saveWeights(model, out);
+}
+
+/** Trains a model for a moment as a job, and takes it into service. */
+export async function servedModel(
+  what: Served,
+  { dtype, photos, threads }: { dtype: "f32" | "bf16"; photos: string; threads: number },
+): Promise<ServedModel> {
+  const state = join(folder, `${what}-${dtype}`);
+  await Deno.remove(state, { recursive: true }).catch(() => {});
+  await Deno.mkdir(photos, { recursive: true });
+  const server = await serving(state, {
+    args: ["--data-root", photos, "--threads", `${threads}`, "--predict-threads", `${threads}`],
+  });
+  const job = what === "mnist"
+    ? { name: what, preset: "mnist", recipe: { dtype, epochs: 1, data: { limit: 2048 } } }
+    : { name: what, preset: "imagenette-128-5", recipe: { dtype, epochs: 1, data: { name: photos } } };
+  try {
+    await asked(server.url, "POST", "/jobs", job);
+    await followed(() => server.url, what);
+    const { state: found, reason } = await asked(server.url, "GET", `/jobs/${what}`);
+    if (found !== "done") throw new Error(`The job "${what}" is ${found}: ${reason}`);
+    await asked(server.url, "PUT", `/models/${what}`, { job: what });
+    const run = join(state, "jobs", what, "run");
+    const weights = join(folder, `${what}-${dtype}.safetensors`);
+    if (what === "mnist") await ownWeights(run, weights);
+    else await recipe.exportWeights(run, { out: weights });
+    return { server, run, weights };
+  } catch (error) {
+    await server.end("SIGTERM");
+    throw error;
+  }
+}
