@@ -35,6 +35,9 @@ Deno.test("experiments: a part of the page is its study's plan and what committe
       "<!-- end -->\n\nAfter\n",
     ]
   ) assertStringIncludes(page, text);
-  assertMatch(page, /\| entry against hard \| primary \| 6 \| \+5\.42 \| \+5\.00 to \+7\.50 \| \+4\.35 to \+6\.49 \|/);
+  assertMatch(
+    page,
+    /\| entry against hard \| primary \| holds here \| 6 \| \+5\.42 \| \+5\.00 to \+7\.50 \| 0\.031 \|/,
+  );
   assertEquals(await experimentsPage(page, results), page, "made again it is the same");
 });

@@ -10,7 +10,7 @@ import { channelsOf, type Network, peerNetwork } from "./networks.ts";
 import { handOver, numbersOf, outFlag, requireOut, threadsOf, wordsOf } from "./options.ts";
 import { originOf } from "./origin.ts";
 import type { Round, SetUp } from "./rival.ts";
-import { digits, folder, photographs, type Served, servedModel } from "./served.ts";
+import { digits, folder, photographs, requireArchive, type Served, servedModel } from "./served.ts";
 import { requirePeer, starts } from "./starts.ts";
 import { type Column, shownNumber, shownRatio, tableLines } from "./table.ts";
 
@@ -255,8 +255,3 @@ export const serveCommand: Command<typeof flags> = {
     return exitCodes.done;
   },
 };
-
-async function requireArchive(path: string): Promise<void> {
-  if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return;
-  throw new UsageError(`Expected --data as an archive of Imagenette's family, got "${path}", which is not there`);
-}

@@ -1,6 +1,7 @@
 /** A server with a model in service, as whoever submits a job gets one. */
 import { join } from "@std/path";
 import { Device, loadWeights, recipe, saveWeights } from "../../mod.ts";
+import { UsageError } from "../../lib/cli/flags.ts";
 import { filesInTar } from "../../lib/data/tar_entry.ts";
 import { asked, followed, type Serving, serving } from "../torture/server.ts";
 import type { Question } from "./load.ts";
@@ -11,16 +12,22 @@ export type Served = "imagenette" | "mnist";
 /** Where a measurement keeps its server's state, photographs and weights. */
 export const folder = ".cache/bench-serve";
 
-/** Photographs of each class. */
+/** Refuses an archive that is not there, before anything is measured. */
+export async function requireArchive(path: string): Promise<void> {
+  if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return;
+  throw new UsageError(`Expected --data as an archive of Imagenette's family, got "${path}", which is not there`);
+}
+
+/** Photographs of each class that clients ask. */
 const perClass = 8;
 
-/** Photographs from an archive of the family, and a folder that has them as a data set. */
-export async function photographs(archive: string, out: string): Promise<Question[]> {
+/** The first photographs of each class from an archive of the family, and a folder that has them as a data set. */
+export async function photographs(archive: string, out: string, count = perClass): Promise<Question[]> {
   const taken = new Map<string, Uint8Array<ArrayBuffer>[]>();
   const classOf = (path: string): string | undefined => /\/val\/([^/]+)\/[^/]+\.JPEG$/.exec(path)?.[1];
   const fits = (path: string): boolean => {
     const name = classOf(path);
-    return name !== undefined && (taken.get(name)?.length ?? 0) < perClass;
+    return name !== undefined && (taken.get(name)?.length ?? 0) < count;
   };
   for await (const { path, bytes } of filesInTar(archive, fits)) {
     const name = classOf(path)!;
@@ -40,6 +47,18 @@ export async function photographs(archive: string, out: string): Promise<Questio
 export async function digits(): Promise<Question[]> {
   const image = new URL("../../tests/fixtures/images/png_grey.png", import.meta.url);
   return [{ body: await Deno.readFile(image), type: "image/png" }];
+}
+
+/** Runs a job to its end, and gives what it came to. Throws where it comes to nothing. */
+export async function jobResult(
+  url: string,
+  job: Readonly<Record<string, unknown>> & { readonly name: string },
+): Promise<Readonly<Record<string, unknown>>> {
+  await asked(url, "POST", "/jobs", job);
+  await followed(() => url, job.name);
+  const { state, reason, result } = await asked(url, "GET", `/jobs/${job.name}`);
+  if (state !== "done") throw new Error(`The job "${job.name}" is ${state}: ${reason}`);
+  return result as Record<string, unknown>;
 }
 
 /** A server, the run whose model it serves, and that model's weights as PyTorch takes them. */
@@ -73,10 +92,7 @@ export async function servedModel(
     ? { name: what, preset: "mnist", recipe: { dtype, epochs: 1, data: { limit: 2048 } } }
     : { name: what, preset: "imagenette-128-5", recipe: { dtype, epochs: 1, data: { name: photos } } };
   try {
-    await asked(server.url, "POST", "/jobs", job);
-    await followed(() => server.url, what);
-    const { state: found, reason } = await asked(server.url, "GET", `/jobs/${what}`);
-    if (found !== "done") throw new Error(`The job "${what}" is ${found}: ${reason}`);
+    await jobResult(server.url, job);
     await asked(server.url, "PUT", `/models/${what}`, { job: what });
     const run = join(state, "jobs", what, "run");
     const weights = join(folder, `${what}-${dtype}.safetensors`);

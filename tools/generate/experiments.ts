@@ -1,6 +1,6 @@
 /**
  * The parts of `docs/experiments.md` that follow from `studies/` and from the results in `benchmarks/results/sweeps`: what
- * stands between `<!-- sweep NAME -->` and `<!-- end -->`.
+ * stands between `<!-- sweep NAME -->`, `<!-- verdicts -->` or `<!-- shifts -->` and `<!-- end -->`.
  */
 import { fromFileUrl } from "@std/path";
 import { recipe, study } from "../../mod.ts";
@@ -9,6 +9,7 @@ import { flagName } from "../../lib/cli/settings_flags.ts";
 import { points, pointsInterval } from "../../lib/study/shift/words.ts";
 import { short } from "../../lib/study/statistics/digits.ts";
 import { markdownTable } from "../../lib/study/sweep/texts.ts";
+import { shiftPoolsText } from "./shift_pools.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -112,16 +113,26 @@ async function verdictsText(results: string, names: readonly string[]): Promise<
   return markdownTable(["claim", "what decides", "verdict", "difference in points (95 %)", "p"], rows);
 }
 
+/** What stands of VGG and shifts. */
+function shiftsText(results: string): string {
+  const path = `${results}/../shift_pools.json`;
+  return isThere(path) ? shiftPoolsText(JSON.parse(Deno.readTextFileSync(new URL(path, root)))) : "Not measured yet.";
+}
+
 /** The page with its parts made anew; `results` is where results are committed, from the repository's root, a folder a study. */
 export async function experimentsPage(page: string, results = "benchmarks/results/sweeps"): Promise<string> {
-  const parts = page.split(/(<!-- (?:sweep [\w-]+|verdicts) -->\n[\s\S]*?<!-- end -->)/);
+  const parts = page.split(/(<!-- (?:sweep [\w-]+|verdicts|shifts) -->\n[\s\S]*?<!-- end -->)/);
   const nameOf = (part: string): string | undefined => /^<!-- sweep ([\w-]+) -->/.exec(part)?.[1];
   const studies = parts.flatMap((part) => nameOf(part) ?? []);
   const made = await Promise.all(parts.map(async (part) => {
-    const [head] = /^<!-- (?:sweep [\w-]+|verdicts) -->/.exec(part) ?? [];
+    const [head] = /^<!-- (?:sweep [\w-]+|verdicts|shifts) -->/.exec(part) ?? [];
     if (head === undefined) return part;
     const name = nameOf(part);
-    const text = name === undefined ? await verdictsText(results, studies) : await studyText(results, name);
+    const text = name !== undefined
+      ? await studyText(results, name)
+      : head.includes("shifts")
+      ? shiftsText(results)
+      : await verdictsText(results, studies);
     return [head, ignored[0], text, ignored[1], "<!-- end -->"].join("\n\n");
   }));
   return made.join("");

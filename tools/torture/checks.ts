@@ -17,6 +17,7 @@ import { jpegs } from "./checks/jpegs.ts";
 import { killPrepare } from "./checks/kill_prepare.ts";
 import { killSave } from "./checks/kill_save.ts";
 import { libraries } from "./checks/libraries.ts";
+import { load } from "./checks/load.ts";
 import { memory } from "./checks/memory.ts";
 import { nan } from "./checks/nan.ts";
 import { resume } from "./checks/resume.ts";
@@ -35,6 +36,7 @@ export const checks: readonly Check[] = [
   signals,
   jobs,
   serve,
+  load,
   disks,
   damage,
   archives,

@@ -87,7 +87,7 @@ export function armFigure(result: SweepResult): Figure | undefined {
     spec: lineSpec({
       labels: arms.map(({ arm }) => arm),
       axis: top1 ? "Top-1" : "Validation loss",
-      format: top1 ? ".1%" : "~g",
+      format: top1 ? ".1%" : "~r",
       zero: false,
     }),
     rows,
@@ -124,7 +124,7 @@ export function differenceFigure(result: SweepResult): Figure | undefined {
     spec: lineSpec({
       labels: labelled.map(({ label }) => label),
       axis: top1 ? "Difference of top-1, in points" : "Difference of validation loss",
-      format: "+~g",
+      format: "+~r",
       zero: true,
     }),
     rows,
@@ -134,10 +134,10 @@ export function differenceFigure(result: SweepResult): Figure | undefined {
 /** What is drawn by epoch. */
 const curves: readonly { of: keyof EpochRecord; name: string; title: string; axis: string; format: string }[] = [
   { of: "top1", name: "top1", title: "Top-1 by epoch", axis: "Top-1", format: "~%" },
-  { of: "loss", name: "loss", title: "Validation loss by epoch", axis: "Validation loss", format: "~g" },
-  { of: "trainLoss", name: "train-loss", title: "Training loss by epoch", axis: "Training loss", format: "~g" },
+  { of: "loss", name: "loss", title: "Validation loss by epoch", axis: "Validation loss", format: "~r" },
+  { of: "trainLoss", name: "train-loss", title: "Training loss by epoch", axis: "Training loss", format: "~r" },
   { of: "lr", name: "rate", title: "Learning rate at the end of each epoch", axis: "Learning rate", format: "~g" },
-  { of: "trainSeconds", name: "time", title: "Time of an epoch's steps", axis: "Seconds", format: "~g" },
+  { of: "trainSeconds", name: "time", title: "Time of an epoch's steps", axis: "Seconds", format: "~r" },
 ];
 
 /** The mean over the seeds of runs that went to their end, with the lowest and the highest. */

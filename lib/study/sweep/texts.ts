@@ -66,14 +66,14 @@ export function answersText({ arm, against, answers }: ComparisonResult): string
 export const comparisonColumns = [
   "comparison",
   "kind",
+  "verdict",
   "pairs",
   "difference",
   "95 % (sign flips)",
-  "95 % (t)",
-  "95 % (bootstrap)",
   "p",
   "Holm",
-  "verdict",
+  "95 % (t)",
+  "95 % (bootstrap)",
 ] as const;
 
 /** The table of comparisons, a row a comparison; differences of accuracies in points. */
@@ -83,14 +83,14 @@ export function comparisonRows({ comparisons, measure }: Pick<SweepResult, "comp
   return comparisons.map(({ arm, against, kind, paired, holm, verdict, claim }) => [
     `${arm} against ${against}`,
     kind,
+    claim ?? verdict,
     `${paired?.n ?? 0}`,
     paired === null ? "" : show(paired.mean),
     interval(paired?.flips ?? null, show),
-    interval(paired?.t ?? null, show),
-    interval(paired?.bootstrap ?? null, show),
     paired === null ? "" : short(paired.p, 2),
     holm === null ? "" : short(holm, 2),
-    claim ?? verdict,
+    interval(paired?.t ?? null, show),
+    interval(paired?.bootstrap ?? null, show),
   ]);
 }
 

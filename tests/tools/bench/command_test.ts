@@ -22,7 +22,7 @@ Deno.test("bench: each name has a command of that name, and tells its flags", as
 Deno.test("bench: without a name, or with a wrong one, it tells which there are", async () => {
   const none = await run(undefined, []);
   assertEquals(none.code, 2);
-  assertStringIncludes(none.err, "as one of step, ops, shapes, infer, serve, scale, decode, peers, got nothing");
+  assertStringIncludes(none.err, "as one of step, ops, shapes, infer, serve, job, scale, decode, peers, got nothing");
   const wrong = await run("steps", ["steps"]);
   assertEquals(wrong.code, 2);
   assertStringIncludes(wrong.err, 'got "steps": did you mean step?');

@@ -95,3 +95,15 @@ Deno.test("bench serve: a model that a job made answers clients", async () => {
   assertEquals([first.what, first.who, first.clients, ratios.length], ["mnist", "own", 2, 1]);
   assert(first.per_s > 0 && first.p99_ms >= first.p50_ms && bare.img_per_s > 0);
 });
+
+Deno.test("bench job: a job is compared with the command's training of the same model", () => {
+  const each = (who: JobRow["who"], img_per_s: number, dtype = "f32"): JobRow => (
+    { what: "mnist", dtype, who, img_per_s, rounds: [img_per_s] }
+  );
+  const rows = [each("train", 200), each("job", 196), each("train", 100, "bf16"), each("job", 101, "bf16")];
+  assertEquals(jobRatios(rows), [
+    { what: "mnist", dtype: "f32", job: 0.98 },
+    { what: "mnist", dtype: "bf16", job: 1.01 },
+  ]);
+  assertStringIncludes(jobLines(rows).join("\n"), "mnist f32: the job at 0.98x of the command");
+});

@@ -1,26 +1,11 @@
 /** A server that is killed under a mixed load: its jobs' bits and events, and its answers. */
-import { fromFileUrl, join } from "@std/path";
-import { loadCheckpoint } from "../../../lib/checkpoint/checkpoint.ts";
-import { checkpointIn } from "../../../lib/checkpoint/checkpoints.ts";
+import { join } from "@std/path";
 import type { Check, CheckContext, Control, Tally } from "../check.ts";
 import { answered, asked, followed, type Serving, serving } from "../server.ts";
-import { stateSum } from "../state_sum.ts";
-
-/** Three epochs of sixteen steps: a second, beside the time that a process takes to begin. */
-const RECIPE = { epochs: 3, bs: 32, data: { limit: 512 } };
+import { isAlike, judged, predicted, specOf, sumOf } from "../served_jobs.ts";
 
 /** Milliseconds that a server lives at most, clients that predict, and jobs that wait or run. */
 const [LONGEST, CLIENTS, JOBS] = [4000, 3, 3];
-
-const image = fromFileUrl(new URL("../../../tests/fixtures/images/png_grey.png", import.meta.url));
-
-function specOf(name: string): Record<string, unknown> {
-  return { name, preset: "mnist", recipe: RECIPE, saveEvery: 0.2 };
-}
-
-async function sumOf(state: string, job: string): Promise<string> {
-  return await stateSum((await loadCheckpoint(checkpointIn(join(state, "jobs", job, "run")))).state);
-}
 
 /** A server with the model of a job that nothing disturbed, what the job came to, and what the model answers. */
 async function prepared(state: string): Promise<{ server: Serving; sum: string; answer: string }> {
@@ -29,42 +14,6 @@ async function prepared(state: string): Promise<{ server: Serving; sum: string; 
   await followed(() => server.url, "whole");
   await asked(server.url, "PUT", "/models/digits", { job: "whole" });
   return { server, sum: await sumOf(state, "whole"), answer: await predicted(server.url) };
-}
-
-/** What an image shows; throws where there is no answer. */
-async function predicted(url: string): Promise<string> {
-  const headers = { "content-type": "image/png" };
-  const response = await fetch(`${url}/predict?top=10`, { method: "POST", headers, body: await Deno.readFile(image) });
-  const answer = await response.text();
-  if (!response.ok) throw new Error(`${response.status} ${answer}`);
-  return answer;
-}
-
-/** Whether two answers are alike but for rounding, which the size of a batch may change. */
-function isAlike(answer: string, wanted: string): boolean {
-  const of = (text: string): number[] => {
-    const { predictions: [first] } = JSON.parse(text);
-    const byLabel = (a: { label: number }, b: { label: number }): number => a.label - b.label;
-    return first.guesses.sort(byLabel).map(({ probability }: { probability: number }) => probability);
-  };
-  const other = of(wanted);
-  return of(answer).every((probability, label) => Math.abs(probability - other[label]!) < 1e-5);
-}
-
-/** What is wrong with a job that is done: `heard` are the numbers of events that a client heard. */
-async function judged(
-  state: string,
-  job: string,
-  heard: readonly number[],
-  wanted: string,
-): Promise<string | undefined> {
-  const text = await Deno.readTextFile(join(state, "jobs", job, "events.ndjson"));
-  const count = text.split("\n").length - 1;
-  const wrong = heard.findIndex((n, at) => n !== at + 1);
-  if (wrong >= 0) return `event ${heard[wrong]} was heard in the place of ${wrong + 1}`;
-  if (heard.length !== count) return `${heard.length} of ${count} events were heard`;
-  const sum = await sumOf(state, job);
-  return sum === wanted ? undefined : `SHA-256 ${sum}, of an undisturbed job ${wanted}`;
 }
 
 async function all({ folder, count, rng }: CheckContext, tally: Tally): Promise<void> {
