@@ -9,10 +9,9 @@
  * @module
  */
 import { join } from "@std/path";
-import { study } from "../mod.ts";
-import { originOf } from "../tools/bench/origin.ts";
+import { deviceInfo, recipe, study } from "../mod.ts";
 import { scriptFlags } from "./flags.ts";
-import { readJson, root, writeResult } from "./support.ts";
+import { outputOf, readJson, root, writeResult } from "./support.ts";
 
 const usage = "deno task bench:shift --sweep RUNS [--data PATH] [--model vgg11_bn] [--limit N] [--out FILE]";
 const flags = scriptFlags(Deno.args, { usage, values: ["sweep", "data", "model", "limit", "out", "cache"] });
@@ -89,9 +88,13 @@ function both(found: study.ShiftRunsResult): Record<string, unknown> {
 }
 
 const trained = await Promise.all(runs.map(async (run) => (await readJson(join(run, "result.json")))?.["commit"]));
+const facts = recipe.cpuFacts();
 const result = {
   what: "consistency under shifts of networks with max and with blur pools, all on the same shifts of the same images",
-  ...await originOf(),
+  date: new Date().toISOString().slice(0, 10),
+  commit: (await outputOf("git", ["rev-parse", "HEAD"])).trim(),
+  dirty: await outputOf("git", ["status", "--porcelain", "--untracked-files=no"]) !== "",
+  ...{ cpu: facts.model, isa: facts.isa, cores: deviceInfo().cpu.cores },
   trained: [...new Set(trained)],
   model,
   seeds: [...new Set(cells.map(({ seed }) => seed))],

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { benchCommandOf } from "../../../tools/bench.ts";
 import { runCommand } from "../../../lib/cli/command.ts";
 import { type Asked, load, percentile } from "../../../tools/bench/load.ts";
+import { jobLines, jobRatios, type JobRow } from "../../../tools/bench/job.ts";
 import { serveLines, serveRatios, type ServeRow } from "../../../tools/bench/serve.ts";
 import { keptStreams } from "../../lib/cli/streams.ts";
 
