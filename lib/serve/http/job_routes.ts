@@ -57,7 +57,7 @@ export function jobRoutes(service: Service): readonly Route[] {
         requireType(request, ["application/json"]);
         using read = await body();
         const spec = await specOf(textOf(read), service.roots);
-        const { job, made } = await submit(spec, service);
+        const { job, made } = submit(spec, service);
         return json(view(service, job), { status: made ? 201 : 200, headers: { location: `/jobs/${job.id}` } });
       },
     }),

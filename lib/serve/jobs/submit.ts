@@ -95,14 +95,14 @@ const free = jobFields.flatMap((field) => field.free === true ? [field.path] : [
  * specification changes nothing while the job waits, runs, or is done; it has a job go on that failed, was stopped or was
  * cancelled. What changes no bit, as a deadline, may be another one then.
  */
-export async function submit(
+export function submit(
   spec: JobSpec,
   { store, supervisor }: { readonly store: Store; readonly supervisor: Supervisor },
-): Promise<Submitted> {
+): Submitted {
   requireFits(spec, supervisor.shares);
   const record = spec as unknown as Readonly<Record<string, unknown>>;
   const known = store.jobs.find(spec.name);
-  if (known === undefined) return { job: await supervisor.submit(spec.name, record), made: true };
+  if (known === undefined) return { job: supervisor.submit(spec.name, record), made: true };
   const changes = changesIn(known.spec, record);
   const kept = changes.filter((change) => !free.some((path) => change.startsWith(`${path} `)));
   if (kept.length > 0) {
@@ -114,7 +114,7 @@ export async function submit(
     );
   }
   const again = rests(known) && (known.state !== "done" || changes.length > 0);
-  if (again) return { job: await supervisor.submit(known.id, record, known), made: false };
+  if (again) return { job: supervisor.submit(known.id, record, known), made: false };
   if (changes.length > 0) {
     throw new HttpError(
       409,

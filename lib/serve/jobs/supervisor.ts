@@ -76,17 +76,20 @@ export class Supervisor {
     return [...this.#running.values()];
   }
 
-  /** Puts a new job into the queue, or one that rests once more; throws a JobQueueFullError. */
-  async submit(id: string, spec: Readonly<Record<string, unknown>>, known?: StoredJob): Promise<StoredJob> {
+  /**
+   * Puts a new job into the queue, or one that rests once more; throws a JobQueueFullError. At once: while it waited for
+   * anything, somebody else might come with the same name.
+   */
+  submit(id: string, spec: Readonly<Record<string, unknown>>, known?: StoredJob): StoredJob {
     const { maxQueued, now } = this.#options;
     const queued = this.#store.jobs.counts().queued;
     if (queued >= maxQueued) {
       throw new JobQueueFullError(`Expected at most ${maxQueued} jobs that wait, got another one: try again later`);
     }
-    if (known === undefined) await this.#clear(id);
-    // While a folder was cleared, somebody else may have come with the same name.
+    // What lies where its folder will be has lost its row.
+    if (known === undefined) this.#discard(this.#clear(id));
     const job = known === undefined
-      ? this.#store.jobs.find(id) ?? this.#store.jobs.add(id, spec, now())
+      ? this.#store.jobs.add(id, spec, now())
       : this.#store.jobs.queueAgain(known.id, spec, now());
     // It is in the queue now: whatever keeps it from beginning is not the client's.
     this.#refill();
@@ -105,10 +108,25 @@ export class Supervisor {
     return running.job;
   }
 
-  /** Forgets a job that rests, with all its files. */
-  async purge(job: StoredJob): Promise<void> {
-    const trash = await this.#clear(job.id, true);
-    this.#store.jobs.remove(job.id);
+  /**
+   * Forgets a job that rests, with all its files: at once, so that nobody has it go on meanwhile; resolves once they are gone.
+   * Throws where it cannot be forgotten, with all its files in their place.
+   */
+  async purge({ id }: StoredJob): Promise<void> {
+    const trash = this.#clear(id);
+    try {
+      this.#store.jobs.remove(id);
+    } catch (error) {
+      if (trash === undefined) throw error;
+      if (!(error instanceof StoreError) || error.fault !== "full") {
+        Deno.renameSync(trash, this.#store.jobFolder(id));
+        throw error;
+      }
+      // What is to be forgotten makes the room.
+      Deno.removeSync(trash, { recursive: true });
+      this.#store.jobs.remove(id);
+      return;
+    }
     if (trash !== undefined) await Deno.remove(trash, { recursive: true });
   }
 
@@ -119,16 +137,27 @@ export class Supervisor {
     await Promise.all(this.#ends);
   }
 
-  /** Takes what lies where a job's folder will be out of the way: it has lost its row. Gives where it lies then. */
-  async #clear(id: string, keep = false): Promise<string | undefined> {
-    const folder = this.#store.jobFolder(id);
-    if (!await isThere(folder)) return undefined;
+  /** Takes what lies where a job's folder will be out of the way, if anything does; gives where it lies then. */
+  #clear(id: string): string | undefined {
     const trash = join(this.#store.folder, "trash");
-    await Deno.mkdir(trash, { recursive: true });
+    Deno.mkdirSync(trash, { recursive: true });
     const path = join(trash, crypto.randomUUID());
-    await Deno.rename(folder, path);
-    if (!keep) await Deno.remove(path, { recursive: true });
+    try {
+      Deno.renameSync(this.#store.jobFolder(id), path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
     return path;
+  }
+
+  /** Removes something from the trash; what stays there the next server sweeps out. */
+  #discard(path: string | undefined): void {
+    if (path === undefined) return;
+    const end = Deno.remove(path, { recursive: true })
+      .catch((error: unknown) => this.#options.onNote(`Cannot remove "${path}": ${(error as Error).message}`))
+      .finally(() => this.#ends.delete(end));
+    this.#ends.add(end);
   }
 
   #shareOf({ spec }: StoredJob): Share {
