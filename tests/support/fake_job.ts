@@ -9,6 +9,9 @@ import { createHash } from "node:crypto";
 /** Milliseconds of a step. */
 const stepTime = 10;
 
+/** Milliseconds of the step that a slow one has under way when it is told to stop. */
+const slowStep = 2000;
+
 interface Saved {
   step: number;
   /** Stands for the weights: it depends on each step. */
@@ -62,7 +65,10 @@ function save(): void {
 
 let stopping = false;
 Deno.addSignalListener("SIGTERM", () => {
-  if (kind !== "deaf") stopping = true;
+  if (kind === "deaf") return;
+  // As of `deno task job`, a second one ends it with nothing saved.
+  if (stopping) Deno.exit(143);
+  stopping = true;
 });
 console.error(`threads ${Deno.env.get("LIBTRAIN_THREADS")} memory ${Deno.env.get("LIBTRAIN_MEMORY")}`);
 if (kind === "wrong") {
@@ -103,6 +109,7 @@ while (saved.step < Number(steps)) {
     if (kind === "shaky") Deno.kill(Deno.pid, "SIGKILL");
   }
   if (stopping) {
+    if (kind === "slow") await new Promise((resolve) => setTimeout(resolve, slowStep));
     save();
     tell("stopped", { why: "signal" });
     Deno.exit(143);

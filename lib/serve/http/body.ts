@@ -1,4 +1,5 @@
 /** Bodies of requests: so many bytes, in so much time. */
+import { later } from "../../io/later.ts";
 import { HttpError } from "./http_error.ts";
 
 /** Bytes of bodies that are being read or looked at, of all requests together. */
@@ -64,10 +65,10 @@ export async function readBody(request: Request, { most, seconds, budget }: Body
     const reader = request.body?.getReader();
     const late = Promise.withResolvers<never>();
     late.promise.catch(() => {});
-    const timer = setTimeout(() => {
+    const inTime = later(1000 * seconds, () => {
       const message = `Expected the whole body within ${seconds} s, got ${length} bytes of it`;
       late.reject(new HttpError(408, message, { connection: "close" }));
-    }, 1000 * seconds);
+    });
     try {
       while (reader !== undefined) {
         const { done, value } = await Promise.race([reader.read(), late.promise]);
@@ -83,7 +84,7 @@ export async function readBody(request: Request, { most, seconds, budget }: Body
       if (error instanceof HttpError) throw error;
       throw new HttpError(400, "The body ended before its end");
     } finally {
-      clearTimeout(timer);
+      inTime();
     }
     const bytes = new Uint8Array(length);
     let at = 0;

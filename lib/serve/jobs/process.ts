@@ -102,11 +102,16 @@ const attachedPoll = 250;
 export function attachProcess(folder: string, kill: Kill): JobProcess {
   let pid: number | undefined;
   const look = async (): Promise<ProcessEnd> => {
-    for (let holder = await holderOf(folder); holder !== undefined; holder = await holderOf(folder)) {
-      pid = holder.pid;
+    while (true) {
+      try {
+        const holder = await holderOf(folder);
+        if (holder === undefined) return { code: undefined, signal: undefined };
+        pid = holder.pid;
+      } catch {
+        // What cannot be looked at now, say as too many files are open, may be the next time.
+      }
       await new Promise((resolve) => setTimeout(resolve, attachedPoll));
     }
-    return { code: undefined, signal: undefined };
   };
   return {
     get pid(): number | undefined {

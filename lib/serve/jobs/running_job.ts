@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { makeFolderOf, syncFolder } from "../../io/atomic_file.ts";
 import { writeJson } from "../../io/json_file.ts";
+import { later } from "../../io/later.ts";
 import { readRegularText } from "../../io/regular_file.ts";
 import type { JobChange, StoredJob } from "../store/jobs.ts";
 import { jobEndings } from "../job/events.ts";
@@ -63,6 +64,8 @@ export class RunningJob {
   readonly #options: RunningJobOptions;
   readonly #reader: EventReader;
   #process: JobProcess | undefined;
+  /** The process that was told to stop: told once more, it would end at once with nothing saved. */
+  #told: JobProcess | undefined;
   #last = 0;
   #ending: ReadEvent | undefined;
   /** The last event of all, where the job was done by it. */
@@ -90,12 +93,12 @@ export class RunningJob {
     // What a server before this one did not see to the end.
     await this.#read();
     if (this.#job.base !== unknownBase && !await this.#goOn()) return;
-    while (!this.#drained.signal.aborted) {
-      if (this.#job.wish === "cancel") return await this.#end({ state: "cancelled", reason: null });
+    while (this.#job.wish !== "cancel") {
+      if (this.#drained.signal.aborted) return await this.#change({ state: "queued", wish: null, pid: null });
       if (!await this.#rest(await this.#attempt())) return;
       await this.#pause();
     }
-    await this.#change({ state: "queued", wish: null, pid: null });
+    await this.#end({ state: "cancelled", reason: null });
   }
 
   /** Tells the job to stop for good, as is written down by now; it saves first. */
@@ -115,13 +118,27 @@ export class RunningJob {
 
   async #stop(): Promise<void> {
     const process = this.#process;
-    if (process === undefined) return;
-    await process.kill("SIGTERM");
-    const timer = setTimeout(() => {
+    if (process === undefined || process === this.#told) return;
+    this.#told = process;
+    this.#afterGrace(process, () => {
       this.#options.onNote(`job ${this.#job.id}: did not stop within ${this.#options.grace} s, and is killed`);
-      this.#noted(process.kill("SIGKILL"));
-    }, 1000 * this.#options.grace);
-    void process.ended.finally(() => clearTimeout(timer));
+      return process.kill("SIGKILL");
+    });
+    await process.kill("SIGTERM");
+  }
+
+  /** A server before this one may have told a process to stop already: it is told where it runs on all the same. */
+  #toldBefore(process: JobProcess): void {
+    this.#told = process;
+    this.#afterGrace(process, () => {
+      this.#told = undefined;
+      return this.#stop();
+    });
+  }
+
+  /** Does something once a process that is to stop has had its time, unless it has ended by then. */
+  #afterGrace(process: JobProcess, work: () => Promise<void>): void {
+    void process.ended.finally(later(1000 * this.#options.grace, () => this.#noted(work())));
   }
 
   /** Takes up a job that was running when its server ended; gives whether it is to be run again. */
@@ -129,7 +146,9 @@ export class RunningJob {
     const { folder } = this.#options;
     if (await holderOf(folder) !== undefined) {
       this.#options.onNote(`job ${this.#job.id}: its process runs, and is followed`);
-      return await this.#rest(await this.#follow(attachProcess(folder, killIn(folder))));
+      const process = attachProcess(folder, killIn(folder));
+      if (this.#job.wish !== null) this.#toldBefore(process);
+      return await this.#rest(await this.#follow(process));
     }
     // One that was just started has no lock yet. The number alone may be another program's by now, which Linux tells.
     const { pid, wish } = this.#job;
@@ -181,7 +200,7 @@ export class RunningJob {
       end = found;
       this.happening.happened();
     });
-    const limit = setTimeout(() => this.#noted(this.#overTime()), 1000 * this.#options.timeLimit);
+    const inTime = later(1000 * this.#options.timeLimit, () => this.#noted(this.#overTime()));
     try {
       // It may have been told to before it was there.
       const told = this.#drained.signal.aborted || this.#stopped.signal.aborted || this.#job.wish !== null;
@@ -192,7 +211,7 @@ export class RunningJob {
       }
       return await this.#ended(end);
     } finally {
-      clearTimeout(limit);
+      inTime();
       this.#process = undefined;
     }
   }

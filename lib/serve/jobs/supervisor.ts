@@ -4,6 +4,7 @@ import { isThere } from "../../io/atomic_file.ts";
 import { StoreError } from "../store/database.ts";
 import { type JobChange, restStates, type StoredJob } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
+import { Happening } from "./events.ts";
 import { RunningJob, type RunningJobOptions, unknownBase } from "./running_job.ts";
 import { type Share, Shares } from "./share.ts";
 
@@ -191,7 +192,8 @@ export class Supervisor {
     }
   }
 
-  #run(job: StoredJob, lease: Disposable): void {
+  /** `trouble` is what kept the server from looking after the job before. */
+  #run(job: StoredJob, lease: Disposable, trouble?: string): void {
     const { command, cwd, env, timeLimit, grace, pause, onNote, now } = this.#options;
     const running = new RunningJob(job, {
       folder: this.#store.jobFolder(job.id),
@@ -201,16 +203,34 @@ export class Supervisor {
     });
     this.#running.set(job.id, running);
     const end = running.run()
-      .catch((error: unknown) => onNote(`job ${job.id}: ${error instanceof Error ? error.message : error}`))
-      .finally(() => {
+      .then(() => undefined, async (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== trouble) onNote(`job ${job.id}: ${message}`);
+        await new Happening().wait(retry, this.#closing.signal);
+        return message;
+      })
+      .then((message) => {
+        this.#ends.delete(end);
+        const left = message === undefined || this.draining ? undefined : this.#unended(job.id);
+        // Its process runs on: it is taken up as after a server that was killed.
+        if (left !== undefined && this.#running.get(job.id) === running) return this.#run(left, lease, message);
         // Somebody may have had it go on already.
         if (this.#running.get(job.id) === running) this.#running.delete(job.id);
-        this.#ends.delete(end);
         lease[Symbol.dispose]();
         running.happening.happened();
         this.#refill();
       });
     this.#ends.add(end);
+  }
+
+  /** A job that is still to be looked after; undefined where it rests, waits, or cannot be read. */
+  #unended(id: string): StoredJob | undefined {
+    try {
+      return this.#store.jobs.active().find((job) => job.id === id);
+    } catch (error) {
+      this.#options.onNote((error as Error).message);
+      return undefined;
+    }
   }
 
   #refill(): void {

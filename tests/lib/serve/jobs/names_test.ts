@@ -33,11 +33,13 @@ Deno.test("a job that is removed and submitted at once is there whole, or not at
     await server.ask("POST", "/jobs", { body: spec({ name }) });
     await untilState(server.store, name, "done");
     const orders = [["DELETE", "POST"], ["POST", "DELETE"], ["DELETE", "POST", "DELETE"]][round % 3]!;
-    const answers = await Promise.all(orders.map((method) =>
-      method === "POST"
-        ? server.ask("POST", "/jobs", { body: spec({ name, artefacts: ["model"] }) })
-        : server.ask("DELETE", `/jobs/${name}?purge=true`)
-    ));
+    const answers = await Promise.all(
+      orders.map((method) =>
+        method === "POST"
+          ? server.ask("POST", "/jobs", { body: spec({ name, artefacts: ["model"] }) })
+          : server.ask("DELETE", `/jobs/${name}?purge=true`)
+      ),
+    );
     const told = orders.map((method, at) => `${method} ${answers[at]!.status}`);
     assertEquals(told.filter((one) => one.startsWith("POST 20")).length, 1, told.join());
     // What was answered with yes is trained to its end.
