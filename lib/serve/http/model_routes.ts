@@ -4,6 +4,7 @@ import type { Prediction } from "../../recipe/predict.ts";
 import { LibtrainError } from "../../ffi/errors.ts";
 import type { StoredModel } from "../store/models.ts";
 import { type Body, mediaType, requireTakesJson, requireType, textOf } from "./body.ts";
+import { type FormFile, formFiles, formType } from "./form.ts";
 import { HttpError, httpErrorOf, json } from "./http_error.ts";
 import { namePattern, type Parameter } from "./parameter.ts";
 import { type Route, route } from "./route.ts";
@@ -14,7 +15,6 @@ const name = { in: "path", kind: "name", help: "The model's name" } as const sat
 
 /** Types of images that are decoded; what bytes are is told by themselves. */
 const imageTypes = ["image/jpeg", "image/png", "image/webp", "application/octet-stream"];
-const formType = "multipart/form-data";
 
 /** Classes for each image. */
 const usualTop = 3;
@@ -44,41 +44,9 @@ function jobIn(text: string): string {
   return job;
 }
 
-/** An image with what it is called. */
-interface NamedImage {
-  readonly name: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** Whether a form ends as its type says: of one that does not, the last part would be left out without a word. */
-function isWhole(type: string, bytes: Uint8Array): boolean {
-  const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type)?.slice(1).find((each) => each !== undefined);
-  const end = new TextDecoder().decode(bytes.subarray(-200)).trimEnd();
-  return boundary !== undefined && end.endsWith(`--${boundary}--`);
-}
-
-async function imagesIn(request: Request, { bytes }: Body, most: number): Promise<NamedImage[]> {
+function imagesIn(request: Request, { bytes }: Body, most: number): FormFile[] {
   if (mediaType(request) !== formType) return [{ name: "0", bytes }];
-  const type = request.headers.get("content-type")!;
-  const form = isWhole(type, bytes)
-    ? await new Response(bytes, { headers: { "content-type": type } }).formData().catch(() => undefined)
-    : undefined;
-  if (form === undefined) {
-    throw new HttpError(400, `Expected ${formType} with a boundary and whole parts, got other bytes`);
-  }
-  const parts = [...form];
-  if (parts.length === 0 || parts.length > most) {
-    throw new HttpError(parts.length === 0 ? 400 : 413, `Expected 1 to ${most} images, got ${parts.length}`);
-  }
-  return await Promise.all(parts.map(async ([field, part], at) => {
-    if (typeof part === "string") {
-      throw new HttpError(400, `Expected files alone, got text in the field ${JSON.stringify(field.slice(0, 100))}`);
-    }
-    return {
-      name: part.name === "" ? `${at}` : part.name.slice(0, 255),
-      bytes: new Uint8Array(await part.arrayBuffer()),
-    };
-  }));
+  return formFiles(request.headers.get("content-type")!, bytes, most);
 }
 
 /** The routes of models. */
@@ -160,7 +128,7 @@ export function modelRoutes(service: Service): readonly Route[] {
         requireType(request, [...imageTypes, formType]);
         const model = modelOf(service, values.model, values.version);
         using read = await body();
-        const images = await imagesIn(request, read, limits.images);
+        const images = imagesIn(request, read, limits.images);
         const answers = await models.predict(model, images.map(({ bytes }) => bytes), { top: values.top ?? usualTop });
         return json(predictionsOf(service, model, images, answers));
       },
@@ -192,7 +160,7 @@ function modelOf(
 function predictionsOf(
   service: Service,
   { name, version }: { readonly name: string; readonly version: number },
-  images: readonly NamedImage[],
+  images: readonly FormFile[],
   answers: readonly PromiseSettledResult<Prediction>[],
 ): Record<string, unknown> {
   const predictions: Record<string, unknown>[] = [];
