@@ -6,6 +6,7 @@ import { requireFunction, requireOptionsOf, requireText, requireWhole } from "..
 import { deviceInfo } from "../tensor/device_info.ts";
 import { isLoopback } from "./http/access.ts";
 import { errorResponse, HttpError } from "./http/http_error.ts";
+import { Listener } from "./http/listener.ts";
 import { Reports } from "./http/reports.ts";
 import { Service } from "./http/service.ts";
 import type { CommandLine } from "./jobs/process.ts";
@@ -154,7 +155,7 @@ export class Server {
   readonly #store: Store;
   readonly #supervisor: Supervisor;
   readonly #service: Service;
-  readonly #http: Deno.HttpServer;
+  readonly #http: Listener;
   #ended: Promise<void> | undefined;
 
   /** @internal {@linkcode startServer} makes servers. */
@@ -163,7 +164,7 @@ export class Server {
     readonly store: Store;
     readonly supervisor: Supervisor;
     readonly service: Service;
-    readonly http: Deno.HttpServer;
+    readonly http: Listener;
   }) {
     this.url = parts.url;
     this.#store = parts.store;
@@ -203,6 +204,23 @@ export class Server {
   }
 }
 
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function listening(hostname: string, port: number, service: Service, onNote: (message: string) => void): Listener {
+  const onError = (): Response => errorResponse(new HttpError(500, "Something is wrong with the server"));
+  try {
+    return new Listener({ hostname, port, handler: (request) => service.handle(request), onError, onNote });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ServeError(`Cannot listen on ${urlOf(hostname, port)} (${reason}): give another host or port`, {
+      cause: error,
+    });
+  }
+}
+
 /** What all jobs together may use. */
 function wholeOf({ threads, memory }: ServeOptions): { threads: number; memory: number } {
   const info = deviceInfo();
@@ -217,7 +235,7 @@ function wholeOf({ threads, memory }: ServeOptions): { threads: number; memory: 
  * server before it has left, and answers with models that jobs have trained. docs/serve.md has its routes.
  *
  * Rejects with a {@linkcode StoreError} where another server has the state, with a {@linkcode ServeError} for a host that
- * others reach while there are no tokens, and with Deno's errors where it cannot listen.
+ * others reach while there are no tokens, where it cannot listen, and with Deno's errors where it has no permission to.
  *
  * @example
  * ```ts ignore
@@ -279,14 +297,8 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     });
     await supervisor.sweep();
     // Before any job is started, as the port may be taken.
-    const http = Deno.serve({
-      hostname: host,
-      port,
-      onListen: () => {},
-      onError: () => errorResponse(new HttpError(500, "Something is wrong with the server")),
-    }, (request) => service.handle(request));
-    const { hostname, port: taken } = http.addr as Deno.NetAddr;
-    const url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${taken}`;
+    const http = listening(host, port, service, onNote);
+    const url = urlOf(http.address.hostname, http.address.port);
     try {
       supervisor.start();
     } catch (error) {

@@ -67,7 +67,11 @@ Deno.test("startServer(): a port that is taken is told before any job is started
   await using server = await serve.startServer(optionsIn(folder.path));
   using other = tempFolder();
   const port = Number(new URL(server.url).port);
-  await assertRejects(() => serve.startServer({ ...optionsIn(other.path), port }), Deno.errors.AddrInUse);
+  await assertRejects(
+    () => serve.startServer({ ...optionsIn(other.path), port }),
+    serve.ServeError,
+    "Cannot listen on http://127.0.0.1:",
+  );
   assertEquals((await (await fetch(`${server.url}/jobs`)).json()).jobs, []);
   const token = await serve.addToken(`${folder.path}/state`, "ci");
   const denied = await fetch(`${server.url}/jobs`);
