@@ -350,4 +350,15 @@ export const cases: readonly Case[] = [
     406,
     /^Expected a client that takes application\/json/,
   ],
+  [
+    "a client that takes all but JSON",
+    "POST",
+    "/predict",
+    {
+      body: new Uint8Array([1]),
+      headers: { ...jpeg, accept: "application/json;q=0, */*" },
+    },
+    406,
+    /^Expected a client that takes application\/json/,
+  ],
 ];

@@ -114,13 +114,15 @@ export function requireType(request: Request, types: readonly string[]): string 
 
 /** Refuses a client that takes no JSON. */
 export function requireTakesJson(request: Request): void {
-  const accept = request.headers.get("accept");
-  if (accept === null) return;
+  const accept = request.headers.get("accept")?.trim() ?? "";
+  if (accept === "") return;
   const kinds = accept.split(",").map((part) => part.split(";").map((each) => each.trim().toLowerCase()));
-  const takes = kinds.some(([kind = "", ...rest]) =>
-    ["application/json", "application/*", "*/*"].includes(kind) && !rest.some((each) => /^q=0(\.0*)?$/.test(each))
-  );
-  if (!takes) throw new HttpError(406, `Expected a client that takes application/json, got Accept: ${accept}`);
+  // The nearest kind decides (RFC 9110, 12.5.1): who takes all but JSON takes none.
+  const nearest = ["application/json", "application/*", "*/*"]
+    .map((wanted) => kinds.filter(([kind]) => kind === wanted)).find((found) => found.length > 0) ?? [];
+  if (!nearest.some(([, ...rest]) => !rest.some((each) => /^q=0(\.0*)?$/.test(each)))) {
+    throw new HttpError(406, `Expected a client that takes application/json, got Accept: ${accept}`);
+  }
 }
 
 /** The text of a body; throws for bytes that are none. */

@@ -28,6 +28,7 @@ const look = 1000;
 async function* messages(options: EventStreamOptions, signal: AbortSignal): AsyncGenerator<string> {
   const { path, after, happening, state, goesOn } = options;
   const reader = new EventReader(path);
+  if (after > 0) await reader.skip(after);
   // How long a client waits before it comes again.
   yield "retry: 1000\n\n";
   let last = performance.now();

@@ -122,6 +122,7 @@ export class Service {
   /** Whether a number is that of a job's last event; throws for one that is none's. */
   async isLastEvent({ id }: StoredJob, path: string, number: number): Promise<boolean> {
     const reader = new EventReader(path);
+    await reader.skip(Infinity);
     let last = 0;
     for (let lines = await reader.next(); lines.length > 0; lines = await reader.next()) last = lines.at(-1)!.event.n;
     if (number <= last) return number === last;
@@ -156,6 +157,9 @@ export class Service {
   }
 
   async #answer(request: Request, onRoute: (route: Route) => void): Promise<Response> {
+    if (!URL.canParse(request.url)) {
+      throw new HttpError(400, "Expected the header Host as a host's name, got another text");
+    }
     const url = new URL(request.url);
     requireShort(request, url);
     requireOwnSite(request, { tokens: !this.alone || this.store.tokens.count > 0 });

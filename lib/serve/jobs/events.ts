@@ -32,16 +32,40 @@ export class EventReader {
     this.#path = path;
   }
 
-  /** The next events, in their order; none where there is nothing new yet, or no file. */
-  async next(): Promise<EventLine[]> {
-    let file: Deno.FsFile;
+  /**
+   * Begins not long before the event that comes after a number. Numbers only grow, so each look halves what is left: a job of
+   * days has more events than a client that comes again should wait for.
+   */
+  async skip(after: number): Promise<void> {
+    using file = await this.#opened();
+    if (file === undefined) return;
+    let [from, to] = [0, (await file.stat()).size];
+    while (to - from > chunkBytes) {
+      const middle = Math.floor((from + to) / 2);
+      const bytes = await readAt(file, middle, chunkBytes);
+      // The first whole line: what is none, or longer, is left to who reads on from before it.
+      const begin = bytes.indexOf(10) + 1;
+      const end = bytes.indexOf(10, begin);
+      const found = begin === 0 || end < 0 ? [] : lineOf(new TextDecoder().decode(bytes.subarray(begin, end)));
+      if (found.length === 1 && found[0]!.event.n <= after) from = middle + begin;
+      else to = middle;
+    }
+    this.#offset = from;
+  }
+
+  async #opened(): Promise<Deno.FsFile | undefined> {
     try {
-      file = await Deno.open(this.#path);
+      return await Deno.open(this.#path);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
+      if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
     }
-    using opened = file;
+  }
+
+  /** The next events, in their order; none where there is nothing new yet, or no file. */
+  async next(): Promise<EventLine[]> {
+    using opened = await this.#opened();
+    if (opened === undefined) return [];
     for (let size = chunkBytes; size <= lineBytes; size *= 4) {
       const bytes = await readAt(opened, this.#offset, size);
       const end = bytes.lastIndexOf(10) + 1;

@@ -146,6 +146,10 @@ Deno.test("over a socket: half an upload, a slow one, and bytes that are no HTTP
   assertMatch(slow, /\{"error":"Expected the whole body within 1 s, got 7 bytes of it"\}/);
   assertMatch(await answer(`${head}content-length: 9999999\r\n\r\n`), /^HTTP\/1\.1 413 /);
   assertMatch(await answer("hello\r\n\r\n"), /^HTTP\/1\.1 400 /);
+  for (const host of ["[", "a b", "127.999.999.999", "a%zz"]) {
+    const odd = await answer(`GET /jobs HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+    assertMatch(odd, /^HTTP\/1\.1 400 [^]*\{"error":"Expected the header Host as a host's name, got another text"\}/);
+  }
   assertMatch(await answer(`${head}content-length: 1\r\ncontent-length: 2\r\n\r\n{}`), /^HTTP\/1\.1 400 /);
   assertEquals((await ask(server, "GET", "/jobs")).body.jobs, []);
 });

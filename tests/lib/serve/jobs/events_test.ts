@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { EventReader } from "../../../../lib/serve/jobs/events.ts";
 import { tempFolder } from "../../../temp_folder.ts";
 
@@ -9,6 +9,31 @@ async function numbersOf(reader: EventReader): Promise<number[]> {
   }
   return numbers;
 }
+
+Deno.test("events: of many, those after a number are read without those before", async () => {
+  using folder = tempFolder();
+  const path = `${folder.path}/events.ndjson`;
+  const line = (n: number): string => `{"n":${n},"type":"progress","filler":"${"x".repeat(n % 1000)}"}\n`;
+  const most = 3000;
+  const numbers = Array.from({ length: most }, (_, at) => at + 1);
+  // Some of them damaged, and one longer than what is read at once.
+  const lines = numbers.map((n) => n % 500 === 7 ? "\0".repeat(300) + "\n" : line(n));
+  lines[1500] = `{"n":1501,"type":"note","message":"${"y".repeat(200_000)}"}\n`;
+  Deno.writeTextFileSync(path, lines.join("") + '{"n":3001,"ty');
+  const { size } = Deno.statSync(path);
+  for (const after of [0, 1, 7, 8, 1499, 1500, 1501, 1502, 2507, 2999, 3000, 9999, Infinity]) {
+    const reader = new EventReader(path);
+    await reader.skip(after);
+    const found: number[] = [];
+    let bytes = 0;
+    for (let next = await reader.next(); next.length > 0; next = await reader.next()) {
+      for (const { event: { n }, text } of next) found.push(n), bytes += text.length;
+    }
+    const wanted = numbers.filter((n) => n > after && n % 500 !== 7);
+    assertEquals(found.filter((n) => n > after), wanted, `${after}`);
+    if (after > 2500) assert(bytes < size / 4, `${bytes} bytes for ${after}`);
+  }
+});
 
 Deno.test("events: read as they grow, whole lines alone, whatever their length", async () => {
   using folder = tempFolder();
