@@ -36,7 +36,8 @@ async function textOf(path: string): Promise<string> {
     throw new UsageError(`Cannot read the specification "${path}": ${reason}`);
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    // What is too large for one may be cut within a letter, and is refused by its size.
+    return new TextDecoder("utf-8", { fatal: bytes.length < most }).decode(bytes);
   } catch {
     throw new UsageError(`Cannot read the specification "${path}": Expected text in UTF-8, got other bytes`);
   }

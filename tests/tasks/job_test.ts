@@ -163,6 +163,11 @@ Deno.test("job: what is wrong with a specification is one line on stderr, with 2
   const invalid = join(folder.path, "bytes.json");
   await Deno.writeFile(invalid, new Uint8Array([0x22, 0xff, 0x22]));
   assertStringIncludes((await command(invalid)).err, "Expected text in UTF-8");
+  // Cut within a letter where no more of it is read.
+  await Deno.writeTextFile(invalid, "é".repeat(2 ** 20) + "x");
+  assertStringIncludes((await command(invalid)).err, "Expected a job of at most 1048576 bytes");
+  await Deno.writeTextFile(invalid, "x" + "é".repeat(2 ** 20));
+  assertStringIncludes((await command(invalid)).err, "Expected a job of at most 1048576 bytes");
   // Found only once the data are looked for: the attempt has its ending, and the same code.
   const nowhere = written(folder.path, { recipe: { data: { name: join(folder.path, "nowhere") } } }, "nowhere");
   const { code, out } = await command(nowhere.spec);

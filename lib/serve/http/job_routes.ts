@@ -18,6 +18,9 @@ const id = { in: "path", kind: "name", help: "The job's name" } as const satisfi
 /** Bytes of a specification, at most. */
 const specBytes = 2 ** 20;
 
+/** Bytes of specifications in a list, at most: the rest is on the next pages. */
+const listBytes = 8 * 2 ** 20;
+
 function found({ store }: Service, id: string): StoredJob {
   const job = store.jobs.find(id);
   if (job === undefined) throw new HttpError(404, `Expected a job of this server, got "${id}": GET /jobs lists them`);
@@ -73,8 +76,12 @@ export function jobRoutes(service: Service): readonly Route[] {
       },
       answers: { 200: { about: "The jobs", schema: "Jobs" } },
       run: ({ values: { state, limit = 100, before } }): Response => {
-        const jobs = store.jobs.list({ state: state as JobState | undefined, before, limit });
-        const next = jobs.length < limit ? null : jobs.at(-1)!.made;
+        const asked = { state: state as JobState | undefined, limit };
+        const jobs = store.jobs.list({ ...asked, before, bytes: listBytes });
+        const last = jobs.at(-1)?.made;
+        const next = last !== undefined && store.jobs.list({ ...asked, before: last, limit: 1 }).length > 0
+          ? last
+          : null;
         return json({ jobs: jobs.map((job) => view(service, job)), next, counts: store.jobs.counts() });
       },
     }),

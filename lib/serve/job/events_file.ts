@@ -45,9 +45,8 @@ async function lastLine(file: Deno.FsFile, size: number): Promise<{ line: string
 function parsedEvent(path: string, line: string): JobEvent {
   try {
     const event = JSON.parse(line) as JobEvent;
-    if (Number.isSafeInteger(event?.n) && Number.isSafeInteger(event.attempt) && typeof event.type === "string") {
-      return event;
-    }
+    const counts = [event?.n, event?.attempt].every((count) => Number.isSafeInteger(count) && count > 0);
+    if (counts && typeof event.type === "string") return event;
   } catch {
     // Told below, as every other line that is no event.
   }

@@ -54,7 +54,7 @@ function requireFits(field: JobField, value: unknown): void {
 
 /** The place of what is wrong in a value, and that: of a list, its first element that cannot be. */
 function wrongIn(field: JobField, value: unknown): [place: string, value: unknown] {
-  if (!Array.isArray(value)) return [field.path, value];
+  if (field.kind !== "artefacts" || !Array.isArray(value)) return [field.path, value];
   const at = value.findIndex((one, at) => !kindOf(field).fits([one], field) || value.indexOf(one) < at);
   return at < 0 ? [field.path, value] : [`${field.path}.${at}`, value[at]];
 }

@@ -97,6 +97,8 @@ export interface ListedJobs {
   readonly before?: number;
   /** At most so many. */
   readonly limit: number;
+  /** At most so many bytes of specifications, but one job at least; by default any number. */
+  readonly bytes?: number;
 }
 
 /** The table of jobs. */
@@ -172,12 +174,19 @@ export class JobTable {
   }
 
   /** Jobs, the newest first. */
-  list({ state, before, limit }: ListedJobs): StoredJob[] {
+  list({ state, before, limit, bytes = Number.MAX_SAFE_INTEGER }: ListedJobs): StoredJob[] {
+    const sizes = this.#database.all(
+      "SELECT made, octet_length(spec) AS bytes FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR made < ?2) " +
+        "ORDER BY made DESC LIMIT ?3",
+      ...[state ?? null, before ?? null, limit],
+    );
+    let held = 0;
+    const fits = sizes.findIndex((row, at) => (held += Number(row["bytes"])) > bytes && at > 0);
+    const last = sizes[(fits < 0 ? sizes.length : fits) - 1];
+    if (last === undefined) return [];
     return this.#database.all(
-      "SELECT * FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR made < ?2) ORDER BY made DESC LIMIT ?3",
-      state ?? null,
-      before ?? null,
-      limit,
+      "SELECT * FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR made < ?2) AND made >= ?3 ORDER BY made DESC",
+      ...[state ?? null, before ?? null, last["made"]!],
     ).map(jobOf);
   }
 

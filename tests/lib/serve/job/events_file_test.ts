@@ -84,7 +84,12 @@ Deno.test("events file: cut off at any byte it goes on behind the last whole lin
 Deno.test("events file: a last line that is no event is refused, and the file is left as it is", async () => {
   using folder = tempFolder();
   const path = join(folder.path, "events.ndjson");
-  for (const line of ["hello", "{}", '{"n":1.5,"attempt":1,"type":"note"}', "null", ""]) {
+  const numbers = [
+    '{"n":0,"attempt":1,"type":"done"}',
+    '{"n":-5,"attempt":1,"type":"done"}',
+    '{"n":9007199254740993,"attempt":1,"type":"note"}',
+  ];
+  for (const line of [...numbers, "hello", "{}", '{"n":1.5,"attempt":1,"type":"note"}', "null", ""]) {
     await Deno.writeTextFile(path, `${line}\n`);
     const error = await assertRejects(() => opened(path), FileError);
     assertStringIncludes(error.message, `Expected the last line of "${path}" as an event`);

@@ -67,6 +67,7 @@ const bad: readonly [value: unknown, path: string, message: RegExp][] = [
   [{ ...small, output: "runs/\0" }, "output", /a folder's path/],
   [{ ...small, artefacts: "model" }, "artefacts", /some of model, report, predictions, each once, got "model"$/],
   [{ ...small, artefacts: ["model", "modell"] }, "artefacts.1", /got "modell" at `artefacts\.1`: it may be model/],
+  [{ ...small, preset: ["mnist"] }, "preset", /got \["mnist"\]$/],
   [{ ...small, artefacts: ["report", "report"] }, "artefacts.1", /got "report" at `artefacts\.1`$/],
   [{ ...small, environment: 4 }, "environment", /`environment` to be an object, got 4$/],
   [{ ...small, environment: { thread: 4 } }, "environment.thread", /it may be threads that is meant$/],

@@ -6,6 +6,26 @@ import { scheme } from "../../../../lib/serve/store/scheme.ts";
 import { Store } from "../../../../lib/serve/store/store.ts";
 import { tempFolder } from "../../../temp_folder.ts";
 
+Deno.test("a list holds so many bytes of specifications, and one at least; the rest is on the next pages", async () => {
+  using folder = tempFolder();
+  using store = await Store.open(folder.path);
+  for (const [at, length] of [10, 10, 5000, 10, 900, 10].entries()) {
+    store.jobs.add(`job${at}`, { name: `job${at}`, filler: "x".repeat(length) }, 0);
+  }
+  const pages: string[][] = [];
+  let before: number | undefined;
+  while (true) {
+    const page = store.jobs.list({ before, limit: 3, bytes: 1000 });
+    if (page.length === 0) break;
+    pages.push(page.map(({ id }) => id));
+    before = page.at(-1)!.made;
+  }
+  assertEquals(pages, [["job5", "job4"], ["job3"], ["job2"], ["job1", "job0"]]);
+  store.jobs.change("job4", { state: "failed" });
+  const failed = store.jobs.list({ state: "failed", limit: 3, bytes: 1 });
+  assertEquals(failed.map(({ id }) => id), ["job4"]);
+});
+
 Deno.test("a job goes through the queue and is found whatever the case of its name", async () => {
   using folder = tempFolder();
   using store = await Store.open(folder.path);
