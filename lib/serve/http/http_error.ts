@@ -1,6 +1,7 @@
 /** Answers that are errors. */
 import { StoreError, type StoreFault } from "../store/database.ts";
 import { JobQueueFullError } from "../jobs/supervisor.ts";
+import { ModelError } from "../models/service.ts";
 import { QueueFullError } from "../predict/batcher.ts";
 import { LibtrainError } from "../../ffi/errors.ts";
 
@@ -46,6 +47,7 @@ export function httpErrorOf(error: unknown): HttpError | undefined {
   if (isFullDisk(error)) {
     return new HttpError(507, "The disk of this server is full: nothing was changed, try again later");
   }
+  if (error instanceof ModelError) return new HttpError(500, error.message);
   return undefined;
 }
 

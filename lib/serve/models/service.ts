@@ -1,6 +1,7 @@
 /** Models in service: taken from jobs, opened when they are asked, closed when others are asked more. */
 import { dirname } from "node:path";
 import { removeIfThere, syncFolder } from "../../io/atomic_file.ts";
+import { LibtrainError } from "../../ffi/errors.ts";
 import type { Prediction } from "../../recipe/predict.ts";
 import type { ModelVersion, StoredModel } from "../store/models.ts";
 import type { Store } from "../store/store.ts";
@@ -27,6 +28,17 @@ export interface ModelServiceOptions {
   /** Models that are kept open. */
   readonly mostOpen: number;
   readonly now: () => number;
+}
+
+/** A model that this server should have and cannot use: its file or its run is damaged or gone. */
+export class ModelError extends LibtrainError {
+  /** Tells this error from others, in logs too. */
+  override name = "ModelError";
+
+  /** What was to be done, and why it cannot be. */
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
 }
 
 interface Opened {
@@ -67,12 +79,15 @@ export class ModelService implements AsyncDisposable {
     const version = models.nextVersion(name);
     const path = this.#store.modelFile(name, version);
     await Deno.mkdir(dirname(path), { recursive: true });
-    const { bytes, sha256 } = await this.#options.pack(run, { out: path });
+    const { bytes, sha256 } = await this.#options.pack(run, { out: path }).catch((error: unknown) => {
+      throw new ModelError(`Cannot take the model of the job "${job}"`, error);
+    });
     try {
       const now = models.find(name);
       const inService = now?.versions.find(({ version }) => version === now.version);
-      if (now !== undefined && inService?.job === job && inService.sha256 === sha256) {
-        // Asked once more, by a client that did not hear the answer.
+      const same = now !== undefined && inService?.job === job && inService.sha256 === sha256;
+      // Asked once more, by a client that did not hear the answer; or by one whose model is damaged.
+      if (same && await this.#isWhole(name, now.version)) {
         await removeIfThere(path);
         return now;
       }
@@ -82,6 +97,16 @@ export class ModelService implements AsyncDisposable {
     } catch (error) {
       await removeIfThere(path);
       throw error;
+    }
+  }
+
+  /** Whether a version's file can be opened, as it will have to be by the next server. */
+  async #isWhole(name: string, version: number): Promise<boolean> {
+    try {
+      await using _ = await this.#options.open(this.#store.modelFile(name, version));
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -110,11 +135,12 @@ export class ModelService implements AsyncDisposable {
     this.#opened.delete(key);
     this.#opened.set(key, found);
     try {
-      return await work(await found.predictor);
-    } catch (error) {
-      // One that could not be opened is tried anew next time.
-      await found.predictor.catch(() => this.#opened.get(key) === found && this.#opened.delete(key));
-      throw error;
+      const predictor = await found.predictor.catch((error: unknown) => {
+        // It is tried anew next time.
+        if (this.#opened.get(key) === found) this.#opened.delete(key);
+        throw new ModelError(`Cannot open version ${version} of the model "${name}"`, error);
+      });
+      return await work(predictor);
     } finally {
       found.users--;
       this.#closeSome();
