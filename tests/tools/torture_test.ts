@@ -1,4 +1,5 @@
 /** The frame of `deno task torture`, and that docs/reliability.md says what the committed results say. */
+import { unnamedPackages } from "../../tools/torture/checks/supply.ts";
 import { reports } from "../../tools/torture/checks/valgrind.ts";
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
@@ -180,4 +181,8 @@ Deno.test("torture: docs/reliability.md says what the committed results say", as
   const results = await readResults(join(root, resultsPath));
   assertEquals(withTable(text, promiseTable(checks, results)), text, "run `deno task torture`, which writes the table");
   for (const entry of results.checks) assert(isGood(entry), `${entry.name}: ${entry.state}`);
+});
+
+Deno.test("torture: every package of npm that the lock file has is named in deny.toml", async () => {
+  assertEquals(await unnamedPackages(), []);
 });

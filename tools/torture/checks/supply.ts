@@ -74,6 +74,15 @@ async function npmPackages(): Promise<string[]> {
   return [...new Set(Object.keys(lock.npm ?? {}).map((name) => name.replace(/(?<=.)@[^@]*$/, "")))];
 }
 
+/** Packages of npm that deny.toml does not name. */
+export async function unnamedPackages(): Promise<string[]> {
+  const { npm } = await rules();
+  // A scope is one owner's: naming it names all of its packages.
+  return (await npmPackages()).filter((name) =>
+    !npm.includes(name) && !npm.includes(name.replace(/(?<=^@[^/]+\/).*/, "*"))
+  );
+}
+
 /** Each package once. */
 export const supply: Check = {
   name: "supply",
@@ -83,11 +92,9 @@ export const supply: Check = {
   async run(_, tally): Promise<void> {
     const known = await rules();
     for (const each of (await metadata()).packages) tally.count(wrongPackage(each, known));
-    for (const name of await npmPackages()) {
-      // A scope is one owner's: naming it names all of its packages.
-      const names = [name, name.replace(/(?<=^@[^/]+\/).*/, "*")];
-      tally.count(names.some((each) => known.npm.includes(each)) ? undefined : `${name} of npm is not in deny.toml`);
-    }
+    const unnamed = await unnamedPackages();
+    tally.count(undefined, (await npmPackages()).length - unnamed.length);
+    for (const name of unnamed) tally.count(`${name} of npm is not in deny.toml`);
     if (await works("cargo", ["deny", "--version"])) {
       const { code, err } = await runProgram("cargo", ["deny", "check", "bans", "licenses", "sources"]);
       // It asks for the packages of every system, those that are built elsewhere too.
