@@ -3,11 +3,11 @@ import { join } from "@std/path";
 import type { Command } from "../../lib/cli/command.ts";
 import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import { median, outputOf } from "../../benchmarks/support.ts";
-import { serving } from "../torture/server.ts";
+import { jobResult, serving } from "../torture/server.ts";
 import { alternate, rounded } from "./figures.ts";
 import { handOver, outFlag, requireOut, threadsOf, wordsOf } from "./options.ts";
 import { originOf } from "./origin.ts";
-import { folder, jobResult, photographs, requireArchive, type Served } from "./served.ts";
+import { folder, photographs, requireArchive, type Served, servedFlags } from "./served.ts";
 import { type Column, shownNumber, shownRatio, tableLines } from "./table.ts";
 
 /** Photographs of each class to train with: 20 steps of 32. */
@@ -88,17 +88,7 @@ async function measured(
 }
 
 const flags = {
-  models: { kind: "string", placeholder: "words", default: "imagenette,mnist", help: "imagenette, mnist or both" },
-  dtypes: { kind: "string", placeholder: "words", default: "f32", help: "f32, bf16 or both, joined by commas" },
-  rounds: { kind: "integer", min: 1, default: 3, help: "Rounds of each, in turn" },
-  threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
-  data: {
-    kind: "string",
-    placeholder: "file",
-    path: true,
-    default: "../shared/data/imagenette2-224.tgz",
-    help: "An archive of Imagenette's family, of which photographs are taken",
-  },
+  ...servedFlags,
   out: outFlag("Write the rows to this file"),
 } as const;
 

@@ -10,7 +10,7 @@ import { channelsOf, type Network, peerNetwork } from "./networks.ts";
 import { handOver, numbersOf, outFlag, requireOut, threadsOf, wordsOf } from "./options.ts";
 import { originOf } from "./origin.ts";
 import type { Round, SetUp } from "./rival.ts";
-import { digits, folder, photographs, requireArchive, type Served, servedModel } from "./served.ts";
+import { digits, folder, photographs, requireArchive, type Served, servedFlags, servedModel } from "./served.ts";
 import { requirePeer, starts } from "./starts.ts";
 import { type Column, shownNumber, shownRatio, tableLines } from "./table.ts";
 
@@ -130,7 +130,7 @@ async function measured(
     signal: AbortSignal;
     note(line: string): void;
   },
-): Promise<{ rows: ServeRow[]; bare: BareRow; facts: Readonly<Record<string, unknown>> | null; alike: number[] }> {
+): Promise<{ rows: ServeRow[]; bare: BareRow; facts: Readonly<Record<string, unknown>> | null }> {
   const { network, size } = networks[what];
   const photos = join(folder, "photos");
   const questions = what === "mnist" ? await digits() : await photographs(archive, photos);
@@ -139,7 +139,6 @@ async function measured(
   stack.defer(() => server.end("SIGTERM"));
   const own = await alone(`${server.url}/predict`, questions, tolerances[dtype]);
   const all: Contender[] = [{ who: "own", asked: own }];
-  const alike: number[] = [];
   let facts: Readonly<Record<string, unknown>> | null = null;
   const config = JSON.parse(await Deno.readTextFile(join(run, "config.json")));
   for (const way of ways) {
@@ -162,7 +161,6 @@ async function measured(
     all.push({ who: "peer", way, asked: found });
     // The same weights; a photograph's pixels come of other decoders.
     const same = found.wanted.filter((probability, at) => Math.abs(probability - own.wanted[at]!) < 0.02).length;
-    alike.push(rounded(same / questions.length));
     note(`${what} ${dtype}: FastAPI ${way} answers ${same} of ${questions.length} images as libtrain does`);
   }
   const bare = stack.use(await starts.own({ signal }));
@@ -192,25 +190,15 @@ async function measured(
     }
   }
   const perSecond = bareTimes.map((ms) => rounded(64_000 / ms));
-  return { rows, bare: { what, dtype, img_per_s: median(perSecond), rounds: perSecond }, facts, alike };
+  return { rows, bare: { what, dtype, img_per_s: median(perSecond), rounds: perSecond }, facts };
 }
 
 const flags = {
   peer: { kind: "switch", help: "Measure PyTorch behind FastAPI too, in turn" },
-  models: { kind: "string", placeholder: "words", default: "imagenette,mnist", help: "imagenette, mnist or both" },
-  dtypes: { kind: "string", placeholder: "words", default: "f32", help: "f32, bf16 or both, joined by commas" },
+  ...servedFlags,
   ways: { kind: "string", placeholder: "words", help: `FastAPI's: ${ways.join(", ")} (default each,batched)` },
   clients: { kind: "string", placeholder: "numbers", default: "1,8,64", help: "Clients at once, joined by commas" },
   seconds: { kind: "integer", min: 1, default: 10, help: "Seconds of a round" },
-  rounds: { kind: "integer", min: 1, default: 3, help: "Rounds of each, in turn" },
-  threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
-  data: {
-    kind: "string",
-    placeholder: "file",
-    path: true,
-    default: "../shared/data/imagenette2-224.tgz",
-    help: "An archive of Imagenette's family, of which photographs are taken",
-  },
   out: outFlag("Write the rows to this file"),
 } as const;
 

@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { Device, loadWeights, recipe, saveWeights } from "../../mod.ts";
 import { UsageError } from "../../lib/cli/flags.ts";
 import { filesInTar } from "../../lib/data/tar_entry.ts";
-import { asked, followed, type Serving, serving } from "../torture/server.ts";
+import { asked, jobResult, type Serving, serving } from "../torture/server.ts";
 import type { Question } from "./load.ts";
 
 /** What is served: the entry's network with photographs, or MNIST's with digits. */
@@ -11,6 +11,21 @@ export type Served = "imagenette" | "mnist";
 
 /** Where a measurement keeps its server's state, photographs and weights. */
 export const folder = ".cache/bench-serve";
+
+/** Flags of what measures served models. */
+export const servedFlags = {
+  models: { kind: "string", placeholder: "words", default: "imagenette,mnist", help: "imagenette, mnist or both" },
+  dtypes: { kind: "string", placeholder: "words", default: "f32", help: "f32, bf16 or both, joined by commas" },
+  rounds: { kind: "integer", min: 1, default: 3, help: "Rounds of each, in turn" },
+  threads: { kind: "integer", min: 1, max: 256, help: "CPU threads, all unless given" },
+  data: {
+    kind: "string",
+    placeholder: "file",
+    path: true,
+    default: "../shared/data/imagenette2-224.tgz",
+    help: "An archive of Imagenette's family, of which photographs are taken",
+  },
+} as const;
 
 /** Refuses an archive that is not there, before anything is measured. */
 export async function requireArchive(path: string): Promise<void> {
@@ -47,18 +62,6 @@ export async function photographs(archive: string, out: string, count = perClass
 export async function digits(): Promise<Question[]> {
   const image = new URL("../../tests/fixtures/images/png_grey.png", import.meta.url);
   return [{ body: await Deno.readFile(image), type: "image/png" }];
-}
-
-/** Runs a job to its end, and gives what it came to. Throws where it comes to nothing. */
-export async function jobResult(
-  url: string,
-  job: Readonly<Record<string, unknown>> & { readonly name: string },
-): Promise<Readonly<Record<string, unknown>>> {
-  await asked(url, "POST", "/jobs", job);
-  await followed(() => url, job.name);
-  const { state, reason, result } = await asked(url, "GET", `/jobs/${job.name}`);
-  if (state !== "done") throw new Error(`The job "${job.name}" is ${state}: ${reason}`);
-  return result as Record<string, unknown>;
 }
 
 /** A server, the run whose model it serves, and that model's weights as PyTorch takes them. */

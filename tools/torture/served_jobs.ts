@@ -11,7 +11,7 @@ const RECIPE = { epochs: 3, bs: 32, data: { limit: 512 } };
 export const image = fromFileUrl(new URL("../../tests/fixtures/images/png_grey.png", import.meta.url));
 
 /** A job that trains for a second. */
-export function specOf(name: string, seed = 0): Record<string, unknown> {
+export function specOf(name: string, seed = 0): Record<string, unknown> & { readonly name: string } {
   return { name, preset: "mnist", recipe: { ...RECIPE, seed }, saveEvery: 0.2 };
 }
 

@@ -92,3 +92,15 @@ export async function followed(url: () => string, job: string): Promise<number[]
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+/** Runs a job to its end, and gives what it came to. Throws where it comes to nothing. */
+export async function jobResult(
+  url: string,
+  job: Readonly<Record<string, unknown>> & { readonly name: string },
+): Promise<Readonly<Record<string, unknown>>> {
+  await asked(url, "POST", "/jobs", job);
+  await followed(() => url, job.name);
+  const { state, reason, result } = await asked(url, "GET", `/jobs/${job.name}`);
+  if (state !== "done") throw new Error(`The job "${job.name}" is ${state}: ${reason}`);
+  return result as Record<string, unknown>;
+}

@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { median } from "../../../benchmarks/support.ts";
 import type { Check, CheckContext, Control, Tally } from "../check.ts";
-import { answered, asked, followed, type Serving, serving } from "../server.ts";
+import { answered, asked, followed, jobResult, type Serving, serving } from "../server.ts";
 import { image, isAlike, judged, predicted, specOf, sumOf } from "../served_jobs.ts";
 
 /** Clients that predict, that send what is wrong, and that submit jobs. */
@@ -46,8 +46,7 @@ async function prepared(state: string): Promise<{ server: Serving; wanted: Wante
   const answers = new Map<string, string>();
   const jobs = new Map<number, string>();
   for (const [at, name] of sources.entries()) {
-    await asked(server.url, "POST", "/jobs", specOf(name, at));
-    await followed(() => server.url, name);
+    await jobResult(server.url, specOf(name, at));
     const { version } = await asked(server.url, "PUT", "/models/digits", { job: name });
     jobs.set(Number(version), name);
     answers.set(name, await predicted(server.url));

@@ -1,7 +1,7 @@
 /** A server that is killed under a mixed load: its jobs' bits and events, and its answers. */
 import { join } from "@std/path";
 import type { Check, CheckContext, Control, Tally } from "../check.ts";
-import { answered, asked, followed, type Serving, serving } from "../server.ts";
+import { answered, asked, followed, jobResult, type Serving, serving } from "../server.ts";
 import { isAlike, judged, predicted, specOf, sumOf } from "../served_jobs.ts";
 
 /** Milliseconds that a server lives at most, clients that predict, and jobs that wait or run. */
@@ -10,8 +10,7 @@ const [LONGEST, CLIENTS, JOBS] = [4000, 3, 3];
 /** A server with the model of a job that nothing disturbed, what the job came to, and what the model answers. */
 async function prepared(state: string): Promise<{ server: Serving; sum: string; answer: string }> {
   const server = await serving(state);
-  await asked(server.url, "POST", "/jobs", specOf("whole"));
-  await followed(() => server.url, "whole");
+  await jobResult(server.url, specOf("whole"));
   await asked(server.url, "PUT", "/models/digits", { job: "whole" });
   return { server, sum: await sumOf(state, "whole"), answer: await predicted(server.url) };
 }

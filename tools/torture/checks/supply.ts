@@ -68,19 +68,16 @@ async function metadata(): Promise<Metadata> {
   return JSON.parse(out);
 }
 
-/** Packages of npm in deno.lock, by name. */
-async function npmPackages(): Promise<string[]> {
-  const lock = JSON.parse(await Deno.readTextFile(join(root, "deno.lock")));
-  return [...new Set(Object.keys(lock.npm ?? {}).map((name) => name.replace(/(?<=.)@[^@]*$/, "")))];
-}
-
-/** Packages of npm that deny.toml does not name. */
-export async function unnamedPackages(): Promise<string[]> {
+/** Packages of npm in deno.lock, and whether deny.toml names them. */
+export async function npmPackages(): Promise<{ readonly name: string; readonly isNamed: boolean }[]> {
   const { npm } = await rules();
+  const lock = JSON.parse(await Deno.readTextFile(join(root, "deno.lock")));
+  const names = new Set(Object.keys(lock.npm ?? {}).map((name) => name.replace(/(?<=.)@[^@]*$/, "")));
   // A scope is one owner's: naming it names all of its packages.
-  return (await npmPackages()).filter((name) =>
-    !npm.includes(name) && !npm.includes(name.replace(/(?<=^@[^/]+\/).*/, "*"))
-  );
+  return [...names].map((name) => ({
+    name,
+    isNamed: [name, name.replace(/(?<=^@[^/]+\/).*/, "*")].some((each) => npm.includes(each)),
+  }));
 }
 
 /** Each package once. */
@@ -92,9 +89,9 @@ export const supply: Check = {
   async run(_, tally): Promise<void> {
     const known = await rules();
     for (const each of (await metadata()).packages) tally.count(wrongPackage(each, known));
-    const unnamed = await unnamedPackages();
-    tally.count(undefined, (await npmPackages()).length - unnamed.length);
-    for (const name of unnamed) tally.count(`${name} of npm is not in deny.toml`);
+    for (const { name, isNamed } of await npmPackages()) {
+      tally.count(isNamed ? undefined : `${name} of npm is not in deny.toml`);
+    }
     if (await works("cargo", ["deny", "--version"])) {
       const { code, err } = await runProgram("cargo", ["deny", "check", "bans", "licenses", "sources"]);
       // It asks for the packages of every system, those that are built elsewhere too.
